@@ -1,0 +1,28 @@
+"""The KFP face of training."""
+
+from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output, component
+
+from components.images import image
+
+
+@component(base_image=image("train"), install_kfp_package=False)
+def train(
+    dataset: Input[Dataset],
+    ready: str,
+    network: str,
+    model: str,
+    model_digest: str,
+    epochs: int,
+    seed: int,
+    require_gpu: bool,
+    checkpoints: str,
+    trained: Output[Model],
+    curves: Output[HTML],
+    metrics: Output[Metrics],
+) -> None:
+    """Train a network on validated data; `ready` is require_valid's token, so nothing starts before it."""
+    from components.train.train import Request, train_from_paths
+
+    request = Request(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
+    for name, value in train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready).items():
+        metrics.log_metric(name, value)

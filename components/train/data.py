@@ -1,0 +1,81 @@
+"""What training reads of a dataset folder: the train and validation splits, never the test split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.dataset import Dataset, DatasetError, open_dataset
+
+HELD_OUT = 1 / 12
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and labels of one split, as the network takes them."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def nbytes(self) -> int:
+        return self.images.nbytes + self.labels.nbytes
+
+
+def open_training_data(folder: Path) -> tuple[Dataset, Split, Split]:
+    """Return the verified dataset with its train and validation splits.
+
+    Data prepared by its user may have no validation split; then a twelfth of train is held out.
+
+    Raises:
+        DatasetError: A file is missing or altered, or there is no preprocessing record.
+    """
+    dataset = open_dataset(folder)
+    if dataset.record is None:
+        raise DatasetError(
+            f"Expected a preprocessing record in the manifest of {folder}. Received: none. Rerun preprocess."
+        )
+    arrays = _arrays(dataset)
+    train = _split(folder, arrays, "train")
+    if "validation_images" in arrays:
+        return dataset, train, _split(folder, arrays, "validation")
+    print(f"data: no validation split; holding out {HELD_OUT:.1%} of train", flush=True)
+    return dataset, *_hold_out(train, dataset.record.split_seed)
+
+
+def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:
+    names = [f"{split}_{kind}" for split in ("train", "validation") for kind in ("images", "labels")]
+    if "train_images.npy" in dataset.files:
+        return {name: dataset._array(f"{name}.npy") for name in names if f"{name}.npy" in dataset.files}
+    from components.arrays import find_arrays
+
+    found = find_arrays(dataset.folder)
+    return {name: found[name].open() for name in names if name in found}
+
+
+def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> Split:
+    missing = [f"{name}_{kind}" for kind in ("images", "labels") if f"{name}_{kind}" not in arrays]
+    if missing:
+        raise DatasetError(f"Expected {missing} in {folder}. Received: {sorted(arrays)}. Rerun preprocess.")
+    split = Split(arrays[f"{name}_images"], arrays[f"{name}_labels"])
+    if not len(split) or len(split.labels) != len(split):
+        raise DatasetError(
+            f"Expected as many {name} labels as images, and some. "
+            f"Received: {len(split)} images, {len(split.labels)} labels. Rerun preprocess."
+        )
+    return split
+
+
+def _hold_out(train: Split, seed: int) -> tuple[Split, Split]:
+    order = np.random.default_rng(seed).permutation(len(train))
+    count = max(1, round(len(train) * HELD_OUT))
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    return (
+        Split(train.images[kept], train.labels[kept]),
+        Split(train.images[held], train.labels[held]),
+    )

@@ -1,0 +1,143 @@
+"""The built-in networks, in Keras layers only, and how each is trained.
+
+fast        the default: raw uint8 pixels in, scaled inside
+deep_mnist  TensorFlow's tutorial "Deep MNIST for Experts", raw uint8 pixels in, scaled inside
+example1    the seed document's failing example: raw pixels without any scaling; `validate` refuses it
+example2    the seed document's mended example: float32 pixels in [0, 1], one-hot labels
+example3    example2 with BatchNormalization
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+CLASSES = 10
+IMAGE_SHAPE = (28, 28, 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Passes over the training split.
+        batch: Examples a step.
+        peak_rate: Highest rate of the one-cycle schedule; 0 leaves the optimizer's own rate alone.
+        shift: Largest random shift of an image in pixels, in each direction.
+        average: Share of the training, at its end, whose weights are averaged; 0 keeps the last weights.
+    """
+
+    epochs: int = 5
+    batch: int = 32
+    peak_rate: float = 0.0
+    shift: int = 0
+    average: float = 0.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """A compiled Keras model's builder and its recipe."""
+
+    build: Callable[[], keras.Model]
+    recipe: Recipe
+
+
+def fast() -> keras.Model:
+    """Return a small convolutional network for uint8 pixels in 0..255, shape (n, 28, 28, 1)."""
+    model = keras.Sequential(name="fast")
+    model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
+    model.add(layers.Rescaling(1 / 255))
+    for filters, size, strides in ((16, 5, 2), (32, 3, 1), (64, 3, 2)):
+        model.add(layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False))
+        model.add(layers.BatchNormalization(momentum=0.9))
+        model.add(layers.ReLU())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(CLASSES, activation="softmax"))
+    model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def deep_mnist() -> keras.Model:
+    """Return the tutorial's network for uint8 pixels in 0..255, shape (n, 28, 28, 1)."""
+    model = keras.Sequential(
+        [
+            keras.Input(IMAGE_SHAPE, dtype="uint8"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(CLASSES, activation="softmax"),
+        ],
+        name="deep_mnist",
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def example1() -> keras.Model:
+    """Return the seed's Example 1 as it stands: it expects nothing of its pixels and trains badly."""
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28)),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(CLASSES, activation="softmax"),
+        ],
+        name="example1",
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def example2() -> keras.Model:
+    """Return the seed's Example 2 for float32 pixels in [0, 1], shape (n, 28, 28, 1), one-hot labels."""
+    return _example("example2", [])
+
+
+def example3() -> keras.Model:
+    """Return the seed's Example 3: Example 2 with BatchNormalization."""
+    return _example("example3", [layers.BatchNormalization()])
+
+
+def _example(name: str, normalization: list[layers.Layer]) -> keras.Model:
+    model = keras.Sequential(
+        [
+            keras.Input(IMAGE_SHAPE),
+            layers.Conv2D(32, 3, activation="relu"),
+            *normalization,
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(CLASSES, activation="softmax"),
+        ],
+        name=name,
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+NETWORKS = {
+    "fast": Network(fast, Recipe(epochs=5, batch=128, peak_rate=4e-3, shift=2)),
+    "deep_mnist": Network(deep_mnist, Recipe(epochs=4, batch=128, peak_rate=2e-3)),
+    "example1": Network(example1, Recipe()),
+    "example2": Network(example2, Recipe()),
+    "example3": Network(example3, Recipe()),
+}
+
+
+def find_network(name: str) -> Network:
+    """Return a built-in network.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"Expected a network of {sorted(NETWORKS)}. Received: {name!r}. Set NETWORK or MODEL.")
+    return NETWORKS[name]
