@@ -14,4 +14,8 @@ lock dev dev.txt
 for extra in local download preprocess validate train-cpu evaluate publish; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
+# The images add kfp with --no-deps: its executor needs nothing else.
+grep -E '^kfp==' requirements/dev.txt | cut -d' ' -f1 | uv pip compile - --no-deps --python-version 3.11 --universal \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+  --custom-compile-command "requirements/compile.sh" --output-file requirements/kfp.txt
 lock train train.txt # the CUDA libraries are not in the developers' lock
