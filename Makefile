@@ -1,0 +1,57 @@
+# `make` or `make help` lists the targets. Variables of `run`: make run NETWORK=deep_mnist SEED=1
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+
+DATASET ?= mnist
+NETWORK ?= fast
+MODEL ?=
+EPOCHS ?= 0
+SEED ?= 0
+STORE ?= ./registry
+GPU ?= 0
+RUNS ?= ./runs
+ARGS ?=
+DIR ?=
+
+.PHONY: help install run test check bench doctor compile clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+install: .venv/dev ## everything for development in .venv
+
+.venv/local: requirements/local.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/local.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@ .venv/local
+
+run: .venv/local ## the whole pipeline here: real MNIST, a promoted model, a report
+	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
+	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
+
+doctor: .venv/local ## why does my network fail? DIR=folder of train_images.npy … and model.keras
+	@.venv/bin/python -m components.validate '$(DIR)' $(ARGS)
+
+compile: .venv/local ## build/training.yaml, the KFP definition
+	@.venv/bin/python -m pipeline compile --output build/training.yaml
+
+test: .venv/dev ## every test that needs no container engine
+	.venv/bin/python -m pytest -m 'not docker' $(ARGS)
+
+check: .venv/dev ## ruff and mypy
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time
+	.venv/bin/python -m bench.doctor
+	.venv/bin/python -m bench.training
+
+clean: ## remove what was built here (runs and registry stay)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+
+-include docker/targets.mk manifests/targets.mk

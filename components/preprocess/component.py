@@ -1,0 +1,47 @@
+"""The KFP face of preprocess."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Output
+
+from components.images import image
+
+
+@dsl.component(base_image=image("preprocess"), install_kfp_package=False)
+def preprocess(
+    raw: Input[Dataset],
+    source: str,
+    network: str,
+    model: str,
+    model_digest: str,
+    preparation: str,
+    validation_fraction: float,
+    seed: int,
+    dataset: Output[Dataset],
+) -> str:
+    """Write exactly what the network's contract asks for and return the dataset's digest.
+
+    Args:
+        raw: What download brought.
+        source: The dataset's name or address, for the record.
+        network: Name of a built-in network, used when `model` is empty.
+        model: Path or gs:// address of a user's own network.
+        model_digest: SHA-256 of that file; it only keys KFP's cache.
+        preparation: auto, contract or none.
+        validation_fraction: Share of the training examples set apart.
+        seed: Of the stratified split.
+        dataset: Folder of `.npy` files with manifest and preprocessing record.
+    """
+    from pathlib import Path
+
+    from components.contract import resolve_contract
+    from components.preprocess.preprocess import preprocess_dataset
+
+    return preprocess_dataset(
+        Path(raw.path),
+        resolve_contract(network, model),
+        Path(dataset.path),
+        source=source,
+        preparation=preparation,
+        validation_fraction=validation_fraction,
+        seed=seed,
+    ).digest

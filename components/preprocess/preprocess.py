@@ -1,0 +1,257 @@
+"""Turn raw pixels and labels into exactly what the network's contract asks for, and record what was done.
+
+Raw is what MNIST's files hold: uint8 images (n, rows, columns) and integer labels (n,). Data of any other form
+have been prepared by the user already: they are passed on unchanged, for changing them would hide the fault that
+`validate` is there to name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from components.arrays import ArrayFileError, find_arrays
+from components.contract import Contract
+from components.dataset import (
+    Dataset,
+    DatasetError,
+    Preprocessing,
+    open_dataset,
+    seal_dataset,
+    sha256_of_array,
+)
+
+PREPARATIONS = ("auto", "contract", "none")
+CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28
+# A user's data without a test split gives up this share of its examples, drawn like the validation split.
+TEST_FRACTION = 1 / 7
+
+Arrays = dict[str, np.ndarray]
+
+
+def preprocess_dataset(
+    raw: Path,
+    contract: Contract,
+    folder: Path,
+    *,
+    source: str = "",
+    preparation: str = "auto",
+    validation_fraction: float = 1 / 12,
+    seed: int = 0,
+) -> Dataset:
+    """Write the dataset that `contract` asks for to `folder` and return it.
+
+    Args:
+        raw: Folder written by download.
+        contract: What the network demands of images and labels.
+        folder: Receives {train,validation,test}_{images,labels}.npy and the manifest with the record.
+        source: The dataset's name or address, for the record.
+        preparation: "contract" converts raw data; "none" changes nothing but the split; "auto" is "contract" for
+            raw data (and the contract's own wish otherwise) and passes on what is not raw.
+        validation_fraction: Share of each class's training examples set apart, 0 < f < 0.5.
+        seed: Of the stratified split.
+
+    Raises:
+        DatasetError: Raw data that cannot be converted, or a parameter out of range.
+    """
+    if preparation not in PREPARATIONS:
+        raise DatasetError(f"Expected preparation to be one of {PREPARATIONS}. Received: {preparation!r}.")
+    if not 0 < validation_fraction < 0.5:
+        raise DatasetError(f"Expected 0 < validation_fraction < 0.5. Received: {validation_fraction}.")
+    opened = open_dataset(raw, written_by="download")
+    arrays = _read(raw)
+    if arrays is None or (preparation == "auto" and not _is_raw(arrays)):
+        return _pass_on(opened, contract, folder, source=source)
+    if not _is_raw(arrays):
+        raise DatasetError(
+            f"Expected raw data to convert: uint8 images (n, rows, columns), integer labels (n,). Received: "
+            f"{_forms(arrays)}. Use preparation=none to pass it on as it is."
+        )
+    if preparation == "none" or contract.preparation == "none":
+        contract = _as_it_is(arrays)
+    splits = _split(arrays, validation_fraction, seed)
+    record = _record(arrays, contract, source, seed=seed, validation_fraction=validation_fraction)
+    return _write(folder, arrays, splits, record)
+
+
+def _read(raw: Path) -> Arrays | None:
+    """Return the arrays, or None when one cannot be read: the doctor will say what is wrong with which file."""
+    try:
+        return {name: file.open() for name, file in find_arrays(raw).items()}
+    except ArrayFileError as error:
+        print(f"preprocess: {error}", flush=True)
+        return None
+
+
+def _is_raw(arrays: Arrays) -> bool:
+    images = [array for name, array in arrays.items() if name.endswith("_images")]
+    labels = [array for name, array in arrays.items() if name.endswith("_labels")]
+    paired = all(name.replace("_images", "_labels") in arrays for name in arrays)
+    return (
+        {"train_images", "train_labels"} <= set(arrays)
+        and paired
+        and all(image.dtype == np.uint8 and image.ndim == 3 and len(image) for image in images)
+        and all(label.dtype.kind in "iu" and label.ndim == 1 for label in labels)
+        and all(len(arrays[n]) == len(arrays[n.replace("_images", "_labels")]) for n in arrays)
+    )
+
+
+def _forms(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+
+
+def _pass_on(raw: Dataset, contract: Contract, folder: Path, *, source: str) -> Dataset:
+    """Copy prepared data unchanged, with a record that says so."""
+    print("preprocess: the data are not raw uint8 images with integer labels; passed on as prepared", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in raw.files:
+        shutil.copyfile(raw.folder / name, folder / name)
+    record = Preprocessing(
+        source=source,
+        layout=contract.layout,
+        image_shape=tuple(side or 0 for side in contract.input_shape),
+        dtype=contract.input_dtype,
+        scale=1.0,
+        offset=0.0,
+        label_encoding=contract.label_encoding or "sparse",
+        num_classes=contract.num_classes or 0,
+        prepared=True,
+        source_digests={name: str(entry["sha256"]) for name, entry in raw.files.items()},
+    )
+    return seal_dataset(folder, record)
+
+
+def _as_it_is(arrays: Arrays) -> Contract:
+    """Return the contract that raw data fulfil by themselves."""
+    from dataclasses import replace
+
+    images = arrays["train_images"]
+    plain = Contract.from_dict({})
+    return replace(
+        plain,
+        input_shape=tuple(images.shape[1:]),
+        layout="rows_columns",
+        input_dtype="uint8",
+        input_range=(0.0, 255.0),
+        label_encoding="sparse",
+        num_classes=_classes(arrays),
+    )
+
+
+def _classes(arrays: Arrays) -> int:
+    return 1 + max(int(array.max(initial=0)) for name, array in arrays.items() if name.endswith("_labels"))
+
+
+def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, np.ndarray]]:
+    """Return split -> (name of its source split, sorted row indices into it).
+
+    The same rows of each class are drawn for the same seed, on every machine (PCG64).
+    """
+    labels = np.asarray(arrays["train_labels"])
+    train = np.arange(len(labels))
+    splits: dict[str, tuple[str, np.ndarray]] = {}
+    random = np.random.default_rng(seed)
+    if "test_images" in arrays:
+        splits["test"] = ("test", np.arange(len(arrays["test_labels"])))
+    else:
+        held_out = _stratified(labels, train, TEST_FRACTION, random)
+        splits["test"] = ("train", held_out)
+        train = np.setdiff1d(train, held_out, assume_unique=True)
+    if "validation_images" in arrays:
+        splits["validation"] = ("validation", np.arange(len(arrays["validation_labels"])))
+    else:
+        held_out = _stratified(labels, train, fraction, random)
+        splits["validation"] = ("train", held_out)
+        train = np.setdiff1d(train, held_out, assume_unique=True)
+    return {"train": ("train", train), **splits}
+
+
+def _stratified(labels: np.ndarray, rows: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
+    """Draw `fraction` of each class's rows, at least one of every class that has two."""
+    drawn = []
+    for label in np.unique(labels[rows]):
+        members = rows[labels[rows] == label]
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        drawn.append(random.choice(members, size=count, replace=False))
+    return np.sort(np.concatenate(drawn))
+
+
+def _record(arrays: Arrays, contract: Contract, source: str, *, seed: int, validation_fraction: float) -> Preprocessing:
+    low, high = contract.input_range
+    floats = contract.input_dtype != "uint8"
+    scale = (float(high) - float(low)) / 255.0 if floats else 1.0
+    return Preprocessing(
+        source=source,
+        layout=contract.layout,
+        image_shape=_shape_for(contract, arrays["train_images"].shape[1:]),
+        dtype="float32" if floats else "uint8",
+        scale=scale,
+        offset=float(low) if floats else 0.0,
+        label_encoding=contract.label_encoding or "sparse",
+        num_classes=contract.num_classes or _classes(arrays),
+        split_seed=seed,
+        validation_fraction=validation_fraction,
+        source_digests={name: sha256_of_array(np.asarray(array)) for name, array in arrays.items()},
+    )
+
+
+def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape one image is stored in: the contract's layout around the raw rows and columns."""
+    rows, columns = raw_shape
+    if contract.layout == "flat":
+        return (rows * columns,)
+    if contract.layout == "channels_last":
+        return (rows, columns, 1)
+    if contract.layout == "channels_first":
+        return (1, rows, columns)
+    return (rows, columns)
+
+
+def _write(
+    folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing
+) -> Dataset:
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, (origin, rows) in splits.items():
+        images, labels = arrays[f"{origin}_images"], arrays[f"{origin}_labels"]
+        stored = np.lib.format.open_memmap(
+            folder / f"{split}_images.npy",
+            mode="w+",
+            dtype=np.dtype(record.dtype),
+            shape=(len(rows), *record.image_shape),
+        )
+        for chunk in _chunks(len(rows)):
+            stored[chunk] = convert_images(images[rows[chunk]], record)
+        stored.flush()
+        del stored
+        np.save(folder / f"{split}_labels.npy", convert_labels(np.asarray(labels)[rows], record), allow_pickle=False)
+        print(f"preprocess: {split} {len(rows)} images {record.dtype} {record.image_shape}", flush=True)
+    return seal_dataset(folder, record)
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+
+
+def convert_images(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
+    """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype, raw * scale + offset."""
+    shaped = raw.reshape(len(raw), *record.image_shape)
+    if record.dtype == "uint8":
+        return shaped
+    if record.offset == 0.0 and record.scale == 1 / 255:
+        return shaped.astype(np.float32) / np.float32(255)  # bit for bit what everybody writes
+    return shaped.astype(np.float32) * np.float32(record.scale) + np.float32(record.offset)
+
+
+def convert_labels(labels: np.ndarray, record: Preprocessing) -> np.ndarray:
+    """Integers (n,) -> int64 (n,), or float32 one-hot (n, num_classes).
+
+    Labels outside 0..num_classes-1 cannot be one-hot encoded; they stay integers, for validate to name.
+    """
+    integers = labels.astype(np.int64)
+    fits = not len(integers) or (integers.min() >= 0 and integers.max() < record.num_classes)
+    if record.label_encoding == "one_hot" and fits:
+        return np.eye(record.num_classes, dtype=np.float32)[integers]
+    return integers

@@ -1,0 +1,43 @@
+"""`python -m pipeline`: the command line. Each command's module is imported when that command is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "run": ("pipeline.run", "the whole pipeline on this machine"),
+    "compile": ("pipeline.compile", "write the KFP definition as YAML"),
+    "plan": ("pipeline.plan", "what a run would do, before anything is sent"),
+    "submit": ("pipeline.cluster", "start a run on a cluster"),
+    "schedule": ("pipeline.schedule", "retrain on a schedule"),
+    "models": ("pipeline.models", "what the registry holds"),
+    "rollback": ("pipeline.models", "let an earlier version reign again"),
+}
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is asked for: `run` must not wait for the cluster's client."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[name]
+        return getattr(importlib.import_module(module), name.replace("-", "_"))
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Commands)
+def pipeline() -> None:
+    """Deep MNIST: refuses data the network cannot use, otherwise delivers a promoted model."""
+
+
+if __name__ == "__main__":
+    pipeline(prog_name="python -m pipeline")

@@ -1,0 +1,130 @@
+"""START HERE: the seven tasks in order. The signature of `training` is the whole configuration.
+
+    download ─raw─▶ preprocess ─dataset─▶ validate ─verdict─▶ require_valid ─▶ train ─▶ evaluate ─▶ publish
+
+`validate` succeeds with a report even when the data are unfit, for a failed task uploads no artifact on a cluster;
+`require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
+accelerator is asked for before the data have passed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kfp import dsl
+
+from components.download.component import download
+from components.evaluate.component import evaluate
+from components.images import image
+from components.preprocess.component import preprocess
+from components.publish.component import publish
+from components.train.component import train
+from components.validate.component import require_valid, validate
+from pipeline import placement
+
+PIPELINE_NAME = "deep-mnist"
+
+
+def build_pipeline(*, images: Callable[[str], str] = image, cluster: bool = False) -> Any:
+    """Return the pipeline, a kfp GraphComponent.
+
+    Args:
+        images: Component name -> image reference, fixed when the pipeline is compiled.
+        cluster: Add what only a cluster heeds: retries, timeouts, resources, accelerators, security contexts, and
+            caching by task. Locally a retry would only repeat a failure.
+    """
+
+    def placed(task: dsl.PipelineTask, component: str, **settings: Any) -> dsl.PipelineTask:
+        task.set_container_image(images(component))
+        return placement.place(task, component, **settings) if cluster else task
+
+    @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
+    def training(
+        dataset: str = "mnist",
+        dataset_digest: str = "",
+        network: str = "fast",
+        model: str = "",
+        model_digest: str = "",
+        preparation: str = "auto",
+        validation_fraction: float = 0.0833333333,
+        epochs: int = 0,
+        seed: int = 0,
+        gpu_count: str = "0",
+        gpu_type: str = "nvidia.com/gpu",
+        node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
+        tolerations: list = [],  # noqa: B006
+        require_gpu: bool = False,
+        checkpoints: str = "",
+        registry: str = "",
+        model_name: str = "mnist",
+        min_accuracy: float = 0.95,
+        min_class_accuracy: float = 0.90,
+        confidence: float = 0.95,
+        require_promotion: bool = False,
+        run_name: str = "",
+    ):
+        raw = download(dataset=dataset, dataset_digest=dataset_digest)
+        placed(raw, "download")
+
+        prepared = preprocess(
+            raw=raw.outputs["raw"],
+            source=dataset,
+            network=network,
+            model=model,
+            model_digest=model_digest,
+            preparation=preparation,
+            validation_fraction=validation_fraction,
+            seed=seed,
+        )
+        placed(prepared, "preprocess")
+
+        judged = validate(dataset=prepared.outputs["dataset"], network=network, model=model, model_digest=model_digest)
+        placed(judged, "validate")
+
+        passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
+        placed(passed, "validate")
+
+        trained = train(
+            dataset=prepared.outputs["dataset"],
+            ready=passed.output,
+            network=network,
+            model=model,
+            model_digest=model_digest,
+            epochs=epochs,
+            seed=seed,
+            require_gpu=require_gpu,
+            checkpoints=checkpoints,
+        )
+        placed(
+            trained,
+            "train",
+            gpu_count=gpu_count,
+            gpu_type=gpu_type,
+            node_selector=node_selector,
+            tolerations=tolerations,
+        )
+
+        scored = evaluate(
+            dataset=prepared.outputs["dataset"],
+            trained=trained.outputs["trained"],
+            registry=registry,
+            model_name=model_name,
+            min_accuracy=min_accuracy,
+            min_class_accuracy=min_class_accuracy,
+            confidence=confidence,
+        )
+        scored.set_caching_options(False)  # the champion may have changed since
+        placed(scored, "evaluate")
+
+        published = publish(
+            dataset=prepared.outputs["dataset"],
+            trained=trained.outputs["trained"],
+            evaluation=scored.outputs["evaluation"],
+            registry=registry,
+            model_name=model_name,
+            require_promotion=require_promotion,
+            run_name=run_name,
+        )
+        published.set_caching_options(False)
+        placed(published, "publish")
+
+    return training
