@@ -361,13 +361,15 @@ class BucketStore(Store):
 
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         token = uuid.uuid4().hex
+        size = source.seek(0, os.SEEK_END)
 
         def request(timeout: float) -> Generation:
             source.seek(0)
             blob = self._blob(key)
             blob.metadata = {"writer": token}
+            # The size makes small objects one request; without it even a pointer would be a resumable upload.
             blob.upload_from_file(
-                source, if_generation_match=if_generation, timeout=timeout, retry=None, checksum="crc32c"
+                source, size=size, if_generation_match=if_generation, timeout=timeout, retry=None, checksum="crc32c"
             )
             _require_checksum(source, blob, f"{self.url}/{key}")
             return blob.generation
