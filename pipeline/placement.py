@@ -1,0 +1,139 @@
+"""Where and how each step runs on a cluster: resources, time limits, retries, caching, identity, accelerators.
+
+`training.py` calls `place` once per task when it builds for a cluster. A build for this machine
+leaves it out: kfp.local ignores most of these settings, but really sleeps and repeats a failed
+step when it has a retry.
+
+Two settings are strings where a number would read better. The driver reads an accelerator count
+from a parameter with `GetStringValue()`: an `int` parameter resolves to "" and no GPU is asked for,
+silently. So `gpu_count` is a `str` parameter, and "0" asks for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kfp import dsl, kubernetes
+
+GPU_TYPE = "nvidia.com/gpu"
+USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
+STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
+SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
+SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST",)
+MINUTE, HOUR = 60, 3600
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One step's needs.
+
+    Attributes:
+        cpu: Cores asked for; the limit is twice that.
+        memory: Limit, in Mi; half of it is requested. KFP's launcher (some 150 MiB) counts too.
+        timeout: Seconds a pod may live, image pull included.
+        retries: Times the step may be repeated. Which failures are repeated is the cluster's
+            policy (manifests/components/retry-policy): lost nodes, not bad data.
+        reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
+            depend on the registry, and a reused training would be served as new.
+        may_use_gpu: True where an accelerator is of use.
+    """
+
+    cpu: float
+    memory: int
+    timeout: int
+    retries: int = 2
+    reusable: bool = False
+    may_use_gpu: bool = field(default=False, kw_only=True)
+
+
+PLACEMENTS = {
+    "download": Placement(0.5, 2048, 30 * MINUTE, reusable=True),
+    "preprocess": Placement(0.5, 4096, 30 * MINUTE, reusable=True),
+    "validate": Placement(0.5, 4096, 20 * MINUTE, reusable=True),
+    "compare": Placement(0.1, 1024, 10 * MINUTE),
+    "train": Placement(2, 8192, 12 * HOUR, retries=3, may_use_gpu=True),
+    "evaluate": Placement(1, 6144, 1 * HOUR),
+    "publish": Placement(1, 6144, 1 * HOUR),
+}
+
+
+def place(
+    task: dsl.PipelineTask,
+    component: str,
+    *,
+    reuse: bool = True,
+    gpu_count: str | dsl.PipelineTask | None = None,
+    gpu_type: str | None = GPU_TYPE,
+    node_selector: dict[str, str] | Any = None,
+    tolerations: Sequence[dict[str, Any]] | Any = None,
+) -> dsl.PipelineTask:
+    """Give one task of the pipeline everything the cluster needs to know about it.
+
+    Args:
+        task: The task.
+        component: Its step, a key of PLACEMENTS.
+        reuse: False switches caching off for a step that could be reused, e.g. in a schedule,
+            where new data may lie at an old address.
+        gpu_count: How many accelerators: a string of digits or a `str` pipeline parameter.
+        gpu_type: The resource's name, such as "nvidia.com/gpu", or a `str` pipeline parameter.
+        node_selector: Labels of the nodes wanted, or a `dict` pipeline parameter.
+        tolerations: Taints tolerated, or a `list` pipeline parameter.
+
+    Raises:
+        ValueError: The step is unknown, or an accelerator is asked for where none is of use.
+    """
+    if component not in PLACEMENTS:
+        raise ValueError(f"Expected one of {sorted(PLACEMENTS)}. Received: {component!r}. Add it to PLACEMENTS.")
+    placement = PLACEMENTS[component]
+    _bound(task, placement)
+    _secure(task, component)
+    task.set_caching_options(enable_caching=reuse and placement.reusable)
+    if gpu_count is not None:
+        if not placement.may_use_gpu:
+            raise ValueError(
+                f"Expected no accelerator for {component!r}. Received: gpu_count={gpu_count}. Leave it out."
+            )
+        _accelerate(task, gpu_count, gpu_type or GPU_TYPE)
+    if node_selector is not None:
+        kubernetes.add_node_selector_json(task, node_selector)
+    if tolerations is not None:
+        kubernetes.add_toleration_json(task, tolerations)
+    return task
+
+
+def _bound(task: dsl.PipelineTask, placement: Placement) -> None:
+    task.set_cpu_request(f"{int(placement.cpu * 1000)}m").set_cpu_limit(f"{int(placement.cpu * 2000)}m")
+    task.set_memory_request(f"{placement.memory // 2}Mi").set_memory_limit(f"{placement.memory}Mi")
+    kubernetes.set_timeout(task, placement.timeout)
+    # The window counts from the start of the first attempt, run time included; KFP's own default of one
+    # hour would leave a training that loses its node after that without a second attempt. Argo parses
+    # the factor as an integer.
+    attempts = placement.retries + 1
+    task.set_retry(
+        num_retries=placement.retries,
+        backoff_duration="30s",
+        backoff_factor=2,
+        backoff_max_duration=f"{attempts * placement.timeout + 10 * MINUTE}s",
+    )
+
+
+def _secure(task: dsl.PipelineTask, component: str) -> None:
+    # KFP drops all capabilities and sets seccomp itself; who runs must be said on every task.
+    kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
+    kubernetes.set_image_pull_policy(task, "IfNotPresent")
+    kubernetes.add_pod_label(task, STEP_LABEL, component.replace("_", "-"))
+    kubernetes.use_config_map_as_env(task, SETTINGS, {key: key for key in SETTINGS_KEYS}, optional=True)
+
+
+def _accelerate(task: dsl.PipelineTask, count: Any, kind: Any) -> None:
+    if not isinstance(count, str) and getattr(count, "channel_type", None) != "String":
+        raise ValueError(
+            f"Expected gpu_count as text or a `str` parameter. Received: {count!r}. "
+            'Declare it `gpu_count: str = "0"`: of an `int` parameter the driver makes no request, silently.'
+        )
+    task.set_accelerator_type(kind).set_accelerator_limit(count)
+    # KFP 2.17 forgets these two at the border of a `dsl.If`: the driver would find no such parameter.
+    parameters = [each for each in (count, kind) if not isinstance(each, str)]
+    task.register_pipeline_channels(parameters)
