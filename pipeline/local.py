@@ -90,7 +90,7 @@ def run_here(
     """
     folder = _make_run_folder(runs)
     label = f"deep-mnist-run={folder.name}"
-    request = {
+    request: dict[str, Any] = {
         "arguments": {**arguments, "run_name": folder.name},
         "pipeline_root": str(folder / "artifacts"),
         "cache_root": str(runs.resolve() / ".cache" / ("containers" if containers else "processes")),

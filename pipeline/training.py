@@ -61,7 +61,7 @@ def build_pipeline(*, images: Callable[[str], str] = image, cluster: bool = Fals
         confidence: float = 0.95,
         require_promotion: bool = False,
         run_name: str = "",
-    ):
+    ) -> None:
         raw = download(dataset=dataset, dataset_digest=dataset_digest)
         placed(raw, "download")
 

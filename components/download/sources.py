@@ -65,6 +65,6 @@ KNOWN = {
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         ),
-        install="apt-get install dataset-fashion-mnist, or give a folder of the four IDX files: DATASET=/path/to/folder",
+        install="apt-get install dataset-fashion-mnist, or give a folder of the IDX files: DATASET=/path/to/folder",
     ),
 }

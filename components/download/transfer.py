@@ -19,7 +19,7 @@ READ_SECONDS = 20.0
 TOTAL_SECONDS = 300.0
 ATTEMPTS = 5
 MAX_BYTES = 4 << 30  # no dataset of images and labels that this pipeline serves is larger
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # what is lost at most when a connection breaks
 # Unreachable is not worth five tries: the next source may answer at once.
 CONNECT_ATTEMPTS = 1
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -173,7 +173,11 @@ def _sha256(path: Path) -> str:
 
 
 def _short(error: Exception) -> str:
-    text = str(getattr(error, "reason", None) or error)
+    """Return the innermost reason: requests wraps urllib3, which wraps what the system said."""
+    cause: object = error
+    while isinstance(cause, Exception) and (inner := getattr(cause, "reason", None) or next(iter(cause.args), None)):
+        cause = inner
+    text = str(cause).rpartition("): ")[2]
     return text.splitlines()[0][:200] if text else type(error).__name__
 
 
