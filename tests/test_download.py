@@ -238,7 +238,7 @@ def test_one_npz_comes_over_http_and_its_pin_is_told(tmp_path, capsys):
 
 def test_an_unknown_dataset_is_named(tmp_path):
     """A misspelt name lists what there is."""
-    with pytest.raises(DownloadError, match="known dataset .mnist, fashion-mnist.*Received: 'mnits'"):
+    with pytest.raises(DownloadError, match=r"known dataset .mnist, fashion-mnist.*Received: 'mnits'"):
         download_dataset("mnits", tmp_path / "raw")
 
 
@@ -246,7 +246,7 @@ def test_a_folder_without_arrays_is_named(tmp_path):
     """A folder of something else says what was expected in it."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "notes.txt").write_text("hello")
-    with pytest.raises(DownloadError, match="Expected train_images.npy and train_labels.npy"):
+    with pytest.raises(DownloadError, match=r"Expected train_images.npy and train_labels.npy"):
         download_dataset(str(tmp_path / "own"), tmp_path / "raw")
 
 
