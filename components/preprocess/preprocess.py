@@ -112,7 +112,7 @@ def _pass_on(raw: Dataset, contract: Contract, folder: Path, *, source: str) -> 
     record = Preprocessing(
         source=source,
         layout=contract.layout,
-        image_shape=tuple(side or 0 for side in contract.input_shape),
+        image_shape=tuple(side or 0 for side in contract.input_shape or ()),
         dtype=contract.input_dtype,
         scale=1.0,
         offset=0.0,
@@ -126,12 +126,8 @@ def _pass_on(raw: Dataset, contract: Contract, folder: Path, *, source: str) -> 
 
 def _as_it_is(arrays: Arrays) -> Contract:
     """Return the contract that raw data fulfil by themselves."""
-    from dataclasses import replace
-
     images = arrays["train_images"]
-    plain = Contract.from_dict({})
-    return replace(
-        plain,
+    return Contract(
         input_shape=tuple(images.shape[1:]),
         layout="rows_columns",
         input_dtype="uint8",
