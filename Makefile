@@ -31,7 +31,12 @@ install: .venv/dev ## everything for development in .venv
 	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@ .venv/local
 
-run: .venv/local ## the whole pipeline here: real MNIST, a promoted model, a report
+.venv/gpu: requirements/train.txt .venv/local
+	.venv/bin/python -m pip uninstall --quiet --yes tensorflow-cpu
+	.venv/bin/python -m pip install --quiet --require-hashes --force-reinstall --no-deps -r requirements/train.txt
+	@touch $@
+
+run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
 
