@@ -53,7 +53,7 @@ def fast() -> keras.Model:
     model.add(layers.Rescaling(1 / 255))
     for filters, size, strides in ((16, 5, 2), (32, 3, 1), (64, 3, 2)):
         model.add(layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False))
-        model.add(layers.BatchNormalization(momentum=0.9))
+        model.add(layers.BatchNormalization(momentum=0.9, name=f"norm{filters}"))
         model.add(layers.ReLU())
     model.add(layers.Flatten())
     model.add(layers.Dense(CLASSES, activation="softmax"))
@@ -104,7 +104,7 @@ def example2() -> keras.Model:
 
 def example3() -> keras.Model:
     """Return the seed's Example 3: Example 2 with BatchNormalization."""
-    return _example("example3", [layers.BatchNormalization()])
+    return _example("example3", [layers.BatchNormalization(name="norm")])
 
 
 def _example(name: str, normalization: list[layers.Layer]) -> keras.Model:
