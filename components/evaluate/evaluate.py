@@ -1,0 +1,161 @@
+"""Measure a trained model on the frozen test split, beside the champion, and say whether it may take its place."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.dataset import DatasetError, open_dataset
+from components.evaluate import measures
+from components.evaluate.report import html, markdown
+from components.evaluate.robustness import robustness
+from components.judging import Contender, Floors, Split, decide, hits, open_split, score_champion
+from components.registry import Registry
+from components.serving import Network
+
+
+def evaluate_from_paths(
+    dataset: Path,
+    trained: Path,
+    evaluation: Path,
+    report: Path,
+    summary: Path,
+    *,
+    registry: str,
+    model_name: str,
+    floors: Floors,
+) -> dict[str, Any]:
+    """Write the evaluation as JSON, HTML and Markdown and return it.
+
+    Args:
+        dataset: Folder written by preprocess.
+        trained: Folder written by train.
+        evaluation: Receives the JSON file that publish reads.
+        report: Receives the HTML page.
+        summary: Receives the Markdown page.
+        registry: Address of the registry whose champion is scored beside the model; "" compares with nothing.
+        model_name: Name under which the champion reigns there.
+        floors: What the model must reach to be promoted.
+    """
+    started = time.monotonic()
+    opened = open_dataset(dataset)
+    split = open_split(opened)
+    network = Network.load(trained)
+    answers = network.answers(split.images, raw=split.raw)
+    _check_labels(split, answers)
+    with tempfile.TemporaryDirectory() as scratch:
+        champion = score_champion(Registry(registry, model_name), split, Path(scratch)) if registry else None
+    result = {
+        "format": 1,
+        "model_name": model_name,
+        "model_digest": network.digest,
+        "data_digest": opened.digest,
+        "test_digest": split.digest,
+        "split": split.name,
+        **measure(answers, split),
+        "robustness": robustness(network, split),
+        "champion": describe_champion(champion, split),
+        "decision": decide(answers, split.labels, network.digest, floors, champion),
+    }
+    result["seconds"] = round(time.monotonic() - started, 2)
+    write_json(evaluation, result)
+    report.write_text(html(result))
+    summary.write_text(markdown(result))
+    _say(result)
+    return result
+
+
+def measure(answers: np.ndarray, split: Split) -> dict[str, Any]:
+    """Return every measure of one model's answers, float64 (n, classes), on a split."""
+    labels, classes = split.labels, answers.shape[1]
+    matrix = measures.confusion_matrix(answers.argmax(axis=1), labels, classes)
+    right = int(hits(answers, labels).sum())
+    return {
+        "accuracy": right / len(labels),
+        "accuracy_interval": measures.wilson(right, len(labels)),
+        "loss": measures.cross_entropy(answers, labels),
+        "examples": len(labels),
+        "confusion_matrix": matrix,
+        "per_class": measures.per_class(matrix),
+        "roc": measures.roc_curves(answers, labels),
+        "roc_micro": measures.micro_roc(answers, labels),
+        "calibration": measures.calibration(answers, labels),
+        "worst": measures.worst_errors(answers, labels, split.images),
+    }
+
+
+def describe_champion(champion: Contender | None, split: Split) -> dict[str, Any] | None:
+    """Return who reigns and how it does on this split, which is not the split it was promoted on if data changed."""
+    if champion is None:
+        return None
+    reign = champion.reign
+    known: dict[str, Any] = {
+        "version": reign.version,
+        "generation": reign.generation,
+        "id": reign.id,
+        "model_digest": reign.facts.model_digest,
+        "accuracy_when_promoted": reign.facts.accuracy,
+        "same_test_split": reign.facts.test_digest == split.digest,
+        "accuracy": None,
+        "per_class": [],
+        "trouble": champion.trouble,
+    }
+    if champion.answers is None:
+        return known
+    predicted = champion.answers.argmax(axis=1)
+    classes = max(champion.answers.shape[1], int(split.labels.max()) + 1)
+    matrix = measures.confusion_matrix(predicted, split.labels, classes)
+    shares = [row["accuracy"] for row in measures.per_class(matrix)]
+    return {**known, "accuracy": float((predicted == split.labels).mean()), "per_class": shares}
+
+
+def _check_labels(split: Split, answers: np.ndarray) -> None:
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if len(split.labels) != len(answers) or low < 0 or high >= answers.shape[1]:
+        raise DatasetError(
+            f"Expected {len(answers)} {split.name} labels in 0..{answers.shape[1] - 1}, one for each picture. "
+            f"Received: {len(split.labels)} in {low}..{high}. Run validate on the data."
+        )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write finite JSON; a bare NaN would be refused downstream, hours later."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def kfp_metrics(result: dict[str, Any]) -> dict[str, float]:
+    """Return what goes to KFP's table of metrics: finite Python floats."""
+    floats = {
+        "accuracy": result["accuracy"],
+        "accuracy_low_95": result["accuracy_interval"][0],
+        "accuracy_high_95": result["accuracy_interval"][1],
+        "loss": result["loss"],
+        "worst_class_accuracy": min(row["accuracy"] for row in result["per_class"] if row["examples"]),
+        "calibration_error": result["calibration"]["ece"],
+        "auc_micro": result["roc_micro"]["auc"],
+        "promotable": float(result["decision"]["promote"]),
+        **{f"accuracy_{row['name']}": row["accuracy"] for row in result["robustness"] if row["name"] != "none"},
+    }
+    if result["champion"] and result["champion"]["accuracy"] is not None:
+        floats["champion_accuracy"] = result["champion"]["accuracy"]
+    return {name: float(value) for name, value in floats.items() if math.isfinite(value)}
+
+
+def _say(result: dict[str, Any]) -> None:
+    low, high = result["accuracy_interval"]
+    print(
+        f"evaluate: {result['split']} accuracy {result['accuracy']:.4f} (95 % {low:.4f} to {high:.4f}) "
+        f"on {result['examples']} pictures, loss {result['loss']:.4f}, "
+        f"calibration error {result['calibration']['ece']:.4f}"
+    )
+    if champion := result["champion"]:
+        print(f"evaluate: champion version {champion['version']} accuracy {champion['accuracy']} on the same pictures")
+    verb = "may be promoted" if result["decision"]["promote"] else "not promoted"
+    print(f"evaluate: {verb}: {result['decision']['reason']}", flush=True)

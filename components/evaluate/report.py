@@ -1,0 +1,75 @@
+"""The evaluation as a page (HTML) and as a summary (Markdown)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from components.page import chart, page, template
+
+_HERE = Path(__file__).resolve().parent
+_HTML = template((_HERE / "report.html.j2").read_text())
+_MARKDOWN = template((_HERE / "summary.md.j2").read_text())
+
+
+def html(evaluation: Mapping[str, Any]) -> str:
+    """Return the self-contained page."""
+    limit = _roc_limit(evaluation)
+    curves = {
+        str(each["label"]): [(x, y) for x, y in zip(each["fpr"], each["tpr"], strict=True) if x <= limit]
+        for each in evaluation["roc"]
+    }
+    bins = [(each["confidence"], each["accuracy"]) for each in evaluation["calibration"]["bins"]]
+    low = min([x for x, _ in bins] + [y for _, y in bins])
+    body = _HTML.render(
+        e=evaluation,
+        tiles=_tiles(evaluation),
+        old=(evaluation["champion"] or {}).get("per_class"),
+        shades=_shades(evaluation["confusion_matrix"]),
+        roc_chart=Markup(chart("True positive rate", curves, x_title="false positive rate", dots=False)),
+        roc_limit=limit,
+        calibration_chart=Markup(
+            chart("Share right", {"model": bins, "ideal": [(low, low), (1.0, 1.0)]}, x_title="confidence")
+        ),
+        wrong=round(evaluation["examples"] * (1 - evaluation["accuracy"])),
+    )
+    return page(f"Evaluation of {evaluation['model_name']}", body)
+
+
+def markdown(evaluation: Mapping[str, Any]) -> str:
+    """Return the summary."""
+    return _MARKDOWN.render(e=evaluation, tiles=_tiles(evaluation))
+
+
+def _tiles(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    low, high = evaluation["accuracy_interval"]
+    tiles = [
+        (f"{evaluation['accuracy']:.4f}", f"accuracy on {evaluation['examples']} {evaluation['split']} pictures"),
+        (f"{low:.4f} to {high:.4f}", "95 % interval of the accuracy"),
+        (f"{evaluation['loss']:.4f}", "cross-entropy, nats"),
+        (f"{evaluation['calibration']['ece']:.4f}", "expected calibration error"),
+    ]
+    champion = evaluation["champion"]
+    if champion and champion["accuracy"] is not None:
+        tiles.append((f"{champion['accuracy']:.4f}", f"champion, version {champion['version']}, same pictures"))
+    return tiles
+
+
+def _roc_limit(evaluation: Mapping[str, Any]) -> float:
+    """Return how far to draw the curves: good models live in the first hundredths."""
+    worst = min(each["auc"] for each in evaluation["roc"])
+    return 0.02 if worst > 0.999 else 0.1 if worst > 0.98 else 1.0
+
+
+def _shades(matrix: list[list[int]]) -> list[list[str]]:
+    most = max((count for i, row in enumerate(matrix) for j, count in enumerate(row) if i != j), default=1) or 1
+
+    def shade(true: int, said: int, count: int) -> str:
+        if true == said:
+            return "rgba(26,127,75,.14)"
+        return f"rgba(179,38,30,{0.75 * count / most:.2f})" if count else "transparent"
+
+    return [[shade(i, j, count) for j, count in enumerate(row)] for i, row in enumerate(matrix)]

@@ -1,0 +1,118 @@
+"""The model card: what a model is, what it was made of, how good it is and how to make it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.images import COMPONENTS, code_digest, image
+from components.page import template
+
+_MARKDOWN = template((Path(__file__).resolve().parent / "card.md.j2").read_text())
+
+
+def card_facts(
+    evaluation: Mapping[str, Any],
+    trained: Path,
+    name: str,
+    promotion: Mapping[str, Any] | None,
+    proof: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the card as plain values.
+
+    Args:
+        evaluation: What evaluate wrote.
+        trained: Folder that train wrote.
+        name: Of the model in the registry.
+        promotion: What came of publishing; None in the card that lies in the version folder, which is written before.
+        proof: Result of the golden requests' replay, when there was one.
+    """
+    training = _read(trained / "training.json")
+    record = _read(trained / "preprocessing.json")
+    return {
+        "format": 1,
+        "name": name,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "promotion": promotion,
+        "intended_use": {
+            "for": f"Recognising one centred grey picture of {_sides(record)} pixels as one of "
+            f"{len(evaluation['per_class'])} classes, pictures like those of {record.get('source') or 'its dataset'}.",
+            "not_for": "Pictures of other origin without measuring first, decisions about people, and inputs that may "
+            "belong to no class: the model always answers with one.",
+        },
+        "network": {
+            "name": training.get("network"),
+            "own_model": training.get("model") or None,
+            "parameters": training.get("parameters"),
+            "digest": evaluation["model_digest"],
+        },
+        "data": {
+            "source": record.get("source"),
+            "digest": evaluation["data_digest"],
+            "source_digests": record.get("source_digests", {}),
+            "split_seed": record.get("split_seed"),
+            "validation_fraction": record.get("validation_fraction"),
+            "judged_on": evaluation["split"],
+            "test_digest": evaluation["test_digest"],
+            "prepared_by_user": record.get("prepared"),
+        },
+        "preprocessing": record,
+        "code": {step: code_digest(step) for step in COMPONENTS},
+        "images": {step: image(step) for step in COMPONENTS},
+        "training": {
+            key: training.get(key) for key in ("seed", "recipe", "versions", "device", "times", "code_digest")
+        },
+        "metrics": {
+            "accuracy": _with_interval(evaluation["accuracy"], evaluation["accuracy_interval"], evaluation["examples"]),
+            "loss": evaluation["loss"],
+            "calibration_error": evaluation["calibration"]["ece"],
+            "classes": {
+                str(row["label"]): _with_interval(row["accuracy"], row["interval"], row["examples"])
+                for row in evaluation["per_class"]
+            },
+            "robustness": {
+                row["name"]: {**_with_interval(row["accuracy"], row["interval"], row["examples"]), "how": row["how"]}
+                for row in evaluation["robustness"]
+            },
+            "interval": "Wilson, 95 %",
+        },
+        "decision": evaluation["decision"],
+        "champion": evaluation["champion"],
+        "replay": dict(proof) if proof else None,
+        "reproduce": _reproduce(training, record),
+    }
+
+
+def card_markdown(facts: Mapping[str, Any]) -> str:
+    """Return the card as a page to read."""
+    return _MARKDOWN.render(c=facts)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text()) if path.is_file() else None
+    return value if isinstance(value, dict) else {}
+
+
+def _sides(record: Mapping[str, Any]) -> str:
+    return "x".join(str(side) for side in record.get("image_shape", ()) if side != 1) or "unknown"
+
+
+def _with_interval(share: float, interval: list[float], examples: int) -> dict[str, Any]:
+    return {"value": share, "low": interval[0], "high": interval[1], "examples": examples}
+
+
+def _reproduce(training: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Return the command that makes this model again, on the code whose digests the card gives."""
+    own = training.get("model")
+    epochs = (training.get("recipe") or {}).get("epochs")
+    words = [
+        "make run",
+        f"DATASET={record.get('source') or '…'}",
+        f"MODEL={own}" if own else f"NETWORK={training.get('network') or '…'}",
+        f"SEED={training.get('seed', 0)}",
+        *([f"EPOCHS={epochs}"] if epochs else []),
+    ]
+    return " ".join(words)

@@ -1,0 +1,47 @@
+"""The KFP face of publish."""
+
+from typing import NamedTuple
+
+from kfp.dsl import Artifact, Dataset, Input, Markdown, Model, Output, component
+
+from components.images import image
+
+
+@component(base_image=image("publish"), install_kfp_package=False)
+def publish(
+    dataset: Input[Dataset],
+    trained: Input[Model],
+    evaluation: Input[Artifact],
+    registry: str,
+    model_name: str,
+    require_promotion: bool,
+    run_name: str,
+    promotion: Output[Artifact],
+    card: Output[Markdown],
+) -> NamedTuple("Published", [("promoted", bool), ("version", int)]):  # type: ignore[valid-type]
+    """Export the model, replay requests on the export, and let it reign if the evaluation says so.
+
+    Args:
+        dataset: What preprocess wrote.
+        trained: What train wrote.
+        evaluation: What evaluate wrote.
+        registry: Address of the model registry.
+        model_name: Name under which it shall reign.
+        require_promotion: Fail when the model is not promoted.
+        run_name: Name of this run; a repeated attempt of the same run promotes nothing twice.
+        promotion: JSON: promoted, version, accuracy, champion_accuracy, reason, uri.
+        card: The model card.
+    """
+    from pathlib import Path
+
+    from components.publish.publish import Request, publish_from_paths
+
+    result = publish_from_paths(
+        Path(dataset.path),
+        Path(trained.path),
+        Path(evaluation.path),
+        Path(promotion.path),
+        Path(card.path),
+        Request(registry, model_name, require_promotion, run_name),
+    )
+    return (bool(result["promoted"]), int(result["version"]))
