@@ -11,12 +11,13 @@ import os
 from functools import cache
 from pathlib import Path
 
-COMPONENTS = ("download", "preprocess", "validate", "train", "evaluate", "publish")
+COMPONENTS = ("download", "preprocess", "validate", "compare", "train", "evaluate", "publish")
 # Which target of docker/Dockerfile a component runs in.
 IMAGE_OF = {
     "download": "light",
     "preprocess": "light",
     "validate": "light",
+    "compare": "light",
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",

@@ -18,7 +18,7 @@ from typing import Any
 from kfp import dsl, kubernetes
 
 GPU_TYPE = "nvidia.com/gpu"
-USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
+USER = 10001  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
 SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
 SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST",)

@@ -5,13 +5,18 @@
 `validate` succeeds with a report even when the data are unfit, for a failed task uploads no artifact on a cluster;
 `require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
 accelerator is asked for before the data have passed.
+
+A schedule's definition adds two tasks: `compare` before `train`, which ends the run as "unchanged" when the registry
+has seen these data with this recipe, and `remember` after `publish`.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from kfp import dsl
 
+from components.compare.component import compare, remember
 from components.download.component import download
 from components.evaluate.component import evaluate
 from components.images import image
@@ -24,18 +29,26 @@ from pipeline import placement
 PIPELINE_NAME = "deep-mnist"
 
 
-def build_pipeline(*, images: Callable[[str], str] = image, cluster: bool = False) -> Any:
+def build_pipeline(
+    *,
+    images: Callable[[str], str] = image,
+    cluster: bool = False,
+    reuse: bool = True,
+    only_when_changed: bool = False,
+) -> Any:
     """Return the pipeline, a kfp GraphComponent.
 
     Args:
         images: Component name -> image reference, fixed when the pipeline is compiled.
         cluster: Add what only a cluster heeds: retries, timeouts, resources, accelerators, security contexts, and
             caching by task. Locally a retry would only repeat a failure.
+        reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
+        only_when_changed: Train only when the registry has not yet judged a model of these data; for schedules.
     """
 
     def placed(task: dsl.PipelineTask, component: str, **settings: Any) -> dsl.PipelineTask:
         task.set_container_image(images(component))
-        return placement.place(task, component, **settings) if cluster else task
+        return placement.place(task, component, reuse=reuse, **settings) if cluster else task
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
     def training(
@@ -83,48 +96,78 @@ def build_pipeline(*, images: Callable[[str], str] = image, cluster: bool = Fals
         passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
         placed(passed, "validate")
 
-        trained = train(
-            dataset=prepared.outputs["dataset"],
-            ready=passed.output,
-            network=network,
-            model=model,
-            model_digest=model_digest,
-            epochs=epochs,
-            seed=seed,
-            require_gpu=require_gpu,
-            checkpoints=checkpoints,
-        )
-        placed(
-            trained,
-            "train",
-            gpu_count=gpu_count,
-            gpu_type=gpu_type,
-            node_selector=node_selector,
-            tolerations=tolerations,
-        )
+        news = nullcontext()
+        if only_when_changed:
+            compared = compare(
+                dataset=prepared.outputs["dataset"],
+                ready=passed.output,
+                registry=registry,
+                model_name=model_name,
+                network=network,
+                model=model,
+                epochs=epochs,
+                seed=seed,
+                code=images("train"),
+                slot=dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else "",
+                run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+            )
+            compared.set_caching_options(False)
+            placed(compared, "compare")
+            news = dsl.If(compared.outputs["Output"] == True, name="changed")  # noqa: E712 - becomes a condition in the IR
 
-        scored = evaluate(
-            dataset=prepared.outputs["dataset"],
-            trained=trained.outputs["trained"],
-            registry=registry,
-            model_name=model_name,
-            min_accuracy=min_accuracy,
-            min_class_accuracy=min_class_accuracy,
-            confidence=confidence,
-        )
-        scored.set_caching_options(False)  # the champion may have changed since
-        placed(scored, "evaluate")
+        with news:
+            trained = train(
+                dataset=prepared.outputs["dataset"],
+                ready=passed.output,
+                network=network,
+                model=model,
+                model_digest=model_digest,
+                epochs=epochs,
+                seed=seed,
+                require_gpu=require_gpu,
+                checkpoints=checkpoints,
+            )
+            placed(
+                trained,
+                "train",
+                gpu_count=gpu_count,
+                gpu_type=gpu_type,
+                node_selector=node_selector,
+                tolerations=tolerations,
+            )
 
-        published = publish(
-            dataset=prepared.outputs["dataset"],
-            trained=trained.outputs["trained"],
-            evaluation=scored.outputs["evaluation"],
-            registry=registry,
-            model_name=model_name,
-            require_promotion=require_promotion,
-            run_name=run_name,
-        )
-        published.set_caching_options(False)
-        placed(published, "publish")
+            scored = evaluate(
+                dataset=prepared.outputs["dataset"],
+                trained=trained.outputs["trained"],
+                registry=registry,
+                model_name=model_name,
+                min_accuracy=min_accuracy,
+                min_class_accuracy=min_class_accuracy,
+                confidence=confidence,
+            )
+            scored.set_caching_options(False)  # the champion may have changed since
+            placed(scored, "evaluate")
+
+            published = publish(
+                dataset=prepared.outputs["dataset"],
+                trained=trained.outputs["trained"],
+                evaluation=scored.outputs["evaluation"],
+                registry=registry,
+                model_name=model_name,
+                require_promotion=require_promotion,
+                run_name=run_name,
+            )
+            published.set_caching_options(False)
+            placed(published, "publish")
+
+            if only_when_changed:
+                noted = remember(
+                    attempt=compared.outputs["attempt"],
+                    promotion=published.outputs["promotion"],
+                    registry=registry,
+                    model_name=model_name,
+                )
+                noted.set_caching_options(False)
+                placed(noted, "compare")
 
     return training

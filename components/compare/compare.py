@@ -1,0 +1,124 @@
+"""Does a scheduled run have anything new to train on?
+
+    <registry>/<name>/retraining/judged/<fingerprint>.json      these data, with this recipe, were trained on and judged
+    <registry>/<name>/retraining/slots/<slot>/<fingerprint>     the run that took this slot of the schedule
+
+A fingerprint is that of the data and of the recipe. What was judged is not trained again, promoted or not; what failed
+is tried again in the next slot. A slot is taken by one conditional write, so a schedule that fires twice trains once;
+a task that Kubernetes starts again finds its own run's claim and goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.dataset import open_dataset
+from components.registry import Registry
+from components.storage import ABSENT, NotFound, PreconditionFailed, open_store
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides, besides the data, which model a training gives; see `compare`."""
+
+    network: str
+    model: str
+    epochs: int
+    seed: int
+    code: str
+
+
+def compare_with_registry(
+    dataset: str, recipe: Recipe, registry: str, model_name: str, slot: str, run_id: str, attempt: str
+) -> bool:
+    """Compare as the step does: paths in, the answer out, printed and written."""
+    folder = Path(dataset)
+    digest = open_dataset(folder, written_by="preprocess").digest
+    models = Registry(registry, model_name)
+    described = {**asdict(recipe), "own_model": _identity(recipe.model)}
+    fingerprint = hashlib.sha256(json.dumps([digest, described], sort_keys=True).encode()).hexdigest()
+    path = Path(attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps(
+            {"fingerprint": fingerprint, "data_digest": digest, "recipe": described, "slot": slot, "run": run_id}
+        )
+    )
+    known = _known(models, fingerprint, digest, recipe) or _taken(models, fingerprint, slot, run_id)
+    print(f"unchanged: {known}" if known else f"changed: data {digest[:12]} have not been trained on", flush=True)
+    return not known
+
+
+def remember_in_registry(attempt: str, promotion: str, registry: str, model_name: str) -> None:
+    """Write what was judged; a repetition writes the same again."""
+    facts = json.loads(Path(attempt).read_text())
+    decided = json.loads(Path(promotion).read_text())
+    record = {
+        **facts,
+        "promoted": decided.get("promoted"),
+        "version": decided.get("version"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    models = Registry(registry, model_name)
+    models.store.write(_judged_key(model_name, facts["fingerprint"]), json.dumps(record, indent=1).encode())
+    print(f"remembered: data {facts['data_digest'][:12]}, promoted: {record['promoted']}", flush=True)
+
+
+def _known(models: Registry, fingerprint: str, digest: str, recipe: Recipe) -> str:
+    """Return why there is nothing to train, "" if there is."""
+    try:
+        record = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
+        outcome = f"promoted as version {record['version']}" if record["promoted"] else "not promoted"
+        return f"data {digest[:12]} with this recipe were judged at {record['time']} and {outcome}"
+    except NotFound:
+        pass
+    champion = models.champion()
+    if (
+        champion is None
+        or champion.facts.data_digest != digest
+        or models.store.list(f"{models.name}/retraining/judged/")
+    ):
+        return ""
+    # Nothing was ever judged on a schedule: the champion comes from a run that somebody started.
+    return _as_champion(models, champion.version, digest, recipe)
+
+
+def _as_champion(models: Registry, version: int, digest: str, recipe: Recipe) -> str:
+    try:
+        trained: dict[str, Any] = json.loads(models.store.read(f"{models.name}/{version}/training.json")[0])
+    except NotFound:
+        return ""
+    if trained.get("model", "") != recipe.model or (not recipe.model and trained.get("network") != recipe.network):
+        return ""
+    return f"version {version}, which reigns, was trained on data {digest[:12]}"
+
+
+def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:
+    """Take the slot for this run; return who has it already, "" if we do."""
+    if not slot:
+        return ""
+    key = f"{models.name}/retraining/slots/{slot.replace(':', '')}/{fingerprint}"
+    try:
+        models.store.write(key, run_id.encode(), if_generation=ABSENT)
+    except PreconditionFailed:
+        holder = models.store.read(key)[0].decode()
+        return "" if holder == run_id else f"run {holder} has taken the slot {slot}"
+    return ""
+
+
+def _identity(model: str) -> str:
+    """Return what identifies a user's own network now: its file may change under its name."""
+    if not model:
+        return ""
+    folder, _, name = model.rpartition("/")
+    about = open_store(folder).describe(name)
+    return str(about.get("sha256") or about.get("crc32c"))
+
+
+def _judged_key(name: str, fingerprint: str) -> str:
+    return f"{name}/retraining/judged/{fingerprint}.json"

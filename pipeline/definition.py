@@ -1,0 +1,160 @@
+"""The compiled definition as data: what is sent to a cluster, and what `plan` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+TYPES = {
+    "STRING": str,
+    "BOOLEAN": bool,
+    "NUMBER_INTEGER": int,
+    "NUMBER_DOUBLE": float,
+    "STRUCT": dict,
+    "LIST": list,
+}
+TRUE, FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of the definition, with its executor and Kubernetes settings.
+
+    Attributes:
+        name: In its DAG.
+        group: Names of the DAGs it lies in, "/"-joined; "" for the root.
+        spec: The task itself.
+        executor: Image, command, resources.
+        kubernetes: The platform document's part for its executor.
+    """
+
+    name: str
+    group: str
+    spec: Mapping[str, Any]
+    executor: Mapping[str, Any]
+    kubernetes: Mapping[str, Any]
+
+    @property
+    def cached(self) -> bool:
+        return bool(self.spec.get("cachingOptions", {}).get("enableCache"))
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The two documents of a compiled pipeline.
+
+    Attributes:
+        pipeline: The pipeline spec (IR).
+        platform: The platform spec; a submitter that drops it drops limits on time, identities and tolerations.
+    """
+
+    pipeline: Mapping[str, Any]
+    platform: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.pipeline["pipelineInfo"]["name"])
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of both documents, written canonically."""
+        text = json.dumps([self.pipeline, self.platform], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What a request carries as `pipeline_spec`."""
+        return {"pipeline_spec": self.pipeline, "platform_spec": self.platform}
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """Parameter name -> its type and default."""
+        return self.pipeline["root"].get("inputDefinitions", {}).get("parameters", {})
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump_all([dict(self.pipeline), dict(self.platform)], sort_keys=True)
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the tasks that run a container, each after those it depends on."""
+        yield from self._tasks_of(self.pipeline["root"]["dag"], "")
+
+    def _tasks_of(self, dag: Mapping[str, Any], group: str) -> Iterator[Task]:
+        for name in _in_order(dag["tasks"]):
+            spec = dag["tasks"][name]
+            component = self.pipeline["components"][spec["componentRef"]["name"]]
+            if "dag" in component:
+                yield from self._tasks_of(component["dag"], f"{group}/{name}".lstrip("/"))
+                continue
+            label = component["executorLabel"]
+            executor = self.pipeline["deploymentSpec"]["executors"][label].get("container", {})
+            kubernetes = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].get(label, {})
+            yield Task(name, group, spec, executor, kubernetes)
+
+
+def compile_definition(**options: Any) -> Definition:
+    """Compile the pipeline for a cluster; options are `build_pipeline`'s."""
+    from pipeline.training import build_pipeline
+
+    return compiled(build_pipeline(cluster=True, **options))
+
+
+def compiled(pipeline: Any) -> Definition:
+    """Return the two documents of any kfp pipeline."""
+    from kfp.compiler import Compiler
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pipeline.yaml"
+        Compiler().compile(pipeline, str(path))
+        documents = list(yaml.safe_load_all(path.read_text()))
+    empty: Mapping[str, Any] = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
+    return Definition(documents[0], documents[1] if len(documents) > 1 else empty)
+
+
+def typed(definition: Definition, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return parameters given as text in the types the definition declares.
+
+    Raises:
+        click.BadParameter: A name is unknown, or a value is not of its type.
+    """
+    unknown = sorted(set(given) - set(definition.inputs))
+    if unknown:
+        raise click.BadParameter(
+            f"Expected one of {', '.join(sorted(definition.inputs))}. Received: {', '.join(unknown)}."
+        )
+    return {name: _value(name, text, definition.inputs[name]["parameterType"]) for name, text in given.items()}
+
+
+def _value(name: str, text: str, kind: str) -> Any:
+    try:
+        if kind == "STRING":
+            return text
+        if kind == "BOOLEAN":
+            if text.lower() not in TRUE | FALSE:
+                raise ValueError
+            return text.lower() in TRUE
+        if kind in ("STRUCT", "LIST"):
+            value = json.loads(text)
+            if not isinstance(value, TYPES[kind]):
+                raise ValueError
+            return value
+        return TYPES[kind](text)
+    except ValueError as error:
+        raise click.BadParameter(f"Expected {name} as {kind.lower()}. Received: {text!r}.") from error
+
+
+def _in_order(tasks: Mapping[str, Any]) -> list[str]:
+    """Return the names with each after those it depends on."""
+    from graphlib import TopologicalSorter
+
+    return list(
+        TopologicalSorter({name: tasks[name].get("dependentTasks", []) for name in sorted(tasks)}).static_order()
+    )

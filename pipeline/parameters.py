@@ -1,0 +1,123 @@
+"""The pipeline's parameters as `plan`, `submit` and `schedule` take them: one set of options for all three."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.definition import Definition, typed
+from pipeline.placement import GPU_TYPE
+from pipeline.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, model_name_for
+
+F = TypeVar("F", bound=Callable[..., Any])
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def parameter_options(command: F) -> F:
+    """Add the options that say what a run shall do."""
+    options = [
+        click.option("--dataset", default="mnist", show_default=True, help="mnist, fashion-mnist, gs:// or https://"),
+        click.option("--network", default="fast", show_default=True, help="A built-in network."),
+        click.option("--model", default="", help="Your own network: gs:// of a .keras file; takes --network's place."),
+        click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
+        click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
+        click.option("--store", default="", envvar="DEEP_MNIST_STORE", help="The model registry: gs://bucket/folder."),
+        click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
+        click.option("--gpu", type=click.IntRange(0), default=0, show_default=True, help="GPUs for training."),
+        click.option("--gpu-type", default=GPU_TYPE, show_default=True, help="The resource's name on the nodes."),
+        click.option("--node-selector", multiple=True, metavar="KEY=VALUE", help="Label of the nodes for training."),
+        click.option(
+            "--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."
+        ),
+        click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any other pipeline parameter."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parameters_for(definition: Definition, *, parameter: Sequence[str] = (), **asked: Any) -> dict[str, Any]:
+    """Return every parameter that is given or derived; the rest keep the definition's defaults.
+
+    Raises:
+        click.BadParameter: A value cannot be used on a cluster, or a name is unknown.
+    """
+    dataset = _address(asked["dataset"], "dataset", BUILT_IN_DATASETS)
+    accuracy, class_accuracy = FLOORS.get(dataset, OWN_FLOORS)
+    derived = {
+        "dataset": dataset,
+        # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
+        "dataset_digest": "pinned" if dataset in BUILT_IN_DATASETS else secrets.token_hex(8),
+        "network": asked["network"],
+        "model": _address(asked["model"], "model", ("",)),
+        "epochs": asked["epochs"],
+        "seed": asked["seed"],
+        "registry": _registry(asked["store"]),
+        "checkpoints": f"{asked['store'].rstrip('/')}/checkpoints",
+        "model_name": asked["model_name"] or model_name_for(dataset),
+        "min_accuracy": accuracy,
+        "min_class_accuracy": class_accuracy,
+        **_accelerator(asked),
+    }
+    return {**derived, **typed(definition, dict(_pair(each, "parameter") for each in parameter))}
+
+
+def with_defaults(definition: Definition, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all parameters, those that are not given at their defaults."""
+    return {name: parameters.get(name, entry.get("defaultValue")) for name, entry in definition.inputs.items()}
+
+
+def _accelerator(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that place training. A count is text: of a number the driver makes no request."""
+    count = asked["gpu"]
+    tolerations = [toleration(each) for each in asked["toleration"]]
+    if count and not tolerations:
+        tolerations = [toleration(f"{asked['gpu_type']}:NoSchedule")]  # how GPU nodes are usually tainted
+    return {
+        "gpu_count": str(count),
+        "gpu_type": asked["gpu_type"],
+        "node_selector": dict(_pair(each, "node-selector") for each in asked["node_selector"]),
+        "tolerations": tolerations,
+        "require_gpu": bool(count),
+    }
+
+
+def toleration(text: str) -> dict[str, str]:
+    """Return KEY[=VALUE][:EFFECT], as `kubectl taint` writes it, as a toleration."""
+    named, _, effect = text.partition(":")
+    key, equals, value = named.partition("=")
+    if not key or (effect and effect not in EFFECTS):
+        raise click.BadParameter(
+            f"Expected KEY[=VALUE][:EFFECT], EFFECT one of {', '.join(EFFECTS)}. Received: {text!r}."
+        )
+    entry = {"key": key, "operator": "Equal" if equals else "Exists"}
+    return {**entry, **({"value": value} if equals else {}), **({"effect": effect} if effect else {})}
+
+
+def _registry(store: str) -> str:
+    if not store.startswith("gs://") or not store.removeprefix("gs://").strip("/"):
+        raise click.BadParameter(
+            f"Expected a registry that every pod reaches: --store gs://bucket/folder, or DEEP_MNIST_STORE. "
+            f"Received: {store!r}."
+        )
+    return store.rstrip("/")
+
+
+def _address(given: str, name: str, known: Sequence[str]) -> str:
+    if given in known or ADDRESS.match(given):
+        return given
+    names = ", ".join(each for each in known if each)
+    raise click.BadParameter(
+        f"Expected {name} to be {names + ', ' if names else ''}gs:// or https://. Received: {given!r}. "
+        "A pod does not see this machine's files: upload them first."
+    )
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"Expected --{option} NAME=VALUE. Received: {text!r}.")
+    return name, value
