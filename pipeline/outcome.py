@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.local import Run, Task
 # What a user sees in the last line: require_valid is half of validate.
 STEP_OF = {"require-valid": "validate"}
 LAST_LOG_LINES = 25
+FULL_DISK_BYTES = 1 << 20
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -72,7 +74,7 @@ def outcome_of(run: Run, report: Path) -> Outcome:
             details,
         )
     findings = errors_found(run) if step == "validate" else []
-    reason = _reasons(findings) or last_error(run)
+    reason = _reasons(findings) or _full_disk(run) or last_error(run)
     return Outcome("FAILED", 1, {"step": step, "findings": len(findings), **ending}, reason, details)
 
 
@@ -97,6 +99,14 @@ def errors_found(run: Run) -> list[dict[str, Any]]:
     """Return the doctor's findings of severity error."""
     findings = read_json(run.tasks["validate"], "findings").get("findings", [])
     return [finding for finding in findings if finding["severity"] == "error"]
+
+
+def _full_disk(run: Run) -> str:
+    """A full disk also swallows the log, so it is looked for."""
+    free = shutil.disk_usage(run.folder).free
+    if free >= FULL_DISK_BYTES:
+        return ""
+    return f"Expected room on the disk of {run.folder}. Received: {free} bytes free. Fix: free some, or RUNS=elsewhere"
 
 
 def _reasons(findings: list[dict[str, Any]]) -> str:

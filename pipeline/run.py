@@ -68,8 +68,11 @@ def _conclude(ended: Any, console: Console, as_json: bool) -> int:
 
     path = ended.folder / "report.html"
     outcome = outcome_of(ended, _short(path))
-    write_report(ended, outcome, path)
-    (ended.folder / "outcome.json").write_text(outcome.to_json() + "\n")
+    try:
+        write_report(ended, outcome, path)
+        (ended.folder / "outcome.json").write_text(outcome.to_json() + "\n")
+    except OSError as error:
+        console.print(f"Expected to write {path}. Received: {error.strerror}.", markup=False, highlight=False)
     if as_json:
         print(outcome.to_json(), flush=True)
         return outcome.exit_status

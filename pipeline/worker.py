@@ -73,17 +73,25 @@ def _runner(request: dict[str, Any]) -> tuple[Any, Callable[[str], str]]:
 
 def _report_tasks(events: Path, pipeline_root: Path) -> None:
     """Have kfp.local's one function that runs a task tell when it starts and how it ends."""
+    from kfp.local.cache import LocalCache
     from kfp.local.orchestrator import task_executor
     from kfp.local.status import Status
 
-    execute = task_executor.execute_single_task
+    execute, look_up = task_executor.execute_single_task, LocalCache.get
+    hits = []
+
+    def look_up_and_note(cache: LocalCache, key: str) -> Any:
+        found = look_up(cache, key)
+        hits.extend([key] if found is not None else [])
+        return found
 
     def execute_and_tell(*, task_name: str, **arguments: Any) -> Any:
         _tell(events, {"event": "start", "task": task_name})
+        hits.clear()
         outputs, status = execute(task_name=task_name, **arguments)
         plain = {name: _plain(value) for name, value in outputs.items()}
         success = status == Status.SUCCESS
-        cached = success and _is_cached(plain, pipeline_root)
+        cached = success and bool(hits)
         if success and not cached and not _has_output(pipeline_root, arguments["task_spec"].component_ref.name):
             print(f"{task_name}: the runner reports success, but the executor wrote no output", flush=True)
             outputs, status, success = {}, Status.FAILURE, False
@@ -91,13 +99,7 @@ def _report_tasks(events: Path, pipeline_root: Path) -> None:
         _tell(events, {"event": "end", "task": task_name, "state": state, "outputs": plain})
         return outputs, status
 
-    task_executor.execute_single_task = execute_and_tell
-
-
-def _is_cached(outputs: dict[str, Any], pipeline_root: Path) -> bool:
-    """A cached task's artifacts lie under an earlier run; a task without artifacts wrote nothing here."""
-    paths = [value["path"] for value in outputs.values() if isinstance(value, dict) and "path" in value]
-    return bool(paths) and not any(Path(path).is_relative_to(pipeline_root) for path in paths)
+    LocalCache.get, task_executor.execute_single_task = look_up_and_note, execute_and_tell
 
 
 def _has_output(pipeline_root: Path, component: str) -> bool:

@@ -173,3 +173,25 @@ def test_a_download_that_fails_names_its_reason(tmp_path):
     assert ended.status == 1
     assert ended.last.startswith("FAILED step=download findings=0 ")
     assert any("Expected to reach" in line for line in ended.lines)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    """A disk that fills up in the middle of a step ends the run with that reason."""
+    write_raw_folder(tmp_path / "digits", 12000, 100)
+    (tmp_path / "runs").mkdir()
+    mount = f"mount -t tmpfs -o size=12m tmpfs {tmp_path}/runs"
+    if subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    quoted = " ".join(command("--dataset", "digits"))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"{mount} && exec {quoted}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "Expected room on the disk" in done.stdout or "No space left on device" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("FAILED step=")
