@@ -1,19 +1,27 @@
 """The compiled loop: many steps a call, the data resident on the device.
 
-Everything random is a function of (seed, step), so a run cut at any step goes on as if it had not been cut.
+Everything random is a function of (seed, step), so a run cut at any step goes on as if it had not been cut,
+and how many steps one call runs changes nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components.train.augment import random_maps, warp_images
 from components.train.data import Split
+from components.train.device import Device
 from components.train.networks import Recipe
+from components.train.trainee import Trainee
 
 
-def one_cycle(peak: float, steps: int, warmup: float = 0.2) -> np.ndarray:
+def one_cycle(peak: float, steps: int, warmup: float) -> np.ndarray:
     """Return a rate for each step: linear up to `peak`, then linear down to nearly nothing."""
     rising = max(1, round(steps * warmup))
     at = np.arange(steps)
@@ -21,58 +29,206 @@ def one_cycle(peak: float, steps: int, warmup: float = 0.2) -> np.ndarray:
 
 
 def correct(labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Return how many predictions hit their label, sparse or one-hot."""
-    wanted = (
-        tf.argmax(labels, axis=-1) if labels.shape.rank == 2 and labels.shape[-1] != 1 else tf.reshape(labels, [-1])
-    )
+    """Return how many predictions hit their label, sparse or one-hot, as float32."""
+    predicted = tf.reshape(predicted, (tf.shape(predicted)[0], -1))
+    if predicted.shape[-1] == 1:
+        hits = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
+        return tf.reduce_sum(tf.cast(hits, tf.float32))
+    one_hot = labels.shape.rank == 2 and labels.shape[-1] != 1
+    wanted = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
     hits = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(wanted, tf.int32))
     return tf.reduce_sum(tf.cast(hits, tf.float32))
 
 
 class Loop:
-    """Trains a compiled model on one resident split.
+    """Trains one model on one split.
 
-    `sums` holds the epoch's [sum of the losses of its steps, correct predictions, examples].
+    Attributes:
+        steps_per_epoch, steps: Of one epoch and of the whole training.
+        sums: The epoch's [sum of its steps' losses, correct predictions, examples].
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, train: Split, *, epochs: int, seed: int, jit: bool) -> None:
-        self.model, self.recipe, self.seed = model, recipe, seed
-        self.batch = min(recipe.batch, len(train))
-        self.steps_per_epoch = len(train) // self.batch
-        self.steps = self.steps_per_epoch * epochs
-        self.examples = len(train)
-        self.images, self.labels = tf.constant(train.images), tf.constant(train.labels)
-        self.rates = one_cycle(recipe.peak_rate, self.steps) if recipe.peak_rate else None
-        self.sums = tf.Variable(tf.zeros(3), trainable=False)
-        self._run = tf.function(self._steps, jit_compile=jit, autograph=True)
+    def __init__(
+        self,
+        trainee: Trainee,
+        recipe: Recipe,
+        train: Split,
+        *,
+        seed: int,
+        device: Device,
+        resident: bool = True,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
+        self.trainee, self.recipe, self.train, self.seed = trainee, recipe, train, seed
+        self.resident, self.strategy = resident, strategy
+        self.replicas = strategy.num_replicas_in_sync if strategy else 1
+        self.jit = device.jit and strategy is None
+        self.parts = 1 if device.kind == "GPU" else recipe.parts
+        share = self.replicas * self.parts
+        self.batch = max(share, min(recipe.batch, len(train)) // share * share)
+        self.steps_per_epoch = max(1, len(train) // self.batch)
+        self.steps = self.steps_per_epoch * recipe.epochs
+        self.rates = one_cycle(recipe.peak_rate, self.steps, recipe.warmup) if recipe.peak_rate else None
+        with self.scope():
+            self.sums = tf.Variable(
+                tf.zeros(3),
+                trainable=False,
+                synchronization=tf.VariableSynchronization.ON_READ if strategy else tf.VariableSynchronization.AUTO,
+                aggregation=tf.VariableAggregation.SUM if strategy else tf.VariableAggregation.NONE,
+            )
+            trainee.model.optimizer.build(trainee.model.trainable_variables)
+        self._arrays = self._on_every_device(train) if resident else ()
+        self._run_resident = tf.function(self._resident_steps, jit_compile=self.jit)
+        self._run_streamed = tf.function(self._streamed_steps)
+        self._one_step = tf.function(self._step, jit_compile=True) if self.jit else self._step
 
-    def order(self, epoch: int) -> np.ndarray:
-        """Return the epoch's rows, int32 (steps, batch): a permutation that depends on seed and epoch only."""
-        rows = np.random.default_rng((self.seed, epoch)).permutation(self.examples)
-        return rows[: self.steps_per_epoch * self.batch].astype(np.int32).reshape(-1, self.batch)
+    def scope(self) -> Any:
+        """Return the context in which variables are made."""
+        return self.strategy.scope() if self.strategy else nullcontext()
 
     def run(self, epoch: int, first: int, last: int) -> None:
-        """Train steps first..last-1 of an epoch, counted from 0."""
+        """Train steps first..last-1 of an epoch; all counted from 0."""
         start = epoch * self.steps_per_epoch
         rates = np.zeros(self.steps_per_epoch, np.float32)
         if self.rates is not None:
             rates = self.rates[start : start + self.steps_per_epoch]
         if first == 0:
             self.sums.assign(tf.zeros(3))
-        order = tf.constant(self.order(epoch))
-        self._run(self.images, self.labels, order, tf.constant(rates), *map(tf.constant, (start, first, last)))
+            self.trainee.model.reset_metrics()
+        order = self.order(epoch)
+        if self.resident:
+            scalars = map(tf.constant, (start, first, last))
+            self._run_resident(*self._arrays, tf.constant(order), tf.constant(rates), *scalars)
+        else:
+            self._run_streamed(self._stream(order, first, last), tf.constant(rates), tf.constant(start))
 
-    def _steps(self, images, labels, order, rates, start, first, last) -> None:  # type: ignore[no-untyped-def]
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the epoch's rows, int32 (steps, batch): a permutation that depends on seed and epoch only."""
+        rows = np.random.default_rng((self.seed, epoch)).permutation(len(self.train)).astype(np.int32)
+        return np.resize(rows, (self.steps_per_epoch, self.batch))
+
+    def _on_every_device(self, split: Split) -> tuple[Any, Any]:
+        if self.strategy is None:
+            return tf.constant(split.images), tf.constant(split.labels)
+        images, labels = (
+            self.strategy.experimental_distribute_values_from_function(lambda _, array=array: tf.constant(array))
+            for array in (split.images, split.labels)
+        )
+        return images, labels
+
+    def _stream(self, order: np.ndarray, first: int, last: int) -> tf.data.Dataset:
+        """Return (step, images, labels), read from the split's files while the steps before are computed."""
+        images, labels = self.train.images, self.train.labels
+
+        def batches() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+            for step in range(first, last):
+                rows = np.sort(order[step])  # in the files' order, for the disk's sake
+                yield step, images[rows], labels[rows]
+
+        signature = (
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((self.batch, *images.shape[1:]), tf.as_dtype(images.dtype)),
+            tf.TensorSpec((self.batch, *labels.shape[1:]), tf.as_dtype(labels.dtype)),
+        )
+        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4)
+
+    def _resident_steps(self, images, labels, order, rates, start, first, last) -> None:  # type: ignore[no-untyped-def]
         for step in tf.range(first, last):
-            rows = tf.gather(order, step)
-            if self.rates is not None:
-                self.model.optimizer.learning_rate.assign(rates[step])
-            self._step(tf.gather(images, rows), tf.gather(labels, rows), start + step)
+            self._set_rate(rates, step)
+            self._everywhere(self._step, images, labels, order[step], start + step)
 
-    def _step(self, images: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> None:
+    def _streamed_steps(self, batches, rates, start) -> None:  # type: ignore[no-untyped-def]
+        rows = tf.range(self.batch)
+        for step, images, labels in batches:
+            self._set_rate(rates, step)
+            self._everywhere(self._one_step, images, labels, rows, start + step)
+
+    def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
+        if self.rates is not None:
+            self.trainee.model.optimizer.learning_rate.assign(rates[step])
+
+    def _everywhere(self, step: Any, *arguments: Any) -> None:
+        if self.strategy is None:
+            step(*arguments)
+        else:
+            self.strategy.run(step, args=arguments)
+
+    def _step(self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, step: tf.Tensor) -> None:
+        """One optimizer step of one replica on its share of the rows."""
+        share = self.batch // self.replicas
+        replica = 0
+        if self.strategy is not None:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        rows = tf.reshape(rows[replica * share : (replica + 1) * share], (share,))
+        images, labels = tf.gather(images, rows), tf.gather(labels, rows)
+        if self.recipe.warp:
+            maps = random_maps(self.recipe.warp, share, images.shape[1], tf.stack([self.seed + replica * 7919, step]))
+            images = warp_images(images, maps, jit=self.jit)
+        gradients = [
+            self._gradients(*part)
+            for part in zip(tf.split(images, self.parts), tf.split(labels, self.parts), strict=True)
+        ]
+        optimizer, weights = self.trainee.model.optimizer, self.trainee.model.trainable_variables
+        optimizer.apply(_mean(gradients), weights)
+
+    def _gradients(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
+        model = self.trainee.model
         with tf.GradientTape() as tape:
-            predicted = self.model(images, training=True)
-            loss = self.model.compute_loss(images, labels, predicted, training=True)
-        weights = self.model.trainable_variables
-        self.model.optimizer.apply(tape.gradient(loss, weights), weights)
-        self.sums.assign_add([loss, correct(labels, predicted), float(self.batch)])
+            predicted = model(images, training=True)
+            loss = self.trainee.loss(images, labels, predicted)
+            scaled = model.optimizer.scale_loss(loss if self.trainee.own else loss / self.replicas)
+        whole = loss * self.replicas if self.trainee.own else loss  # Keras divides its own losses by the replicas
+        count = float(images.shape[0])
+        self.sums.assign_add([whole / (self.parts * self.replicas), correct(labels, predicted), count])
+        if self.trainee.own:
+            model.compute_metrics(images, labels, predicted)
+        return tape.gradient(scaled, model.trainable_variables)
+
+    def results(self) -> dict[str, float]:
+        """Return the epoch's mean loss, accuracy, and the user's own metrics, so far."""
+        loss, hits, examples = (float(each) for each in self.sums.numpy())
+        own = plain_metrics(self.trainee.model) if self.trainee.own else {}
+        return {**own, "loss": loss * self.batch / examples, "accuracy": hits / examples}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything that the next step depends on."""
+        return {name: np.asarray(variable) for name, variable in self._variables()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set what `state` returned.
+
+        Raises:
+            ValueError: Another model's state.
+        """
+        variables = dict(self._variables())
+        for name, variable in variables.items():
+            if name not in state or state[name].shape != tuple(variable.shape):
+                raise ValueError(f"Expected {name} of shape {tuple(variable.shape)}. Received: {state.get(name)}.")
+        for name, variable in variables.items():
+            variable.assign(state[name].view(np.asarray(variable).dtype))
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        model = self.trainee.model
+        seen: set[int] = set()
+        for kind, variables in (
+            ("model", model.variables),
+            ("metrics", model.metrics_variables),
+            ("optimizer", model.optimizer.variables),
+        ):
+            for number, variable in enumerate(variables):
+                if id(variable) not in seen:
+                    seen.add(id(variable))
+                    yield f"{kind}/{number:04d}", variable
+        yield "sums", self.sums
+
+
+def _mean(gradients: list[list[tf.Tensor]]) -> list[tf.Tensor]:
+    if len(gradients) == 1:
+        return gradients[0]
+    return [tf.add_n(list(each)) / float(len(gradients)) for each in zip(*gradients, strict=True)]
+
+
+def plain_metrics(model: keras.Model) -> dict[str, float]:
+    """Return the compiled metrics that are one number each, the loss left out."""
+    found = {name: np.asarray(value) for name, value in model.get_metrics_result().items() if name != "loss"}
+    return {name: float(value) for name, value in found.items() if value.ndim == 0}

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import platform
-import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.dataset import Dataset, sha256_of_file
+from components.contract import Contract, load_contract
+from components.dataset import Dataset, Preprocessing, sha256_of_file
 from components.images import code_digest
+from components.train.checkpoint import Checkpoints
 from components.train.curves import curves_page
 from components.train.data import Split, open_training_data
-from components.train.loop import Loop, correct
-from components.train.networks import Network, Recipe, find_network
+from components.train.device import Device, find_device, set_threads
+from components.train.fit import Fit
+from components.train.health import Watch
+from components.train.loop import Loop
+from components.train.networks import Recipe, find_network
+from components.train.own_model import load_own_model
+from components.train.progress import Report
+from components.train.trainee import Trainee, built_in_trainee, own_trainee
+
+RESIDENT_BYTES = 4 << 30  # a larger training split is streamed from its files
+CHECKPOINT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,8 @@ class Request:
         seed: Seed of the weights, the order and the augmentation.
         require_gpu: Stop unless a GPU does the work.
         checkpoints: Store address for checkpoints, or "" for none.
+        checkpoint_seconds: Between two checkpoints.
+        resident_bytes: A training split up to this size is kept on the device.
     """
 
     network: str = "fast"
@@ -48,10 +62,20 @@ class Request:
     seed: int = 0
     require_gpu: bool = False
     checkpoints: str = ""
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    resident_bytes: int = RESIDENT_BYTES
 
 
-class UnusableModel(ValueError):
-    """A user's model file that cannot be trained."""
+@dataclass(frozen=True)
+class Outcome:
+    """A finished training."""
+
+    model: keras.Model
+    recipe: Recipe
+    history: list[dict[str, Any]]
+    device: Device
+    loop: Loop
+    seconds: float
 
 
 def train_from_paths(
@@ -66,119 +90,131 @@ def train_from_paths(
 def train(folder: Path, trained: Path, curves: Path, request: Request) -> dict[str, float]:
     """Train on `folder`, write the `trained` folder and the `curves` page, and return the metrics."""
     started = time.time()
-    keras.utils.set_random_seed(request.seed)
+    recipe = recipe_of(request)
+    set_threads(recipe.parts)
+    device = find_device(require_gpu=request.require_gpu)
     dataset, train_split, validation = open_training_data(folder)
-    network = load_network(request)
-    recipe = replace(network.recipe, epochs=request.epochs or network.recipe.epochs)
-    model = network.build()
-    print(f"train: {model.name}, {model.count_params()} parameters, {len(train_split)} images, {recipe}", flush=True)
-    history = fit(model, recipe, train_split, validation, request.seed)
+    checkpoints = Checkpoints(
+        request.checkpoints, identity_of(request, recipe, dataset, device), every=request.checkpoint_seconds
+    )
+    outcome = fit(request, recipe, dataset, (train_split, validation), device, checkpoints)
+    write_trained(trained, curves, request, dataset, outcome, started)
+    checkpoints.remove()
+    return metrics_of(outcome)
+
+
+def recipe_of(request: Request) -> Recipe:
+    """Return the built-in network's recipe, or the plain one for a user's model, with the epochs asked for."""
+    recipe = Recipe() if request.model else find_network(request.network).recipe
+    if request.epochs < 0:
+        raise ValueError(f"Expected epochs of 0 (the network's own) or more. Received: {request.epochs}.")
+    return replace(recipe, epochs=request.epochs or recipe.epochs)
+
+
+def identity_of(request: Request, recipe: Recipe, dataset: Dataset, device: Device) -> dict[str, Any]:
+    """Return what makes a training this one: with the same identity, the same steps give the same weights."""
+    return {
+        "network": "own" if request.model else request.network,
+        "model_digest": request.model_digest,
+        "model": request.model,
+        "dataset_digest": dataset.digest,
+        "code_digest": code_digest("train"),
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "seed": request.seed,
+        "device": device.kind,
+        "bfloat16": device.bfloat16,
+        "versions": versions(),
+    }
+
+
+def fit(
+    request: Request,
+    recipe: Recipe,
+    dataset: Dataset,
+    splits: tuple[Split, Split],
+    device: Device,
+    checkpoints: Checkpoints,
+) -> Outcome:
+    """Build the network and train it to the end."""
+    began = time.perf_counter()
+    train_split, validation = splits
+    keras.utils.set_random_seed(request.seed)
+    strategy = device.strategy()
+    resident = train_split.nbytes <= request.resident_bytes
+    with strategy.scope() if strategy else nullcontext():
+        trainee = make_trainee(request, recipe, dataset.record, device)
+    loop = Loop(trainee, recipe, train_split, seed=request.seed, device=device, resident=resident, strategy=strategy)
+    print(
+        f"train: {trainee.final.name}, {trainee.final.count_params()} parameters; {len(train_split)} images "
+        f"{'on the device' if resident else 'streamed'}, {recipe.epochs} epochs of {loop.steps_per_epoch} steps "
+        f"of {loop.batch}; {len(validation)} images to validate; seed {request.seed}",
+        flush=True,
+    )
+    watch = Watch(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
+    history = Fit(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs)).run()
+    return Outcome(trainee.finish(), recipe, history, device, loop, time.perf_counter() - began)
+
+
+def make_trainee(request: Request, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:
+    """Return the model to train; the user's own is loaded and checked here."""
+    if request.model:
+        if record is None:
+            raise ValueError("Expected a preprocessing record. Received: none. Rerun preprocess.")
+        return own_trainee(load_own_model(request.model, request.model_digest, record))
+    network = find_network(request.network).build()
+    return built_in_trainee(network, bfloat16=recipe.bfloat16 and device.bfloat16)
+
+
+def write_trained(
+    trained: Path, curves: Path, request: Request, dataset: Dataset, outcome: Outcome, started: float
+) -> None:
+    """Write the trained folder and the page of curves."""
     trained.mkdir(parents=True, exist_ok=True)
-    model.save(trained / "model.keras")
-    facts = describe(dataset, request, recipe, model, trained / "model.keras", history, started)
-    write_json(trained / "history.json", {"epochs": history})
+    outcome.model.save(trained / "model.keras")
+    facts = describe(request, dataset, outcome, trained / "model.keras", started)
+    write_json(trained / "history.json", {"epochs": outcome.history})
     write_json(trained / "training.json", facts)
     write_json(trained / "preprocessing.json", dataset.record.to_dict() if dataset.record else None)
     curves.parent.mkdir(parents=True, exist_ok=True)
-    curves.write_text(curves_page(history, facts))
-    return metrics_of(history, facts)
+    curves.write_text(curves_page(outcome.history, facts))
 
 
-def load_network(request: Request) -> Network:
-    """Return the built-in network, or the user's own with its own compile settings."""
-    if not request.model:
-        return find_network(request.network)
-    return Network(lambda: load_own_model(request.model, request.model_digest), Recipe())
-
-
-def load_own_model(address: str, digest: str) -> keras.Model:
-    """Load a user's `.keras` in safe mode; Lambda layers and altered files are refused."""
-    from components.storage import fetch
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        fetch(address, path)
-        received = sha256_of_file(path)
-        if digest and received != digest:
-            raise UnusableModel(f"Expected {address} with SHA-256 {digest}. Received: {received}. Rerun the pipeline.")
-        try:
-            return keras.saving.load_model(path, safe_mode=True)
-        except (ValueError, TypeError, OSError) as error:
-            raise UnusableModel(
-                f"Expected a .keras file of plain layers, without Lambda, at {address}. Received: {error}"
-            ) from error
-
-
-def fit(model: keras.Model, recipe: Recipe, train_split: Split, validation: Split, seed: int) -> list[dict[str, Any]]:
-    """Train all epochs and return one record an epoch."""
-    loop = Loop(model, recipe, train_split, epochs=recipe.epochs, seed=seed, jit=False)
-    history = []
-    for epoch in range(recipe.epochs):
-        began = time.perf_counter()
-        loop.run(epoch, 0, loop.steps_per_epoch)
-        seconds = time.perf_counter() - began
-        loss, hits, examples = (float(each) for each in loop.sums.numpy())
-        val_loss, val_accuracy = score(model, validation)
-        record = {
-            "epoch": epoch + 1,
-            "loss": loss / loop.steps_per_epoch,
-            "accuracy": hits / examples,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
-            "seconds": seconds,
-            "images_per_second": examples / seconds,
-            "learning_rate": float(model.optimizer.learning_rate),
-        }
-        history.append(record)
-        print("train: " + " ".join(f"{name}={value:.4g}" for name, value in record.items()), flush=True)
-    return history
-
-
-def score(model: keras.Model, split: Split, batch: int = 1000) -> tuple[float, float]:
-    """Return mean loss and accuracy of the model on a split."""
-    forward = tf.function(lambda images: model(images, training=False))
-    losses, hits = 0.0, 0.0
-    for first in range(0, len(split), batch):
-        images, labels = split.images[first : first + batch], tf.constant(split.labels[first : first + batch])
-        predicted = forward(tf.constant(images))
-        losses += float(model.compute_loss(images, labels, predicted, training=False)) * len(images)
-        hits += float(correct(labels, predicted))
-    return losses / len(split), hits / len(split)
-
-
-def describe(
-    dataset: Dataset,
-    request: Request,
-    recipe: Recipe,
-    model: keras.Model,
-    saved: Path,
-    history: list[dict[str, Any]],
-    started: float,
-) -> dict[str, Any]:
+def describe(request: Request, dataset: Dataset, outcome: Outcome, saved: Path, started: float) -> dict[str, Any]:
     """Return what training.json holds."""
+    contract: Contract = load_contract(saved)
+    training = sum(record["seconds"] for record in outcome.history)
+    images = outcome.loop.steps * outcome.loop.batch
     return {
-        "network": model.name,
+        "network": outcome.model.name,
         "model": request.model,
+        "parameters": outcome.model.count_params(),
+        "recipe": asdict(outcome.recipe),
         "seed": request.seed,
-        "parameters": model.count_params(),
-        "recipe": asdict(recipe),
+        "contract": replace(contract, name=outcome.model.name).to_dict(),
         "dataset_digest": dataset.digest,
         "model_digest": request.model_digest,
         "code_digest": code_digest("train"),
         "trained_sha256": sha256_of_file(saved),
-        "weights_sha256": digest_of_weights(model),
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-        },
-        "device": {"kind": "CPU"},
+        "weights_sha256": digest_of_weights(outcome.model),
+        "versions": versions(),
+        "device": {**asdict(outcome.device), "names": list(outcome.device.names), "cores": os.cpu_count()},
         "times": {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
             "seconds": time.time() - started,
-            "training_seconds": sum(record["seconds"] for record in history),
+            "fit_seconds": outcome.seconds,
+            "training_seconds": training,
+            "images_per_second": images / max(training, 1e-9),
         },
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
     }
 
 
@@ -190,17 +226,17 @@ def digest_of_weights(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def metrics_of(history: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str, float]:
+def metrics_of(outcome: Outcome) -> dict[str, float]:
     """Return finite Python floats for KFP."""
-    last = history[-1]
+    last = outcome.history[-1]
     found = {
         "train_loss": last["loss"],
         "train_accuracy": last["accuracy"],
         "validation_loss": last["val_loss"],
         "validation_accuracy": last["val_accuracy"],
         "images_per_second": last["images_per_second"],
-        "training_seconds": facts["times"]["training_seconds"],
-        "parameters": facts["parameters"],
+        "training_seconds": sum(record["seconds"] for record in outcome.history),
+        "parameters": outcome.model.count_params(),
     }
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 

@@ -1,0 +1,125 @@
+"""Run a loop to its end: chunk by chunk, watched, kept in checkpoints, shown."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.train.checkpoint import Checkpoints, Interrupted, Snapshot, StopSignal
+from components.train.data import Split
+from components.train.health import Watch
+from components.train.loop import Loop, correct, plain_metrics
+from components.train.progress import Report
+from components.train.trainee import Trainee
+
+CHUNK_SECONDS = 0.5  # of steps between two looks at signals, health and the clock
+SCORED = 1000  # examples at a time
+
+
+class Fit:
+    """One training from wherever its checkpoint stands to its end."""
+
+    def __init__(self, loop: Loop, validation: Split, checkpoints: Checkpoints, watch: Watch, report: Report) -> None:
+        self.loop, self.checkpoints, self.watch, self.report = loop, checkpoints, watch, report
+        self.scorer = Scorer(loop.trainee, validation)
+        self.history: list[dict[str, Any]] = []
+        self._chunk = 8
+        self._seconds = 0.0
+
+    def run(self) -> list[dict[str, Any]]:
+        """Train all epochs that are left and return one record for each epoch.
+
+        Raises:
+            UnhealthyTraining: The watchdog ended it.
+            Interrupted: SIGTERM; the checkpoint is written.
+        """
+        at = self._resume()
+        with StopSignal(active=self.checkpoints.store is not None) as stop, self.report:
+            for epoch in range(at.epoch, self.loop.recipe.epochs):
+                self._epoch(epoch, at.step if epoch == at.epoch else 0, stop)
+        return self.history
+
+    def _resume(self) -> Snapshot:
+        at = self.checkpoints.load()
+        if at.arrays:
+            self.loop.restore(at.arrays)
+        self.history, self._seconds = list(at.history), at.seconds
+        return at
+
+    def _epoch(self, epoch: int, step: int, stop: StopSignal) -> None:
+        loop = self.loop
+        while step < loop.steps_per_epoch:
+            last = min(loop.steps_per_epoch, step + self._chunk)
+            self._train(epoch, step, last)
+            step = last
+            done = epoch * loop.steps_per_epoch + step
+            self.watch.check(done, loop.sums.numpy(), loop.batch)
+            self.report.step(done, loop.results())
+            self._keep(epoch, step, stop)
+        self._close(epoch)
+
+    def _train(self, epoch: int, first: int, last: int) -> None:
+        began = time.perf_counter()
+        self.loop.run(epoch, first, last)
+        self.loop.sums.numpy()  # waits for the device
+        seconds = time.perf_counter() - began
+        self._seconds += seconds
+        if seconds < CHUNK_SECONDS:
+            self._chunk *= 2
+        elif seconds > 4 * CHUNK_SECONDS:
+            self._chunk = max(1, self._chunk // 2)
+
+    def _keep(self, epoch: int, step: int, stop: StopSignal) -> None:
+        if stop.received:
+            kept = self.checkpoints.save(self._snapshot(epoch, step))
+            end = "the next attempt goes on from here" if kept else "no checkpoint could be written"
+            print(f"train: ended by signal {stop.received} after step {step} of epoch {epoch + 1}; {end}", flush=True)
+            raise Interrupted(128 + stop.received)
+        if self.checkpoints.due():
+            self.checkpoints.save(self._snapshot(epoch, step))
+
+    def _snapshot(self, epoch: int, step: int) -> Snapshot:
+        return Snapshot(epoch, step, self._seconds, self.history, self.loop.state())
+
+    def _close(self, epoch: int) -> None:
+        """Score a finished epoch and record it."""
+        results = self.loop.results()
+        validation = {f"val_{name}": value for name, value in self.scorer.score().items()}
+        images = self.loop.steps_per_epoch * self.loop.batch
+        record = {
+            "epoch": epoch + 1,
+            **results,
+            **validation,
+            "seconds": self._seconds,
+            "images_per_second": images / max(self._seconds, 1e-9),
+            "learning_rate": float(self.loop.trainee.model.optimizer.learning_rate),
+        }
+        self.history.append(record)
+        self._seconds = 0.0
+        self.report.epoch(record)
+
+
+class Scorer:
+    """Measures a model on a split, without training it."""
+
+    def __init__(self, trainee: Trainee, split: Split) -> None:
+        self.trainee, self.split = trainee, split
+        self._forward = tf.function(lambda images: trainee.model(images, training=False), reduce_retracing=True)
+
+    def score(self) -> dict[str, float]:
+        """Return mean loss, accuracy, and the user's own metrics."""
+        model, losses, hits = self.trainee.model, 0.0, 0.0
+        model.reset_metrics()
+        for first in range(0, len(self.split), SCORED):
+            images = tf.constant(np.asarray(self.split.images[first : first + SCORED]))
+            labels = tf.constant(np.asarray(self.split.labels[first : first + SCORED]))
+            predicted = self._forward(images)
+            losses += float(self.trainee.loss(images, labels, predicted)) * len(images)
+            hits += float(correct(labels, predicted))
+            if self.trainee.own:
+                model.compute_metrics(images, labels, predicted)
+        own = plain_metrics(model) if self.trainee.own else {}
+        return {**own, "loss": losses / len(self.split), "accuracy": hits / len(self.split)}

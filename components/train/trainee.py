@@ -1,0 +1,93 @@
+"""What the loop trains: a user's model as it is, or a built-in network's faster twin.
+
+The twin has the same weights in the same order. It emits logits, so that the loss is one plain operation;
+it multiplies in bfloat16 where the hardware does; its BatchNormalization is one fused kernel a layer.
+What is saved is the network itself, in float32, with the twin's weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+Loss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model to train.
+
+    Attributes:
+        model: What the steps run; compiled.
+        loss: Mean loss of (images, labels, predicted), a scalar.
+        final: What is saved.
+        own: The user's own model, whose compile settings hold.
+    """
+
+    model: keras.Model
+    loss: Loss
+    final: keras.Model
+    own: bool
+
+    def finish(self) -> keras.Model:
+        """Return the model to save, with the trained weights."""
+        if self.final is not self.model:
+            self.final.set_weights(self.model.get_weights())
+        return self.final
+
+
+class FusedBatchNormalization(layers.BatchNormalization):
+    """BatchNormalization over the last axis of images, in training one fused kernel."""
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
+        if not training or len(inputs.shape) != 4:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            tf.convert_to_tensor(self.gamma.value),
+            tf.convert_to_tensor(self.beta.value),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average * self.momentum + tf.stop_gradient(value) * (1.0 - self.momentum))
+        return outputs
+
+
+def own_trainee(model: keras.Model) -> Trainee:
+    """Train a user's model with the loss it was compiled with."""
+
+    def loss(images: tf.Tensor, labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        return model.compute_loss(images, labels, predicted, training=True)
+
+    return Trainee(model, loss, model, own=True)
+
+
+def built_in_trainee(network: keras.Model, *, bfloat16: bool) -> Trainee:
+    """Train a built-in network, compiled with a cross-entropy over a softmax, through its twin."""
+    last = network.layers[-1]
+    policy = "mixed_bfloat16" if bfloat16 else "float32"
+
+    def twin_of(layer: layers.Layer) -> layers.Layer:
+        settings = {**layer.get_config(), "dtype": "float32" if layer is last else policy}
+        if layer is last:
+            settings["activation"] = "linear"
+        kind = FusedBatchNormalization if isinstance(layer, layers.BatchNormalization) else type(layer)
+        return kind.from_config(settings)
+
+    twin = keras.models.clone_model(network, clone_function=twin_of)
+    twin.set_weights(network.get_weights())
+    twin.compile_from_config(network.get_compile_config())
+    return Trainee(twin, cross_entropy, network, own=False)
+
+
+def cross_entropy(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return the mean cross-entropy of float32 logits (n, classes) and labels, sparse (n,) or one-hot (n, classes)."""
+    if labels.shape.rank == 2:
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits))
