@@ -21,7 +21,8 @@ LOG_LINES = 60
 
 _BODY = template("""\
 <h1>Deep MNIST: {{ outcome.status }}</h1>
-<p class="banner {{ tone }}">{% for name, value in headline %}{{ name }} <b>{{ value }}</b>{{ "  ·  " if not loop.last }}
+<p class="banner {{ tone }}">{% for name, value in headline %}
+{{ name }} <b>{{ value }}</b>{{ "  ·  " if not loop.last }}
 {% endfor %}{% if outcome.reason %}<br><span style="white-space: pre-wrap">{{ outcome.reason }}</span>{% endif %}</p>
 <p class="soft">Run {{ run.folder.name }} · {% for name, value in arguments %}{{ name }}={{ value }} {% endfor %}</p>
 <h2>Steps</h2>
@@ -42,7 +43,6 @@ _BODY = template("""\
 {% endif %}
 """)
 
-_MARKDOWN = template('<pre style="white-space: pre-wrap">{{ text }}</pre>')
 _TONES = {"done": "good", "cached": "soft", "failed": "bad", "stopped": "warn", "waiting": "soft", "running": "soft"}
 _SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
 
@@ -51,7 +51,7 @@ def write_report(run: Run, outcome: Outcome, path: Path) -> None:
     """Write the page to `path`; parts whose step did not run are left out."""
     import markupsafe
 
-    sections = [(title, markupsafe.Markup(_content(run, task, name))) for title, task, name in SECTIONS]  # noqa: S704
+    sections = [(title, markupsafe.Markup(_content(run, task, name))) for title, task, name in SECTIONS]
     body = _BODY.render(
         run=run,
         outcome=outcome,
@@ -75,7 +75,12 @@ def _content(run: Run, task: str, artifact: str) -> str:
     if path is None:
         return ""
     text = path.read_text(errors="replace")
-    if "<main>" not in text:
-        return _MARKDOWN.render(text=text)
-    content = main_of(text)  # its own headings go one level down
+    content = main_of(text) if "<main>" in text else _of_markdown(text)
+    content = re.sub(r"<h1\b.*?</h1>", "", content, count=1, flags=re.DOTALL)  # the section has its own title
     return re.sub(r"(</?)h([1-5])\b", lambda found: f"{found[1]}h{int(found[2]) + 1}", content)
+
+
+def _of_markdown(text: str) -> str:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
