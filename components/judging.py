@@ -13,6 +13,7 @@ The rule: every condition holds, or the champion stays.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,6 @@ def open_split(dataset: Dataset) -> Split:
 
 
 def _joined(images: str, labels: str) -> str:
-    import hashlib
-
     return hashlib.sha256(f"images {images}\nlabels {labels}\n".encode()).hexdigest()
 
 
@@ -228,13 +227,12 @@ def _comparison(
     same = digest == reign.facts.model_digest
     lost = decision["classes_lost"]
     gain = test["only_new_right"] - test["only_champion_right"]
-    sure = f"{test['confidence']:.0%}" if test["confidence"] * 100 % 1 == 0 else f"{test['confidence']:g}"
     return [
         _check("another model", "not the reigning one", f"digest {digest[:12]}", not same),
         _check("more right", f"more than the champion's {other.mean():.4f}", f"{hit.mean():.4f} ({gain:+d})", gain > 0),
         _check(
             "no loss",
-            f"no significant loss at {sure} confidence",
+            f"no significant loss at {100 * test['confidence']:g} % confidence",
             f"p={test['p_loss']:.3g}" + (f"; classes lost: {lost}" if lost else ""),
             not test["significant_loss"] and not lost,
         ),
@@ -268,11 +266,11 @@ def _statistics(decision: Mapping[str, Any], version: str, promote: bool) -> str
     test = decision["mcnemar"]
     gained, lost = test["only_new_right"], test["only_champion_right"]
     numbers = f"right where the other is wrong: new {gained}, champion {lost}; McNemar p={test['p_value']:.3g}"
-    sure = f"{test['confidence']:.0%}" if test["confidence"] * 100 % 1 == 0 else f"{test['confidence']:g}"
-    if decision["classes_lost"]:
-        return f"significant loss in classes {decision['classes_lost']} against {version} at {sure} ({numbers})"
+    sure = f"at {100 * test['confidence']:g} % confidence"
     if test["significant_loss"]:
-        return f"significantly worse than {version} at {sure} confidence ({numbers})"
+        return f"significantly worse than {version} {sure} ({numbers})"
+    if decision["classes_lost"]:
+        return f"significant loss in classes {decision['classes_lost']} against {version} {sure} ({numbers})"
     if gained == lost:
         return f"a tie keeps {version} ({numbers})"
     if gained < lost:

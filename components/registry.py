@@ -35,6 +35,7 @@ from pathlib import Path
 from components.storage import (
     ABSENT,
     PATIENCE_SECONDS,
+    TIMEOUT_SECONDS,
     Generation,
     NotFound,
     PreconditionFailed,
@@ -143,10 +144,12 @@ class Version:
 class Registry:
     """The versions of one model."""
 
-    def __init__(self, url: str, name: str, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, url: str, name: str, *, patience: float = PATIENCE_SECONDS, timeout: float = TIMEOUT_SECONDS
+    ) -> None:
         if not _NAME.fullmatch(name):
             raise RegistryError(f"Expected a model name of letters, digits, '.', '_', '-'. Received: {name!r}")
-        self.store = open_store(url, patience=patience)
+        self.store = open_store(url, patience=patience, timeout=timeout)
         self.name = name
 
     def uri(self, version: int) -> str:
@@ -232,6 +235,17 @@ class Registry:
                 raise RegistryError(
                     f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_MEND}"
                 )
+
+    def read_text(self, reign: Reign, name: str) -> str:
+        """Return a text file of a version."""
+        return self.store.read(self._key(f"{reign.version}/{name}"))[0].decode()
+
+    def since(self, sequence: int) -> list[Reign]:
+        """Return the states that came after a sequence number, oldest first."""
+        champion = self.champion()
+        if champion is None or champion.sequence <= sequence:
+            return []
+        return [*map(self._gap, range(sequence + 1, champion.sequence)), champion]
 
     def _enthrone(
         self, folder: Path, facts: Facts, expected: Reign | None, *, action: str, restores: int | None

@@ -97,6 +97,7 @@ def describe_champion(champion: Contender | None, split: Split) -> dict[str, Any
     reign = champion.reign
     known: dict[str, Any] = {
         "version": reign.version,
+        "sequence": reign.sequence,
         "generation": reign.generation,
         "id": reign.id,
         "model_digest": reign.facts.model_digest,

@@ -95,8 +95,10 @@ def publish_from_paths(
 def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
     """Let the candidate reign if it may, and say what came of it."""
     champion = registry.champion()
-    if champion and _is_ours(champion, candidate):
-        return _promotion(candidate, champion, registry, f"{champion.facts.reason} (promoted by an earlier attempt)")
+    judged = candidate.evaluation["champion"]
+    for reign in registry.since(judged["sequence"] if judged else 0):
+        if _is_ours(reign, candidate):
+            return _promotion(candidate, reign, registry, f"{reign.facts.reason} (promoted by an earlier attempt)")
     decision = _decision_beside(champion, candidate, registry)
     if not decision["promote"]:
         return _refusal(candidate, champion, decision)
@@ -148,9 +150,9 @@ def _require_same(candidate: Candidate) -> None:
             raise StaleEvaluation(f"Expected {what} {expected}, as evaluated. Received: {received}. Rerun evaluate.")
 
 
-def _is_ours(champion: Reign, candidate: Candidate) -> bool:
-    """Say whether an earlier attempt of this very run has promoted this very model already."""
-    facts = champion.facts
+def _is_ours(reign: Reign, candidate: Candidate) -> bool:
+    """Say whether an earlier attempt of this very run promoted this very model."""
+    facts = reign.facts
     return bool(candidate.run_name) and (facts.run, facts.model_digest) == (
         candidate.run_name,
         candidate.network.digest,

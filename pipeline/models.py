@@ -1,0 +1,161 @@
+"""`python -m pipeline models` and `rollback`: what the registry holds, and letting an earlier model reign again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import reduce
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.registry import Registry, RegistryError, Reign, Version
+from components.storage import StorageError, open_store
+
+STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder or gs://.")
+NAME = click.option("--model-name", default="", help="Name in the registry; not needed when it holds just one.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda command: reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what users can mend into one line and exit status 1."""
+    try:
+        yield
+    except (RegistryError, StorageError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group()
+def models() -> None:
+    """What the model registry holds."""
+
+
+@models.command("list")
+@_options(STORE, NAME, JSON)
+def list_models(store: str, model_name: str, as_json: bool) -> None:
+    """List the versions of every model, or of one."""
+    with _plain_errors():
+        found = {name: Registry(store, name).versions() for name in _names(store, model_name)}
+    if as_json:
+        click.echo(json.dumps({name: [_version_row(each) for each in versions] for name, versions in found.items()}))
+        return
+    if not found:
+        click.echo(f"No model in {store} yet.")
+    for name, versions in found.items():
+        Console(highlight=False).print(_table(name, versions), "")
+
+
+@models.command("show")
+@_options(STORE, NAME, JSON)
+@click.option("--version", type=click.IntRange(1), help="Default: the champion.")
+def show_model(store: str, model_name: str, as_json: bool, version: int | None) -> None:
+    """Show one version, its model card and the history of the pointer."""
+    with _plain_errors():
+        registry = Registry(store, _only_name(store, model_name))
+        log = registry.log()
+        reign = _wanted(log, version, registry.name)
+        card = registry.read_text(reign, "model_card.md")
+    if as_json:
+        shown = {"reign": _reign_row(reign), "uri": registry.uri(reign.version), "log": [_reign_row(r) for r in log]}
+        click.echo(json.dumps(shown))
+        return
+    state = "reigns" if reign.id == log[-1].id else "does not reign"
+    click.echo(f"{registry.name} version {reign.version} {state}: {registry.uri(reign.version)}\n")
+    click.echo(card)
+    click.echo("History, oldest first:\n")
+    for each in log:
+        click.echo(f"  {each.sequence:4}  {each.time}  {_event(each)}  {each.facts.accuracy:.4f}  {each.facts.reason}")
+
+
+@click.command()
+@_options(STORE, NAME, JSON)
+@click.option("--to", type=click.IntRange(1), help="Version to go back to; default: the one before the champion.")
+@click.option("--reason", default="", help="For the log.")
+def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason: str) -> None:
+    """Let an earlier version's model reign again.
+
+    Its files become a new version, since servers load the highest number; the log says whose copy it is. Nothing is
+    deleted. The move is a compare-and-swap: when something else was promoted in between, nothing happens.
+    """
+    with _plain_errors():
+        registry = Registry(store, _only_name(store, model_name))
+        before = registry.champion()
+        reign = registry.rollback(to, reason=reason)
+    if as_json:
+        click.echo(json.dumps({"reign": _reign_row(reign), "uri": registry.uri(reign.version)}))
+        return
+    was = before.version if before else 0
+    click.echo(
+        f"ROLLED BACK name={registry.name} restores={reign.restores} version={reign.version} was={was} "
+        f"accuracy={reign.facts.accuracy:.4f} uri={registry.uri(reign.version)}"
+    )
+
+
+def _names(store: str, model_name: str) -> list[str]:
+    if model_name:
+        return [model_name]
+    opened = open_store(store)
+    return [name for name in opened.folders() if opened.exists(f"{name}/champion.json")]
+
+
+def _only_name(store: str, model_name: str) -> str:
+    names = _names(store, model_name)
+    if len(names) != 1:
+        raise RegistryError(
+            f"Expected --model-name, one of those in {store}. Received: none given; it holds {names or 'no model yet'}."
+        )
+    return names[0]
+
+
+def _wanted(log: list[Reign], version: int | None, name: str) -> Reign:
+    if not log:
+        raise RegistryError(f"Expected a promoted version of {name}. Received: nothing was ever promoted.")
+    by_version = {reign.version: reign for reign in log}
+    if version is not None and version not in by_version:
+        raise RegistryError(f"Expected one of the versions {sorted(by_version)} of {name}. Received: {version}.")
+    return log[-1] if version is None else by_version[version]
+
+
+def _reign_row(reign: Reign) -> dict[str, Any]:
+    return asdict(reign)
+
+
+def _version_row(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.number,
+        "state": version.state,
+        "reign": _reign_row(version.reign) if version.reign else None,
+    }
+
+
+def _event(reign: Reign) -> str:
+    if reign.action == "rollback":
+        return f"rollback to {reign.restores} as version {reign.version}"
+    return f"promote version {reign.version}"
+
+
+def _table(name: str, versions: list[Version]) -> Table:
+    table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+    for heading in ("version", "state", "since (UTC)", "accuracy", "model", "run"):
+        table.add_column(heading, no_wrap=True)
+    for version in reversed(versions):
+        reign = version.reign
+        state = f"[bold green]{version.state}[/]" if version.state == "champion" else version.state
+        if reign is None:
+            table.add_row(str(version.number), state)
+            continue
+        shown = f"{version.number} (= {reign.restores})" if reign.restores else str(version.number)
+        facts = reign.facts
+        cells = (reign.time[:16].replace("T", " "), f"{facts.accuracy:.4f}", facts.model_digest[:12], facts.run)
+        table.add_row(shown, state, *map(escape, cells))
+    return table
