@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from pipeline.connection import Connection, connect, connection_options
-from pipeline.definition import Definition, compile_definition
+from pipeline.definition import Definition, compile_definition, require_images
 from pipeline.parameters import parameter_options, parameters_for
 from pipeline.watch import follow, watch_options
 
@@ -26,14 +26,20 @@ EXPERIMENT = "deep-mnist"
 @parameter_options
 @click.option("--experiment", default=EXPERIMENT, show_default=True, help="Created when it does not exist.")
 @click.option("--run-name", default="", help="Default: the pipeline's name and the time.")
-@click.option("--service-account", default="", help="Who the steps run as; default: the install's.")
+@click.option(
+    "--service-account",
+    default="",
+    envvar="DEEP_MNIST_SERVICE_ACCOUNT",
+    help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
+)
 @click.option("--pipeline-root", default="", help="gs:// folder for artifacts; default: the install's.")
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--wait", is_flag=True, help="Watch the run; the exit status says how it ended.")
 @watch_options
 def submit(**options: Any) -> None:
     """Start a run on a cluster. `plan` with the same options shows what it would do."""
-    definition = compile_definition(reuse=not options["fresh"])
+    require_images()
+    definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"])
     parameters = parameters_for(definition, **options)
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))

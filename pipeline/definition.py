@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -100,11 +101,31 @@ class Definition:
             yield Task(name, group, spec, executor, kubernetes)
 
 
-def compile_definition(**options: Any) -> Definition:
-    """Compile the pipeline for a cluster; options are `build_pipeline`'s."""
+def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:
+    """Compile the pipeline for a cluster.
+
+    Args:
+        gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
+        options: `build_pipeline`'s.
+    """
+    from components.images import image
     from pipeline.training import build_pipeline
 
-    return compiled(build_pipeline(cluster=True, **options))
+    def images(component: str) -> str:
+        reference = image(component)
+        return reference if gpu or component != "train" else reference.replace("/train:", "/train-cpu:")
+
+    return compiled(build_pipeline(images=images, cluster=True, **options))
+
+
+def require_images() -> None:
+    """Refuse to send a definition whose images no node can find."""
+    missing = [name for name in ("DEEP_MNIST_IMAGES", "DEEP_MNIST_TAG") if not os.environ.get(name)]
+    if missing:
+        raise click.UsageError(
+            f"Expected images that the cluster's nodes can pull. Received: no {' and no '.join(missing)}. "
+            "Set both as `make push REGISTRY=…` prints them; for a kind cluster, `make kind-run` does it all."
+        )
 
 
 def compiled(pipeline: Any) -> Definition:

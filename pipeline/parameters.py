@@ -39,13 +39,18 @@ def parameter_options(command: F) -> F:
     return command
 
 
-def parameters_for(definition: Definition, *, parameter: Sequence[str] = (), **asked: Any) -> dict[str, Any]:
+def parameters_for(
+    definition: Definition, *, parameter: Sequence[str] = (), needs_store: bool = True, **asked: Any
+) -> dict[str, Any]:
     """Return every parameter that is given or derived; the rest keep the definition's defaults.
+
+    A plan may go without a store, a run may not.
 
     Raises:
         click.BadParameter: A value cannot be used on a cluster, or a name is unknown.
     """
     dataset = _address(asked["dataset"], "dataset", BUILT_IN_DATASETS)
+    store = _registry(asked["store"]) if asked["store"] or needs_store else ""
     accuracy, class_accuracy = FLOORS.get(dataset, OWN_FLOORS)
     derived = {
         "dataset": dataset,
@@ -55,8 +60,8 @@ def parameters_for(definition: Definition, *, parameter: Sequence[str] = (), **a
         "model": _address(asked["model"], "model", ("",)),
         "epochs": asked["epochs"],
         "seed": asked["seed"],
-        "registry": _registry(asked["store"]),
-        "checkpoints": f"{asked['store'].rstrip('/')}/checkpoints",
+        "registry": store,
+        "checkpoints": f"{store}/checkpoints" if store else "",
         "model_name": asked["model_name"] or model_name_for(dataset),
         "min_accuracy": accuracy,
         "min_class_accuracy": class_accuracy,

@@ -21,8 +21,8 @@ PLACEHOLDER = "{{$.inputs.parameters['"
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def plan(fresh: bool, retraining: bool, as_json: bool, **asked: Any) -> None:
     """Show the steps, their images, what may be reused, and what asks for a GPU. Nothing is sent."""
-    definition = compile_definition(reuse=not (fresh or retraining), only_when_changed=retraining)
-    parameters = with_defaults(definition, parameters_for(definition, **asked))
+    definition = compile_definition(gpu=asked["gpu"], reuse=not (fresh or retraining), only_when_changed=retraining)
+    parameters = with_defaults(definition, parameters_for(definition, needs_store=False, **asked))
     planned = planned_run(definition, parameters)
     if as_json:
         click.echo(json.dumps(planned))
@@ -44,33 +44,28 @@ def planned_run(definition: Definition, parameters: Mapping[str, Any]) -> dict[s
 
 def show(planned: Mapping[str, Any]) -> None:
     """Print a plan as a table."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("step", "earlier result", "accelerator", "cpu", "memory", "time limit", "retries", "image"):
-        table.add_column(heading, overflow="fold")
-    for step in planned["steps"]:
-        table.add_row(*(str(step[key]) for key in _COLUMNS))
-    console.print(f"{planned['pipeline']} {planned['digest'][:12]}", markup=False)
-    console.print(table)
+    click.echo(f"{planned['pipeline']} {planned['digest'][:16]}")
+    rows = [_HEADINGS, *([str(step[key]) for key in _HEADINGS] for step in planned["steps"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("parameters")
     for name, value in planned["parameters"].items():
-        console.print(f"  {name} = {json.dumps(value)}", markup=False, highlight=False)
+        click.echo(f"  {name} = {json.dumps(value)}")
     for warning in planned["warnings"]:
-        console.print(f"Warning: {warning}", markup=False, highlight=False)
-    console.print("Nothing was sent.")
+        click.echo(f"Warning: {warning}")
+    click.echo("Nothing was sent.")
 
 
-_COLUMNS = ("step", "reuse", "accelerator", "cpu", "memory", "timeout", "retries", "image")
+_HEADINGS = ["step", "result", "accelerator", "cpu", "memory", "timeout", "retries", "condition", "image"]
 
 
 def _step(task: Task, parameters: Mapping[str, Any]) -> dict[str, Any]:
     resources = task.executor.get("resources", {})
     return {
         "step": task.name,
-        "condition": task.group,
-        "reuse": "reused if nothing changed" if task.cached else "never reused",
+        "condition": "if data or recipe changed" if task.group else "",
+        "result": "reused if unchanged" if task.cached else "always new",
         "accelerator": _accelerator(resources.get("accelerator", {}), parameters),
         "node_selector": parameters.get("node_selector", {}) if "nodeSelector" in task.kubernetes else {},
         "tolerations": parameters.get("tolerations", []) if "tolerations" in task.kubernetes else [],
@@ -98,11 +93,13 @@ def _resolved(text: str, parameters: Mapping[str, Any]) -> str:
 
 def _warnings(steps: list[dict[str, Any]], parameters: Mapping[str, Any]) -> list[str]:
     found = []
+    if not parameters.get("registry"):
+        found.append("no registry is named, and without one nothing can be published: --store gs://bucket/folder.")
     local = sorted({step["image"] for step in steps if "." not in step["image"].partition("/")[0]})
     if local:
         found.append(
-            f"{', '.join(local)}: no registry in the name, so a node finds such an image only where it was loaded, as "
-            "`make kind-run` does. Set DEEP_MNIST_IMAGES to your registry and `make images`, then push."
+            f"{len(local)} images have no registry in their names: a node finds them only where they were loaded, as "
+            "`make kind-run` does. Set DEEP_MNIST_IMAGES to your registry, `make images`, and push them."
         )
     asking = [step["step"] for step in steps if step["accelerator"] != "none"]
     if asking and not parameters.get("node_selector"):

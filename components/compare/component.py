@@ -44,7 +44,7 @@ def compare(
 
 
 @dsl.component(base_image=image("compare"), install_kfp_package=False)
-def remember(attempt: Input[Artifact], promotion: Input[Artifact], registry: str, model_name: str):
+def remember(attempt: Input[Artifact], promotion: Input[Artifact], registry: str, model_name: str) -> None:
     """Note in the registry that these data have been trained on and judged, promoted or not.
 
     Args:
