@@ -10,12 +10,14 @@ moment and whichever process is killed; the last step of a write is one rename o
 
 A bucket's requests carry CRC32C checksums and are repeated, with jitter, until `patience` seconds
 have passed. A conditional write whose answer was lost is recognised by the token that it wrote, so
-a repetition is neither lost nor done twice. `STORAGE_EMULATOR_HOST` names an emulator.
+a repetition is neither lost nor done twice; only when somebody overwrote it before that can nobody say,
+and then `Overtaken` does. `STORAGE_EMULATOR_HOST` names an emulator.
 
 Errors:
     StorageError(OSError)        something else: no rights, no space, a bad address
     ├── NotFound                 no such object
     ├── PreconditionFailed       the object is not in the state that the caller named
+    │   └── Overtaken            …and this write may have been done before somebody else's; look in the content
     └── Unreachable              the store did not answer within the patience
 """
 
@@ -58,6 +60,10 @@ class NotFound(StorageError):
 
 class PreconditionFailed(StorageError):
     """The object is not in the state that `if_generation` names."""
+
+
+class Overtaken(PreconditionFailed):
+    """The object moved on, and an attempt whose answer was lost may have been one of its states."""
 
 
 class Unreachable(StorageError):
@@ -362,8 +368,11 @@ class BucketStore(Store):
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         token = uuid.uuid4().hex
         size = source.seek(0, os.SEEK_END)
+        attempts = 0
 
         def request(timeout: float) -> Generation:
+            nonlocal attempts
+            attempts += 1
             source.seek(0)
             blob = self._blob(key)
             blob.metadata = {"writer": token}
@@ -376,11 +385,13 @@ class BucketStore(Store):
 
         try:
             return self._repeat(key, request)
-        except PreconditionFailed:
+        except PreconditionFailed as error:
+            if attempts == 1:
+                raise
             # An earlier attempt may have been done although its answer was lost.
             written = self._written_by(key, token)
             if written is None:
-                raise
+                raise Overtaken(str(error)) from error
             return written
 
     def download_file(self, key: str, path: Path) -> None:

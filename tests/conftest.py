@@ -1,0 +1,47 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fault_proxy import FaultProxy, fault_proxy
+from tests.gcs_server import gcs_server
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[str]:
+    """The URL of a real fake-gcs-server; STORAGE_EMULATOR_HOST names it until the session ends."""
+    with gcs_server() as url:
+        before = os.environ.get("STORAGE_EMULATOR_HOST")
+        os.environ["STORAGE_EMULATOR_HOST"] = url
+        yield url
+        if before is None:
+            del os.environ["STORAGE_EMULATOR_HOST"]
+        else:
+            os.environ["STORAGE_EMULATOR_HOST"] = before
+
+
+@pytest.fixture
+def bucket(gcs: str) -> str:
+    """A new, empty bucket: "gs://…"."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    options = {"api_endpoint": gcs}
+    client = storage.Client(project="test", credentials=AnonymousCredentials(), client_options=options)
+    client.create_bucket(name)
+    return f"gs://{name}"
+
+
+@pytest.fixture
+def proxy(gcs: str, bucket: str) -> Iterator[FaultProxy]:
+    """A proxy in front of the server; STORAGE_EMULATOR_HOST names it for this test."""
+    with fault_proxy(gcs) as running:
+        os.environ["STORAGE_EMULATOR_HOST"] = running.url
+        yield running
+        os.environ["STORAGE_EMULATOR_HOST"] = gcs
