@@ -82,12 +82,12 @@ class ArrayFile:
         if self.member:
             return _open_member(self.path, self.member)
         array = open_array(self.path)
-        if _IDX_NAME.search(self.path.name) and _starts_as_idx(self.path):
+        if IDX_NAME.search(self.path.name) and _starts_as_idx(self.path):
             _check_idx_rank(self.path, self.slot, array)
         return array
 
 
-_IDX_NAME = re.compile(r"idx[0-9]?|ubyte", re.IGNORECASE)
+IDX_NAME = re.compile(r"idx[0-9]?|ubyte", re.IGNORECASE)
 
 
 def open_array(path: Path) -> np.ndarray:

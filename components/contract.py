@@ -81,6 +81,7 @@ class Contract:
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
         preparation: "contract", or "none" for a network that is fed raw data as it is (the seed's Example 1).
         unknown: What could not be derived, each as one phrase.
+        conflicts: Where two sources contradict each other, each as one phrase.
     """
 
     name: str = "contract"
@@ -107,6 +108,7 @@ class Contract:
     fit: Mapping[str, Any] = field(default_factory=dict)
     preparation: str = "contract"
     unknown: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
     @property
     def output_activation(self) -> str | None:
@@ -419,4 +421,5 @@ _READERS: dict[str, Any] = {
     "fit": _read_fit,
     "preparation": _read_choice("contract", "none"),
     "unknown": _read_strings,
+    "conflicts": _read_strings,
 }

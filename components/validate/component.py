@@ -1,0 +1,50 @@
+"""The KFP faces of validate: one writes the report and always succeeds, the other stops the run."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Output
+
+from components.images import image
+
+
+@dsl.component(base_image=image("validate"), install_kfp_package=False)
+def validate(
+    dataset: Input[Dataset],
+    network: str,
+    model: str,
+    model_digest: str,
+    findings: Output[Artifact],
+    report: Output[HTML],
+    summary: Output[Markdown],
+) -> NamedTuple("Outputs", [("verdict", str), ("errors", int)]):  # type: ignore[valid-type]
+    """Judge the dataset against the network's contract and write what was found.
+
+    Args:
+        dataset: What preprocess wrote.
+        network: Name of a built-in network, used when `model` is empty.
+        model: Path or gs:// address of a user's own network.
+        model_digest: SHA-256 of that file; it only keys KFP's cache.
+        findings: The doctor's JSON object.
+        report: The same with pictures.
+        summary: The same as Markdown.
+    """
+    from pathlib import Path
+
+    from components.contract import resolve_contract
+    from components.validate.report import write_reports
+    from components.validate.validate import validate_dataset
+
+    diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model))
+    return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
+
+
+@dsl.component(base_image=image("validate"), install_kfp_package=False)
+def require_valid(findings: Input[Artifact], verdict: str) -> str:
+    """Return "fit", or fail with every error: no later task starts before this one has passed."""
+    import json
+    from pathlib import Path
+
+    from components.validate.validate import require_valid as require
+
+    return require(json.loads(Path(findings.path).read_text())["findings"], verdict)

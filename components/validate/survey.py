@@ -1,0 +1,211 @@
+"""One pass over a split's images: what every check on pixels needs, in constant memory.
+
+Two threads read chunks of the memory map (numpy lets go of the interpreter's lock inside its loops)
+and give the pages back, so that resident memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
+WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+HASH_SEED = 20_011  # fixed, so that a report is the same on every run
+MAX_BAD = 64  # indices kept of the examples that are wrong
+
+
+@dataclass
+class Survey:
+    """What one pass tells of a split's images; pixels that are not finite are left out of the sums.
+
+    Attributes:
+        count: Examples seen.
+        pixels: Pixels an example.
+        low, high: Least and greatest finite pixel.
+        total, squares: Sums of finite pixels and of their squares.
+        pixel_sums: float64 (pixels,), sums over the examples.
+        hashes: uint64 (count,), of each example's bytes.
+        not_finite: Examples with NaN or infinity; `bad` holds their first indices.
+        constant: Examples with one value throughout; `blank` holds their first indices.
+    """
+
+    count: int = 0
+    pixels: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    squares: float = 0.0
+    finite_pixels: int = 0
+    pixel_sums: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    not_finite: int = 0
+    bad: list[int] = field(default_factory=list)
+    constant: int = 0
+    blank: list[int] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float:
+        return self.total / max(1, self.finite_pixels)
+
+    @property
+    def deviation(self) -> float:
+        return float(np.sqrt(max(0.0, self.squares / max(1, self.finite_pixels) - self.mean**2)))
+
+    @property
+    def span(self) -> float:
+        return max(0.0, self.high - self.low)
+
+    @property
+    def mean_image(self) -> np.ndarray:
+        return self.pixel_sums / max(1, self.count - self.not_finite)
+
+
+def survey(images: np.ndarray) -> Survey:
+    """Return the survey of real-valued images of any shape, examples on the first axis."""
+    pixels = int(np.prod(images.shape[1:], dtype=np.int64))
+    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), hashes=np.zeros(len(images), np.uint64))
+    lock = threading.Lock()
+
+    def look(start: int, stop: int) -> None:
+        part = _look(images[start:stop], whole.hashes[start:stop])
+        with lock:
+            _add(whole, part, start)
+
+    if pixels and len(images):
+        in_chunks(images, look)
+    whole.bad, whole.blank = sorted(whole.bad)[:MAX_BAD], sorted(whole.blank)[:MAX_BAD]
+    return whole
+
+
+def in_chunks(array: np.ndarray, look: Callable[[int, int], None]) -> None:
+    """Call look(start, stop) for consecutive ranges that cover the first axis, from two threads.
+
+    The memory map's pages are given back after each range.
+    """
+    pixels = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
+    rows = max(1, CHUNK_BYTES // (4 * pixels))
+    ranges = iter([(start, min(start + rows, len(array))) for start in range(0, len(array), rows)])
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+    workers = WORKERS if len(array) > rows else 1
+
+    def work() -> None:
+        try:
+            while not failures:
+                with lock:
+                    chunk = next(ranges, None)
+                if chunk is None:
+                    return
+                look(*chunk)
+                release(array, *chunk)
+        except BaseException as error:  # carried to the caller's thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(workers - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def release(array: np.ndarray, start: int, stop: int) -> None:
+    """Give the pages of array[start:stop] back to the system when it is a C-ordered memory map."""
+    pages = getattr(array, "_mmap", None)
+    if not isinstance(pages, mmap.mmap) or not array.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    step = array.nbytes // max(1, len(array))
+    head = (getattr(array, "offset", 0) or 0) % mmap.ALLOCATIONGRANULARITY  # where the data start in the mapping
+    first = (head + start * step) // mmap.PAGESIZE * mmap.PAGESIZE
+    last = min(head + stop * step, len(pages))
+    if last > first:
+        pages.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def _look(chunk: np.ndarray, hashes: np.ndarray) -> Survey:
+    rows = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
+    hashes[:] = hash_rows(rows)
+    values = rows if rows.dtype == np.float32 else rows.astype(np.float32)
+    part = Survey(count=len(values), pixels=values.shape[1])
+    with np.errstate(invalid="ignore", over="ignore"):
+        squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
+        if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
+            values, squares = _finite_rows(values, part)
+    if not len(values):
+        part.pixel_sums = np.zeros(part.pixels)
+        return part
+    least, greatest = values.min(axis=1), values.max(axis=1)
+    part.low, part.high = float(least.min()), float(greatest.max())
+    flat = np.flatnonzero(least == greatest)
+    part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
+    part.pixel_sums = (np.ones(len(values), np.float32) @ values).astype(np.float64)
+    part.total, part.squares = float(part.pixel_sums.sum()), squares
+    part.finite_pixels = values.size
+    return part
+
+
+def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float]:
+    fine = np.isfinite(values).all(axis=1)
+    bad = np.flatnonzero(~fine)
+    part.not_finite, part.bad = len(bad), bad[:MAX_BAD].tolist()
+    values = values[fine]
+    return values, float(np.square(values, dtype=np.float64).sum())
+
+
+def _add(whole: Survey, part: Survey, start: int) -> None:
+    whole.count += part.count
+    whole.low, whole.high = min(whole.low, part.low), max(whole.high, part.high)
+    whole.total += part.total
+    whole.squares += part.squares
+    whole.finite_pixels += part.finite_pixels
+    whole.pixel_sums += part.pixel_sums
+    whole.not_finite += part.not_finite
+    whole.constant += part.constant
+    whole.bad += [start + index for index in part.bad]
+    whole.blank += [start + index for index in part.blank]
+
+
+def hash_rows(rows: np.ndarray) -> np.ndarray:
+    """Return a uint64 for each row's bytes: a dot product with fixed odd numbers modulo 2**64.
+
+    Equal rows have equal hashes; two given unequal rows share one with a chance near 2**-60, and
+    `splits.leakage` compares the rows themselves before it tells.
+    """
+    raw = rows.view(np.uint8) if rows.dtype != np.uint8 else rows
+    width = raw.shape[1]
+    if width % 8 or raw.ctypes.data % 8:
+        padded = np.zeros((len(raw), -(-width // 8) * 8), np.uint8)
+        padded[:, :width] = raw
+        raw = padded
+    words = raw.view(np.uint64)
+    factors = np.random.default_rng(HASH_SEED).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2)
+    return np.einsum("ij,j->i", words, factors + np.uint64(1))
+
+
+def sample_indices(count: int, wanted: int, seed: int = 0) -> np.ndarray:
+    """Return up to `wanted` indices below `count`, drawn without order in the data, in rising order."""
+    if count <= wanted:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False, shuffle=False))
+
+
+def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return array[indices] as an ordinary array, and give the pages back."""
+    taken = np.array(array[indices])
+    release(array, 0, len(array))
+    return taken
+
+
+def chunks_of(array: np.ndarray, rows: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (start, array[start : start + rows]) over the first axis."""
+    for start in range(0, len(array), rows):
+        yield start, array[start : start + rows]
+        release(array, start, min(start + rows, len(array)))
