@@ -11,6 +11,7 @@ COMMANDS = {
     "compile": ("pipeline.compile", "write the KFP definition as YAML"),
     "plan": ("pipeline.plan", "what a run would do, before anything is sent"),
     "submit": ("pipeline.cluster", "start a run on a cluster"),
+    "watch": ("pipeline.watch", "follow a run on a cluster to its end"),
     "schedule": ("pipeline.schedule", "retrain on a schedule"),
     "models": ("pipeline.models", "what the registry holds"),
     "rollback": ("pipeline.models", "let an earlier version reign again"),

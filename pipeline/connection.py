@@ -197,6 +197,10 @@ class Connection:
 
     def _refused(self, error: Any) -> ClusterError:
         said = _message(error.body) or error.reason
+        if error.status in _AWAY:
+            return Unreachable(
+                f"Expected {self.host} to be ready. Received: HTTP {error.status}: {_short(said)}. Try again shortly."
+            )
         where = f"namespace {self.namespace!r}" if self.namespace else "this install"
         expected = {
             401: "a valid token. Get a new one and give it with --token-file (they expire)",
@@ -220,6 +224,7 @@ class Connection:
         return Unreachable(f"Expected a Kubeflow Pipelines API at {self.host}. Received: {text}. {fix}")
 
 
+_AWAY = (502, 503, 504)
 _LOGIN = "That may be a login page: give a token with --token-file, and the API's own address with --host."
 
 

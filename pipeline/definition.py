@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +108,19 @@ def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
         options: `build_pipeline`'s.
     """
-    from components.images import image
+    from components.images import COMPONENTS, image
+
+    references = {component: image(component) for component in COMPONENTS}
+    if not gpu:
+        references["train"] = references["train"].replace("/train:", "/train-cpu:")
+    return _compiled_with(tuple(references.items()), tuple(sorted(options.items())))
+
+
+@cache
+def _compiled_with(references: tuple[tuple[str, str], ...], options: tuple[tuple[str, Any], ...]) -> Definition:
     from pipeline.training import build_pipeline
 
-    def images(component: str) -> str:
-        reference = image(component)
-        return reference if gpu or component != "train" else reference.replace("/train:", "/train-cpu:")
-
-    return compiled(build_pipeline(images=images, cluster=True, **options))
+    return compiled(build_pipeline(images=dict(references).__getitem__, cluster=True, **dict(options)))
 
 
 def require_images() -> None:

@@ -1,0 +1,322 @@
+"""A stand-in for the Kubeflow Pipelines API on loopback: it keeps what it is sent and answers as the real one.
+
+It proves the shape of what we send, not that a cluster runs it. Every body is decoded with the generated client's own
+models (an unknown field is an error), every definition is parsed back as IR and as Kubernetes settings, a cron
+expression must have six fields. Errors are answered in the API's form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import kfp_server_api
+import yaml
+from google.protobuf import json_format
+from kfp.kubernetes import kubernetes_executor_config_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+ROOT = "/apis/v2beta1"
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KfpServer(ThreadingHTTPServer):
+    """Start with `with KfpServer() as server:`; `server.url` is its address.
+
+    Attributes:
+        requests: (method, path) of each request, in order.
+        created: The decoded bodies of what was created, by kind.
+        recurring: Recurring runs by id, as JSON.
+        states: What `get_run` answers, one element for each look, the last one for ever.
+        workflow: The Argo Workflow of every run.
+        logs: Pod name -> its log.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, *, version: str = "2.17.0", multi_user: bool = False, token: str = "", delay: float = 0) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.version, self.multi_user, self.token, self.delay = version, multi_user, token, delay
+        self.namespaces = {"team-a"}
+        self.fail: dict[tuple[str, str], list[int]] = {}
+        self.page: str | None = None
+        self.requests: list[tuple[str, str]] = []
+        self.headers: list[Any] = []
+        self.created: dict[str, list[Any]] = {"experiments": [], "runs": [], "recurringruns": [], "pipelines": []}
+        self.experiments: dict[str, dict] = {}
+        self.pipelines: dict[str, dict] = {}
+        self.versions: dict[str, dict] = {}
+        self.runs: dict[str, dict] = {}
+        self.recurring: dict[str, dict] = {}
+        self.states: list[dict] = [{"state": "SUCCEEDED"}]
+        self.workflow: dict[str, Any] = {}
+        self.logs: dict[str, str] = {}
+        self._looks = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> KfpServer:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def sent(self, method: str, part: str = "") -> list[str]:
+        return [path for verb, path in self.requests if verb == method and part in path]
+
+    def look(self, run: dict) -> dict:
+        state = self.states[min(self._looks, len(self.states) - 1)]
+        self._looks += 1
+        return {**run, **state}
+
+
+def decoded(body: dict, model: str) -> Any:
+    """Return the body as the generated client's model; a field that it does not know is refused."""
+    cls = getattr(kfp_server_api, model)
+    if unknown := set(body) - set(cls.attribute_map.values()):
+        raise Refusal(400, f"unknown fields {sorted(unknown)}")
+    response = SimpleNamespace(data=json.dumps(body))
+    return kfp_server_api.ApiClient().deserialize(response, model)
+
+
+def parsed_definition(pipeline: dict, platform: dict) -> tuple[Any, Any]:
+    """Return the IR and the platform spec as protocol buffers; each executor's settings must parse too."""
+    spec = json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
+    platform_spec = json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for settings in executors.values():
+        json_format.ParseDict(settings, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+    return spec, platform_spec
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: KfpServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._serve("GET")
+
+    def do_POST(self) -> None:
+        self._serve("POST")
+
+    def do_DELETE(self) -> None:
+        self._serve("DELETE")
+
+    def _serve(self, method: str) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = urlsplit(self.path)
+        self.server.requests.append((method, parts.path))
+        self.server.headers.append(dict(self.headers))
+        time.sleep(self.server.delay)
+        try:
+            if self.server.page is not None:
+                return self._send(200, self.server.page.encode(), "text/html")
+            pending = self.server.fail.get((method, parts.path.removeprefix(ROOT)), [])
+            if pending:
+                raise Refusal(pending.pop(0), "asked to fail")
+            answer = self._answer(
+                method, parts.path, {key: each[0] for key, each in parse_qs(parts.query).items()}, body
+            )
+        except Refusal as refusal:
+            answer = {"error": str(refusal), "code": 7, "message": str(refusal), "details": []}
+            return self._send(refusal.status, json.dumps(answer).encode())
+        except (ValueError, KeyError, TypeError, json_format.ParseError) as error:
+            return self._send(400, json.dumps({"message": f"{type(error).__name__}: {error}"}).encode())
+        self._send(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+    def _send(self, status: int, data: bytes, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Any:
+        if path == f"{ROOT}/healthz":
+            return {"commit_sha": "0", "tag_name": self.server.version, "multi_user": self.server.multi_user}
+        self._authorize()
+        for verb, pattern, answer in ROUTES:
+            match = re.fullmatch(pattern, path)
+            if verb == method and match:
+                return answer(self, *match.groups(), query=query, body=body)
+        raise Refusal(404, f"no route {method} {path}")
+
+    def _authorize(self) -> None:
+        if self.server.token and self.headers.get("authorization") != f"Bearer {self.server.token}":
+            raise Refusal(401, "Unauthenticated: there is no user identity header")
+
+    def _namespace(self, namespace: str | None) -> None:
+        if self.server.multi_user and namespace not in self.server.namespaces:
+            raise Refusal(403, f"User 'u' is not authorized with reason: (request: namespace:{namespace!r})")
+
+    def list_experiments(self, *, query: dict, body: bytes) -> Any:
+        self._namespace(query.get("namespace"))
+        return {"experiments": _filtered(self.server.experiments, query, name="display_name")}
+
+    def create_experiment(self, *, query: dict, body: bytes) -> Any:
+        experiment = decoded(json.loads(body), "V2beta1Experiment")
+        self._namespace(experiment.namespace)
+        self.server.created["experiments"].append(experiment)
+        return _keep(self.server.experiments, "experiment_id", json.loads(body))
+
+    def create_run(self, *, query: dict, body: bytes) -> Any:
+        sent = json.loads(body)
+        run = decoded(sent, "V2beta1Run")
+        spec, _ = parsed_definition(run.pipeline_spec["pipeline_spec"], run.pipeline_spec["platform_spec"])
+        _check_parameters(spec, run.runtime_config.parameters)
+        if run.experiment_id not in self.server.experiments:
+            raise Refusal(404, "Experiment not found")
+        self.server.created["runs"].append(run)
+        return _keep(self.server.runs, "run_id", {**sent, "state": "PENDING"})
+
+    def get_run(self, run: str, *, query: dict, body: bytes) -> Any:
+        return self.server.look(_found(self.server.runs, run))
+
+    def get_run_v1(self, run: str, *, query: dict, body: bytes) -> Any:
+        _found(self.server.runs, run)
+        return {"run": {"id": run}, "pipeline_runtime": {"workflow_manifest": json.dumps(self.server.workflow)}}
+
+    def get_log(self, run: str, pod: str, *, query: dict, body: bytes) -> Any:
+        if pod not in self.server.logs:
+            raise Refusal(500, f"Failed to read logs from pod {pod}")
+        return self.server.logs[pod].encode()
+
+    def list_pipelines(self, *, query: dict, body: bytes) -> Any:
+        self._namespace(query.get("namespace"))
+        return {"pipelines": _filtered(self.server.pipelines, query)}
+
+    def create_pipeline(self, *, query: dict, body: bytes) -> Any:
+        pipeline = decoded(json.loads(body), "V2beta1Pipeline")
+        self._namespace(pipeline.namespace)
+        self.server.created["pipelines"].append(pipeline)
+        return _keep(self.server.pipelines, "pipeline_id", json.loads(body))
+
+    def list_versions(self, pipeline: str, *, query: dict, body: bytes) -> Any:
+        _found(self.server.pipelines, pipeline)
+        mine = {key: each for key, each in self.server.versions.items() if each["pipeline_id"] == pipeline}
+        return {"pipeline_versions": _filtered(mine, query)}
+
+    def upload_version(self, *, query: dict, body: bytes) -> Any:
+        head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
+        parts = BytesParser().parsebytes(head + body).get_payload()
+        names = [part.get_param("name", header="content-disposition") for part in parts]
+        uploaded = parts[names.index("uploadfile")].get_payload(decode=True)
+        documents = list(yaml.safe_load_all(uploaded))
+        parsed_definition(*documents)
+        _found(self.server.pipelines, query["pipelineid"])
+        version = {"name": query["name"], "pipeline_id": query["pipelineid"], "documents": documents}
+        kept = _keep(self.server.versions, "pipeline_version_id", version)
+        return {key: each for key, each in kept.items() if key != "documents"}
+
+    def list_recurring(self, *, query: dict, body: bytes) -> Any:
+        mine = {
+            key: each
+            for key, each in self.server.recurring.items()
+            if each["experiment_id"] == query.get("experiment_id")
+        }
+        found = _filtered(mine, query, name="display_name")[::-1]
+        first = int(query.get("page_token") or 0)
+        last = first + int(query["page_size"])
+        return {"recurringRuns": found[first:last], **({"next_page_token": str(last)} if last < len(found) else {})}
+
+    def create_recurring(self, *, query: dict, body: bytes) -> Any:
+        sent = json.loads(body)
+        run = decoded(sent, "V2beta1RecurringRun")
+        version = _found(self.server.versions, run.pipeline_version_reference.pipeline_version_id)
+        spec, _ = parsed_definition(*version["documents"])
+        _check_parameters(spec, run.runtime_config.parameters)
+        if len(run.trigger.cron_schedule.cron.split()) != 6:
+            raise Refusal(400, "five fields are misread")
+        self.server.created["recurringruns"].append(run)
+        status = "ENABLED" if sent["mode"] == "ENABLE" else "DISABLED"
+        return _keep(self.server.recurring, "recurring_run_id", {**sent, "status": status})
+
+    def switch_recurring(self, run: str, action: str, *, query: dict, body: bytes) -> Any:
+        _found(self.server.recurring, run)["status"] = "ENABLED" if action == "enable" else "DISABLED"
+        return {}
+
+    def delete_recurring(self, run: str, *, query: dict, body: bytes) -> Any:
+        _found(self.server.recurring, run)
+        del self.server.recurring[run]
+        return {}
+
+
+def _check_parameters(spec: Any, given: dict) -> None:
+    """As the API server does: every name is known, every required one is given, every value is of its type."""
+    declared = spec.root.input_definitions.parameters
+    if unknown := set(given) - set(declared):
+        raise Refusal(400, f"unknown parameters {sorted(unknown)}")
+    kinds = {
+        pipeline_spec_pb2.ParameterType.NUMBER_DOUBLE: (int, float),
+        pipeline_spec_pb2.ParameterType.NUMBER_INTEGER: (int,),
+        pipeline_spec_pb2.ParameterType.STRING: (str,),
+        pipeline_spec_pb2.ParameterType.BOOLEAN: (bool,),
+        pipeline_spec_pb2.ParameterType.LIST: (list,),
+        pipeline_spec_pb2.ParameterType.STRUCT: (dict,),
+    }
+    for name, entry in declared.items():
+        if name not in given and not entry.is_optional:
+            raise Refusal(400, f"missing parameter {name}")
+        if name in given and not isinstance(given[name], kinds[entry.parameter_type]):
+            raise Refusal(400, f"parameter {name} of another type: {given[name]!r}")
+
+
+def _filtered(items: dict[str, dict], query: dict[str, str], name: str = "name") -> list[dict]:
+    found = list(items.values())
+    for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
+        if predicate["operation"] != "EQUALS" or predicate["key"] not in ("name", "display_name"):
+            raise Refusal(400, f"cannot filter by {predicate}")
+        found = [each for each in found if each[name] == predicate["stringValue"]]
+    return found
+
+
+def _keep(items: dict[str, dict], key: str, item: dict) -> dict:
+    identity = str(uuid.uuid4())
+    items[identity] = {**item, key: identity, "created_at": datetime.now(UTC).isoformat()}
+    return items[identity]
+
+
+def _found(items: dict[str, dict], identity: str) -> dict:
+    if identity not in items:
+        raise Refusal(404, f"{identity} not found")
+    return items[identity]
+
+
+_ID = r"([^/:]+)"
+ROUTES = [
+    ("GET", f"{ROOT}/experiments", Handler.list_experiments),
+    ("POST", f"{ROOT}/experiments", Handler.create_experiment),
+    ("POST", f"{ROOT}/runs", Handler.create_run),
+    ("GET", f"{ROOT}/runs/{_ID}", Handler.get_run),
+    ("GET", f"/apis/v1beta1/runs/{_ID}", Handler.get_run_v1),
+    ("GET", f"/apis/v1alpha1/runs/{_ID}/nodes/{_ID}/log", Handler.get_log),
+    ("GET", f"{ROOT}/pipelines", Handler.list_pipelines),
+    ("POST", f"{ROOT}/pipelines", Handler.create_pipeline),
+    ("GET", f"{ROOT}/pipelines/{_ID}/versions", Handler.list_versions),
+    ("POST", f"{ROOT}/pipelines/upload_version", Handler.upload_version),
+    ("GET", f"{ROOT}/recurringruns", Handler.list_recurring),
+    ("POST", f"{ROOT}/recurringruns", Handler.create_recurring),
+    ("POST", f"{ROOT}/recurringruns/{_ID}:(enable|disable)", Handler.switch_recurring),
+    ("DELETE", f"{ROOT}/recurringruns/{_ID}", Handler.delete_recurring),
+]
