@@ -74,13 +74,13 @@ def built_images() -> dict[str, str]:
     return {target: each["reference"] for target, each in built["images"].items()}
 
 
-def content_digest() -> str:
+def content_digest(root: Path = ROOT) -> str:
     """Return the hex SHA-256 over every file that enters an image, and over the recipe."""
-    entering = [path for path in (ROOT / "components").rglob("*") if "__pycache__" not in path.parts]
-    paths = [*entering, *(ROOT / "requirements").glob("*.txt"), *(ROOT / "docker").glob("Dockerfile*")]
+    entering = [path for path in (root / "components").rglob("*") if "__pycache__" not in path.parts]
+    paths = [*entering, *(root / "requirements").glob("*.txt"), *(root / "docker").glob("Dockerfile*")]
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
-        digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode())
+        digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

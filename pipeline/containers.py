@@ -231,7 +231,7 @@ def _run_to_end(container: Any) -> int:
             print(f"The container was killed: its memory limit of {limit} MiB was reached.", flush=True)
         return status
     finally:
-        container.remove(force=True, v=True)
+        _remove(container)
 
 
 def _require_image(client: Any, image: str) -> None:
