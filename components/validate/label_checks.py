@@ -220,7 +220,7 @@ def _check_values(contract: Contract, split: Split, labels: np.ndarray) -> Itera
     if classes is None:
         return
     if least >= 0 and greatest < classes:
-        if least == greatest and classes > 1 and len(labels) >= 20:
+        if least == greatest and classes > 1 and len(labels) >= 20 and split.name == "train":
             yield _one_value(split, labels, classes)
         return
     yield _found(
@@ -240,7 +240,7 @@ def _one_value(split: Split, labels: np.ndarray, classes: int) -> Finding:
     return _found(
         split,
         "values",
-        "error" if split.name == "train" else "warning",
+        "error",
         f"labels of {classes} classes",
         f"the label {int(labels[0])} throughout ({len(labels)} times)",
         f"Write {split.name}_labels again from the source (was it divided, cast or overwritten?).",

@@ -91,7 +91,7 @@ def _without_consequences(found: Sequence[Finding]) -> list[Finding]:
     kinds = {(each.split, each.kind) for each in found}
     scaled_apart = sum((name, "range") in kinds for name in ("train", "test")) == 1
     mixed_up = any(("both", kind) in kinds for kind in ("unpacked", "swapped"))
-    wrong_values = {each.split for each in found if each.field == "labels.values"}
+    wrong_values = {each.split for each in found if each.field == "labels.values" and each.severity == "error"}
 
     def follows(each: Finding) -> bool:
         if each.kind == "scales differ":
