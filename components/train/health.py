@@ -74,8 +74,7 @@ class Watch:
         self.trainee, self.rate = trainee, rate
         self.images, self.labels = np.asarray(train.images[:PROBED]), np.asarray(train.labels[:PROBED])
         self.chance, self.entropy = _chance(train)
-        self._begun = 0
-        self._sums = np.zeros(3)
+        self._before, self._window = np.zeros(3), np.zeros(3)
 
     def check(self, step: int, sums: np.ndarray, batch: int) -> None:
         """Look at the epoch's sums of (losses, correct, examples) after `step` steps of the training.
@@ -85,12 +84,13 @@ class Watch:
         """
         if not math.isfinite(float(sums[0])):
             raise UnhealthyTraining(self._not_finite(step), step)
-        if sums[2] < self._sums[2]:  # a new epoch
-            self._sums = np.zeros(3)
-        loss, hits, examples = sums - self._sums
+        new_epoch = sums[2] <= self._before[2]
+        self._window += sums if new_epoch else sums - self._before
+        self._before = np.array(sums)
+        loss, hits, examples = self._window
         if examples < WINDOW * batch:
             return
-        self._sums = np.array(sums)
+        self._window = np.zeros(3)
         findings = self._judge(step, loss * batch / examples, hits / examples, examples)
         if findings:
             raise UnhealthyTraining(findings, step)
@@ -100,6 +100,8 @@ class Watch:
         if accuracy > self.chance + slack:
             return []
         probe = look_into(self.trainee, self.images, self.labels)
+        if not (probe.finite and all(map(math.isfinite, probe.gradients.values()))):
+            return self._not_finite(step)  # a ReLU may turn NaN into 0, and the loss looks sound
         found = [*_dead(probe, step), *_vanishing(probe, step), *_exploding(probe, loss, self.entropy, step)]
         if found or step < CHANCE_STEPS:
             return found
@@ -114,7 +116,16 @@ class Watch:
             fix = "Mend the data: the images hold NaN or infinity; run the doctor on them."
         state = "the weights are finite" if probe.finite else "weights have become NaN or infinite"
         why = "Steps were too large for this loss, or its input is not finite; every later step would be lost."
-        return [Finding("training.loss", "a finite loss", f"NaN or infinity; {state}", why, fix, (step,))]
+        return [
+            Finding(
+                "training.loss",
+                "finite losses, gradients and weights",
+                f"NaN or infinity in the training; {state}",
+                why,
+                fix,
+                (step,),
+            )
+        ]
 
     def _stuck(self, step: int, loss: float) -> Finding:
         return Finding(
@@ -166,7 +177,7 @@ def _dead_shares(model: keras.Model, images: np.ndarray) -> dict[str, float]:
     rectified = [layer for layer in model.layers if _is_rectifier(layer)]
     if not rectified:
         return {}
-    outputs = keras.Model(model.inputs, [layer.output for layer in rectified])(images, training=False)
+    outputs = keras.Model(model.inputs[0], [layer.output for layer in rectified])(images, training=False)
     outputs = outputs if isinstance(outputs, list) else [outputs]
     return {
         layer.name: float(np.mean(np.all(np.asarray(tf.cast(output, tf.float32)) <= 0, axis=_examples(output))))
