@@ -110,6 +110,7 @@ def parsed_definition(pipeline: dict, platform: dict) -> tuple[Any, Any]:
 class Handler(BaseHTTPRequestHandler):
     server: KfpServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
 
     def log_message(self, *arguments: object) -> None:
         pass
