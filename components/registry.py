@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import random
 import re
 import tempfile
 import uuid
@@ -275,12 +276,14 @@ class Registry:
     def _claim(self, run: str) -> int:
         """Return a number that nobody has and nobody else will get."""
         taken = [int(key.rpartition("/")[2]) for key in self.store.list(self._key("claims/"))]
-        number = max([0, *taken, *self._numbers()])
+        number, collisions = max([0, *taken, *self._numbers()]), 0
         while True:
-            number += 1
+            # Alone, the next number; in a crowd, strides that spread it out.
+            number += random.randint(1, 1 + collisions)
             try:
                 self.store.write(self._key(f"claims/{number}"), f"{run}\n".encode(), if_generation=ABSENT)
             except PreconditionFailed:
+                collisions += 1
                 continue
             return number
 
