@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -217,8 +217,12 @@ def _writable_registry(registry: str) -> None:
     path = Path(registry)
     while not path.exists():
         path = path.parent
-    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"Expected STORE to be a folder that can be written. Received: {registry} (see {path}).")
+    try:
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise UsageError(
+            f"Expected STORE to be a folder that can be written. Received: {registry} ({path}: {error.strerror})."
+        ) from error
 
 
 def _mounts(arguments: dict[str, Any], runs: Path) -> tuple[tuple[str, bool], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from tests.digits import draw_digits, write_raw_folder
+from components.storage import open_store
+from tests.digits import draw_digits, write_idx_folder, write_raw_folder
 from tests.runs import command, environment, processes_of, run_pipeline
 
 FAST = ("--epochs", 3, "--network", "fast")
@@ -29,7 +31,7 @@ def test_a_run_publishes_a_model_and_a_report(place):
     folder, ended = place
 
     assert ended.status == 0, "\n".join(ended.lines) + ended.errors
-    assert ended.last.startswith("PUBLISHED version=1 accuracy=0.9")
+    assert re.match(r"PUBLISHED version=1 accuracy=(1\.0000|0\.9\d+) seconds=\d+\.\d report=\S+$", ended.last)
     assert (folder / "registry" / "digits" / "1" / "saved_model.pb").is_file()
     report = ended.report.read_text()
     assert "http" not in report.replace("http://www.w3.org", "")
@@ -195,3 +197,15 @@ def test_a_full_disk_is_named(tmp_path):
     assert done.returncode == 1
     assert "Expected room on the disk" in done.stdout or "No space left on device" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("FAILED step=")
+
+
+def test_a_run_reads_and_publishes_in_object_storage(tmp_path, bucket):
+    """Data from a bucket and a registry in it, over HTTP against a real fake-gcs-server."""
+    store = open_store(bucket)
+    for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
+        store.upload_file(path, f"digits/{path.name}")
+    ended = run_pipeline(tmp_path, "--dataset", f"{bucket}/digits", "--store", f"{bucket}/registry", *FAST)
+
+    assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
+    assert store.exists("registry/digits/1/saved_model.pb")
+    assert not (tmp_path / "registry").exists()
