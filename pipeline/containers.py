@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -315,16 +316,18 @@ def stop_all(label: str) -> int:
     Each is asked to end first, so that a training can still write its checkpoint.
     """
     client = _client()
-    removed = 0
+    seen: set[str] = set()
     quiet = 0
     while quiet < 2:  # the engine may still be creating one that was asked for before its caller died
-        found = client.containers.list(all=True, filters={"label": label})
+        found = client.containers.list(all=True, ignore_removed=True, filters={"label": label})
+        seen.update(each.id for each in found)
         _ask_to_end(found)
-        removed += sum(_remove(each) for each in found)
+        for each in found:
+            _remove(each)
         quiet = 0 if found else quiet + 1
         time.sleep(0 if found else 0.25)
     client.close()
-    return removed
+    return len(seen)
 
 
 def _ask_to_end(containers: Sequence[Any]) -> None:
@@ -351,14 +354,11 @@ def _is_running(container: Any) -> bool:
     return container.status == "running"
 
 
-def _remove(container: Any) -> int:
+def _remove(container: Any) -> None:
     import docker
 
-    try:
+    with suppress(docker.errors.APIError):  # somebody else is at it
         container.remove(force=True, v=True)
-    except docker.errors.APIError:  # somebody else is at it
-        return 0
-    return 1
 
 
 def _stop_with_this_process(label: str) -> None:
@@ -372,6 +372,20 @@ def _stop_with_this_process(label: str) -> None:
         cwd=Path(__file__).resolve().parent.parent,
     )
     _watchers.append(watcher)
+
+
+def require_ready(mounts: Iterable[tuple[Path, bool]], *, gpu: bool = False) -> None:
+    """Return silently when a run in containers can start: engine, images and mounts are as they must be.
+
+    Raises:
+        ContainersError: One of them is not; the message says what to do.
+    """
+    from components.images import COMPONENTS
+
+    engine_ready()
+    for component in COMPONENTS:
+        image_reference(component, gpu=gpu)
+    mounts_of(mounts)
 
 
 def image_reference(component: str, *, gpu: bool = False) -> str:

@@ -238,4 +238,15 @@ def _mounts(arguments: dict[str, Any], runs: Path) -> tuple[tuple[str, bool], ..
     for name in ("dataset", "model"):
         if arguments[name].startswith("/"):
             paths.append((arguments[name], True))
+    _require_containers(paths, gpu=arguments["require_gpu"])
     return tuple(paths)
+
+
+def _require_containers(paths: list[tuple[str, bool]], *, gpu: bool) -> None:
+    """Find out now, not in the first step, that containers cannot be used."""
+    from pipeline.containers import ContainersError, require_ready
+
+    try:
+        require_ready([(Path(path), read_only) for path, read_only in paths], gpu=gpu)
+    except ContainersError as error:
+        raise UsageError(str(error)) from error

@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,11 @@ def _runner(request: dict[str, Any]) -> tuple[Any, Callable[[str], str]]:
         from pipeline import containers
 
         mounts = [(Path(path), read_only) for path, read_only in request["mounts"]]
+        gpu = request["arguments"]["require_gpu"]
         runner = containers.start_runner(
-            pipeline_root=Path(request["pipeline_root"]), mounts=mounts, labels=request["labels"]
+            pipeline_root=Path(request["pipeline_root"]), mounts=mounts, labels=request["labels"], gpu=gpu
         )
-        return runner, containers.image_reference
+        return runner, partial(containers.image_reference, gpu=gpu)
     from kfp import local
 
     from components.images import image

@@ -58,7 +58,7 @@ def status_of(runner, image, root, *shell):
 
 
 def containers_of(engine, label):
-    return engine.containers.list(all=True, filters={"label": label})
+    return engine.containers.list(all=True, ignore_removed=True, filters={"label": label})
 
 
 def test_200_quick_failures_are_200_failures(runner, images, tmp_path):
@@ -291,6 +291,16 @@ def test_a_signal_leaves_no_container(engine, tmp_path, number):
     assert run.returncode == 128 + number
     assert output.splitlines()[-1].startswith("INTERRUPTED step=train seconds=")
     assert containers_of(engine, label) == []
+
+
+def test_without_an_engine_nothing_is_started(tmp_path):
+    """A run in containers without an engine is bad usage: exit status 2, and what to do."""
+    write_raw_folder(tmp_path / "digits", 100, 20)
+    ended = run_pipeline(tmp_path, "--dataset", "digits", "--docker", DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+
+    assert ended.status == 2
+    assert "Expected a Docker Engine" in ended.errors
+    assert not list(tmp_path.glob("runs/2*"))
 
 
 def test_the_caller_need_not_be_where_the_code_is(tmp_path):
