@@ -4,7 +4,7 @@ The rule: every condition holds, or the champion stays.
 
     floor            share of the test split that is right, at least min_accuracy
     class floor      the same for every class, at least min_class_accuracy
-    another model    the champion is not this very model
+    another model    the champion is not this very model, nor did a rollback take this very model away
     more right       strictly more right than the champion; a tie keeps the champion
     no loss          no significant loss, over all pictures or in any class: McNemar's exact test, one-sided, on the
                      pictures that only one of the two has right, at the stated confidence; over the classes with
@@ -152,12 +152,14 @@ class Contender:
 
     Attributes:
         answers: float64 (n, classes), or None when it cannot take these pictures; `trouble` then says why.
+        withdrawn: Digests of the models that a rollback took away.
     """
 
     reign: Reign
     network: Network | None
     answers: np.ndarray | None
     trouble: str = ""
+    withdrawn: frozenset[str] = frozenset()
 
 
 def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender | None:
@@ -165,6 +167,7 @@ def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender
     reign = registry.champion()
     if reign is None:
         return None
+    withdrawn = registry.withdrawn()
     folder = scratch / f"champion-{reign.version}"
     folder.mkdir(parents=True, exist_ok=True)
     registry.download(reign, folder)
@@ -172,9 +175,10 @@ def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender
         network = Network.load(folder)
         if network.record.prepared == split.raw:
             raise ServingError("one of the two takes raw pictures, the other data that its user prepared")
-        return Contender(reign, network, network.answers(split.images, raw=split.raw))
+        answers = network.answers(split.images, raw=split.raw)
     except (ServingError, ValueError) as error:
-        return Contender(reign, None, None, f"{error}")
+        return Contender(reign, None, None, f"{error}", withdrawn)
+    return Contender(reign, network, answers, "", withdrawn)
 
 
 def decide(
@@ -192,7 +196,7 @@ def decide(
         other = hits(champion.answers, labels)
         decision["mcnemar"] = mcnemar(hit, other, floors.confidence)
         decision["classes_lost"] = classes_lost(hit, other, labels, floors.confidence)
-        checks += _comparison(digest, decision, champion.reign, hit, other)
+        checks += _comparison(digest, decision, champion, hit, other)
     promote = all(check["passed"] for check in checks)
     return {
         "promote": promote,
@@ -221,14 +225,15 @@ def _class_floor(hit: np.ndarray, labels: np.ndarray, classes: int, floors: Floo
 
 
 def _comparison(
-    digest: str, decision: Mapping[str, Any], reign: Reign, hit: np.ndarray, other: np.ndarray
+    digest: str, decision: Mapping[str, Any], champion: Contender, hit: np.ndarray, other: np.ndarray
 ) -> Sequence[dict[str, Any]]:
     test = decision["mcnemar"]
-    same = digest == reign.facts.model_digest
+    same, withdrawn = digest == champion.reign.facts.model_digest, digest in champion.withdrawn
+    known = "it reigns" if same else "a rollback took it away" if withdrawn else f"digest {digest[:12]}"
     lost = decision["classes_lost"]
     gain = test["only_new_right"] - test["only_champion_right"]
     return [
-        _check("another model", "not the reigning one", f"digest {digest[:12]}", not same),
+        _check("another model", "neither reigning nor rolled back", known, not (same or withdrawn)),
         _check("more right", f"more than the champion's {other.mean():.4f}", f"{hit.mean():.4f} ({gain:+d})", gain > 0),
         _check(
             "no loss",
@@ -257,6 +262,8 @@ def _reason(
     version = f"champion version {champion.reign.version}"
     if champion.answers is None:
         return "; ".join([*floors, f"{version} cannot be compared: {champion.trouble}"])
+    if any(check["received"] == "a rollback took it away" for check in failed):
+        return "a rollback took this very model away; roll back to its version to let it reign again"
     if any(check["name"] == "another model" for check in failed):
         return f"the very same model reigns already as version {champion.reign.version}"
     return "; ".join([*floors, _statistics(decision, version, promote)])

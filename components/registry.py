@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -192,6 +193,16 @@ class Registry:
             return "champion" if reign.sequence == current else "former"
 
         return [Version(number, state(reigns.get(number)), reigns.get(number)) for number in self._numbers()]
+
+    def withdrawn(self) -> frozenset[str]:
+        """Return the digests of the models that a rollback took away and none brought back."""
+        taken: set[str] = set()
+        log = self.log()
+        for before, now in itertools.pairwise(log):
+            if now.action == "rollback":
+                taken.add(before.facts.model_digest)
+                taken.discard(now.facts.model_digest)
+        return frozenset(taken)
 
     def promote(self, folder: Path, facts: Facts, *, expected: Reign | None) -> Reign:
         """Upload a model as the next version and let it reign, if `expected` still does.
