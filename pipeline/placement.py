@@ -53,7 +53,7 @@ PLACEMENTS = {
     "preprocess": Placement(0.5, 4096, 30 * MINUTE, reusable=True),
     "validate": Placement(0.5, 4096, 20 * MINUTE, reusable=True),
     "compare": Placement(0.1, 1024, 10 * MINUTE),
-    "train": Placement(2, 8192, 12 * HOUR, retries=3, may_use_gpu=True),
+    "train": Placement(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True),
     "evaluate": Placement(1, 6144, 1 * HOUR),
     "publish": Placement(1, 6144, 1 * HOUR),
 }
