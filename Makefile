@@ -47,7 +47,7 @@ compile: .venv/local ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml
 
 test: .venv/dev ## every test that needs no container engine
-	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'not docker' $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not docker' $(ARGS)
 
 check: .venv/dev ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
