@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from components.dataset import open_dataset
 from components.evaluate.evaluate import evaluate_from_paths
 from components.judging import Floors, open_split
 from components.publish.publish import NotPromoted, Request, StaleEvaluation, publish_from_paths
-from components.publish.replay import ReplayError, replay_in_fresh_process, write_golden_requests
+from components.publish.replay import ReplayError, replay, replay_in_fresh_process, write_golden_requests
 from components.registry import Registry
 from components.serving import Network, export
 from components.storage import open_store
@@ -226,8 +227,10 @@ def test_scaling_twice_is_found(work: Path, tmp_path: Path) -> None:
     inner = keras.saving.load_model(train_network(tmp_path / "float", make_record(**FLOATS)) / "model.keras")
     layers = [keras.layers.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), *inner.layers]
     twice = write_trained(tmp_path / "twice", keras.Sequential(layers), make_record(**FLOATS))
-    with pytest.raises(ReplayError, match=r"right with it, 0\.\d+ with pixels scaled by 1/255 once less"):
-        replay_in_fresh_process(exported(tmp_path / "out", Network.load(twice), work / "data"))
+    proof = replay(exported(tmp_path / "out", Network.load(twice), work / "data"))
+
+    assert 1 == len(proof["faults"])
+    assert "with pixels scaled by 1/255 once less. Check the preprocessing record" in proof["faults"][0]
 
 
 def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> None:
@@ -252,8 +255,12 @@ def test_another_graph_than_the_model_is_found(work: Path, tmp_path: Path) -> No
     """An export whose weights are not those that answered the golden requests is refused with the difference."""
     folder = exported(tmp_path / "out", Network.load(work / "good"), work / "data")
     write_golden_requests(Network.load(work / "weak"), open_split(open_dataset(work / "data")), folder)
-    with pytest.raises(ReplayError, match=r"serving_default to answer as the model does.*difference of 0\.\d+"):
-        replay_in_fresh_process(folder)
+    faults = replay(folder)["faults"]
+
+    assert 4 == len(faults)
+    assert re.search(
+        r"serving_default to answer as the model does, .* a difference of 0\.\d+, another class", faults[0]
+    )
 
 
 def test_golden_requests_are_kept_for_servers(first: tuple[Path, dict[str, Any]]) -> None:
