@@ -31,12 +31,17 @@ class Warp:
         return any((self.shift, self.rotation, self.scale, self.shear))
 
 
-def random_maps(warp: Warp, count: int, side: int, seed: tf.Tensor) -> tf.Tensor:
-    """Return float32 (count, 6): rows (a, b, c, d, e, f), where output (x, y) is read at (ax+by+c, dx+ey+f).
+def random_maps(warp: Warp, numbers: tf.Tensor, side: int) -> tf.Tensor:
+    """Return float32 (n, 6): rows (a, b, c, d, e, f), where output (x, y) is read at (ax+by+c, dx+ey+f).
 
-    The maps depend on `seed`, int32 (2,), alone. They turn about the image's centre.
+    The maps turn about the image's centre.
+
+    Args:
+        warp: Largest changes.
+        numbers: float32 (5, n) in [-1, 1).
+        side: Of the images, pixels.
     """
-    turn, size, shear, right, down = tf.unstack(tf.random.stateless_uniform((5, count), seed, -1.0, 1.0))
+    turn, size, shear, right, down = tf.unstack(numbers)
     angle, size, shear = turn * (warp.rotation * math.pi / 180), 1.0 + size * warp.scale, shear * warp.shear
     cos, sin = tf.cos(angle) * size, tf.sin(angle) * size
     a, b, d, e = cos, shear * cos - sin, sin, shear * sin + cos

@@ -76,11 +76,19 @@ class Loop:
                 synchronization=tf.VariableSynchronization.ON_READ if strategy else tf.VariableSynchronization.AUTO,
                 aggregation=tf.VariableAggregation.SUM if strategy else tf.VariableAggregation.NONE,
             )
-            trainee.model.optimizer.build(trainee.model.trainable_variables)
+            self._make_variables()
         self._arrays = self._on_every_device(train) if resident else ()
         self._run_resident = tf.function(self._resident_steps, jit_compile=self.jit)
         self._run_streamed = tf.function(self._streamed_steps)
         self._one_step = tf.function(self._step, jit_compile=True) if self.jit else self._step
+
+    def _make_variables(self) -> None:
+        """Make the variables that Keras makes at first use: inside a compiled loop it would be traced twice."""
+        model, train = self.trainee.model, self.train
+        model.optimizer.build(model.trainable_variables)
+        if self.trainee.own and model._compile_metrics is not None:
+            labels = tf.constant(train.labels[:1])
+            model._compile_metrics.build(labels, model(tf.constant(train.images[:1]), training=False))
 
     def scope(self) -> Any:
         """Return the context in which variables are made."""
@@ -95,17 +103,24 @@ class Loop:
         if first == 0:
             self.sums.assign(tf.zeros(3))
             self.trainee.model.reset_metrics()
-        order = self.order(epoch)
+        order, tables = self.order(epoch), (tf.constant(rates), tf.constant(self.draws(epoch)))
         if self.resident:
-            scalars = map(tf.constant, (start, first, last))
-            self._run_resident(*self._arrays, tf.constant(order), tf.constant(rates), *scalars)
+            self._run_resident(*self._arrays, tf.constant(order), *tables, tf.constant(first), tf.constant(last))
         else:
-            self._run_streamed(self._stream(order, first, last), tf.constant(rates), tf.constant(start))
+            self._run_streamed(self._stream(order, first, last), *tables)
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the epoch's rows, int32 (steps, batch): a permutation that depends on seed and epoch only."""
         rows = np.random.default_rng((self.seed, epoch)).permutation(len(self.train)).astype(np.int32)
         return np.resize(rows, (self.steps_per_epoch, self.batch))
+
+    def draws(self, epoch: int) -> np.ndarray:
+        """Return the numbers of the epoch's random maps, float32 (steps, 5, batch) in [-1, 1).
+
+        They are drawn here, for TensorFlow draws other numbers from the same seed under XLA.
+        """
+        shape = (self.steps_per_epoch, 5, self.batch if self.recipe.warp else 0)
+        return np.random.default_rng((self.seed, epoch, 1)).random(shape, dtype=np.float32) * 2 - 1
 
     def _on_every_device(self, split: Split) -> tuple[Any, Any]:
         if self.strategy is None:
@@ -122,8 +137,9 @@ class Loop:
 
         def batches() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
             for step in range(first, last):
-                rows = np.sort(order[step])  # in the files' order, for the disk's sake
-                yield step, images[rows], labels[rows]
+                ranks = np.argsort(order[step])  # read in the files' order, for the disk's sake
+                rows, back = order[step][ranks], np.argsort(ranks)
+                yield step, images[rows][back], labels[rows][back]
 
         signature = (
             tf.TensorSpec((), tf.int32),
@@ -132,16 +148,16 @@ class Loop:
         )
         return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4)
 
-    def _resident_steps(self, images, labels, order, rates, start, first, last) -> None:  # type: ignore[no-untyped-def]
+    def _resident_steps(self, images, labels, order, rates, draws, first, last) -> None:  # type: ignore[no-untyped-def]
         for step in tf.range(first, last):
             self._set_rate(rates, step)
-            self._everywhere(self._step, images, labels, order[step], start + step)
+            self._everywhere(self._step, images, labels, order[step], draws[step])
 
-    def _streamed_steps(self, batches, rates, start) -> None:  # type: ignore[no-untyped-def]
+    def _streamed_steps(self, batches, rates, draws) -> None:  # type: ignore[no-untyped-def]
         rows = tf.range(self.batch)
         for step, images, labels in batches:
             self._set_rate(rates, step)
-            self._everywhere(self._one_step, images, labels, rows, start + step)
+            self._everywhere(self._one_step, images, labels, rows, draws[step])
 
     def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
         if self.rates is not None:
@@ -153,7 +169,7 @@ class Loop:
         else:
             self.strategy.run(step, args=arguments)
 
-    def _step(self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, step: tf.Tensor) -> None:
+    def _step(self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, draws: tf.Tensor) -> None:
         """One optimizer step of one replica on its share of the rows."""
         share = self.batch // self.replicas
         replica = 0
@@ -162,7 +178,8 @@ class Loop:
         rows = tf.reshape(rows[replica * share : (replica + 1) * share], (share,))
         images, labels = tf.gather(images, rows), tf.gather(labels, rows)
         if self.recipe.warp:
-            maps = random_maps(self.recipe.warp, share, images.shape[1], tf.stack([self.seed + replica * 7919, step]))
+            mine = tf.reshape(draws[:, replica * share : (replica + 1) * share], (5, share))
+            maps = random_maps(self.recipe.warp, mine, images.shape[1])
             images = warp_images(images, maps, jit=self.jit)
         gradients = [
             self._gradients(*part)

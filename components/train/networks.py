@@ -61,9 +61,9 @@ def fast() -> keras.Model:
     model = keras.Sequential(name="fast")
     model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
     model.add(layers.Rescaling(1 / 255))
-    for filters, size, strides in ((16, 5, 2), (32, 3, 1), (64, 3, 1)):
+    for filters, size, strides, pool in ((16, 5, 2, False), (32, 3, 1, True), (48, 3, 1, True), (64, 3, 1, False)):
         model.add(layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False))
-        if strides == 1:
+        if pool:
             model.add(layers.MaxPooling2D())  # before what follows: a quarter of its work
         model.add(layers.BatchNormalization(momentum=0.9, name=f"norm{filters}"))
         model.add(layers.ReLU())
