@@ -1,0 +1,117 @@
+"""Accuracy of the `fast` recipe over three seeds, and its time against the seed document's Example 2.
+
+Each training is a fresh process, and Example 2 (`model.fit`, 5 epochs, batch 32, as the document has it) runs
+between them, so that whatever else keeps this machine busy weighs on both. Seconds count from the data in memory
+to the trained model: building, tracing, training, and the score of each epoch; imports are left out for both.
+The test split is read here only, to report; nothing is chosen by it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+TRAININGS = ("fast 0", "example2", "fast 1", "fast 2")
+GOAL = 0.995
+
+
+def main() -> int:
+    """Print a line a training, then the medians and the ratio; 0 when both goals are met."""
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        found = [measure(training, Path(folder)) for training in TRAININGS]
+    fast = [each for each in found if each["training"].startswith("fast")]
+    example = next(each for each in found if each["training"] == "example2")
+    accuracy = statistics.median(each["accuracy"] for each in fast)
+    ratio = statistics.median(each["seconds"] for each in fast) / example["seconds"]
+    cpu = statistics.median(each["cpu_seconds"] for each in fast) / example["cpu_seconds"]
+    met = accuracy >= GOAL and ratio <= 1
+    print(
+        f"fast: median test accuracy of {len(fast)} seeds {accuracy:.4f} (goal {GOAL}); "
+        f"time over Example 2 {ratio:.2f} (goal 1), CPU seconds over Example 2 {cpu:.2f}: {'met' if met else 'MISSED'}"
+    )
+    return 0 if met else 1
+
+
+def prepare(folder: Path) -> None:
+    """Download MNIST and write what the network `fast` asks for."""
+    from components.contract import resolve_contract
+    from components.download.download import download_dataset
+    from components.preprocess.preprocess import preprocess_dataset
+
+    download_dataset("mnist", folder / "raw")
+    preprocess_dataset(folder / "raw", resolve_contract("fast"), folder / "fast", source="mnist")
+
+
+def measure(training: str, folder: Path) -> dict[str, Any]:
+    """Run one training in a process of its own and print its line."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "bench.training", training, str(folder)]
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    print(
+        f"{training:10} test accuracy {found['accuracy']:.4f}  {found['seconds']:6.1f} s  "
+        f"{found['cpu_seconds']:6.1f} CPU s",
+        flush=True,
+    )
+    return found
+
+
+def run_fast(seed: int, folder: Path) -> dict[str, Any]:
+    """Train `fast` as the step does."""
+    from components.train.train import Request, train
+
+    out = folder / f"fast{seed}"
+    began = time.process_time()
+    train(folder / "fast", out, out / "curves.html", Request(network="fast", seed=seed))
+    cpu = time.process_time() - began
+    seconds = json.loads((out / "training.json").read_text())["times"]["fit_seconds"]
+
+    import keras
+    import numpy as np
+
+    model = keras.saving.load_model(out / "model.keras", compile=False)
+    images, labels = (np.load(folder / "fast" / f"test_{kind}.npy") for kind in ("images", "labels"))
+    hits = model.predict(images, batch_size=1000, verbose=0).argmax(1) == labels
+    return {"accuracy": float(hits.mean()), "seconds": seconds, "cpu_seconds": cpu}
+
+
+def run_example2(folder: Path) -> dict[str, Any]:
+    """Train the seed's Example 2 as the document does, on all 60,000 images."""
+    import keras
+    import numpy as np
+
+    from components.train.networks import NETWORKS
+
+    def read(split: str) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = (np.load(folder / "raw" / f"{split}_{kind}.npy") for kind in ("images", "labels"))
+        return images.reshape(-1, 28, 28, 1).astype("float32") / 255.0, keras.utils.to_categorical(labels, 10)
+
+    images, labels = read("train")
+    began, cpu_began = time.perf_counter(), time.process_time()
+    model = NETWORKS["example2"].build()
+    model.fit(images, labels, epochs=5, verbose=0)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    _, accuracy = model.evaluate(*read("test"), batch_size=1000, verbose=0)
+    return {"accuracy": float(accuracy), "seconds": seconds, "cpu_seconds": cpu}
+
+
+def child(training: str, folder: Path) -> int:
+    """Run one training here and print its figures as the last line."""
+    name, _, seed = training.partition(" ")
+    found = run_fast(int(seed), folder) if name == "fast" else run_example2(folder)
+    print(json.dumps({"training": training, **found}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(child(sys.argv[1], Path(sys.argv[2])) if len(sys.argv) == 3 else main())
