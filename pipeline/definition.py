@@ -102,18 +102,30 @@ class Definition:
 
 
 def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:
-    """Compile the pipeline for a cluster.
+    """Compile the pipeline for a cluster; the arguments are those of `pipeline_for_cluster`."""
+    return _compiled_with(image_references(gpu), tuple(sorted(options.items())))
+
+
+def pipeline_for_cluster(*, gpu: int = 0, **options: Any) -> Any:
+    """Return the pipeline for a cluster, a kfp GraphComponent.
 
     Args:
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
         options: `build_pipeline`'s.
     """
+    from pipeline.training import build_pipeline
+
+    return build_pipeline(images=dict(image_references(gpu)).__getitem__, cluster=True, **options)
+
+
+def image_references(gpu: int) -> tuple[tuple[str, str], ...]:
+    """Return (component, image) of every component."""
     from components.images import COMPONENTS, image
 
     references = {component: image(component) for component in COMPONENTS}
     if not gpu:
         references["train"] = references["train"].replace("/train:", "/train-cpu:")
-    return _compiled_with(tuple(references.items()), tuple(sorted(options.items())))
+    return tuple(references.items())
 
 
 @cache

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# One run on the kind cluster, watched to its end; the exit status is the run's: `make kind-run`. Arguments go to `submit`.
+source "$(dirname "$0")/common.sh"
+need_tools
+cluster_is_there || fail "the kind cluster $NAME" "none" "Make it: make kind-up"
+
+light=$("$PYTHON" -m pipeline.kind images | grep '/light:') || exit 2
+port=$("$PYTHON" -m pipeline.kind port)
+# Not through a function: the shell between would be killed in place of kubectl.
+kubectl --context "$CONTEXT" -n kubeflow port-forward svc/ml-pipeline "$port:8888" >/dev/null &
+forward=$!
+trap 'kill "$forward" 2>/dev/null && wait "$forward" 2>/dev/null || true' EXIT
+"$PYTHON" -m pipeline.kind wait --port "$port" --seconds 60
+
+DEEP_MNIST_IMAGES=deep-mnist DEEP_MNIST_TAG=${light##*:} "$PYTHON" -m pipeline submit \
+  --host "http://127.0.0.1:$port" --store gs://deep-mnist/registry --service-account deep-mnist-runner --wait "$@"

@@ -1,0 +1,17 @@
+# Clusters. Included by the Makefile, which defines .venv/dev, images and ARGS.
+.PHONY: kind-up kind-run kind-down manifests gitops
+
+kind-up: .venv/dev images ## a kind cluster with Kubeflow Pipelines 2.17.0, a bucket and the images
+	@manifests/kind/up.sh
+
+kind-run: .venv/dev ## one run on it, watched to its end: ARGS='--epochs 1'
+	@manifests/kind/run.sh $(ARGS)
+
+kind-down: ## remove the cluster
+	@manifests/kind/down.sh
+
+manifests: .venv/dev ## render every overlay that needs no network into build/manifests
+	@.venv/bin/python -m pipeline.manifests render
+
+gitops: .venv/dev ## Pipeline and PipelineVersion resources in manifests/overlays/gitops/pipeline.yaml
+	@.venv/bin/python -m pipeline.manifests gitops
