@@ -6,7 +6,7 @@ engine: # a Docker Engine that answers; on Debian, as root, it is installed and 
 	@docker/ensure_engine.sh
 
 images: .venv/local engine ## build the images of the steps; prints sizes, users, SBOMs (GPU=1: CUDA too)
-	@.venv/bin/python -m pipeline.build images --base "$$(docker/base.sh $(BASE))" --gpu '$(GPU)'
+	@base=$$(docker/base.sh $(BASE)) && .venv/bin/python -m pipeline.build images --base "$$base" --gpu '$(GPU)'
 
 push: images ## push the images: REGISTRY=host/folder
 	@.venv/bin/python -m pipeline.build push --registry '$(REGISTRY)'

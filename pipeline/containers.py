@@ -3,7 +3,8 @@
 kfp 2.17 starts a container that removes itself and takes "not found" for success: a container that fails fast is
 reported as a success now and then. `guard` puts `run_step` in the place of that function. Its containers stay until
 their exit status was read, a status of 0 counts only together with the executor's output file, and each step gets
-only what it needs: no network unless it must reach one, a read-only root, no capabilities, the caller's user.
+only what it needs: its own outputs to write, its inputs and what its parameters name to read, no network unless it
+must reach one, a read-only root, no capabilities, the caller's user.
 
     runner = start_runner(pipeline_root=root, mounts=[(registry, False)], labels={"deep-mnist-run": "one"})
     kfp.local.init(runner=runner, pipeline_root=str(root))
@@ -30,6 +31,8 @@ TESTED_KFP = "2.17.0"
 # Steps that reach out by their nature; the others do when a parameter of theirs is an address.
 NETWORK_STEPS = frozenset({"download"})
 ADDRESS = re.compile(r"^(gs|https?)://")
+# Which parameter names a path that the step writes to; all other paths are mounted read only.
+WRITTEN = {"publish": "registry", "remember": "registry", "train": "checkpoints"}
 # Settings that a step must see as it would as a process; the second group only where there is a network.
 SETTINGS = ("DEEP_MNIST_", "KERAS_", "OMP_", "OPENBLAS_", "TF_")
 NETWORK_SETTINGS = (
@@ -68,12 +71,28 @@ class Step:
     Attributes:
         name: The component function's name; "" for a command that is not kfp's.
         parameters: Values of its input parameters.
-        output_file: What the executor writes when, and only when, the step succeeded.
+        inputs: Paths of its input artifacts.
+        output_file: What the executor writes when, and only when, the step succeeded; artifacts go beside it.
     """
 
     name: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[Path, ...] = ()
     output_file: Path | None = None
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """What it reads: its input artifacts and the paths that its parameters name."""
+        texts = [value for value in self.parameters.values() if isinstance(value, str)]
+        return (*self.inputs, *(Path(text) for text in texts if text.startswith("/")))
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """What it writes to besides its outputs."""
+        if self.name == "download":
+            return (_download_cache(),)
+        text = str(self.parameters.get(WRITTEN.get(self.name, ""), ""))
+        return (Path(text),) if text.startswith("/") else ()
 
     @property
     def needs_network(self) -> bool:
@@ -89,10 +108,13 @@ def step_of(command: Sequence[str]) -> Step:
     if "--function_to_execute" not in named or "--executor_input" not in named:
         return Step()
     executor_input = json.loads(named["--executor_input"])
+    inputs = executor_input.get("inputs", {})
+    artifacts = [each for listed in inputs.get("artifacts", {}).values() for each in listed["artifacts"]]
     output_file = executor_input.get("outputs", {}).get("outputFile")
     return Step(
         name=named["--function_to_execute"],
-        parameters=executor_input.get("inputs", {}).get("parameterValues", {}),
+        parameters=inputs.get("parameterValues", {}),
+        inputs=tuple(Path(each["uri"]) for each in artifacts),
         output_file=Path(output_file) if output_file else None,
     )
 
@@ -131,7 +153,8 @@ def start_runner(
 
     Args:
         pipeline_root: Where kfp.local writes artifacts; it mounts this folder itself.
-        mounts: (host path, read only) of what else the steps read or write, at the same path inside.
+        mounts: (host path, read only) below which a step may be given what it reads or writes, at the same path
+            inside; no step is given more than its inputs and what its parameters name.
         labels: What the containers are found by; the first one identifies the run.
         gpu: Give the training step every GPU of this machine.
 
@@ -255,8 +278,7 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
     from docker.types import Mount
 
     chosen = {"network_mode": "none", **arguments}
-    bound = [Mount(each["bind"], host, type="bind") for host, each in volumes.items()]
-    chosen["mounts"] = [*bound, *chosen.get("mounts", [])]
+    chosen["mounts"] = _mounts_for(step, volumes, chosen.get("mounts", []))
     if any("z" in each["mode"].split(",") for each in volumes.values()):  # SELinux: nothing of the user's is relabelled
         chosen["security_opt"] = [*chosen.get("security_opt", []), "label=disable"]
     chosen["mem_limit"] = chosen["memswap_limit"] = f"{_memory(step)}m"
@@ -274,19 +296,37 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
     return chosen
 
 
+def _mounts_for(step: Step, volumes: Mapping[str, Any], allowed: Sequence[Any]) -> list[Any]:
+    """Return what the step sees of this machine: its outputs to write, its inputs to read, and what it names."""
+    from docker.types import Mount
+
+    roots = [Mount(each["bind"], host, type="bind") for host, each in volumes.items()]
+    if not step.output_file:
+        return [*roots, *allowed]
+    outputs = step.output_file.parent
+    outputs.mkdir(parents=True, exist_ok=True)
+    wanted = {outputs: False}
+    for path in (*step.writes, *step.reads):
+        above = [each for each in (*roots, *allowed) if path.is_relative_to(each["Source"])]
+        if above and path.exists():
+            read_only = path not in step.writes or all(each["ReadOnly"] for each in above)
+            wanted.setdefault(path, read_only)
+    return mounts_of(wanted.items())
+
+
 def network_settings() -> dict[str, str]:
     """Return what a container with a network must know to reach it as this process does: proxies, certificates, pip."""
     from pipeline.build import pip_settings
 
     settings = {name: os.environ[name] for name in NETWORK_SETTINGS if os.environ.get(name)}
     pip = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in pip_settings().items()}
-    return {**settings, **pip, **_cache_setting()}
+    return {**settings, **pip, "DEEP_MNIST_CACHE": str(_download_cache())}
 
 
-def _cache_setting() -> dict[str, str]:
+def _download_cache() -> Path:
     from components.download.transfer import cache_folder
 
-    return {"DEEP_MNIST_CACHE": str(cache_folder().resolve())}
+    return cache_folder().resolve()
 
 
 def _network_mode(settings: Mapping[str, str]) -> str:

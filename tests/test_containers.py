@@ -37,7 +37,27 @@ def test_a_command_line_tells_its_step(tmp_path):
 
     step = step_of(command_of(download, {"dataset": "mnist"}, tmp_path / "executor_output.json"))
 
-    assert step == Step("download", {"dataset": "mnist"}, tmp_path / "executor_output.json")
+    assert step == Step("download", {"dataset": "mnist"}, (), tmp_path / "executor_output.json")
+
+
+def test_a_step_sees_only_what_it_names(tmp_path):
+    """Outputs can be written, inputs only read; publish may write to the registry, evaluate may not; no other run."""
+    for name in ("registry", "runs/one/dataset", "runs/other", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    allowed = mounts_of([(tmp_path / "registry", False), (tmp_path / "runs", False), (tmp_path / "data", True)])
+
+    def seen(name):
+        step = Step(
+            name,
+            {"registry": str(tmp_path / "registry"), "model_name": "digits"},
+            (tmp_path / "runs/one/dataset",),
+            tmp_path / "runs/one" / name / "executor_output.json",
+        )
+        mounts = containers._mounts_for(step, {}, allowed)
+        return {str(Path(each["Source"]).relative_to(tmp_path)): each["ReadOnly"] for each in mounts}
+
+    assert seen("publish") == {"runs/one/publish": False, "runs/one/dataset": True, "registry": False}
+    assert seen("evaluate") == {"runs/one/evaluate": False, "runs/one/dataset": True, "registry": True}
 
 
 def test_a_command_of_another_kind_is_no_step():
