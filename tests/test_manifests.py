@@ -294,7 +294,7 @@ spec:
 
 def over_stand_ins(tmp_path: Path, folder: str) -> dict[tuple[str, str], dict]:
     """Render a folder with its remote resource replaced by stand-ins of the same names."""
-    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    shutil.copytree(MANIFESTS, tmp_path / "manifests", ignore=shutil.ignore_patterns("pipeline.yaml"))
     (tmp_path / "manifests/upstream").mkdir()
     (tmp_path / "manifests/upstream/all.yaml").write_text(STAND_IN)
     (tmp_path / "manifests/upstream/kustomization.yaml").write_text("resources: [all.yaml]\n")
@@ -370,7 +370,7 @@ def test_gitops_writes_both_resources(tmp_path, monkeypatch):
     """The version is named by its content, carries both documents, and renders with the overlay."""
     monkeypatch.setenv("DEEP_MNIST_IMAGES", "registry.example/deep-mnist")
     monkeypatch.setenv("DEEP_MNIST_TAG", "1")
-    shutil.copytree(MANIFESTS / "overlays/gitops", tmp_path / "gitops")
+    shutil.copytree(MANIFESTS / "overlays/gitops", tmp_path / "gitops", ignore=shutil.ignore_patterns("pipeline.yaml"))
     done = CliRunner().invoke(manifests, ["gitops", "--output", str(tmp_path / "gitops/pipeline.yaml")])
     pipeline, version = yaml.safe_load_all(rendered(tmp_path / "gitops"))
 
