@@ -87,6 +87,16 @@ def test_the_seeds_examples_train(scaled: Path, tmp_path: Path, network: str) ->
     assert read(tmp_path / "history.json")["epochs"][0]["learning_rate"] == pytest.approx(0.001)
 
 
+def test_data_larger_than_memory_are_streamed(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Above the limit the training split is streamed from its files, with the very same result."""
+    digests = []
+    for name, limit in (("resident", 1 << 30), ("streamed", 1000)):
+        run(raw, tmp_path / name, network="deep_mnist", epochs=1, resident_bytes=limit)
+        digests.append(read(tmp_path / name / "training.json")["weights_sha256"])
+    assert digests[0] == digests[1]
+    assert "640 images streamed" in capsys.readouterr().out
+
+
 def test_the_test_split_is_not_read(tmp_path: Path) -> None:
     """Training succeeds where the test split's files are no arrays at all."""
     dataset = write_patterns(tmp_path / "data", train=64)

@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,13 +17,14 @@ import tensorflow as tf
 from keras import layers
 from rich.console import Console
 
+from components.contract import load_contract, resolve_contract
 from components.train.augment import Warp, random_maps, warp_images
 from components.train.data import Split
 from components.train.device import Device, NoUsableGPU, compute_on, find_device, within
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
 from components.train.progress import Report
-from components.train.trainee import Trainee, built_in_trainee
+from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from tests.training_data import patterns
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +86,27 @@ def test_the_loop_compiled_by_xla_trains_as_the_plain_one(resident: bool) -> Non
 def test_the_compiled_loop_multiplies_in_bfloat16() -> None:
     """Mixed bfloat16 under XLA trains as float32 does, but for its precision."""
     assert largest_difference(trained(XLA), trained(XLA, bfloat16=True)) < 0.05
+
+
+def test_a_network_that_xla_cannot_compile_trains_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """A user's network with an operation that XLA lacks is trained in plain graphs, and a line says so."""
+    rotation = layers.RandomRotation(0.1)
+    model = keras.Sequential([keras.Input((28, 28, 1)), rotation, layers.Flatten(), layers.Dense(10)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images, labels = patterns(64, 0)
+    data = Split((images / 255).astype(np.float32), labels)
+    loop = Loop(own_trainee(model), Recipe(epochs=1), data, seed=0, device=XLA)
+    loop.run(0, 0, loop.steps_per_epoch)
+    assert "plain graphs instead" in capsys.readouterr().out
+    assert loop.sums.numpy()[2] == 64
+
+
+def test_the_size_for_a_gpu_keeps_the_contract(tmp_path: Path) -> None:
+    """What `fast` is on a GPU takes and gives what the checked-in contract says."""
+    NETWORKS["fast"].sized_for("GPU").build().save(tmp_path / "fast.keras")
+    contract = load_contract(tmp_path / "fast.keras")
+    assert replace(contract, norm_layers=()) == replace(resolve_contract("fast"), norm_layers=())
+    assert all(layer.axis == 3 for layer in contract.norm_layers)
 
 
 def test_the_twin_answers_as_the_network_that_is_saved() -> None:

@@ -26,6 +26,7 @@ class Fit:
         self.loop, self.checkpoints, self.watch, self.report = loop, checkpoints, watch, report
         self.scorer = Scorer(loop.trainee, validation)
         self.history: list[dict[str, Any]] = []
+        self.first_call_seconds = 0.0
         self._chunk = 8
         self._seconds = 0.0
 
@@ -67,6 +68,7 @@ class Fit:
         self.loop.sums.numpy()  # waits for the device
         seconds = time.perf_counter() - began
         self._seconds += seconds
+        self.first_call_seconds = self.first_call_seconds or seconds
         if seconds < CHUNK_SECONDS:
             self._chunk *= 2
         elif seconds > 4 * CHUNK_SECONDS:

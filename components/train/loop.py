@@ -1,6 +1,6 @@
 """The compiled loop: many steps a call, the data resident on the device.
 
-Everything random is a function of (seed, step), so a run cut at any step goes on as if it had not been cut,
+Everything random is a function of (seed, epoch), so a run cut at any step goes on as if it had not been cut,
 and how many steps one call runs changes nothing.
 """
 
@@ -78,6 +78,10 @@ class Loop:
             )
             self._make_variables()
         self._arrays = self._on_every_device(train) if resident else ()
+        self._tables_of: tuple[int, tuple[np.ndarray, ...]] = (-1, ())
+        self._compile()
+
+    def _compile(self) -> None:
         self._run_resident = tf.function(self._resident_steps, jit_compile=self.jit)
         self._run_streamed = tf.function(self._streamed_steps)
         self._one_step = tf.function(self._step, jit_compile=True) if self.jit else self._step
@@ -96,18 +100,36 @@ class Loop:
 
     def run(self, epoch: int, first: int, last: int) -> None:
         """Train steps first..last-1 of an epoch; all counted from 0."""
-        start = epoch * self.steps_per_epoch
-        rates = np.zeros(self.steps_per_epoch, np.float32)
-        if self.rates is not None:
-            rates = self.rates[start : start + self.steps_per_epoch]
         if first == 0:
             self.sums.assign(tf.zeros(3))
             self.trainee.model.reset_metrics()
-        order, tables = self.order(epoch), (tf.constant(rates), tf.constant(self.draws(epoch)))
+        try:
+            self._run(epoch, first, last)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            if not (self.jit and self.trainee.own):
+                raise
+            reason = str(error).strip().splitlines()[0][:200]
+            print(f"train: XLA does not compile this network; plain graphs instead. {reason}", flush=True)
+            self.jit = False
+            self._compile()
+            self._run(epoch, first, last)
+
+    def _run(self, epoch: int, first: int, last: int) -> None:
+        order, *tables = self._tables(epoch)
         if self.resident:
-            self._run_resident(*self._arrays, tf.constant(order), *tables, tf.constant(first), tf.constant(last))
+            limits = tf.constant(first), tf.constant(last)
+            self._run_resident(*self._arrays, tf.constant(order), *map(tf.constant, tables), *limits)
         else:
-            self._run_streamed(self._stream(order, first, last), *tables)
+            self._run_streamed(self._stream(order, first, last), *map(tf.constant, tables))
+
+    def _tables(self, epoch: int) -> tuple[np.ndarray, ...]:
+        """Return the epoch's rows, rates and draws, made once an epoch."""
+        if self._tables_of[0] != epoch:
+            rates = np.zeros(self.steps_per_epoch, np.float32)
+            if self.rates is not None:
+                rates = self.rates[epoch * self.steps_per_epoch :][: self.steps_per_epoch]
+            self._tables_of = epoch, (self.order(epoch), rates, self.draws(epoch))
+        return self._tables_of[1]
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the epoch's rows, int32 (steps, batch): a permutation that depends on seed and epoch only."""

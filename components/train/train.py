@@ -68,7 +68,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training."""
+    """A finished training.
+
+    Attributes:
+        seconds: From the data in memory to the trained model.
+        first_call_seconds: Of the loop's first call: tracing and compiling, and a few steps.
+    """
 
     model: keras.Model
     recipe: Recipe
@@ -76,6 +81,7 @@ class Outcome:
     device: Device
     loop: Loop
     seconds: float
+    first_call_seconds: float
 
 
 def train_from_paths(
@@ -90,9 +96,9 @@ def train_from_paths(
 def train(folder: Path, trained: Path, curves: Path, request: Request) -> dict[str, float]:
     """Train on `folder`, write the `trained` folder and the `curves` page, and return the metrics."""
     started = time.time()
-    recipe = recipe_of(request)
-    set_threads(recipe.parts)
+    set_threads(recipe_of(request, "CPU").parts)
     device = find_device(require_gpu=request.require_gpu)
+    recipe = recipe_of(request, device.kind)
     dataset, train_split, validation = open_training_data(folder)
     checkpoints = Checkpoints(
         request.checkpoints, identity_of(request, recipe, dataset, device), every=request.checkpoint_seconds
@@ -103,9 +109,9 @@ def train(folder: Path, trained: Path, curves: Path, request: Request) -> dict[s
     return metrics_of(outcome)
 
 
-def recipe_of(request: Request) -> Recipe:
+def recipe_of(request: Request, device: str) -> Recipe:
     """Return the built-in network's recipe, or the plain one for a user's model, with the epochs asked for."""
-    recipe = Recipe() if request.model else find_network(request.network).recipe
+    recipe = Recipe() if request.model else find_network(request.network).sized_for(device).recipe
     if request.epochs < 0:
         raise ValueError(f"Expected epochs of 0 (the network's own) or more. Received: {request.epochs}.")
     return replace(recipe, epochs=request.epochs or recipe.epochs)
@@ -151,8 +157,10 @@ def fit(
         flush=True,
     )
     watch = Watch(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
-    history = Fit(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs)).run()
-    return Outcome(trainee.finish(), recipe, history, device, loop, time.perf_counter() - began)
+    training = Fit(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs))
+    history = training.run()
+    seconds = time.perf_counter() - began
+    return Outcome(trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds)
 
 
 def make_trainee(request: Request, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:
@@ -161,8 +169,8 @@ def make_trainee(request: Request, recipe: Recipe, record: Preprocessing | None,
         if record is None:
             raise ValueError("Expected a preprocessing record. Received: none. Rerun preprocess.")
         return own_trainee(load_own_model(request.model, request.model_digest, record))
-    network = find_network(request.network).build()
-    return built_in_trainee(network, bfloat16=recipe.bfloat16 and device.bfloat16)
+    network = find_network(request.network).sized_for(device.kind).build()
+    return built_in_trainee(network, bfloat16=recipe.bfloat16 and device.bfloat16, fused=device.kind == "CPU")
 
 
 def write_trained(
@@ -203,6 +211,7 @@ def describe(request: Request, dataset: Dataset, outcome: Outcome, saved: Path, 
             "seconds": time.time() - started,
             "fit_seconds": outcome.seconds,
             "training_seconds": training,
+            "first_call_seconds": outcome.first_call_seconds,
             "images_per_second": images / max(training, 1e-9),
         },
     }

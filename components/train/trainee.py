@@ -68,8 +68,11 @@ def own_trainee(model: keras.Model) -> Trainee:
     return Trainee(model, loss, model, own=True)
 
 
-def built_in_trainee(network: keras.Model, *, bfloat16: bool) -> Trainee:
-    """Train a built-in network, compiled with a cross-entropy over a softmax, through its twin."""
+def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True) -> Trainee:
+    """Train a built-in network, compiled with a cross-entropy over a softmax, through its twin.
+
+    XLA fuses Keras' own BatchNormalization itself, so `fused` is for plain graphs.
+    """
     last = network.layers[-1]
     policy = "mixed_bfloat16" if bfloat16 else "float32"
 
@@ -77,7 +80,8 @@ def built_in_trainee(network: keras.Model, *, bfloat16: bool) -> Trainee:
         settings = {**layer.get_config(), "dtype": "float32" if layer is last else policy}
         if layer is last:
             settings["activation"] = "linear"
-        kind = FusedBatchNormalization if isinstance(layer, layers.BatchNormalization) else type(layer)
+        replaced = fused and isinstance(layer, layers.BatchNormalization)
+        kind = FusedBatchNormalization if replaced else type(layer)
         return kind.from_config(settings)
 
     twin = keras.models.clone_model(network, clone_function=twin_of)
