@@ -4,7 +4,7 @@
 kind-up: .venv/dev images ## a kind cluster with Kubeflow Pipelines 2.17.0, a bucket and the images
 	@manifests/kind/up.sh
 
-kind-run: .venv/dev ## one run on it, watched to its end: ARGS='--epochs 1'
+kind-run: .venv/dev images ## one run on it, watched to its end: ARGS='--epochs 1'
 	@manifests/kind/run.sh $(ARGS)
 
 kind-down: ## remove the cluster

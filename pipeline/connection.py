@@ -28,6 +28,27 @@ SDK = "2.17"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_OPTIONS = (
+    click.option("--host", envvar="KF_PIPELINES_ENDPOINT", help="The API's address, e.g. http://localhost:8888."),
+    click.option("--namespace", default="", envvar="KF_PIPELINES_NAMESPACE", help="Needed on a multi-user install."),
+    click.option(
+        "--token-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="A file with a bearer token, read anew for each call; else $KF_PIPELINES_TOKEN, else the token that "
+        "Kubernetes projects for the pod's service account.",
+    ),
+    click.option("--ca-cert", type=click.Path(exists=True, dir_okay=False), help="Certificates (PEM) to trust."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=30.0,
+        show_default=True,
+        help="Seconds to wait for each answer.",
+    ),
+    click.option("--allow-version-skew", is_flag=True, help="Go on with a server that is not of the SDK's version."),
+)
+
+
 class ClusterError(click.ClickException):
     """The API refused, or cannot be used."""
 
@@ -40,30 +61,7 @@ class Unreachable(ClusterError):
 
 def connection_options(command: F) -> F:
     """Add the options that every command which talks to a cluster takes."""
-    options = [
-        click.option("--host", envvar="KF_PIPELINES_ENDPOINT", help="The API's address, e.g. http://localhost:8888."),
-        click.option(
-            "--namespace", default="", envvar="KF_PIPELINES_NAMESPACE", help="Needed on a multi-user install."
-        ),
-        click.option(
-            "--token-file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="A file with a bearer token, read anew for each call; else $KF_PIPELINES_TOKEN, else the token that "
-            "Kubernetes projects for the pod's service account.",
-        ),
-        click.option("--ca-cert", type=click.Path(exists=True, dir_okay=False), help="Certificates (PEM) to trust."),
-        click.option(
-            "--timeout",
-            type=click.FloatRange(0, min_open=True),
-            default=30.0,
-            show_default=True,
-            help="Seconds to wait for each answer.",
-        ),
-        click.option(
-            "--allow-version-skew", is_flag=True, help="Go on with a server that is not of the SDK's version."
-        ),
-    ]
-    for option in reversed(options):
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 

@@ -189,6 +189,7 @@ FAKE_GCS = {"app": "fake-gcs"}
         ("overlays/gke", TRAIN, "142.250.0.1", 443),
         ("overlays/gke", TRAIN, "169.254.169.254", 80),
         ("overlays/gke", UI, "142.250.0.1", 443),
+        ("overlays/gke", TRAIN, "169.254.20.10", 53),
     ],
 )
 def test_what_the_pipeline_needs_is_open(folder, source, target, port):

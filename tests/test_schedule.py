@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from pipeline.cron import CronError, parse_cron
 from pipeline.definition import compile_definition
 from tests.kfp_server import KfpServer
 
+ROOT = Path(__file__).resolve().parent.parent
 MOMENT = datetime(2026, 2, 27, 12, 0, tzinfo=UTC)
 
 
@@ -223,7 +227,10 @@ def test_training_waits_for_news():
         "remember",
     }
     assert {"compare", "require-valid"} <= set(root[condition]["dependentTasks"])
-    assert root["compare"]["inputs"]["parameters"]["ready"]["taskOutputParameter"]["producerTask"] == "require-valid"
+    compared = root["compare"]["inputs"]["parameters"]
+    assert compared["ready"]["taskOutputParameter"]["producerTask"] == "require-valid"
+    assert compared["slot"]["runtimeValue"]["constant"] == "{{$.pipeline_job_schedule_time_utc}}"
+    assert compared["run_id"]["runtimeValue"]["constant"] == "{{$.pipeline_job_uuid}}"
     assert "pipelinechannel--gpu_count" in inner["inputDefinitions"]["parameters"]  # KFP drops it by itself
     assert (
         root[condition]["inputs"]["parameters"]["pipelinechannel--gpu_count"]["componentInputParameter"] == "gpu_count"
@@ -256,6 +263,17 @@ def _compare(
 def _judge(tmp_path: Path, *, promoted: bool) -> None:
     (tmp_path / "promotion").write_text(json.dumps({"promoted": promoted, "version": 3}))
     remember_in_registry(str(tmp_path / "attempt"), str(tmp_path / "promotion"), str(tmp_path / "store"), "mnist")
+
+
+def _champion(registry: Path, name: str, digest: str) -> None:
+    """Let a model reign that was trained by hand on the data with this digest."""
+    model = registry.parent / "model"
+    model.mkdir()
+    (model / "training.json").write_text(json.dumps({"network": "fast", "model": ""}))
+    (model / "saved_model.pb").write_bytes(b"-")
+    Registry(str(registry), name).promote(
+        model, Facts("m", digest, "t", 0.99, 10_000, "first", "by hand"), expected=None
+    )
 
 
 @pytest.mark.parametrize("promoted", [True, False])
@@ -318,13 +336,49 @@ def test_the_champions_own_data_are_unchanged(tmp_path, folder):
     """The first slot after a run that somebody started by hand does not train the same again."""
     from components.dataset import open_dataset
 
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "training.json").write_text(json.dumps({"network": "fast", "model": ""}))
-    (model / "saved_model.pb").write_bytes(b"-")
-    digest = open_dataset(folder).digest
-    facts = Facts("m", digest, "t", 0.99, 10_000, "first", "by hand")
-    Registry(str(tmp_path / "store"), "mnist").promote(model, facts, expected=None)
+    _champion(tmp_path / "store", "mnist", open_dataset(folder).digest)
 
     assert not _compare(tmp_path, folder)
     assert _compare(tmp_path, folder, recipe=Recipe("deep_mnist", "", 0, 0, RECIPE.code))
+
+
+LOCAL_RUN = """
+import sys
+from kfp import local
+from pipeline.training import build_pipeline
+
+data, registry, root = sys.argv[1:]
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
+build_pipeline(only_when_changed=True)(dataset=data, dataset_digest="x", registry=registry, model_name="own")
+"""
+
+
+def test_an_unchanged_slot_runs_no_training(tmp_path):
+    """The schedule's definition, run here with its real steps, ends after compare: no training process is started."""
+    from components.contract import resolve_contract
+    from components.dataset import seal_dataset
+    from components.preprocess.preprocess import preprocess_dataset
+    from tests.digits import draw_digits
+
+    data, raw, root = tmp_path / "data", tmp_path / "raw", tmp_path / "root"
+    data.mkdir()
+    for split, count in (("train", 600), ("test", 200)):
+        images, labels = draw_digits(count, seed=count)
+        np.save(data / f"{split}_images.npy", images)
+        np.save(data / f"{split}_labels.npy", labels)
+    shutil.copytree(data, raw)
+    seal_dataset(raw)
+    contract = resolve_contract("fast", "")
+    prepared = preprocess_dataset(
+        raw, contract, tmp_path / "prepared", source=str(data), preparation="auto",
+        validation_fraction=0.0833333333, seed=0,
+    )  # fmt: skip
+    _champion(tmp_path / "registry", "own", prepared.digest)
+    command = [sys.executable, "-c", LOCAL_RUN, str(data), str(tmp_path / "registry"), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "unchanged: version 1, which reigns, was trained on data" in done.stdout
+    assert {path.name for path in next(root.glob("deep-mnist-*")).iterdir()} == {
+        "download", "preprocess", "validate", "require-valid", "compare",
+    }  # fmt: skip

@@ -4,7 +4,10 @@ source "$(dirname "$0")/common.sh"
 need_tools
 cluster_is_there || fail "the kind cluster $NAME" "none" "Make it: make kind-up"
 
-light=$("$PYTHON" -m pipeline.kind images | grep '/light:') || exit 2
+images=$("$PYTHON" -m pipeline.kind images) || exit 2
+light=$(grep '/light:' <<<"$images")
+# shellcheck disable=SC2086 # one word an image; those that the node has are skipped
+kind load docker-image --name "$NAME" $images
 port=$("$PYTHON" -m pipeline.kind port)
 # Not through a function: the shell between would be killed in place of kubectl.
 kubectl --context "$CONTEXT" -n kubeflow port-forward svc/ml-pipeline "$port:8888" >/dev/null &
