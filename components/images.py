@@ -7,7 +7,9 @@ DEEP_MNIST_TAG      one tag for all of them, unique to commit and content; never
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +40,14 @@ def image(component: str) -> str:
     prefix = os.environ.get("DEEP_MNIST_IMAGES", "python-deep-mnist")
     tag = os.environ.get("DEEP_MNIST_TAG") or code_digest(component)[:16]
     return f"{prefix}/{IMAGE_OF[component]}:{tag}"
+
+
+def provenance(images: Callable[[str], str] = image) -> str:
+    """Return, as JSON, the image and the code digest of every component, for the model card.
+
+    It is computed where the whole tree is, when the pipeline is compiled: an image holds only its own components.
+    """
+    return json.dumps({name: {"image": images(name), "code": code_digest(name)} for name in COMPONENTS}, sort_keys=True)
 
 
 @cache

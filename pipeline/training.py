@@ -19,7 +19,7 @@ from kfp import dsl
 from components.compare.component import compare, remember
 from components.download.component import download
 from components.evaluate.component import evaluate
-from components.images import image
+from components.images import image, provenance
 from components.preprocess.component import preprocess
 from components.publish.component import publish
 from components.train.component import train
@@ -158,6 +158,7 @@ def build_pipeline(
                 run_name=run_name,
             )
             published.set_caching_options(False)
+            published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
             placed(published, "publish")
 
             if only_when_changed:

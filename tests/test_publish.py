@@ -101,7 +101,7 @@ def test_the_card_tells_everything(first: tuple[Path, dict[str, Any]], work: Pat
     assert evaluation["test_digest"] == card["data"]["test_digest"]
     assert open_dataset(work / "data").digest == card["data"]["digest"]
     assert evaluation["model_digest"] == card["network"]["digest"]
-    assert {"download", "train", "publish"} <= set(card["code"]) & set(card["images"])
+    assert {"image", "code"} == set(card["made_by"]["train"]) == set(card["made_by"]["publish"])
     assert (
         card["metrics"]["accuracy"]["low"] < card["metrics"]["accuracy"]["value"] < card["metrics"]["accuracy"]["high"]
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from components.page import chart, page, template
@@ -18,10 +19,7 @@ _MARKDOWN = template((_HERE / "summary.md.j2").read_text())
 def html(evaluation: Mapping[str, Any]) -> str:
     """Return the self-contained page."""
     limit = _roc_limit(evaluation)
-    curves = {
-        str(each["label"]): [(x, y) for x, y in zip(each["fpr"], each["tpr"], strict=True) if x <= limit]
-        for each in evaluation["roc"]
-    }
+    curves = {str(each["label"]): _drawn(each, limit) for each in evaluation["roc"]}
     bins = [(each["confidence"], each["accuracy"]) for each in evaluation["calibration"]["bins"]]
     low = min([x for x, _ in bins] + [y for _, y in bins])
     body = _HTML.render(
@@ -62,6 +60,14 @@ def _roc_limit(evaluation: Mapping[str, Any]) -> float:
     """Return how far to draw the curves: good models live in the first hundredths."""
     worst = min(each["auc"] for each in evaluation["roc"])
     return 0.02 if worst > 0.999 else 0.1 if worst > 0.98 else 1.0
+
+
+def _drawn(curve: Mapping[str, Any], limit: float) -> list[tuple[float, float]]:
+    """Return the part of a curve that shows something: up to the limit, and of good models only the top."""
+    floor = 0.8 if limit < 1 else 0.0
+    points = zip(curve["fpr"], curve["tpr"], strict=True)
+    shown = [(x, y) for x, y in points if x <= limit and y >= floor]
+    return [*shown, (limit, float(np.interp(limit, curve["fpr"], curve["tpr"])))]
 
 
 def _shades(matrix: list[list[int]]) -> list[list[str]]:

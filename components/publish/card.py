@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.images import COMPONENTS, code_digest, image
+from components.images import provenance
 from components.page import template
 
 _MARKDOWN = template((Path(__file__).resolve().parent / "card.md.j2").read_text())
@@ -60,8 +61,7 @@ def card_facts(
             "prepared_by_user": record.get("prepared"),
         },
         "preprocessing": record,
-        "code": {step: code_digest(step) for step in COMPONENTS},
-        "images": {step: image(step) for step in COMPONENTS},
+        "made_by": json.loads(os.environ.get("DEEP_MNIST_PROVENANCE") or provenance()),
         "training": {
             key: training.get(key) for key in ("seed", "recipe", "versions", "device", "times", "code_digest")
         },
