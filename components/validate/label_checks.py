@@ -131,7 +131,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
     if not whole:
         yield _fractions(split, labels)
         return
-    valued = list(_check_values(contract, split, labels))
+    valued = list(_check_values(case, split, labels))
     yield from valued
     if contract.loss in REGRESSION_LOSSES and (contract.output_units or 2) > 1:
         yield Finding(
@@ -214,13 +214,15 @@ def _check_number_form(split: Split, labels: np.ndarray) -> Iterator[Finding]:
         )
 
 
-def _check_values(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
-    classes = contract.num_classes
+def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+    classes = case.contract.num_classes
     least, greatest = float(labels.min()), float(labels.max())
     if classes is None:
         return
     if least >= 0 and greatest < classes:
-        if least == greatest and classes > 1 and len(labels) >= 20 and split.name == "train":
+        learned = case.train.classes
+        alone = split.name == "train" or (learned is not None and len(np.unique(learned)) == 1)
+        if least == greatest and classes > 1 and len(labels) >= 20 and alone:
             yield _one_value(split, labels, classes)
         return
     yield _found(

@@ -70,7 +70,8 @@ def check_pixels(case: Case, split: Split) -> Iterator[Finding]:
         yield _not_finite(split, seen)
     yield from _check_blank(split, seen)
     values = values_of(split, case.contract)
-    if values is not None and seen.constant < seen.count - seen.not_finite:
+    by_pixel = case.train.survey is not None and case.train.survey.standardized_by_pixel
+    if values is not None and seen.constant < seen.count - seen.not_finite and not by_pixel:
         yield from _check_range(case.contract, split, values)
 
 
@@ -116,7 +117,7 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
         fix,
         "A blank picture teaches only its label; per-image standardization divides it by zero.",
         tuple(seen.blank[:MAX_WHERE]),
-        kind="blank",
+        kind="lost" if share > 0.5 else "blank",
     )
 
 
@@ -132,6 +133,7 @@ def _check_range(contract: Contract, split: Split, values: Values) -> Iterator[F
             _received(values) + ", only 0 and 1: the greys are lost",
             f'Scale after the cast, from the raw pixels: {split.name}_images = raw.astype("float32") / 255',
             "Division among integers left 0 and 1, nearly all 0: little is left to learn.",
+            "lost",
         )
         return
     if contract.normalizes_input:
@@ -275,5 +277,7 @@ def _received(values: Values) -> str:
     return f"{values.raw_low:.4g}..{values.raw_high:.4g}"
 
 
-def _range(split: Split, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding("images.range", severity, split.name, expected, received, fix, why, kind="range")
+def _range(
+    split: Split, severity: str, expected: str, received: str, fix: str, why: str, kind: str = "range"
+) -> Finding:
+    return Finding("images.range", severity, split.name, expected, received, fix, why, kind=kind)

@@ -19,6 +19,7 @@ from components.validate.survey import sample_indices, take
 PROBE_IMAGES = 600  # the inverse of a 600 x 600 matrix takes 40 ms
 POOLED_SIDE = 14  # pixels a side: half of MNIST's, enough to tell the classes
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
+OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 600 pictures
 PERMUTATIONS = 40  # of the labels, for the spread of chance
 
@@ -121,6 +122,9 @@ def draw(split: Split, contract: Contract, wanted: int = PROBE_IMAGES, window: b
     if pictures is None:
         return None
     fine = np.isfinite(pictures).all(axis=(1, 2))
+    if split.survey is not None:
+        reach = OUTLIER * split.survey.deviation
+        pictures = np.clip(pictures, split.survey.mean - reach, split.survey.mean + reach)
     return Sample(indices[fine], pictures[fine], split.classes[indices[fine]])
 
 

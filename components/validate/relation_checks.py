@@ -23,12 +23,18 @@ FEWEST_PER_CLASS = 4.0
 LUCK = 4.0  # standard deviations above chance; shuffled labels get there once in 30,000 draws
 STRANGE = 0.6  # of the accuracy within train: below it, test pictures or labels are not those of train
 RESTORED = 0.8  # of it: what a transform must bring back to be named
+WORSE = 0.93  # of it: below, a transform is looked for that is clearly better
+CLEARLY = 5.0  # standard deviations of McNemar's test, over 15 transforms
 TEST_IMAGES = 400  # of the test split
 SHIFTS = 16  # examples by which labels may have slipped
+FEWEST_OF_CLASS = 6  # test pictures; most of them guessed as one and the same other class is no luck
 BLOCK = 30  # fewest pictures in a part of the split whose labels are off
 DROP = 0.4  # of accuracy between the good part and the bad one
-SURE_WRONG = 0.12  # share of wrong labels among the surer half of guesses; Fashion-MNIST has 0.05
+SURE_SHARE = 4  # the surest quarter of guesses; random labels are as frequent there as anywhere
+SURE_WRONG = 0.12  # share of wrong labels among them; 0.12 at most with 256 digits shifted at random, 0.01 without
+MANY_WRONG = 0.3  # of that share: a part of the labels was shuffled, not a few mistaken
 OTHER_PICTURES = "Load test_images from the same data set as train_images, through the same preprocessing."
+ALIKE, ALIKE_MEAN = 0.8, 0.25  # correlation of mean pictures, distance of means in deviations; MNIST to Fashion 0.5
 UNLIKE = 0.3  # correlation of the splits' mean pictures; intact splits have 0.9 and more
 
 
@@ -49,8 +55,7 @@ def check_relations(case: Case) -> Iterator[Finding]:
         if not learned:
             yield _misaligned(case, case.train, fitted)
         else:
-            yield from _check_parts(case.train, fitted)
-            yield from _check_noise(case.train, fitted)
+            yield from list(_check_parts(case.train, fitted)) or _check_noise(case.train, fitted)
     if case.test is not None and case.test.images is not None:
         yield from _check_test(case, fitted if learned else None)
 
@@ -139,19 +144,19 @@ def _few_classes(fitted: Fit, cut: int, before: float) -> bool:
 
 
 def _check_noise(split: Split, fitted: Fit) -> Iterator[Finding]:
-    """Labels that contradict the classifier where it is sure."""
-    sure = np.argsort(-fitted.sureness)[: len(fitted.guesses) // 2]
+    """Labels that contradict the classifier where it is surest."""
+    sure = np.argsort(-fitted.sureness)[: len(fitted.guesses) // SURE_SHARE]
     wrong = sure[~fitted.right[sure]]
-    share = len(wrong) / max(1, len(sure))
-    if share <= SURE_WRONG + 3 * np.sqrt(SURE_WRONG * (1 - SURE_WRONG) / max(1, len(sure))) or len(sure) < BLOCK:
+    share, luck = len(wrong) / max(1, len(sure)), 2 * np.sqrt(SURE_WRONG * (1 - SURE_WRONG) / max(1, len(sure)))
+    if len(sure) < FEWEST or share <= SURE_WRONG + luck:
         return
     yield Finding(
         "labels.alignment",
-        "warning",
+        "error" if share > MANY_WRONG else "warning",
         split.name,
         "labels that belong to their images",
-        f"{share:.0%} of the labels contradict a cheap classifier where it is sure",
-        f"Look at the images shown; write {split.name}_labels again if part of them was shuffled or overwritten.",
+        f"{share:.0%} of the labels contradict a cheap classifier where it is surest",
+        f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten.",
         "Wrong labels cap the accuracy and are learned by heart late in training.",
         tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
         kind="noise",
@@ -179,6 +184,12 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
         return
     score = float((fitted.guess(sample.pictures) == sample.classes).mean())
     if score >= STRANGE * fitted.accuracy:
+        if exchanged := _exchanged(fitted, sample):
+            evidence = f"a cheap classifier is right on {score:.0%} of test"
+            yield _mapped(test, fitted, exchanged, evidence)
+        elif score < WORSE * fitted.accuracy and (found := _improving(fitted, sample)):
+            evidence = f"turned back, a cheap classifier is right more often than on {score:.0%} of test"
+            yield from _transformed(case, test, found, evidence)
         return
     yield from _explained(case, test, fitted, sample, score)
 
@@ -194,7 +205,7 @@ def _explained(case: Case, test: Split, fitted: Fit, sample: Sample, score: floa
         yield _mapped(test, fitted, mapped, evidence)
         return
     own = probe.fit(sample) if len(sample.classes) >= FEWEST else None
-    alike = _correlation(case.train, test) > 0.8
+    alike = _are_alike(case.train, test)
     if (own is None and alike) or (own is not None and alike and not _is_learned(own)):
         slipped = _slipped_test(case, test, fitted)
         fix = (
@@ -235,16 +246,32 @@ def _wrong(fitted: Fit, sample: Sample) -> tuple[int, ...]:
 def _transform(fitted: Fit, sample: Sample) -> tuple[str, str, bool] | None:
     """Return (orientation or "", what was done, inverted?) of the transform that brings the accuracy back."""
     best, found = RESTORED * fitted.accuracy, None
+    for option, right in _tried(fitted, sample):
+        if right.mean() > best:
+            best, found = float(right.mean()), option
+    return found
+
+
+def _improving(fitted: Fit, sample: Sample) -> tuple[str, str, bool] | None:
+    """Return the transform under which clearly more pictures are recognized: shoes do not look alike mirrored."""
+    plain, best, found = fitted.guess(sample.pictures) == sample.classes, CLEARLY, None
+    for option, right in _tried(fitted, sample):
+        gained, lost = int((right & ~plain).sum()), int((plain & ~right).sum())
+        score = (gained - lost) / np.sqrt(gained + lost + 1)  # McNemar's test
+        if score > best:
+            best, found = score, option
+    return found
+
+
+def _tried(fitted: Fit, sample: Sample) -> Iterator[tuple[tuple[str, str, bool], np.ndarray]]:
+    """Yield every orientation and polarity with which pictures it makes right."""
     plain: probe.Transform = ("", "", lambda pictures: pictures)
     for inverted in (False, True):
         for name, told, turn in (plain, *probe.ORIENTATIONS):
             pictures = turn(sample.pictures)
-            if pictures.shape != sample.pictures.shape or not (name or inverted):
-                continue
-            score = float((fitted.guess(-pictures if inverted else pictures) == sample.classes).mean())
-            if score > best:
-                best, found = score, (name, told, inverted)
-    return found
+            if pictures.shape == sample.pictures.shape and (name or inverted):
+                guesses = fitted.guess(-pictures if inverted else pictures)
+                yield (name, told, inverted), guesses == sample.classes
 
 
 def _transformed(case: Case, test: Split, found: tuple[str, str, bool], evidence: str) -> Iterator[Finding]:
@@ -297,6 +324,18 @@ def _mapping(fitted: Fit, sample: Sample) -> dict[int, int] | None:
     right = np.array([table[int(label)] for label in sample.classes]) == guesses
     one_to_one = len(set(table.values())) >= 0.9 * len(table)
     return table if one_to_one and len(table) > 1 and right.mean() >= RESTORED * fitted.accuracy else None
+
+
+def _exchanged(fitted: Fit, sample: Sample) -> dict[int, int] | None:
+    """Return the whole mapping when a few classes' numbers went round in test and the others are as in train."""
+    guesses, table = fitted.guess(sample.pictures), {}
+    for label in map(int, np.unique(sample.classes)):
+        mine = guesses[sample.classes == label]
+        clear = len(mine) >= FEWEST_OF_CLASS and (mine == _most(mine)).mean() >= STRANGE
+        learned = fitted.right[fitted.sample.classes == label].mean() >= STRANGE
+        table[label] = _most(mine) if clear and learned else label
+    moved = {label for label, real in table.items() if label != real}
+    return table if moved and moved == {table[label] for label in moved} else None
 
 
 def _most(guesses: np.ndarray) -> int:
@@ -365,6 +404,15 @@ def _check_mean_pictures(case: Case, test: Split) -> Iterator[Finding]:
         why,
         kind="unlike",
     )
+
+
+def _are_alike(train: Split, test: Split) -> bool:
+    """Whether the splits' pictures look the same on average: then it is the labels that are strange."""
+    ours, theirs = train.survey, test.survey
+    if ours is None or theirs is None:
+        return False
+    apart = abs(ours.mean - theirs.mean) / max(ours.deviation, theirs.deviation, 1e-12)
+    return apart < ALIKE_MEAN and _correlation(train, test) > ALIKE
 
 
 def _correlation(train: Split, test: Split) -> float:

@@ -8,15 +8,16 @@ import numpy as np
 
 from components.validate.case import Case, Split
 from components.validate.finding import MAX_WHERE, Finding
-from components.validate.pixel_checks import FLAT
 from components.validate.survey import Survey
 
 SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
+SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and not this
 SHIFT = 0.15  # of the splits' lowest pixels, in units of their range; 0..1 against -0.5..0.5 has 0.5
 LEAK_ERROR = 0.01  # share of test images found in train; Fashion-MNIST has 0.1 % by itself, MNIST none
 LEAK_WARNING = 0.004  # 3 to 4 times what a published set has by itself
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
-EXPECTED_EXAMPLES = 15  # of a class by its share elsewhere: none at all then has a chance of e**-15
+ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
+TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
 TAIL_MISSING = 0.5  # a class with less than this part of its due in the last examples is told
 
@@ -102,12 +103,14 @@ def _to_the_same(ours: tuple[int, ...], theirs: tuple[int, ...]) -> str | None:
 def _check_scales(train: Split, test: Split) -> Iterator[Finding]:
     """One split scaled or shifted and the other not."""
     ours, theirs = train.survey, test.survey
-    if ours is None or theirs is None or not ours.span or not theirs.span:
+    if ours is None or theirs is None or not ours.span or not theirs.span or ours.standardized_by_pixel:
         return
     ratio = max(ours.span / theirs.span, theirs.span / ours.span)
     shift = abs(ours.low - theirs.low) / max(ours.span, theirs.span)
-    tiny = max(ours.deviation, theirs.deviation) < FLAT * 1e-6
-    if tiny or (ratio < SPAN_RATIO and shift < SHIFT):
+    spread = max(ours.deviation, theirs.deviation) / max(min(ours.deviation, theirs.deviation), 1e-12 * ours.span)
+    moved_by = abs(ours.mean - theirs.mean) / max(ours.deviation, theirs.deviation, 1e-12 * ours.span)
+    rescaled, shifted = ratio > SPAN_RATIO and spread > SPREAD_RATIO, shift > SHIFT and moved_by > SHIFT
+    if not (rescaled or shifted):
         return
     factor = ours.span / theirs.span
     offset = ours.low - theirs.low * factor
@@ -167,7 +170,7 @@ def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(one.size) and one.min() != one.max() and one.tobytes() == other.tobytes()
+    return bool(one.size) and bool(one.min() < one.max()) and one.tobytes() == other.tobytes()
 
 
 # --- classes ---------------------------------------------------------------------------------------
@@ -184,17 +187,17 @@ def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
     unseen = np.flatnonzero((ours == 0) & (theirs > 0))
     if len(unseen):
         where = np.flatnonzero(np.isin(test.classes, unseen))[:MAX_WHERE]
-        share = theirs[unseen].sum() / theirs.sum()
-        few = len(train.classes) < EXPECTED_EXAMPLES * len(ours) and share < 0.05
+        luck = _luck(theirs[unseen] / theirs.sum(), int(ours.sum()), len(ours))
+        severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
         yield _coverage(
-            "warning" if few else "error",
+            severity,
             "every class of the test split in the train split",
             f"class {_listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
             tuple(int(index) for index in where),
             "unseen",
         )
-    absent = np.flatnonzero((theirs == 0) & (ours * theirs.sum() / ours.sum() > EXPECTED_EXAMPLES))
-    if len(absent):
+    absent = np.flatnonzero((theirs == 0) & (ours > 0))
+    if len(absent) and _luck(ours[absent] / ours.sum(), int(theirs.sum()), len(ours)) < ABSENT_BY_LUCK:
         yield _coverage(
             "warning",
             "every class of the train split in the test split",
@@ -202,6 +205,11 @@ def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
             (),
             "untested",
         )
+
+
+def _luck(shares: np.ndarray, drawn: int, classes: int) -> float:
+    """Return the chance that a class of the greatest of these shares is missed by so many random draws."""
+    return float(classes * (1 - shares.max()) ** drawn)
 
 
 def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -240,7 +248,7 @@ def _check_missing_classes(case: Case) -> Iterator[Finding]:
         return
     missing = np.setdiff1d(np.arange(classes), present)
     in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
-    if len(missing) and not in_test and len(train.classes) / classes > EXPECTED_EXAMPLES:
+    if len(missing) and not in_test and _luck(np.array([1 / classes]), len(train.classes), classes) < ABSENT_BY_LUCK:
         yield Finding(
             "splits.class_coverage",
             "warning",
@@ -303,7 +311,7 @@ def _missing_in_tail(classes: np.ndarray, share: float) -> list[int]:
     for each in np.unique(classes):
         before, after = int((head == each).sum()), int((tail == each).sum())
         due = (before + after) * len(tail) / len(classes)
-        if (before == 0 and after > 2) or (after == 0 and due > EXPECTED_EXAMPLES / 2):
+        if (before == 0 and after > 2) or (after == 0 and due > TAIL_EXAMPLES):
             found.append(int(each))
     return found
 

@@ -23,6 +23,8 @@ from components.validate.split_checks import check_splits
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_record, check_splits, check_relations)  # fmt: skip
 SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (check_form, check_labels, check_pixels)
+ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
+ODD_AXES = ("images.rank", "images.layout", "images.shape", "images.count")
 SETTINGS = ("loss", "from_logits", "num_classes")
 
 
@@ -83,26 +85,41 @@ def diagnose(
     case = Case(folder, splits, contract, record, fit or contract.fit)
     found = [finding for check in CASE_CHECKS for finding in check(case)]
     found += [finding for check in SPLIT_CHECKS for split in case.splits.values() for finding in check(case, split)]
-    return Diagnosis(merged(_without_consequences(found)), time.perf_counter() - started, case)
+    return Diagnosis(merged(_without_consequences(found, case)), time.perf_counter() - started, case)
 
 
-def _without_consequences(found: Sequence[Finding]) -> list[Finding]:
+def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
     """Leave out what only follows from another finding."""
     kinds = {(each.split, each.kind) for each in found}
     scaled_apart = sum((name, "range") in kinds for name in ("train", "test")) == 1
     mixed_up = any(("both", kind) in kinds for kind in ("unpacked", "swapped"))
-    wrong_values = {each.split for each in found if each.field == "labels.values" and each.severity == "error"}
+    errors = {(each.split, each.field) for each in found if each.severity == "error"}
+    odd_labels = {split for split, field in errors if field in ODD_LABELS}
+    odd_axes = {split for split, field in errors if field in ODD_AXES and not _one_for_one(case, split)}
+    lost = {split for split, kind in kinds if kind == "lost"}
 
     def follows(each: Finding) -> bool:
         if each.kind == "scales differ":
-            return scaled_apart
+            return scaled_apart or bool(lost)
         if mixed_up and each.split in ("train", "test"):
             return each.field.startswith(("labels.", "images."))
         if each.field == "splits.class_coverage":
-            return bool(wrong_values)
-        return each.kind == "misaligned" and each.split in wrong_values
+            return bool(odd_labels)
+        if each.field == "splits.leakage":
+            return bool(lost)
+        if each.kind in ("misaligned", "mapping", "other", "unlike", "noise", "part"):
+            return each.split in odd_labels | odd_axes | lost
+        return each.kind in ("blank", "lost", "count") and each.split in odd_axes
 
     return [each for each in found if not follows(each)]
+
+
+def _one_for_one(case: Case, name: str) -> bool:
+    """Whether a split has as many images as labels: its first axis then is the examples'."""
+    split = case.splits.get(name)
+    if split is None or split.images is None or split.labels is None or not (split.images.ndim and split.labels.ndim):
+        return True
+    return len(split.images) == len(split.labels)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
