@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 PREFLIGHT_SECONDS = 60.0
+PART_THREADS = 8  # a small network's operations keep no more threads busy
 
 
 class NoUsableGPU(RuntimeError):
@@ -150,15 +152,34 @@ def _cpu() -> Device:
         lines = (line.partition(":") for line in cpuinfo.read_text().splitlines())
         facts = {name.strip(): value.strip() for name, _, value in lines}
     native = bool({"avx512_bf16", "amx_bf16"} & set(facts.get("flags", "").split()))
-    name = f"{facts.get('model name', 'CPU')}, {len(os.sched_getaffinity(0))} cores"
+    name = f"{facts.get('model name', 'CPU')}, {cores()} cores"
     return Device("CPU", (name,), jit=False, bfloat16=native)
 
 
 def set_threads(parts: int) -> None:
     """Give each of a step's `parts` its share of the cores; only before TensorFlow has computed anything."""
-    cores = len(os.sched_getaffinity(0))
+    share = max(1, cores() // parts)
     try:
-        tf.config.threading.set_inter_op_parallelism_threads(max(2, min(parts, cores)))
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // parts))
+        tf.config.threading.set_inter_op_parallelism_threads(max(2, min(parts, cores())))
+        tf.config.threading.set_intra_op_parallelism_threads(min(share, PART_THREADS) if parts > 1 else share)
     except RuntimeError:
         print("device: TensorFlow has started already; its threads stay as they are", flush=True)
+
+
+def cores() -> int:
+    """Return how many cores this process may keep busy: a pod's limit counts, not its node's size."""
+    usable = len(os.sched_getaffinity(0))
+    quota, _, period = _control_group("cpu.max").partition(" ")
+    return max(1, min(usable, math.ceil(int(quota) / int(period)))) if quota.isdigit() else usable
+
+
+def memory_bytes() -> int:
+    """Return how much memory this process may use, as its control group or else the machine says."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _control_group("memory.max")
+    return min(machine, int(limit)) if limit.isdigit() else machine
+
+
+def _control_group(name: str) -> str:
+    path = Path("/sys/fs/cgroup") / name
+    return path.read_text().strip() if path.is_file() else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
 import time
 from contextlib import nullcontext
@@ -26,7 +25,7 @@ from components.images import code_digest
 from components.train.checkpoint import Checkpoints
 from components.train.curves import curves_page
 from components.train.data import Split, open_training_data
-from components.train.device import Device, find_device, set_threads
+from components.train.device import Device, cores, find_device, memory_bytes, set_threads
 from components.train.fit import Fit
 from components.train.health import Watch
 from components.train.loop import Loop
@@ -35,7 +34,8 @@ from components.train.own_model import load_own_model
 from components.train.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 
-RESIDENT_BYTES = 4 << 30  # a larger training split is streamed from its files
+RESIDENT_BYTES = 4 << 30  # a training split larger than this, or than
+RESIDENT_SHARE = 1 / 3  # of the memory, is streamed from its files
 CHECKPOINT_SECONDS = 20.0
 
 
@@ -52,7 +52,7 @@ class Request:
         require_gpu: Stop unless a GPU does the work.
         checkpoints: Store address for checkpoints, or "" for none.
         checkpoint_seconds: Between two checkpoints.
-        resident_bytes: A training split up to this size is kept on the device.
+        resident_bytes: A training split up to this size is kept on the device; 0 decides by the memory.
     """
 
     network: str = "fast"
@@ -63,7 +63,7 @@ class Request:
     require_gpu: bool = False
     checkpoints: str = ""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
-    resident_bytes: int = RESIDENT_BYTES
+    resident_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,8 @@ def fit(
     train_split, validation = splits
     keras.utils.set_random_seed(request.seed)
     strategy = device.strategy()
-    resident = train_split.nbytes <= request.resident_bytes
+    limit = request.resident_bytes or min(RESIDENT_BYTES, int(memory_bytes() * RESIDENT_SHARE))
+    resident = train_split.nbytes <= limit
     with strategy.scope() if strategy else nullcontext():
         trainee = make_trainee(request, recipe, dataset.record, device)
     loop = Loop(trainee, recipe, train_split, seed=request.seed, device=device, resident=resident, strategy=strategy)
@@ -205,7 +206,7 @@ def describe(request: Request, dataset: Dataset, outcome: Outcome, saved: Path, 
         "trained_sha256": sha256_of_file(saved),
         "weights_sha256": digest_of_weights(outcome.model),
         "versions": versions(),
-        "device": {**asdict(outcome.device), "names": list(outcome.device.names), "cores": os.cpu_count()},
+        "device": {**asdict(outcome.device), "names": list(outcome.device.names), "cores": cores()},
         "times": {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
             "seconds": time.time() - started,
