@@ -162,7 +162,7 @@ def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
     for other in others:
         _delete(connection, other)
     if enabled and not _enabled(keep):
-        _switch(connection, keep, on=True)
+        _enable_new(connection, keep)
     done = "REPLACED" if others else "CREATED"
     state = "enabled" if enabled else "paused, as it was; `schedule resume` starts it"
     return f"{done} {wanted.name} id={keep.recurring_run_id} {state}"
@@ -270,6 +270,16 @@ def _switch(connection: Connection, each: Any, *, on: bool) -> None:
         else service.recurring_run_service_disable_recurring_run
     )
     connection.call(method, each.recurring_run_id)
+
+
+def _enable_new(connection: Connection, each: Any) -> None:
+    try:
+        _switch(connection, each, on=True)
+    except ClusterError as error:
+        raise ClusterError(
+            f"{error.message} The schedule {each.display_name} is there, but paused. Start it: "
+            f"python -m pipeline schedule resume --name {each.display_name}"
+        ) from error
 
 
 def _delete(connection: Connection, each: Any) -> None:

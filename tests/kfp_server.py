@@ -53,6 +53,7 @@ class KfpServer(ThreadingHTTPServer):
         self.version, self.multi_user, self.token, self.delay = version, multi_user, token, delay
         self.namespaces = {"team-a"}
         self.fail: dict[tuple[str, str], list[int]] = {}
+        self.switch_refusals: list[int] = []
         self.page: str | None = None
         self.requests: list[tuple[str, str]] = []
         self.headers: list[Any] = []
@@ -254,6 +255,8 @@ class Handler(BaseHTTPRequestHandler):
         return _keep(self.server.recurring, "recurring_run_id", {**sent, "status": status})
 
     def switch_recurring(self, run: str, action: str, *, query: dict, body: bytes) -> Any:
+        if self.server.switch_refusals:
+            raise Refusal(self.server.switch_refusals.pop(), "asked to fail")
         _found(self.server.recurring, run)["status"] = "ENABLED" if action == "enable" else "DISABLED"
         return {}
 

@@ -83,13 +83,12 @@ def test_training_without_a_gpu_takes_the_small_image():
     }
 
 
-def test_every_task_says_how_it_runs(definition):
+@pytest.mark.parametrize("options", [{}, {"reuse": False, "only_when_changed": True}], ids=["run", "schedule"])
+def test_every_task_says_how_it_runs(options):
     """Each task has limits, a time limit, retries that outlast it, a numeric user but root, and a pull policy."""
-    tasks = list(definition.tasks())
+    tasks = list(compile_definition(**options).tasks())
 
-    assert [task.name for task in tasks] == [
-        "download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish",
-    ]  # fmt: skip
+    assert len(tasks) == (9 if options else 7)
     for task in tasks:
         resources, kubernetes = task.executor["resources"], task.kubernetes
         assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(

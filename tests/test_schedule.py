@@ -162,6 +162,28 @@ def test_an_interrupted_replacement_is_finished(server):
     ]
 
 
+def test_a_schedule_that_could_not_be_enabled_is_said_so(server):
+    """When the last call fails, nothing fires, and the error names the command that mends it."""
+    refuse = server.switch_refusals
+    refuse.append(503)
+    failed = schedule(server, "apply")
+    mended = schedule(server, "resume")
+
+    assert failed.exit_code == 2
+    assert "but paused. Start it: python -m pipeline schedule resume --name deep-mnist-retraining" in failed.output
+    assert mended.exit_code == 0
+    assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
+
+
+def test_on_an_install_of_several_users():
+    """The experiment and the pipeline belong to the caller's namespace."""
+    with KfpServer(multi_user=True) as server:
+        done = schedule(server, "apply", "--namespace", "team-a")
+
+    assert done.exit_code == 0, done.output
+    assert server.created["experiments"][0].namespace == server.created["pipelines"][0].namespace == "team-a"
+
+
 def test_many_of_one_name_become_one(server):
     """Schedules of the same name that other tools left behind converge to one."""
     schedule(server, "apply")
