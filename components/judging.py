@@ -181,6 +181,28 @@ def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender
     return Contender(reign, network, answers, "", withdrawn)
 
 
+def describe_champion(champion: Contender | None, split: Split) -> dict[str, Any] | None:
+    """Return who reigns and how it does on this split, which is not the split it was promoted on if data changed."""
+    if champion is None:
+        return None
+    reign, answers = champion.reign, champion.answers
+    hit = None if answers is None else hits(answers, split.labels)
+    classes = max(int(split.labels.max()) + 1, 0 if answers is None else answers.shape[1])
+    shares = [] if hit is None else class_accuracies(hit, split.labels, classes)
+    return {
+        "version": reign.version,
+        "sequence": reign.sequence,
+        "generation": reign.generation,
+        "id": reign.id,
+        "model_digest": reign.facts.model_digest,
+        "accuracy_when_promoted": reign.facts.accuracy,
+        "same_test_split": reign.facts.test_digest == split.digest,
+        "accuracy": None if hit is None else float(hit.mean()),
+        "per_class": [share or 0.0 for share in shares],
+        "trouble": champion.trouble,
+    }
+
+
 def decide(
     answers: np.ndarray, labels: np.ndarray, digest: str, floors: Floors, champion: Contender | None
 ) -> dict[str, Any]:

@@ -163,6 +163,7 @@ def test_the_loser_of_a_race_judges_again(work: Path, registry: Path, tmp_path: 
 
     assert (True, 4) == (promotion["promoted"], promotion["version"])
     assert "better than champion version 2" in promotion["reason"]
+    assert 2 == json.loads(opened.read_text(log[-1], "evaluation.json"))["champion"]["version"]
     assert [1, 2, 4] == [reign.version for reign in log] == [each.number for each in opened.versions()]
 
 

@@ -15,7 +15,7 @@ from components.dataset import DatasetError, open_dataset
 from components.evaluate import measures
 from components.evaluate.report import html, markdown
 from components.evaluate.robustness import robustness
-from components.judging import Contender, Floors, Split, decide, hits, open_split, score_champion
+from components.judging import Floors, Split, decide, describe_champion, hits, open_split, score_champion
 from components.registry import Registry
 from components.serving import Network
 
@@ -88,32 +88,6 @@ def measure(answers: np.ndarray, split: Split) -> dict[str, Any]:
         "calibration": measures.calibration(answers, labels),
         "worst": measures.worst_errors(answers, labels, split.images),
     }
-
-
-def describe_champion(champion: Contender | None, split: Split) -> dict[str, Any] | None:
-    """Return who reigns and how it does on this split, which is not the split it was promoted on if data changed."""
-    if champion is None:
-        return None
-    reign = champion.reign
-    known: dict[str, Any] = {
-        "version": reign.version,
-        "sequence": reign.sequence,
-        "generation": reign.generation,
-        "id": reign.id,
-        "model_digest": reign.facts.model_digest,
-        "accuracy_when_promoted": reign.facts.accuracy,
-        "same_test_split": reign.facts.test_digest == split.digest,
-        "accuracy": None,
-        "per_class": [],
-        "trouble": champion.trouble,
-    }
-    if champion.answers is None:
-        return known
-    predicted = champion.answers.argmax(axis=1)
-    classes = max(champion.answers.shape[1], int(split.labels.max()) + 1)
-    matrix = measures.confusion_matrix(predicted, split.labels, classes)
-    shares = [row["accuracy"] for row in measures.per_class(matrix)]
-    return {**known, "accuracy": float((predicted == split.labels).mean()), "per_class": shares}
 
 
 def _check_labels(split: Split, answers: np.ndarray) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components.dataset import open_dataset
-from components.judging import Floors, Split, decide, open_split, score_champion
+from components.judging import Floors, Split, decide, describe_champion, open_split, score_champion
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from components.registry import Facts, LostRace, Registry, Reign
@@ -44,26 +45,51 @@ class Request:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A judged model and everything that goes into its version folder."""
+    """A judged model and everything that goes into its version folder; a new judgement replaces the old one here.
 
-    network: Network
-    split: Split
-    evaluation: dict[str, Any]
+    Network and split are read when they are needed, so a model that may not reign is refused without TensorFlow.
+    """
+
+    dataset: Path
     trained: Path
+    evaluation: dict[str, Any]
     run_name: str
+
+    @cached_property
+    def network(self) -> Network:
+        network = Network.load(self.trained)
+        self._require("model_digest", network.digest)
+        return network
+
+    @cached_property
+    def split(self) -> Split:
+        split = open_split(open_dataset(self.dataset))
+        self._require("test_digest", split.digest)
+        return split
+
+    def _require(self, what: str, received: str) -> None:
+        """Refuse an evaluation of something else: what is published must be what was judged."""
+        if received != self.evaluation[what]:
+            raise StaleEvaluation(
+                f"Expected {what} {self.evaluation[what]}, as evaluated. Received: {received}. Rerun evaluate."
+            )
 
     @property
     def floors(self) -> Floors:
-        return Floors(**self.evaluation["decision"]["floors"])
+        return Floors(**self.decision["floors"])
 
-    def facts(self, reason: str) -> Facts:
+    @property
+    def decision(self) -> dict[str, Any]:
+        return self.evaluation["decision"]
+
+    def facts(self) -> Facts:
         return Facts(
-            model_digest=self.network.digest,
+            model_digest=self.evaluation["model_digest"],
             data_digest=self.evaluation["data_digest"],
-            test_digest=self.split.digest,
+            test_digest=self.evaluation["test_digest"],
             accuracy=self.evaluation["accuracy"],
             examples=self.evaluation["examples"],
-            reason=reason,
+            reason=self.decision["reason"],
             run=self.run_name,
         )
 
@@ -78,9 +104,7 @@ def publish_from_paths(
         StaleEvaluation: The evaluation does not belong to this model and data.
         ReplayError: The exported model does not answer as the model does; nothing was uploaded.
     """
-    split = open_split(open_dataset(dataset))
-    candidate = Candidate(Network.load(trained), split, json.loads(evaluation.read_text()), trained, request.run_name)
-    _require_same(candidate)
+    candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name)
     registry = Registry(request.registry, request.model_name)
     result = promote(candidate, registry)
     promotion.parent.mkdir(parents=True, exist_ok=True)
@@ -98,29 +122,27 @@ def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
     judged = candidate.evaluation["champion"]
     for reign in registry.since(judged["sequence"] if judged else 0):
         if _is_ours(reign, candidate):
-            return _promotion(candidate, reign, registry, f"{reign.facts.reason} (promoted by an earlier attempt)")
-    decision = _decision_beside(champion, candidate, registry)
-    if not decision["promote"]:
-        return _refusal(candidate, champion, decision)
+            return _outcome(candidate, reign, f"{reign.facts.reason} (promoted by an earlier attempt)", registry)
+    if not _may_reign_after(champion, candidate, registry):
+        return _outcome(candidate, champion, candidate.decision["reason"])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "version"
-        build_version(candidate, folder, registry.name)
+        proof = export_version(candidate, folder)
         for _ in range(ATTEMPTS):
+            describe_version(candidate, folder, registry.name, proof)
             try:
-                reign = registry.promote(folder, candidate.facts(decision["reason"]), expected=champion)
-                return _promotion(candidate, reign, registry, decision["reason"], previous=decision)
+                reign = registry.promote(folder, candidate.facts(), expected=champion)
+                return _outcome(candidate, reign, candidate.decision["reason"], registry)
             except LostRace as error:
                 print(f"publish: {error}", flush=True)
-                champion = registry.champion()
-                decision = _decision_beside(champion, candidate, registry)
-                if not decision["promote"]:
-                    return _refusal(candidate, champion, decision)
-    decision["reason"] = f"lost {ATTEMPTS} races against other promoters; run again"
-    return _refusal(candidate, champion, decision)
+            champion = registry.champion()
+            if not _may_reign_after(champion, candidate, registry):
+                return _outcome(candidate, champion, candidate.decision["reason"])
+    return _outcome(candidate, champion, f"lost {ATTEMPTS} races against other promoters; run again")
 
 
-def build_version(candidate: Candidate, folder: Path, name: str) -> None:
-    """Write everything a version holds and prove the export in a fresh process.
+def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
+    """Write what servers load, prove it in a fresh process, and return the proof.
 
     Raises:
         ReplayError: The export answers otherwise than the model, or a mistaken preparation does better.
@@ -133,6 +155,11 @@ def build_version(candidate: Candidate, folder: Path, name: str) -> None:
         f"largest difference {proof['largest_difference']:.1e}",
         flush=True,
     )
+    return proof
+
+
+def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[str, Any]) -> None:
+    """Write what people ask for beside what servers load: the Keras model, the evaluation, the card."""
     for file in COPIED:
         if (candidate.trained / file).is_file():
             (folder / file).write_bytes((candidate.trained / file).read_bytes())
@@ -142,68 +169,43 @@ def build_version(candidate: Candidate, folder: Path, name: str) -> None:
     (folder / "model_card.md").write_text(card_markdown(facts))
 
 
-def _require_same(candidate: Candidate) -> None:
-    """Refuse an evaluation of something else: judged must be what is published."""
-    for what, received in (("model_digest", candidate.network.digest), ("test_digest", candidate.split.digest)):
-        expected = candidate.evaluation[what]
-        if received != expected:
-            raise StaleEvaluation(f"Expected {what} {expected}, as evaluated. Received: {received}. Rerun evaluate.")
-
-
 def _is_ours(reign: Reign, candidate: Candidate) -> bool:
     """Say whether an earlier attempt of this very run promoted this very model."""
     facts = reign.facts
     return bool(candidate.run_name) and (facts.run, facts.model_digest) == (
         candidate.run_name,
-        candidate.network.digest,
+        candidate.evaluation["model_digest"],
     )
 
 
-def _decision_beside(champion: Reign | None, candidate: Candidate, registry: Registry) -> dict[str, Any]:
-    """Return evaluate's decision if the champion is still the one it was made beside, else a new one."""
+def _may_reign_after(champion: Reign | None, candidate: Candidate, registry: Registry) -> bool:
+    """Say whether the candidate may follow this champion; judge again if the evaluation was beside another."""
     judged = candidate.evaluation["champion"]
-    if (judged["id"] if judged else None) == (champion.id if champion else None):
-        return dict(candidate.evaluation["decision"])
-    print("publish: the champion changed since the evaluation; judging again beside it", flush=True)
-    answers = candidate.network.answers(candidate.split.images, raw=candidate.split.raw)
-    with tempfile.TemporaryDirectory() as scratch:
-        contender = score_champion(registry, candidate.split, Path(scratch))
-        decision = decide(answers, candidate.split.labels, candidate.network.digest, candidate.floors, contender)
-    hit = None if contender is None or contender.answers is None else contender.answers.argmax(axis=1)
-    decision["champion_accuracy"] = None if hit is None else float((hit == candidate.split.labels).mean())
-    return decision
+    if (judged["id"] if judged else None) != (champion.id if champion else None):
+        print("publish: the champion changed since the evaluation; judging again beside it", flush=True)
+        split, network = candidate.split, candidate.network
+        answers = network.answers(split.images, raw=split.raw)
+        with tempfile.TemporaryDirectory() as scratch:
+            contender = score_champion(registry, split, Path(scratch))
+        decision = decide(answers, split.labels, network.digest, candidate.floors, contender)
+        candidate.evaluation.update(decision=decision, champion=describe_champion(contender, split))
+    return bool(candidate.decision["promote"])
 
 
-def _champion_accuracy(candidate: Candidate, decision: dict[str, Any]) -> float | None:
-    judged = candidate.evaluation["champion"] or {}
-    return decision.get("champion_accuracy", judged.get("accuracy"))
-
-
-def _promotion(
-    candidate: Candidate, reign: Reign, registry: Registry, reason: str, previous: dict[str, Any] | None = None
+def _outcome(
+    candidate: Candidate, reign: Reign | None, reason: str, registry: Registry | None = None
 ) -> dict[str, Any]:
+    """Return the promotion; with the registry when the model was promoted, and `reign` is then its own."""
+    judged = candidate.evaluation["champion"]
     return {
-        "promoted": True,
-        "version": reign.version,
+        "promoted": registry is not None,
+        "version": reign.version if reign else 0,
         "accuracy": candidate.evaluation["accuracy"],
-        "champion_accuracy": _champion_accuracy(candidate, previous or {}),
+        "champion_accuracy": judged["accuracy"] if judged else None,
         "reason": reason,
-        "uri": registry.uri(reign.version),
-        "sequence": reign.sequence,
-        "model_digest": candidate.network.digest,
-    }
-
-
-def _refusal(candidate: Candidate, champion: Reign | None, decision: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "promoted": False,
-        "version": champion.version if champion else 0,
-        "accuracy": candidate.evaluation["accuracy"],
-        "champion_accuracy": _champion_accuracy(candidate, decision),
-        "reason": decision["reason"],
-        "uri": "",
-        "sequence": champion.sequence if champion else 0,
-        "model_digest": candidate.network.digest,
+        "uri": registry.uri(reign.version) if registry and reign else "",
+        "sequence": reign.sequence if reign else 0,
+        "model_digest": candidate.evaluation["model_digest"],
     }
 
 
