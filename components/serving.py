@@ -42,12 +42,15 @@ def raw_shape(record: Preprocessing) -> tuple[int, int]:
 
 
 def network_input(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
-    """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype: raw * scale + offset."""
+    """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype: raw * scale + offset.
+
+    `preprocess` writes datasets with this very function, and `_graph_input` is the same in a graph.
+    """
     shaped = raw.reshape(len(raw), *record.image_shape)
     if record.dtype == "uint8":
         return shaped
     if record.offset == 0.0 and record.scale == 1 / 255:
-        return shaped.astype(np.float32) / np.float32(255)
+        return shaped.astype(np.float32) / np.float32(255)  # bit for bit what everybody writes
     return shaped.astype(np.float32) * np.float32(record.scale) + np.float32(record.offset)
 
 

@@ -287,6 +287,21 @@ def test_the_face_logs_what_kubeflow_shows(work: Path, tmp_path: Path) -> None:
     json.dumps(made["confusion"].metadata, allow_nan=False)
 
 
+def test_the_changes_are_what_they_say() -> None:
+    """Shift, rotation, blur, contrast and inversion on one white square; noise is the same each time."""
+    square = np.zeros((1, 28, 28), np.float32)
+    square[0, 10:14, 10:14] = 255
+    changed = {name: np.clip(change(square), 0, 255) for name, (_, change) in CHANGES.items()}
+    turned = changed["rotation"][0]
+
+    assert (changed["shift"][0, 12:16, 12:16] == 255).all() and 16 * 255 == changed["shift"].sum()
+    assert pytest.approx(16 * 255, rel=0.05) == turned.sum() and not np.allclose(turned, square[0])
+    assert pytest.approx(16 * 255, rel=0.01) == changed["blur"].sum() and changed["blur"].max() < 255
+    assert 102 == pytest.approx(changed["contrast"].max())
+    assert (0, 255) == (changed["inversion"][0, 11, 11], changed["inversion"][0, 0, 0])
+    assert changed["noise"].std() > 10 and (changed["noise"] == np.clip(CHANGES["noise"][1](square), 0, 255)).all()
+
+
 def test_the_split_is_the_same_however_it_is_stored(work: Path) -> None:
     """uint8 and float32 datasets of the same raw pictures have the same test digest; other pictures have another."""
     stored, floats = (open_split(open_dataset(work / name)) for name in ("data", "floats"))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.dataset import Preprocessing, write_dataset
-from components.preprocess.preprocess import convert_images, convert_labels
+from components.preprocess.preprocess import convert_labels
+from components.serving import network_input
 from tests.digits import draw_digits
 
 
@@ -34,7 +35,7 @@ def make_dataset(folder: Path, record: Preprocessing, *, train: int = 600, test:
     arrays = {}
     for split, count, offset in (("train", train, 0), ("test", test, 1)):
         images, labels = draw_digits(count, seed=2 * seed + offset)
-        arrays[f"{split}_images"] = convert_images(images, record)
+        arrays[f"{split}_images"] = network_input(images, record)
         arrays[f"{split}_labels"] = convert_labels(labels, record)
     write_dataset(folder, arrays, record)
     return folder
@@ -54,7 +55,7 @@ def train_network(
     model = keras.Sequential(layers)
     model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=logits))
     if epochs:
-        model.fit(convert_images(images, record), labels, batch_size=64, epochs=epochs, verbose=0)
+        model.fit(network_input(images, record), labels, batch_size=64, epochs=epochs, verbose=0)
     return write_trained(folder, model, record, seed=seed)
 
 

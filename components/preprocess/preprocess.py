@@ -23,6 +23,7 @@ from components.dataset import (
     seal_dataset,
     sha256_of_array,
 )
+from components.serving import network_input
 
 PREPARATIONS = ("auto", "contract", "none")
 CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28
@@ -219,7 +220,7 @@ def _write(
             shape=(len(rows), *record.image_shape),
         )
         for chunk in _chunks(len(rows)):
-            stored[chunk] = convert_images(images[rows[chunk]], record)
+            stored[chunk] = network_input(images[rows[chunk]], record)
         stored.flush()
         del stored
         np.save(folder / f"{split}_labels.npy", convert_labels(np.asarray(labels)[rows], record), allow_pickle=False)
@@ -229,16 +230,6 @@ def _write(
 
 def _chunks(count: int) -> Iterator[slice]:
     return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
-
-
-def convert_images(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
-    """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype, raw * scale + offset."""
-    shaped = raw.reshape(len(raw), *record.image_shape)
-    if record.dtype == "uint8":
-        return shaped
-    if record.offset == 0.0 and record.scale == 1 / 255:
-        return shaped.astype(np.float32) / np.float32(255)  # bit for bit what everybody writes
-    return shaped.astype(np.float32) * np.float32(record.scale) + np.float32(record.offset)
 
 
 def convert_labels(labels: np.ndarray, record: Preprocessing) -> np.ndarray:
