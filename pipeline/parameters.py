@@ -56,7 +56,7 @@ def parameters_for(
         "dataset": dataset,
         # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
         "dataset_digest": "pinned" if dataset in BUILT_IN_DATASETS else secrets.token_hex(8),
-        "network": asked["network"],
+        "network": asked["network"] if asked["model"] else _known(asked["network"]),
         "model": _address(asked["model"], "model", ("",)),
         "epochs": asked["epochs"],
         "seed": asked["seed"],
@@ -100,6 +100,16 @@ def toleration(text: str) -> dict[str, str]:
         )
     entry = {"key": key, "operator": "Equal" if equals else "Exists"}
     return {**entry, **({"value": value} if equals else {}), **({"effect": effect} if effect else {})}
+
+
+def _known(network: str) -> str:
+    from components.contract import resolve_contract
+
+    try:
+        resolve_contract(network, "")
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--network") from error
+    return network
 
 
 def _registry(store: str) -> str:

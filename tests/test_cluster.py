@@ -323,6 +323,7 @@ def test_another_version_of_the_server_is_refused():
     [
         (("--dataset", "./mine"), "upload them first"),
         (("--store", "./registry"), "gs://bucket/folder"),
+        (("--network", "vgg"), "deep_mnist"),
         (("-p", "batch=3"), "Expected one of"),
         (("-p", "seed=x"), "Expected seed as number_integer"),
         (("--toleration", ":Never"), "KEY[=VALUE][:EFFECT]"),
