@@ -117,6 +117,11 @@ class Contract:
             return self.output_tail[-1]
         return None
 
+    @property
+    def scaling_is_known(self) -> bool:
+        """Whether what the first layers do to a pixel could be derived."""
+        return not any(each.startswith("input scaling") for each in self.unknown)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         return json.loads(json.dumps(asdict(self)))

@@ -15,6 +15,7 @@ from components.contract import Contract
 from components.dataset import Preprocessing
 from components.validate.survey import Survey, survey
 
+MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
 REAL_KINDS = "fiub"  # numpy kinds that pixels may have: floats, integers, booleans
 
@@ -45,7 +46,9 @@ class Split:
         """The one pass over the images; None when they are no numbers on at least one axis."""
         if self.images is None or self.images.ndim < 2 or self.images.dtype.kind not in REAL_KINDS:
             return None
-        return survey(self.images) if self.images.size else None
+        if not self.images.size or self.images[0].size > MOST_PIXELS:
+            return None
+        return survey(self.images)
 
     @cached_property
     def classes(self) -> np.ndarray | None:

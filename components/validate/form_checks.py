@@ -133,7 +133,7 @@ def _check_dtype(contract: Contract, split: Split, images: np.ndarray) -> Iterat
             f"{name} = {name}.view(np.uint8)",
             "Bright pixels turn into the darkest ones.",
         )
-    elif kind in "iu" and not contract.scales_inside and not contract.normalizes_input:
+    elif kind in "iu" and not _takes_integers(contract):
         yield _dtype(
             split,
             "error",
@@ -151,6 +151,10 @@ def _check_dtype(contract: Contract, split: Split, images: np.ndarray) -> Iterat
             f'{name} = {name}.astype("float32")',
             "Twice the memory and time to move, cast again at every batch; raw TensorFlow refuses doubles.",
         )
+
+
+def _takes_integers(contract: Contract) -> bool:
+    return contract.scales_inside or contract.normalizes_input or not contract.scaling_is_known
 
 
 def _dtype(split: Split, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
@@ -188,7 +192,7 @@ def _difference(
     known = tuple(side for side in wanted if side is not None)
     total = math.prod(known) if len(known) == len(wanted) else None
     sides = ", ".join(str(side) for side in known)
-    last_axis = examples is not None and rank >= 3 and shape[-1] == examples != shape[0]
+    last_axis = examples is not None and rank >= 2 and shape[-1] == examples != shape[0]
     if last_axis and (matches(shape[:-1], wanted) or math.prod(shape[:-1]) == total):
         extra = f".reshape(-1, {sides})" if rank != due else ""
         return "layout", ": the examples lie on the last axis", f"{name} = np.moveaxis({name}, -1, 0){extra}"

@@ -23,6 +23,7 @@ def check_model(case: Case) -> Iterator[Finding]:
     yield from _check_units(contract)
     yield from _check_activation(contract)
     yield from _check_loss_known(contract)
+    yield from _check_output_dtype(contract)
     yield from _check_unknown(contract)
 
 
@@ -244,6 +245,18 @@ def _check_loss_known(contract: Contract) -> Iterator[Finding]:
             contract.loss,
             'model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
             "What labels an unrecognized loss wants cannot be derived, so their encoding is not judged.",
+        )
+
+
+def _check_output_dtype(contract: Contract) -> Iterator[Finding]:
+    if contract.output_dtype in ("float16", "bfloat16") and contract.output_activation in SCORES:
+        yield _model(
+            "model.output_activation",
+            "note",
+            "scores in float32, also under mixed precision",
+            contract.output_dtype,
+            'Dense(..., activation="softmax", dtype="float32")',
+            "Small probabilities round to 0 in 16 bits; the loss then grows to infinity.",
         )
 
 

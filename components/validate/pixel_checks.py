@@ -136,7 +136,7 @@ def _check_range(contract: Contract, split: Split, values: Values) -> Iterator[F
             "lost",
         )
         return
-    if contract.normalizes_input:
+    if contract.normalizes_input or not contract.scaling_is_known:
         return
     if contract.normalization == "adapted":
         yield from _check_normalized(split, values)

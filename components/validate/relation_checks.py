@@ -24,6 +24,7 @@ LUCK = 4.0  # standard deviations above chance; shuffled labels get there once i
 STRANGE = 0.6  # of the accuracy within train: below it, test pictures or labels are not those of train
 RESTORED = 0.8  # of it: what a transform must bring back to be named
 WORSE = 0.93  # of it: below, a transform is looked for that is clearly better
+DRIFTED = 0.8  # of it: below, and not by luck, the splits' pictures differ in kind
 CLEARLY = 5.0  # standard deviations of McNemar's test, over 15 transforms
 TEST_IMAGES = 400  # of the test split
 SHIFTS = 16  # examples by which labels may have slipped
@@ -190,8 +191,32 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
         elif score < WORSE * fitted.accuracy and (found := _improving(fitted, sample)):
             evidence = f"turned back, a cheap classifier is right more often than on {score:.0%} of test"
             yield from _transformed(case, test, found, evidence)
+        elif score < DRIFTED * fitted.accuracy and _luck_of(fitted, score, len(sample.classes)) > CLEARLY:
+            yield _drifted(test, fitted, sample, score)
         return
     yield from _explained(case, test, fitted, sample, score)
+
+
+def _luck_of(fitted: Fit, score: float, tested: int) -> float:
+    """Return how many standard deviations a test score lies below the accuracy within train."""
+    pooled = (fitted.accuracy * len(fitted.guesses) + score * tested) / (len(fitted.guesses) + tested)
+    return (fitted.accuracy - score) / max(
+        np.sqrt(pooled * (1 - pooled) * (1 / len(fitted.guesses) + 1 / tested)), 1e-9
+    )
+
+
+def _drifted(test: Split, fitted: Fit, sample: Sample, score: float) -> Finding:
+    return Finding(
+        "images.distribution",
+        "warning",
+        "test",
+        "test pictures of the same kind as the train pictures",
+        f"a cheap classifier right on {fitted.accuracy:.0%} of train is right on {score:.0%} of test",
+        OTHER_PICTURES,
+        "The test accuracy will be lower than training promises: other size, position, stroke or noise.",
+        _wrong(fitted, sample),
+        kind="other",
+    )
 
 
 def _explained(case: Case, test: Split, fitted: Fit, sample: Sample, score: float) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from components.validate.split_checks import check_splits
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_record, check_splits, check_relations)  # fmt: skip
 SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (check_form, check_labels, check_pixels)
+NO_MODEL = ("input_shape: no model was given", "input scaling: no model was given", "loss: no model was given")
 ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
 ODD_AXES = ("images.rank", "images.layout", "images.shape", "images.count")
 SETTINGS = ("loss", "from_logits", "num_classes")
@@ -167,7 +168,7 @@ def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, 
         if path is not None:
             contract = load_contract(path)
         else:
-            contract = Contract.from_dict({"name": "none given", "unknown": ["input_shape: no model was given"]})
+            contract = Contract(name="none given", unknown=NO_MODEL)
     except ContractError as error:
         raise NotUsable(str(error)) from error
     contract = _with_conflicts(contract, settings)
