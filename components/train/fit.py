@@ -119,7 +119,7 @@ class Scorer:
             images = tf.constant(np.asarray(self.split.images[first : first + SCORED]))
             labels = tf.constant(np.asarray(self.split.labels[first : first + SCORED]))
             predicted = self._forward(images)
-            losses += float(self.trainee.loss(images, labels, predicted)) * len(images)
+            losses += float(self.trainee.measure(images, labels, predicted)) * len(images)
             hits += float(correct(labels, predicted))
             if self.trainee.own:
                 model.compute_metrics(images, labels, predicted)

@@ -216,7 +216,8 @@ class Loop:
             predicted = model(images, training=True)
             loss = self.trainee.loss(images, labels, predicted)
             scaled = model.optimizer.scale_loss(loss if self.trainee.own else loss / self.replicas)
-        whole = loss * self.replicas if self.trainee.own else loss  # Keras divides its own losses by the replicas
+        # Keras divides its own losses by the replicas; what is shown is the loss of the whole batch.
+        whole = loss * self.replicas if self.trainee.own else self.trainee.measure(images, labels, predicted)
         count = float(images.shape[0])
         self.sums.assign_add([whole / (self.parts * self.replicas), correct(labels, predicted), count])
         if self.trainee.own:

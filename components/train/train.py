@@ -171,7 +171,12 @@ def make_trainee(request: Request, recipe: Recipe, record: Preprocessing | None,
             raise ValueError("Expected a preprocessing record. Received: none. Rerun preprocess.")
         return own_trainee(load_own_model(request.model, request.model_digest, record))
     network = find_network(request.network).sized_for(device.kind).build()
-    return built_in_trainee(network, bfloat16=recipe.bfloat16 and device.bfloat16, fused=device.kind == "CPU")
+    return built_in_trainee(
+        network,
+        bfloat16=recipe.bfloat16 and device.bfloat16,
+        fused=device.kind == "CPU",
+        smoothing=recipe.smoothing,
+    )
 
 
 def write_trained(

@@ -24,13 +24,15 @@ class Trainee:
 
     Attributes:
         model: What the steps run; compiled.
-        loss: Mean loss of (images, labels, predicted), a scalar.
+        loss: Mean loss of (images, labels, predicted), a scalar: what the steps lower.
+        measure: The same without what only training adds, such as smoothed labels.
         final: What is saved.
         own: The user's own model, whose compile settings hold.
     """
 
     model: keras.Model
     loss: Loss
+    measure: Loss
     final: keras.Model
     own: bool
 
@@ -65,10 +67,10 @@ def own_trainee(model: keras.Model) -> Trainee:
     def loss(images: tf.Tensor, labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
         return model.compute_loss(images, labels, predicted, training=True)
 
-    return Trainee(model, loss, model, own=True)
+    return Trainee(model, loss, loss, model, own=True)
 
 
-def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True) -> Trainee:
+def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True, smoothing: float = 0.0) -> Trainee:
     """Train a built-in network, compiled with a cross-entropy over a softmax, through its twin.
 
     XLA fuses Keras' own BatchNormalization itself, so `fused` is for plain graphs.
@@ -87,7 +89,7 @@ def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True
     twin = keras.models.clone_model(network, clone_function=twin_of)
     twin.set_weights(network.get_weights())
     twin.compile_from_config(network.get_compile_config())
-    return Trainee(twin, cross_entropy, network, own=False)
+    return Trainee(twin, smoothed_cross_entropy(smoothing), cross_entropy, network, own=False)
 
 
 def cross_entropy(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -95,3 +97,13 @@ def cross_entropy(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf
     if labels.shape.rank == 2:
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits))
+
+
+def smoothed_cross_entropy(smoothing: float) -> Loss:
+    """Return the cross-entropy with a share of each label spread evenly over the classes."""
+
+    def loss(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        even = -tf.reduce_mean(tf.nn.log_softmax(logits))
+        return (1.0 - smoothing) * cross_entropy(images, labels, logits) + smoothing * even
+
+    return loss if smoothing else cross_entropy
