@@ -17,7 +17,7 @@ from components.dataset import open_dataset
 from components.evaluate.evaluate import evaluate_from_paths
 from components.judging import Floors, open_split
 from components.publish.publish import NotPromoted, Request, StaleEvaluation, publish_from_paths
-from components.publish.replay import ReplayError, replay, replay_in_fresh_process, write_golden_requests
+from components.publish.replay import ReplayError, replay, write_golden_requests
 from components.registry import Registry
 from components.serving import Network, export
 from components.storage import open_store
@@ -90,6 +90,22 @@ def test_the_first_model_is_published(first: tuple[Path, dict[str, Any]], work: 
     assert str(version) == promotion["uri"]
     assert promotion == json.loads((work / "rounds/run-1/promotion.json").read_text())
     assert promotion["accuracy"] == Registry(str(folder), "digits").champion().facts.accuracy
+
+
+def test_servers_find_what_they_look_for(first: tuple[Path, dict[str, Any]]) -> None:
+    """TensorFlow Serving's own terms: tag `serve`, predict signatures, uint8 in, every output batched."""
+    from tensorflow.core.framework import types_pb2
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graph = saved_model_pb2.SavedModel.FromString((first[0] / "digits/1/saved_model.pb").read_bytes()).meta_graphs[0]
+    raw, network = graph.signature_def["serving_default"], graph.signature_def["network"]
+
+    assert ["serve"] == list(graph.meta_info_def.tags)
+    assert {"tensorflow/serving/predict"} == {raw.method_name, network.method_name}
+    assert ["images"] == list(raw.inputs) == list(network.inputs)
+    assert types_pb2.DT_UINT8 == raw.inputs["images"].dtype
+    assert {"class", "probabilities", "outputs"} == set(raw.outputs) == set(network.outputs)
+    assert {-1} == {output.tensor_shape.dim[0].size for output in raw.outputs.values()}
 
 
 def test_the_card_tells_everything(first: tuple[Path, dict[str, Any]], work: Path) -> None:
@@ -212,7 +228,7 @@ def test_a_bucket_behind_a_bad_network_gets_one_champion(
     assert promotion["promoted"] and f"{bucket}/models/digits/1" == promotion["uri"]
     assert [1] == [each.number for each in opened.versions()] == [reign.version for reign in opened.log()]
     assert {f"digits/1/{name}" for name in SERVED | KEPT} <= set(open_store(f"{bucket}/models").list("digits/1/"))
-    assert replay_in_fresh_process(tmp_path / "down")["requests"] == 256
+    assert (256, []) == tuple(replay(tmp_path / "down")[key] for key in ("requests", "faults"))
 
 
 def exported(folder: Path, network: Network, data: Path) -> Path:

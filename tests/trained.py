@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from components.dataset import Preprocessing, write_dataset
 from components.preprocess.preprocess import convert_labels
@@ -41,6 +44,11 @@ def make_dataset(folder: Path, record: Preprocessing, *, train: int = 600, test:
     return folder
 
 
+@cache
+def _training_digits() -> tuple[np.ndarray, np.ndarray]:
+    return draw_digits(1500, seed=1000)
+
+
 def train_network(
     folder: Path, record: Preprocessing, *, epochs: int = 12, seed: int = 0, logits: bool = False
 ) -> Path:
@@ -48,7 +56,7 @@ def train_network(
     import keras
 
     keras.utils.set_random_seed(seed)
-    images, labels = draw_digits(1500, seed=1000)
+    images, labels = _training_digits()
     layers = [keras.layers.Input(record.image_shape, dtype=record.dtype)]
     layers += [keras.layers.Rescaling(1 / 255)] if record.dtype == "uint8" else []
     layers += [keras.layers.Flatten(), keras.layers.Dense(10, activation=None if logits else "softmax")]
