@@ -252,6 +252,16 @@ def test_containers_publish_what_processes_publish(both):
     assert abs(containers["evaluate"]["Output"] - processes["evaluate"]["Output"]) <= TOLERANCE
 
 
+def test_a_registry_in_a_bucket_is_reached(tmp_path, bucket):
+    """evaluate and publish get a network because the registry is an address; the others need none."""
+    write_raw_folder(tmp_path / "digits")
+    ended = run_pipeline(tmp_path, "--dataset", "digits", *FAST, "--docker", "--store", f"{bucket}/models")
+
+    assert ended.status == 0, "\n".join(ended.lines) + ended.errors
+    assert ended.last.startswith("PUBLISHED version=1 accuracy=")
+    assert not (tmp_path / "registry").exists()
+
+
 def test_bad_data_start_no_training_container(engine, images, tmp_path):
     """Unfit data end with the same last line as without containers; the engine never made a container of `train`."""
     pixels, labels = draw_digits(400)
