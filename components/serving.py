@@ -205,7 +205,7 @@ def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
         _ends(shape, [rows, columns, 1], tf),
     )
     message = f"Expected images: uint8 (n, {rows}, {columns}) or (n, {rows}, {columns}, 1). Received the shape:"
-    with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape])]):
+    with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape], summarize=8)]):
         shaped = tf.reshape(images, (-1, *record.image_shape))
     if record.dtype == "uint8":
         return shaped
