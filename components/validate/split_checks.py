@@ -15,6 +15,8 @@ SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and no
 SHIFT = 0.15  # of the splits' lowest pixels, in units of their range; 0..1 against -0.5..0.5 has 0.5
 LEAK_ERROR = 0.01  # share of test images found in train; Fashion-MNIST has 0.1 % by itself, MNIST none
 LEAK_WARNING = 0.004  # 3 to 4 times what a published set has by itself
+HASHES_AT_ONCE = 1 << 16
+COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
 ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
@@ -160,13 +162,23 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
 
 
 def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> np.ndarray:
-    """Return the indices of test images that are train images too, bytes compared; blank ones do not count."""
-    order = np.argsort(ours.hashes, kind="stable")
-    place = np.searchsorted(ours.hashes[order], theirs.hashes)
-    place[place == len(order)] = 0
-    found = np.flatnonzero(ours.hashes[order[place]] == theirs.hashes)
-    told = [index for index in found[:1000] if _same(others[index], images[order[place[index]]])]
-    return np.concatenate([np.array(told, dtype=np.int64), found[1000:]]) if len(told) else np.zeros(0, np.int64)
+    """Return the indices of test images that are train images too, bytes compared; blank ones do not count.
+
+    The test split's hashes are sorted and train's looked up in them a piece at a time: n log m, in little memory.
+    """
+    order = np.argsort(theirs.hashes, kind="stable")
+    ranked = theirs.hashes[order]
+    twin = np.full(len(ranked), -1, np.int64)  # of each test hash, one train image that has it
+    for start in range(0, len(ours.hashes), HASHES_AT_ONCE):
+        piece = ours.hashes[start : start + HASHES_AT_ONCE]
+        place = np.minimum(np.searchsorted(ranked, piece), len(ranked) - 1)
+        hits = np.flatnonzero(ranked[place] == piece)
+        twin[place[hits]] = start + hits
+    first = np.searchsorted(ranked, ranked)  # equal hashes within test share the first one's twin
+    found = np.flatnonzero(twin[first] >= 0)
+    pairs = sorted((int(order[each]), int(twin[first[each]])) for each in found)
+    checked = [index for index, train in pairs[:COMPARED] if _same(others[index], images[train])]
+    return np.array(checked + [index for index, _ in pairs[COMPARED:] if checked], dtype=np.int64)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
