@@ -436,11 +436,12 @@ def image_reference(component: str, *, gpu: bool = False) -> str:
     Raises:
         ContainersError: There is none, or the code has changed since.
     """
-    from components.images import IMAGE_OF, image
+    from components.images import IMAGE_OF
     from pipeline.build import built_images
+    from pipeline.definition import image_references
 
     if os.environ.get("DEEP_MNIST_IMAGES"):
-        return image(component)
+        return dict(image_references(int(gpu)))[component]
     target = IMAGE_OF[component]
     if target == "train" and not gpu:
         target = "train-cpu"

@@ -21,8 +21,9 @@ from kfp.local import docker_task_handler
 from kfp.local.status import Status
 
 import docker
+from components.images import COMPONENTS, code_digest
 from pipeline import build
-from pipeline.containers import ContainersError, run_step, start_runner, stop_all
+from pipeline.containers import ContainersError, image_reference, run_step, start_runner, stop_all
 from tests.digits import draw_digits, write_raw_folder
 from tests.runs import command, environment, run_pipeline
 
@@ -179,6 +180,16 @@ def test_an_image_says_what_it_is(engine, images, target):
     assert labels["version"] == images[target].rpartition(":")[2]
     assert labels["licenses"] == "Apache-2.0"
     assert {"title", "revision", "base.name", "ref.name"} <= set(labels)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_an_image_holds_the_code_that_it_is_built_from(engine, component):
+    """A component's code has the same digest in its image and in the tree, so a model names the code it came from."""
+    ask = ["python3", "-c", f"from components.images import code_digest; print(code_digest({component!r}))"]
+
+    assert engine.containers.run(image_reference(component), ask, remove=True).decode().strip() == code_digest(
+        component
+    )
 
 
 def test_the_light_image_is_small_and_has_no_tensorflow(engine, images):
