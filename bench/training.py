@@ -68,7 +68,8 @@ def measure(training: str, folder: Path) -> dict[str, Any]:
 
 def run_fast(seed: int, folder: Path) -> dict[str, Any]:
     """Train `fast` as the step does."""
-    from components.train.train import Request, train
+    from components.train.request import Request
+    from components.train.train import train
 
     out = folder / f"fast{seed}"
     began = time.process_time()

@@ -17,7 +17,8 @@ from components.train.contracts import contract_text
 from components.train.device import NoUsableGPU
 from components.train.networks import NETWORKS
 from components.train.own_model import UnusableModel
-from components.train.train import Request, train_from_paths
+from components.train.request import Request
+from components.train.train import train_from_paths
 from tests.training_data import patterns, write_patterns
 
 

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # One training as the step runs it, with a checkpoint after every chunk of steps.
 PROGRAM = """
 import sys
-from components.train.train import Request, train_from_paths
+from components.train.request import Request
+from components.train.train import train_from_paths
 data, out, store, network = sys.argv[1:]
 request = Request(network=network, epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
 train_from_paths(data, out, out + ".html", request)
@@ -39,6 +40,16 @@ def test_a_checkpoint_gives_back_what_was_kept(tmp_path: Path) -> None:
     found = Checkpoints(str(tmp_path), IDENTITY, every=0).load()
     assert (found.epoch, found.step, found.history) == (2, 7, [{"epoch": 1, "loss": 0.5}])
     np.testing.assert_array_equal(found.arrays["model/0000"], np.arange(6.0).reshape(2, 3))
+
+
+def test_a_checkpoint_lies_in_a_bucket_too(bucket: str) -> None:
+    """Through HTTP, in object storage, a checkpoint is kept, found and removed like one in a folder."""
+    kept = Checkpoints(f"{bucket}/run", IDENTITY, every=0)
+    assert kept.load() == Snapshot()
+    assert kept.save(snapshot())
+    assert Checkpoints(f"{bucket}/run", IDENTITY, every=0).load().step == 7
+    kept.remove()
+    assert kept.load() == Snapshot()
 
 
 @pytest.mark.parametrize("at", [0, 30, 200, -1])

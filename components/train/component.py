@@ -21,7 +21,8 @@ def train(
     metrics: Output[Metrics],
 ) -> None:
     """Train a network on validated data; `ready` is require_valid's token, so nothing starts before it."""
-    from components.train.train import Request, train_from_paths
+    from components.train.request import Request
+    from components.train.train import train_from_paths
 
     request = Request(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
     for name, value in train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready).items():

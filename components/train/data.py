@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.arrays import find_arrays
 from components.dataset import Dataset, DatasetError, open_dataset
 
 HELD_OUT = 1 / 12
@@ -40,22 +41,13 @@ def open_training_data(folder: Path) -> tuple[Dataset, Split, Split]:
         raise DatasetError(
             f"Expected a preprocessing record in the manifest of {folder}. Received: none. Rerun preprocess."
         )
-    arrays = _arrays(dataset)
+    found = find_arrays(folder)
+    arrays = {name: file.open() for name, file in found.items() if not name.startswith("test_")}
     train = _split(folder, arrays, "train")
     if "validation_images" in arrays:
         return dataset, train, _split(folder, arrays, "validation")
     print(f"data: no validation split; holding out {HELD_OUT:.1%} of train", flush=True)
     return dataset, *_hold_out(train, dataset.record.split_seed)
-
-
-def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:
-    names = [f"{split}_{kind}" for split in ("train", "validation") for kind in ("images", "labels")]
-    if "train_images.npy" in dataset.files:
-        return {name: dataset._array(f"{name}.npy") for name in names if f"{name}.npy" in dataset.files}
-    from components.arrays import find_arrays
-
-    found = find_arrays(dataset.folder)
-    return {name: found[name].open() for name in names if name in found}
 
 
 def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> Split:
