@@ -216,5 +216,5 @@ def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
     for start in range(0, len(indices), TAKEN_AT_ONCE):
         some = indices[start : start + TAKEN_AT_ONCE]
         taken[start : start + len(some)] = array[some]
-        release(array, int(some[0]), int(some[-1]) + 1)
+        release(array, 0, len(array))
     return taken
