@@ -161,6 +161,17 @@ def test_a_users_compile_settings_are_respected(scaled: Path, tmp_path: Path) ->
     assert trained.loss == "mse" and trained.optimizer.momentum == 0.5
 
 
+def test_a_users_rate_schedule_is_kept(scaled: Path, tmp_path: Path) -> None:
+    """A schedule inside the user's optimizer runs as it was compiled."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=20, decay_rate=0.5, staircase=True)
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    model.compile(keras.optimizers.SGD(schedule), "categorical_crossentropy")
+    model.save(tmp_path / "own.keras")
+    run(scaled, tmp_path / "out", model=str(tmp_path / "own.keras"), epochs=2)
+    rates = [each["learning_rate"] for each in read(tmp_path / "out" / "history.json")["epochs"]]
+    assert rates == pytest.approx([0.05, 0.025])  # 20 steps an epoch
+
+
 def test_an_uncompiled_model_gets_stated_defaults(
     scaled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
