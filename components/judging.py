@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from components.arrays import find_arrays
-from components.dataset import Dataset, DatasetError, sha256_of_array
+from components.dataset import Dataset, DatasetError, Preprocessing, sha256_of_array
 from components.registry import Registry, Reign
 from components.serving import Network, ServingError, raw_images
 
@@ -67,20 +67,31 @@ def open_split(dataset: Dataset) -> Split:
     record = dataset.record
     if record is None:
         raise DatasetError(f"Expected a preprocessing record in {dataset.folder}. Received: none. Rerun preprocess.")
-    arrays = {name: dataset.folder / f"{name}.npy" for name in ("test_images", "test_labels") if not record.prepared}
-    found = {name: np.load(path, mmap_mode="r") for name, path in arrays.items() if path.is_file()}
+    name, images, labels = _held_out(dataset, record)
+    if not len(labels) or len(labels) != len(images):
+        raise DatasetError(
+            f"Expected as many {name} labels as images, and some. Received: {len(images)} images and {len(labels)} "
+            "labels. Run validate on the data."
+        )
+    images = images if record.prepared else raw_images(images, record)
+    digest = _joined(sha256_of_array(images), sha256_of_array(labels))
+    return Split(name, images, labels, not record.prepared, digest)
+
+
+def _held_out(dataset: Dataset, record: Preprocessing) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return name, images as stored and labels as integers of the test split, or the validation split without one."""
+    files = {Path(name).stem: dataset.folder / name for name in dataset.files if name.endswith(".npy")}
     if record.prepared:
         found = {name: file.open() for name, file in find_arrays(dataset.folder).items()}
-    name = "test" if {"test_images", "test_labels"} <= set(found) else "validation"
-    if f"{name}_images" not in found or f"{name}_labels" not in found:
-        raise DatasetError(
-            f"Expected test_images and test_labels in {dataset.folder}. Received: {sorted(found)}. "
-            "Add a test split: without one no model can be judged."
-        )
-    images, labels = np.asarray(found[f"{name}_images"]), class_numbers(np.asarray(found[f"{name}_labels"]))
-    images = images if record.prepared else raw_images(images, record)
-    digest = sha256_of_array(images), sha256_of_array(labels)
-    return Split(name, images, labels, not record.prepared, _joined(*digest))
+    else:
+        found = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
+    for split in ("test", "validation"):
+        if {f"{split}_images", f"{split}_labels"} <= set(found):
+            return split, np.asarray(found[f"{split}_images"]), class_numbers(np.asarray(found[f"{split}_labels"]))
+    raise DatasetError(
+        f"Expected test_images and test_labels in {dataset.folder}. Received: {sorted(found)}. "
+        "Add a test split: without one no model can be judged."
+    )
 
 
 def _joined(images: str, labels: str) -> str:

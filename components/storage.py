@@ -45,6 +45,7 @@ T = TypeVar("T")
 ABSENT: Generation = 0
 PATIENCE_SECONDS = 120.0
 TIMEOUT_SECONDS = 30.0
+SLOWEST_BYTES_PER_SECOND = 1e6
 STALE_SECONDS = 24 * 3600.0
 _RETRYABLE_STATUS = {408, 429, 500, 502, 503, 504}
 _HIDDEN = (".partial", ".lock")
@@ -150,15 +151,14 @@ def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float =
 
     Args:
         url: Where the store is.
-        patience: Seconds after which repeated requests (or the wait for a folder's lock) are given up.
+        patience: Seconds after which repeated requests (or the wait for a folder's lock) are given up; large objects
+            get a second more for each megabyte.
         timeout: Seconds after which one request is given up.
     """
-    scheme, _, rest = url.partition("://")
-    if not rest:
+    scheme, separator, rest = url.partition("://")
+    if (url and not separator) or (scheme == "file" and rest):
         return FolderStore(_folder(url), patience=patience)
-    if scheme == "file":
-        return FolderStore(_folder(url), patience=patience)
-    if scheme == "gs":
+    if scheme == "gs" and rest:
         bucket, _, prefix = rest.partition("/")
         return BucketStore(bucket, prefix, patience=patience, timeout=timeout)
     raise StorageError(f"Expected gs://bucket/prefix, file:///folder or a path. Received: {url!r}")
@@ -166,10 +166,13 @@ def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float =
 
 def fetch(url: str, destination: Path) -> None:
     """Write the object or local file at `url` to `destination`, whole or not at all."""
-    folder, _, name = url.rstrip("/").rpartition("/")
-    if url.partition("://")[0] == "gs" and folder.startswith("gs://") and folder != "gs:/":
-        open_store(folder).download_file(name, destination)
+    scheme, separator, rest = url.partition("://")
+    if scheme == "gs" and separator:
+        bucket, _, key = rest.partition("/")
+        open_store(f"gs://{bucket}").download_file(key, destination)
         return
+    if separator and scheme != "file":
+        raise StorageError(f"Expected gs://bucket/key, file:///path or a path. Received: {url!r}")
     path = _folder(url)
     if not path.is_file():
         raise NotFound(f"Expected a file at {path}. Received: {'a folder' if path.is_dir() else 'nothing'}.")
@@ -376,7 +379,8 @@ class BucketStore(Store):
             source.seek(0)
             blob = self._blob(key)
             blob.metadata = {"writer": token}
-            # The size makes small objects one request; without it even a pointer would be a resumable upload.
+            # The size makes objects up to 8 MiB one request; without it even a pointer would be a resumable upload,
+            # whose condition fake-gcs-server ignores (Google's own heeds it in both).
             blob.upload_from_file(
                 source, size=size, if_generation_match=if_generation, timeout=timeout, retry=None, checksum="crc32c"
             )
@@ -384,7 +388,7 @@ class BucketStore(Store):
             return blob.generation
 
         try:
-            return self._repeat(key, request)
+            return self._repeat(key, request, size=size)
         except PreconditionFailed as error:
             if attempts == 1:
                 raise
@@ -396,6 +400,7 @@ class BucketStore(Store):
 
     def download_file(self, key: str, path: Path) -> None:
         partial = Path(f"{path}.{uuid.uuid4().hex}.partial")
+        size = self.describe(key)["size"]
 
         def request(timeout: float) -> None:
             blob = self._blob(key)
@@ -405,7 +410,7 @@ class BucketStore(Store):
             )
 
         try:
-            self._repeat(key, request, retry_precondition=True)
+            self._repeat(key, request, retry_precondition=True, size=size)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -456,12 +461,17 @@ class BucketStore(Store):
             return None
         return blob.generation if (blob.metadata or {}).get("writer") == token else None
 
-    def _repeat(self, key: str, request: Callable[[float], T], *, retry_precondition: bool = False) -> T:
+    def _repeat(self, key: str, request: Callable[[float], T], *, retry_precondition: bool = False, size: int = 0) -> T:
         """Return what `request(timeout)` returns, repeated with jitter while the store is to blame.
 
-        retry_precondition: Repeat also when the object changed between two requests of one read.
+        Args:
+            key: What the request is about.
+            request: Takes its own time limit, in seconds.
+            retry_precondition: Repeat also when the object changed between two requests of one read.
+            size: Bytes to move.
         """
-        deadline = time.monotonic() + self.patience
+        patience = self.patience + size / SLOWEST_BYTES_PER_SECOND
+        deadline = time.monotonic() + patience
         for attempt in range(1_000_000):
             try:
                 return request(max(0.1, min(self.timeout, deadline - time.monotonic())))
@@ -474,7 +484,7 @@ class BucketStore(Store):
                 pause = random.uniform(0, min(8.0, 0.1 * 2 ** min(attempt, 10)))
                 if time.monotonic() + pause >= deadline:
                     raise Unreachable(
-                        f"Expected an answer about {name} within {self.patience:g} s. "
+                        f"Expected an answer about {name} within {patience:g} s. "
                         f"Received: {type(error).__name__}: {error}"
                     ) from error
                 time.sleep(pause)

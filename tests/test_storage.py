@@ -135,7 +135,7 @@ def test_keys_stay_inside(store: Store, key: str) -> None:
         store.write(key, b"")
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/x", "file://host/x", "http://host/x"])
+@pytest.mark.parametrize("url", ["", "gs://", "file://", "s3://bucket/x", "file://host/x", "http://host/x"])
 def test_other_addresses_are_refused(url: str) -> None:
     """An address of another kind is refused with the kinds that are known."""
     with pytest.raises(StorageError, match=r"Expected .*file:///"):
