@@ -12,6 +12,7 @@ from typing import Any
 from components.images import provenance
 from components.page import template
 
+TRAINING = ("seed", "recipe", "versions", "device", "times", "code_digest")
 _MARKDOWN = template((Path(__file__).resolve().parent / "card.md.j2").read_text())
 
 
@@ -38,51 +39,56 @@ def card_facts(
         "name": name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "promotion": promotion,
-        "intended_use": {
-            "for": f"Recognising one centred grey picture of {_sides(record)} pixels as one of "
-            f"{len(evaluation['per_class'])} classes, pictures like those of {record.get('source') or 'its dataset'}.",
-            "not_for": "Pictures of other origin without measuring first, decisions about people, and inputs that may "
-            "belong to no class: the model always answers with one.",
-        },
+        "intended_use": _intended_use(evaluation, record),
         "network": {
             "name": training.get("network"),
             "own_model": training.get("model") or None,
             "parameters": training.get("parameters"),
             "digest": evaluation["model_digest"],
         },
-        "data": {
-            "source": record.get("source"),
-            "digest": evaluation["data_digest"],
-            "source_digests": record.get("source_digests", {}),
-            "split_seed": record.get("split_seed"),
-            "validation_fraction": record.get("validation_fraction"),
-            "judged_on": evaluation["split"],
-            "test_digest": evaluation["test_digest"],
-            "prepared_by_user": record.get("prepared"),
-        },
+        "data": _data(evaluation, record),
         "preprocessing": record,
         "made_by": json.loads(os.environ.get("DEEP_MNIST_PROVENANCE") or provenance()),
-        "training": {
-            key: training.get(key) for key in ("seed", "recipe", "versions", "device", "times", "code_digest")
-        },
-        "metrics": {
-            "accuracy": _with_interval(evaluation["accuracy"], evaluation["accuracy_interval"], evaluation["examples"]),
-            "loss": evaluation["loss"],
-            "calibration_error": evaluation["calibration"]["ece"],
-            "classes": {
-                str(row["label"]): _with_interval(row["accuracy"], row["interval"], row["examples"])
-                for row in evaluation["per_class"]
-            },
-            "robustness": {
-                row["name"]: {**_with_interval(row["accuracy"], row["interval"], row["examples"]), "how": row["how"]}
-                for row in evaluation["robustness"]
-            },
-            "interval": "Wilson, 95 %",
-        },
+        "training": {key: training.get(key) for key in TRAINING},
+        "metrics": _metrics(evaluation),
         "decision": evaluation["decision"],
         "champion": evaluation["champion"],
         "replay": dict(proof) if proof else None,
         "reproduce": _reproduce(training, record),
+    }
+
+
+def _intended_use(evaluation: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "for": f"Recognising one centred grey picture of {_sides(record)} pixels as one of "
+        f"{len(evaluation['per_class'])} classes, pictures like those of {record.get('source') or 'its dataset'}.",
+        "not_for": "Pictures of other origin without measuring first, decisions about people, and inputs that may "
+        "belong to no class: the model always answers with one.",
+    }
+
+
+def _data(evaluation: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": record.get("source"),
+        "digest": evaluation["data_digest"],
+        "source_digests": record.get("source_digests", {}),
+        "split_seed": record.get("split_seed"),
+        "validation_fraction": record.get("validation_fraction"),
+        "judged_on": evaluation["split"],
+        "test_digest": evaluation["test_digest"],
+        "prepared_by_user": record.get("prepared"),
+    }
+
+
+def _metrics(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every measure, shares with their intervals."""
+    return {
+        "accuracy": _with_interval({**evaluation, "interval": evaluation["accuracy_interval"]}),
+        "loss": evaluation["loss"],
+        "calibration_error": evaluation["calibration"]["ece"],
+        "classes": {str(row["label"]): _with_interval(row) for row in evaluation["per_class"]},
+        "robustness": {row["name"]: {**_with_interval(row), "how": row["how"]} for row in evaluation["robustness"]},
+        "interval": "Wilson, 95 %",
     }
 
 
@@ -100,8 +106,9 @@ def _sides(record: Mapping[str, Any]) -> str:
     return "x".join(str(side) for side in record.get("image_shape", ()) if side != 1) or "unknown"
 
 
-def _with_interval(share: float, interval: list[float], examples: int) -> dict[str, Any]:
-    return {"value": share, "low": interval[0], "high": interval[1], "examples": examples}
+def _with_interval(row: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = row["interval"]
+    return {"value": row["accuracy"], "low": low, "high": high, "examples": row["examples"]}
 
 
 def _reproduce(training: Mapping[str, Any], record: Mapping[str, Any]) -> str:
