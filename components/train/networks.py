@@ -68,6 +68,8 @@ def fast() -> keras.Model:
     """Return a small convolutional network for uint8 pixels in 0..255, shape (n, 28, 28, 1).
 
     28x28 images are halved by the first convolution: large maps with many channels are what costs on a CPU.
+    MNIST's test split: 99.56, 99.56 and 99.59 % with seeds 0, 1, 2, in 0.92 of the time of the seed's Example 2
+    in the same run (`python -m bench.training`; 2 busy cores of an AMD EPYC with avx512_bf16, TensorFlow 2.21).
     """
     model = keras.Sequential(name="fast")
     model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
@@ -88,7 +90,7 @@ def fast() -> keras.Model:
 def fast_on_gpu() -> keras.Model:
     """Return the size of `fast` for a GPU: seven convolutions, 327,000 parameters.
 
-    A GPU needs work enough a step to be busy; this one learns from some forty passes in seconds.
+    A GPU needs work enough a step to be busy. Not measured yet on a GPU; see the recipe for what is meant.
     """
     model = keras.Sequential(name="fast")
     model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
@@ -107,7 +109,10 @@ def fast_on_gpu() -> keras.Model:
 
 
 def deep_mnist() -> keras.Model:
-    """Return the tutorial's network for uint8 pixels in 0..255, shape (n, 28, 28, 1)."""
+    """Return the tutorial's network for uint8 pixels in 0..255, shape (n, 28, 28, 1).
+
+    MNIST's test split: 99.39 %, one seed, on the machine and with the version that `fast` names.
+    """
     model = keras.Sequential(
         [
             keras.Input(IMAGE_SHAPE, dtype="uint8"),
