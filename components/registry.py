@@ -12,7 +12,8 @@
 Point TensorFlow Serving or KServe at `<registry>/<name>`: they load the highest number. A version is written
 before the pointer moves and taken away when the promotion is lost, and a rollback writes the earlier model as a
 new version, so the highest number is the champion. The one exception is a promoter killed between the two:
-its version is whole and fit, but nobody chose it. `champion.json` always says the truth.
+its version is whole and fit, but nobody chose it; `sweep`, at each publishing, takes it away a day later.
+`champion.json` always says the truth.
 
 Whatever is killed, and whenever, the pointer names a whole version: the move is one conditional write. Before
 the pointer leaves a state, that state is in the log; so the log has no gaps, and a promoter whose answer was lost
@@ -28,8 +29,10 @@ import json
 import random
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +51,10 @@ from components.storage import (
 POINTER = "champion.json"
 VERSION_FILE = "version.json"
 SERVED_FILE = "saved_model.pb"
+READERS = 8
+# A promoter gives up long before its version counts as abandoned, so no pointer ever names one that was swept.
+PROMOTION_SECONDS = 6 * 3600.0
+ABANDONED_SECONDS = 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
 
 
@@ -174,7 +181,8 @@ class Registry:
             RegistryError: An object of the log is missing: somebody deleted it.
         """
         keys = self.store.list(self._key("log/"))
-        reigns = {each.sequence: each for each in map(self._logged, keys)}
+        with ThreadPoolExecutor(READERS) as pool:  # a log of years is a thousand small objects
+            reigns = {each.sequence: each for each in pool.map(self._logged, keys)}
         champion = self.champion()  # after the list, so nothing listed is later than this
         if champion:
             reigns[champion.sequence] = champion
@@ -248,6 +256,14 @@ class Registry:
                     f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_MEND}"
                 )
 
+    def sweep(self, older_than: float = ABANDONED_SECONDS) -> list[int]:
+        """Take away the versions that killed promoters left this many seconds ago, and return their numbers."""
+        left = [version.number for version in self.versions() if version.reign is None]
+        swept = [number for number in left if self._age(number) > older_than]
+        for number in swept:
+            self._withdraw(number)
+        return swept
+
     def read_text(self, reign: Reign, name: str) -> str:
         """Return a text file of a version."""
         return self.store.read(self._key(f"{reign.version}/{name}"))[0].decode()
@@ -262,7 +278,7 @@ class Registry:
     def _enthrone(
         self, folder: Path, facts: Facts, expected: Reign | None, *, action: str, restores: int | None
     ) -> Reign:
-        number = self._claim(facts.run)
+        number, started = self._claim(facts.run), time.time()
         reign = Reign(
             sequence=expected.sequence + 1 if expected else 1,
             id=uuid.uuid4().hex,
@@ -276,6 +292,10 @@ class Registry:
         if expected:
             self._record(expected)
         try:
+            if time.time() - started > PROMOTION_SECONDS:
+                raise LostRace(
+                    f"Expected a promotion within {PROMOTION_SECONDS:g} s. Received: a slower one. Try again."
+                )
             generation = self._move_pointer(reign, expected)
         except LostRace:
             self._withdraw(number)
@@ -340,6 +360,13 @@ class Registry:
                     f"Expected the state {reign.id} at {self.store.url}/{self._log_key(reign)}. Received: another "
                     "one. Do not write to the log by hand."
                 ) from None
+
+    def _age(self, number: int) -> float:
+        """Return the seconds since a number was claimed; without a claim, none of ours wrote it."""
+        try:
+            return time.time() - float(self.store.describe(self._key(f"claims/{number}"))["modified"])
+        except NotFound:
+            return 0.0
 
     def _withdraw(self, number: int) -> None:
         """Take an unpromoted version away, what servers look for first."""

@@ -158,6 +158,19 @@ def test_wrong_rollbacks_are_refused(registry: Registry, tmp_path: Path) -> None
     assert 2 == len(require_consistent(registry))
 
 
+def test_what_the_killed_left_is_swept_in_time(registry: Registry, tmp_path: Path) -> None:
+    """A version that nobody chose goes when it is old; a fresh one may belong to a promoter at work and stays."""
+    promote(registry, tmp_path, "a")
+    registry.store.write("mnist/claims/2", b"killed\n")
+    registry.store.upload_folder(make_folder(tmp_path / "b", "b"), "mnist/2")
+
+    assert ["champion", "unpromoted"] == [version.state for version in registry.versions()]
+    assert [] == registry.sweep()
+    assert [2] == registry.sweep(older_than=-60)
+    assert [1] == [version.number for version in registry.versions()]
+    assert 3 == promote(registry, tmp_path, "c").version
+
+
 def test_an_altered_version_is_not_used(registry: Registry, tmp_path: Path) -> None:
     """A file changed behind the registry's back is found by its SHA-256, and a rollback to it is refused."""
     first = promote(registry, tmp_path, "a")

@@ -106,6 +106,8 @@ def publish_from_paths(
     """
     candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name)
     registry = Registry(request.registry, request.model_name)
+    if swept := registry.sweep():
+        print(f"publish: versions {swept}, left by promoters that were killed, are taken away", flush=True)
     result = promote(candidate, registry)
     promotion.parent.mkdir(parents=True, exist_ok=True)
     promotion.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
