@@ -20,6 +20,9 @@ from components.train.device import Device
 from components.train.networks import Recipe
 from components.train.trainee import Trainee
 
+LEAST_STEPS = 20  # an epoch
+SMALLEST_BATCH = 16
+
 
 def one_cycle(peak: float, steps: int, warmup: float) -> np.ndarray:
     """Return a rate for each step: linear up to `peak`, then linear down to nearly nothing."""
@@ -65,7 +68,8 @@ class Loop:
         self.jit = device.jit and strategy is None
         self.parts = 1 if device.kind == "GPU" else recipe.parts
         share = self.replicas * self.parts
-        self.batch = max(share, min(recipe.batch, len(train)) // share * share)
+        largest = max(SMALLEST_BATCH, len(train) // LEAST_STEPS)  # few examples still make steps enough an epoch
+        self.batch = max(share, min(recipe.batch, largest, len(train)) // share * share)
         self.steps_per_epoch = max(1, len(train) // self.batch)
         self.steps = self.steps_per_epoch * recipe.epochs
         self.rates = one_cycle(recipe.peak_rate, self.steps, recipe.warmup) if recipe.peak_rate else None
