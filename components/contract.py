@@ -9,6 +9,7 @@ What a model does not tell is None (or "unknown") here and named in `Contract.un
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tempfile
 import zipfile
@@ -32,6 +33,9 @@ LOSSES = SPARSE_LOSSES + ONE_HOT_LOSSES + BINARY_LOSSES
 _LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
                "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
                "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error"}  # fmt: skip
+
+
+_CAPITAL = re.compile(r"(?<=[A-Za-z])(?=[A-Z][a-z])")
 
 
 class ContractError(ValueError):
@@ -210,8 +214,7 @@ def encoding_of(contract: Contract) -> str | None:
 
 def loss_name(loss: str) -> str:
     """Return a loss's snake_case name: "SparseCategoricalCrossentropy" and "mse" are known too."""
-    if any(letter.isupper() for letter in loss) and "_" not in loss:
-        loss = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in loss).lstrip("_")
+    loss = _CAPITAL.sub("_", loss)
     return _LOSS_SHORT.get(loss.lower(), loss.lower())
 
 

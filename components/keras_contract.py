@@ -65,7 +65,16 @@ def contract_of_model(
     try:
         graph = read_graph(model)
         return _derived(name, graph, compiled, statistics)
-    except (GraphError, TypeError, KeyError, AttributeError, IndexError, ValueError, OverflowError) as error:
+    except (
+        GraphError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         if isinstance(error, ContractError):
             raise
         raise ContractError(f"Expected a readable Keras model. Received: {str(error)[:200]}") from error
@@ -107,7 +116,8 @@ def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], li
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
         unknown=tuple(unknown + prefix.unknown),
     )
-    return replace(contract, label_encoding=encoding_of(contract))
+    # Read back as if written by hand, so that a hostile configuration's values are checked like anybody's.
+    return Contract.from_dict(replace(contract, label_encoding=encoding_of(contract)).to_dict())
 
 
 # --- input -------------------------------------------------------------------------------------
@@ -201,6 +211,8 @@ def _mean(value: Any) -> float:
         number = float(value)
     elif isinstance(value, Mapping):  # a serialized numpy array: {"class_name": "__numpy__", "config": {"value": …}}
         return _mean(value["config"]["value"])
+    elif isinstance(value, str):
+        raise ContractError(f"Expected numbers as scaling constants. Received: {value[:60]!r}.")
     else:
         flat = [_mean(each) for each in value]
         number = sum(flat) / len(flat) if flat else 0.0
