@@ -213,8 +213,8 @@ def test_an_evaluation_of_something_else_is_refused(work: Path, registry: Path, 
 def test_a_bucket_behind_a_bad_network_gets_one_champion(
     work: Path, first: object, proxy: FaultProxy, bucket: str, tmp_path: Path
 ) -> None:
-    """Evaluate and publish through a network that breaks every fourth request: one version, whole, promoted once."""
-    proxy.use(some_faults(0.25, seed=1, faults=QUICK))
+    """Evaluate and publish through a network that breaks every fifth request: one version, whole, promoted once."""
+    proxy.use(some_faults(0.2, seed=1, faults=QUICK))
     weak = Round(work, tmp_path, f"{bucket}/models", "weak", "run-1")
     weak.evaluate()
     promotion = weak.publish()

@@ -14,26 +14,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from components.registry import Facts, LostRace, Registry, RegistryError, Reign
+from components.registry import LostRace, Registry, RegistryError, Reign
 from components.storage import StorageError
 from pipeline.models import models, rollback
 from tests.fault_proxy import AFTER, BEFORE, QUICK, FaultProxy, dead_from, no_fault, once, some_faults
+from tests.versions import facts, make_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVED = {"saved_model.pb", "variables/data", "model_card.md", "version.json"}
-
-
-def make_folder(folder: Path, content: str) -> Path:
-    """Write what looks like a version: a graph, weights, a card."""
-    (folder / "variables").mkdir(parents=True)
-    (folder / "saved_model.pb").write_text(f"graph {content}")
-    (folder / "variables" / "data").write_text(f"weights {content}")
-    (folder / "model_card.md").write_text(f"card {content}")
-    return folder
-
-
-def facts(content: str) -> Facts:
-    return Facts(f"digest {content}", "data", "test", 0.5, 100, "because", f"run {content}")
 
 
 def promote(registry: Registry, scratch: Path, content: str) -> Reign:
@@ -210,7 +198,7 @@ RACER = """
 import os, sys, threading
 from pathlib import Path
 from components.registry import LostRace, Registry
-from tests.test_registry import facts, make_folder
+from tests.versions import facts, make_folder
 
 url, scratch, process, threads = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 barrier = threading.Barrier(threads)
@@ -256,7 +244,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from components.registry import Registry
-from tests.test_registry import facts, make_folder
+from tests.versions import facts, make_folder
 
 url, scratch = sys.argv[1], Path(sys.argv[2])
 Registry(url, "mnist").promote(make_folder(scratch / "old", "old"), facts("old"), expected=None)
@@ -322,14 +310,14 @@ def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(
     promote(unbroken, tmp_path, "old")
     reached = 0
     for point in range(1, 100):
-        cut = Registry(bucket, "mnist", patience=0.2, timeout=0.2)
+        cut = Registry(bucket, "mnist", patience=0.15, timeout=0.2)
         folder, expected = make_folder(tmp_path / f"new-{point}", f"new-{point}"), unbroken.champion()
         proxy.use(dead_from(point, fault))
         try:
             cut.promote(folder, facts(f"new-{point}"), expected=expected)
+            through = not any(broken for _, _, broken in proxy.seen)
         except StorageError:
-            reached = point
-        through = not any(broken for _, _, broken in proxy.seen)
+            reached, through = point, False
         proxy.use(no_fault)
         champion = unbroken.champion()
 
