@@ -53,6 +53,7 @@ OCCUPIED = ("/bin", "/dev", "/etc", "/lib", "/opt/deep-mnist", "/opt/venv", "/pr
 MEMORY_MIB = 4096  # of a container that is no step of ours
 PROCESSES = 1024
 STOP_SECONDS = 5.0
+GIVE_UP_SECONDS = 30.0  # an engine can fail to remove a container for good
 _watchers: list[subprocess.Popen[bytes]] = []  # kept, for what closes their stdin wakes them
 
 
@@ -358,7 +359,9 @@ def stop_all(label: str) -> int:
     client = _client()
     seen: set[str] = set()
     quiet = 0
-    while quiet < 2:  # the engine may still be creating one that was asked for before its caller died
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    # Asked twice: the engine may still be creating one that was asked for before its caller died.
+    while quiet < 2 and time.monotonic() < deadline:
         found = client.containers.list(all=True, ignore_removed=True, filters={"label": label})
         seen.update(each.id for each in found)
         _ask_to_end(found)
