@@ -26,6 +26,8 @@ BATCH = 512
 GOLDEN_REQUESTS = 256
 RECORD_FILE = "preprocessing.json"
 MODEL_FILE = "model.keras"
+# Layers that hand on what they get.
+_PASSING = ("Reshape", "Flatten", "Identity", "Dropout")
 
 
 class ServingError(ValueError):
@@ -81,13 +83,39 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
 
 
 def output_kind(model: Any) -> str:
-    """Return "softmax", "sigmoid" or "logits", as the operation says that makes the output."""
+    """Return "softmax", "sigmoid" or "logits", as the operation says that makes the output.
+
+    An operation that says nothing (an average of networks, say) is asked: what stays within 0..1 and sums to one for
+    noise of every size is a softmax.
+    """
     operation = model.outputs[0]._keras_history.operation
-    while type(operation).__name__ in ("Reshape", "Flatten", "Identity", "Dropout"):
+    while _hands_on(operation):
         operation = operation.input._keras_history.operation
-    activation = getattr(operation, "activation", None)
-    name = getattr(activation, "__name__", type(operation).__name__).lower()
-    return name if name in ("softmax", "sigmoid") else "logits"
+    if hasattr(operation, "outputs") and hasattr(operation, "layers"):  # a network within the network
+        return output_kind(operation)
+    name = _name_of_activation(operation) or type(operation).__name__.lower()
+    if name in ("softmax", "sigmoid"):
+        return name
+    return "logits" if hasattr(operation, "activation") else _asked_kind(model)
+
+
+def _hands_on(operation: Any) -> bool:
+    kind = type(operation).__name__
+    return kind in _PASSING or (kind == "Activation" and _name_of_activation(operation) == "linear")
+
+
+def _name_of_activation(operation: Any) -> str:
+    return str(getattr(getattr(operation, "activation", None), "__name__", ""))
+
+
+def _asked_kind(model: Any) -> str:
+    random = np.random.default_rng(0)
+    shape = [side or 1 for side in model.inputs[0].shape[1:]]
+    noise = [random.normal(0, size, (8, *shape)) for size in (0.1, 10.0, 200.0)]
+    said = np.concatenate([np.asarray(model.predict_on_batch(batch.astype(np.float32))) for batch in noise])
+    shares = said.reshape(len(said), -1)
+    within = bool(shares.min() >= 0 and shares.max() <= 1)
+    return "softmax" if within and np.allclose(shares.sum(axis=1), 1.0, atol=1e-3) else "logits"
 
 
 def read_record(folder: Path) -> Preprocessing:

@@ -73,11 +73,23 @@ def small(last: keras.layers.Layer, *more: keras.layers.Layer) -> keras.Model:
         ("logits", [keras.layers.Dense(10)]),
         ("softmax", [keras.layers.Dense(10), keras.layers.Softmax()]),
         ("softmax", [keras.layers.Dense(10), keras.layers.Activation("softmax"), keras.layers.Reshape((10,))]),
+        ("softmax", [keras.layers.Dense(10, "softmax"), keras.layers.Activation("linear", dtype="float32")]),
+        ("softmax", [keras.Sequential([keras.layers.Input((784,)), keras.layers.Dense(10, "softmax")])]),
+        ("logits", [keras.layers.Dense(10, "relu"), keras.layers.LayerNormalization()]),
     ],
 )
 def test_what_a_network_says_is_read_from_its_layers(kind: str, layers: list[keras.layers.Layer]) -> None:
     """Probabilities or logits: the output layer tells, not the numbers of one batch."""
     assert kind == output_kind(small(*layers))
+
+
+def test_an_average_of_networks_says_probabilities() -> None:
+    """What no layer tells is asked: the average of two softmaxes is one."""
+    image = keras.layers.Input((28, 28, 1))
+    flat = keras.layers.Flatten()(image)
+    each = [keras.layers.Dense(10, "softmax")(flat) for _ in range(2)]
+
+    assert "softmax" == output_kind(keras.Model(image, keras.layers.Average()(each)))
 
 
 def test_probabilities_sum_to_one() -> None:
