@@ -337,11 +337,12 @@ def _rename(partial: Path, path: Path) -> None:
         except FileNotFoundError:  # `delete` removed the emptied folder in between
             if attempt == 9 or not partial.exists():
                 raise
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # some network file systems cannot; the rename is done all the same
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class BucketStore(Store):
