@@ -3,7 +3,7 @@
 # else one made here from Debian's packages (root; mmdebstrap, half a minute, 125 MB).   docker/base.sh [NAME]
 set -euo pipefail
 
-name=${1:-docker.io/library/python:3.11-slim-bookworm}
+name=${1:-python:3.11-slim-bookworm}
 if [[ $name != *@sha256:* ]]; then
   docker image inspect "$name" >/dev/null 2>&1 || timeout 300 docker pull --quiet "$name" >/dev/null 2>&1 || true
   digest=$(docker image inspect --format '{{join .RepoDigests "\n"}}' "$name" 2>/dev/null | head -n 1 || true)

@@ -308,7 +308,7 @@ def images(base: str, gpu: str) -> None:
 
 
 @build.command()
-@click.option("--registry", default="", help="Such as europe-docker.pkg.dev/project/deep-mnist")
+@click.option("--registry", default="", help="Such as registry.example/deep-mnist")
 def push(registry: str) -> None:
     """Push what was built and print each digest and the variables that name the images."""
     references = built_images()
