@@ -9,6 +9,8 @@ from typing import Any
 
 SEVERITIES = ("error", "warning", "note")
 FIELDS = (
+    *(f"files.{name}" for name in (
+        "train_images", "train_labels", "validation_images", "validation_labels", "test_images", "test_labels")),
     *(f"images.{name}" for name in (
         "rank", "shape", "layout", "dtype", "range", "finite", "distribution", "orientation", "polarity", "count")),
     *(f"labels.{name}" for name in (
@@ -18,8 +20,6 @@ FIELDS = (
         "norm_axis")),
     "contract.loss", "contract.from_logits",
     "splits.leakage", "splits.class_coverage", "splits.order",
-    *(f"files.{name}" for name in (
-        "train_images", "train_labels", "validation_images", "validation_labels", "test_images", "test_labels")),
 )  # fmt: skip
 MAX_WHERE = 10  # indices shown of the examples that are wrong
 
@@ -76,10 +76,16 @@ def _joined(group: Sequence[Finding]) -> list[Finding]:
     if not (train and test) or len(group) != len(by_split):
         return list(group)
     received = train.received if train.received == test.received else f"{train.received} (test: {test.received})"
-    lines = [by_split[name].fix for name in ("train", "validation", "test") if name in by_split]
-    fix = "; ".join(dict.fromkeys(lines))
+    fix = _one_line([by_split[name].fix for name in ("train", "validation", "test") if name in by_split])
     rest = [each for each in group if each.split not in ("train", "validation", "test")]
     return [replace(train, split="both", received=received, fix=fix), *rest]
+
+
+def _one_line(fixes: Sequence[str]) -> str:
+    """Return statements as one line, their comment (the same for all) at its end."""
+    statements, comments = zip(*(fix.partition("  # ")[::2] for fix in fixes), strict=True)
+    comment = next((each for each in comments if each), "")
+    return "; ".join(dict.fromkeys(statements)) + (f"  # {comment}" if comment else "")
 
 
 def verdict(findings: Iterable[Finding]) -> str:

@@ -1,8 +1,8 @@
 """Checks of what belongs together: labels with their images, one split's pictures with the other's.
 
 A cheap classifier (probe.py) gives the evidence. Labels are told to be shuffled only when it does no
-better than LUCK standard deviations above chance: on intact subsets of MNIST, Fashion-MNIST, letters and
-textures (96 to 60,000 images) that happened in none of the draws listed in tests/test_validate_relations.py.
+better than LUCK standard deviations above chance. Measured: of 480 intact random subsets of MNIST and
+Fashion-MNIST (60 to 2,000 train images, 40 draws of each size) none raised an alarm of any kind.
 """
 
 from __future__ import annotations

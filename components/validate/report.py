@@ -171,7 +171,7 @@ def _caption(split: Any, name: str, index: int) -> str:
     if split.labels is not None and split.labels.ndim and index < len(split.labels):
         label = np.asarray(split.labels[index])
         told += f": {label.item()}" if label.size == 1 else f": {label.argmax()}" if label.dtype.kind in "fiub" else ""
-    return told[:60]
+    return "".join(letter if letter.isprintable() else "." for letter in told[:60])
 
 
 def _drawable(images: np.ndarray) -> bool:
