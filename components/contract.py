@@ -196,7 +196,9 @@ def with_settings(
     contract: Contract, *, loss: str | None = None, from_logits: bool | None = None, num_classes: int | None = None
 ) -> Contract:
     """Return the contract with what the user told of fit, which wins over the model's own compile configuration."""
-    told = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
+    told: dict[str, Any] = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
+    if loss is not None and from_logits is None and contract.from_logits is None:
+        told["from_logits"] = False  # what a loss given by its name means to Keras
     changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     changed = replace(contract, **changes)
     unknown = tuple(each for each in contract.unknown if not _is_told(each, told))

@@ -95,62 +95,28 @@ def check_form(case: Case, split: Split) -> Iterator[Finding]:
 
 
 def _check_dtype(contract: Contract, split: Split, images: np.ndarray) -> Iterator[Finding]:
-    name, kind = f"{split.name}_images", images.dtype.kind
-    scaled = f'{name} = {name}.astype("float32") / 255'
+    name, kind, dtype = f"{split.name}_images", images.dtype.kind, images.dtype
+    as_float = f'{name} = {name}.astype("float32")'
     if kind in "USV":
-        yield _dtype(
-            split,
-            "error",
-            "numbers",
-            f"{images.dtype} (text or raw bytes)",
-            f'{name} = {name}.astype("float32")',
-            "Text cannot become a tensor of pixels.",
-        )
+        why = "Text cannot become a tensor of pixels."
+        yield _dtype(split, "error", "numbers", f"{dtype} (text or raw bytes)", as_float, why)
     elif kind == "c":
-        yield _dtype(
-            split,
-            "error",
-            "real numbers",
-            str(images.dtype),
-            f"{name} = {name}.real.astype('float32')",
-            "The imaginary part is dropped or refused.",
-        )
+        why = "The imaginary part is dropped or refused."
+        yield _dtype(split, "error", "real numbers", str(dtype), f'{name} = {name}.real.astype("float32")', why)
     elif kind == "b" and not contract.scales_inside:
-        yield _dtype(
-            split,
-            "error",
-            "float32",
-            "booleans",
-            f'{name} = {name}.astype("float32")',
-            "Layers compute in float32; raw TensorFlow refuses booleans.",
-        )
-    elif kind == "i" and images.dtype.itemsize == 1 and images.size and int(images.min()) < 0:
-        yield _dtype(
-            split,
-            "error",
-            "unsigned bytes 0..255",
-            "signed bytes below 0: 128..255 were read as -128..-1",
-            f"{name} = {name}.view(np.uint8)",
-            "Bright pixels turn into the darkest ones.",
-        )
+        why = "Layers compute in float32; raw TensorFlow refuses booleans."
+        yield _dtype(split, "error", "float32", "booleans", as_float, why)
+    elif kind == "i" and dtype.itemsize == 1 and images.size and int(images.min()) < 0:
+        received = "signed bytes below 0: 128..255 were read as -128..-1"
+        why = "Bright pixels turn into the darkest ones."
+        yield _dtype(split, "error", "unsigned bytes 0..255", received, f"{name} = {name}.view(np.uint8)", why)
     elif kind in "iu" and not _takes_integers(contract):
-        yield _dtype(
-            split,
-            "error",
-            "float32, scaled",
-            f"{images.dtype} into a network without a Rescaling layer",
-            scaled,
-            "Raw TensorFlow refuses integers; Keras casts them to 0..255, two hundred times too large.",
-        )
-    elif kind == "f" and images.dtype.itemsize > 4:
-        yield _dtype(
-            split,
-            "warning",
-            "float32",
-            str(images.dtype),
-            f'{name} = {name}.astype("float32")',
-            "Twice the memory and time to move, cast again at every batch; raw TensorFlow refuses doubles.",
-        )
+        received = f"{dtype} into a network without a Rescaling layer"
+        why = "Raw TensorFlow refuses integers; Keras casts them to 0..255, two hundred times too large."
+        yield _dtype(split, "error", "float32, scaled", received, f"{as_float} / 255", why)
+    elif kind == "f" and dtype.itemsize > 4:
+        why = "Twice the memory and time to move, cast again at every batch; raw TensorFlow refuses doubles."
+        yield _dtype(split, "warning", "float32", str(dtype), as_float, why)
 
 
 def _takes_integers(contract: Contract) -> bool:

@@ -170,47 +170,17 @@ def _check_activation(contract: Contract) -> Iterator[Finding]:
 
 def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iterator[Finding]:
     if last == "softmax" and not multiclass:
-        yield _activation(
-            "softmax on one unit",
-            "sigmoid on one unit",
-            'Dense(1, activation="sigmoid")',
-            "softmax of one number is always 1: nothing is learned.",
-        )
-    elif last in SCORES and contract.from_logits:
-        yield _from_logits(
-            contract,
-            f"{last}, then from_logits=True",
-            "error",
-            f'model.compile(loss="{contract.loss}", metrics=["accuracy"])  # from_logits=False',
-            "The loss would apply the softmax a second time: slow learning, wrong probabilities.",
-        )
-    elif last == "linear" and not contract.from_logits:
-        if contract.from_logits is None:
-            return
-        name = "".join(part.capitalize() for part in (contract.loss or "").split("_"))
-        yield _from_logits(
-            contract,
-            "no activation on the last layer, from_logits=False",
-            "error",
-            f"model.compile(loss=keras.losses.{name}(from_logits=True), metrics=['accuracy'])",
-            "Raw scores taken for probabilities are clipped to 0..1: accuracy stays near chance.",
-        )
-    elif last == "sigmoid" and multiclass and contract.loss not in BINARY_LOSSES:
-        yield _activation(
-            "sigmoid on every unit",
-            "softmax for one of several classes",
-            _softmax_layer(contract),
-            "Training looks normal, but the scores do not sum to 1: no class probabilities.",
-            "warning",
-        )
-    elif last not in (*SCORES, "linear"):
-        yield _activation(
-            last,
-            "softmax (or none, with from_logits=True)",
-            _softmax_layer(contract),
-            "The loss takes logarithms of numbers that are no probabilities: NaN, or no learning.",
-            "warning" if contract.from_logits else "error",
-        )
+        why = "softmax of one number is always 1: nothing is learned."
+        yield _activation("softmax on one unit", "sigmoid on one unit", 'Dense(1, activation="sigmoid")', why)
+    elif last in (*SCORES, "linear"):
+        yield from _check_from_logits(contract, last)
+        if last == "sigmoid" and multiclass and not contract.from_logits and contract.loss not in BINARY_LOSSES:
+            expected, why = "softmax for one of several classes", "Training looks normal, but scores do not sum to 1."
+            yield _activation("sigmoid on every unit", expected, _softmax_layer(contract), why, "warning")
+    else:
+        severity = "warning" if contract.from_logits and last != "relu" else "error"
+        why = "The loss takes logarithms of numbers that are no probabilities: NaN, or no learning."
+        yield _activation(last, "softmax (or none, with from_logits=True)", _softmax_layer(contract), why, severity)
     if contract.loss in BINARY_LOSSES and last == "softmax" and multiclass:
         yield _model(
             "contract.loss",
@@ -222,6 +192,18 @@ def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iter
         )
 
 
+def _check_from_logits(contract: Contract, last: str) -> Iterator[Finding]:
+    if last in SCORES and contract.from_logits:
+        fix = f'model.compile(loss="{contract.loss}", metrics=["accuracy"])  # from_logits=False'
+        why = "The loss would apply the softmax a second time: slow learning, wrong probabilities."
+        yield _from_logits(f"{last}, then from_logits=True", fix, why)
+    elif last == "linear" and contract.from_logits is False:
+        name = "".join(part.capitalize() for part in (contract.loss or "").split("_"))
+        fix = f'model.compile(loss=keras.losses.{name}(from_logits=True), metrics=["accuracy"])'
+        why = "Raw scores taken for probabilities are clipped to 0..1: accuracy stays near chance."
+        yield _from_logits("no activation on the last layer, from_logits=False", fix, why)
+
+
 def _softmax_layer(contract: Contract) -> str:
     return f'Dense({contract.num_classes or contract.output_units or "classes"}, activation="softmax")'
 
@@ -230,9 +212,9 @@ def _activation(received: str, expected: str, fix: str, why: str, severity: str 
     return _model("model.output_activation", severity, expected, received, fix, why)
 
 
-def _from_logits(contract: Contract, received: str, severity: str, fix: str, why: str) -> Finding:
+def _from_logits(received: str, fix: str, why: str) -> Finding:
     expected = "a softmax with from_logits=False, or no activation with from_logits=True"
-    return _model("contract.from_logits", severity, expected, received, fix, why)
+    return _model("contract.from_logits", "error", expected, received, fix, why)
 
 
 def _check_loss_known(contract: Contract) -> Iterator[Finding]:

@@ -72,7 +72,7 @@ def check_pixels(case: Case, split: Split) -> Iterator[Finding]:
     values = values_of(split, case.contract)
     by_pixel = case.train.survey is not None and case.train.survey.standardized_by_pixel
     if values is not None and seen.constant < seen.count - seen.not_finite and not by_pixel:
-        yield from _check_range(case.contract, split, values)
+        yield from _check_range(case.contract, split, values, values_of(case.train, case.contract) or values)
 
 
 def _not_finite(split: Split, seen: Survey) -> Finding:
@@ -124,7 +124,7 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
 # --- range -----------------------------------------------------------------------------------------
 
 
-def _check_range(contract: Contract, split: Split, values: Values) -> Iterator[Finding]:
+def _check_range(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
     if values.whole and values.raw_low >= 0 and values.raw_high <= 1 and _greys_lost(contract, split):
         yield _range(
             split,
@@ -143,7 +143,7 @@ def _check_range(contract: Contract, split: Split, values: Values) -> Iterator[F
     elif contract.scales_inside and contract.input_range[1] > 1.5:
         yield from _check_raw(contract, split, values)
     else:
-        yield from _check_scaled(contract, split, values)
+        yield from _check_scaled(contract, split, values, train)
 
 
 def _greys_lost(contract: Contract, split: Split) -> bool:
@@ -199,50 +199,30 @@ def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Fin
         )
 
 
-def _check_scaled(contract: Contract, split: Split, values: Values) -> Iterator[Finding]:
+def _check_scaled(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
     """The network takes pixels as they are."""
     name, wanted = f"{split.name}_images", _wanted(contract)
+    fix = _back_to(name, values, 1)
     if values.rms > UNSCALED:
         raw = values.raw_low >= 0 and values.whole and values.raw_high <= 255
-        yield _range(
-            split,
-            "error",
-            wanted,
-            _received(values) + (", never divided by 255" if raw else ""),
-            f'{name} = {name}.astype("float32") / 255' if raw else _back_to(name, values, 1),
-            "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks.",
-        )
+        received = _received(values) + (", never divided by 255" if raw else "")
+        fix = f'{name} = {name}.astype("float32") / 255' if raw else fix
+        why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
+        yield _range(split, "error", wanted, received, fix, why)
     elif values.deviation < FLAT:
         twice = values.raw_low >= 0 and values.raw_high < 0.05
-        yield _range(
-            split,
-            "error",
-            wanted,
-            _received(values) + (", scaled twice" if twice else ", all pixels near one value"),
-            f"{name} = {name} * 255" if twice and 0.5 < values.raw_high * 255 <= 1.01 else _back_to(name, values, 1),
-            "All pictures look alike to the network: accuracy stays at chance.",
-        )
+        received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
+        why = "All pictures look alike to the network: accuracy stays at chance."
+        yield _range(split, "error", wanted, received, fix, why)
     elif values.rms > LARGE:
-        yield _range(
-            split,
-            "warning",
-            wanted,
-            _received(values),
-            _back_to(name, values, 1),
-            "Inputs several times larger than usual: training is unstable or slow.",
-        )
+        why = "Inputs several times larger than usual: training is unstable or slow."
+        yield _range(split, "warning", wanted, _received(values), fix, why)
     elif values.low < -UNIT_SLACK and not _is_symmetric(values) and not _is_standard(values):
+        told = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
+        fix = f"{name} = ({name} - {_number(train.mean)}) / {train.deviation:.6g}  # train's, in every split"
+        why = "The inputs are off centre; weights must first undo it, and published results do not repeat."
         yield _range(
-            split,
-            "warning",
-            "standardized pixels: mean 0, deviation 1",
-            f"{_received(values)}, mean {values.mean:.3g}, deviation {values.deviation:.3g}: "
-            "the mean and deviation of other data",
-            f"{name} = ({name} - train_mean) / train_deviation  # mean {values.mean:.6g}, "
-            f"deviation {values.deviation:.6g} of train_images".replace("train_mean", f"{values.mean:.6g}").replace(
-                "train_deviation", f"{values.deviation:.6g}"
-            ),
-            "The inputs are off centre; weights must first undo it, and published results do not repeat.",
+            split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {told}", fix, why
         )
 
 

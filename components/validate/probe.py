@@ -2,7 +2,7 @@
 
 Kernel ridge regression on a few hundred pictures pooled to 14 x 14, judged on each picture by the
 classifier that never saw it (the leave-one-out residual has a closed form). Measured on random subsets,
-20 draws each: right on 68 % of 96 digits, 84 % of 256 and 90 % of 600 (Fashion: 68, 75, 79 %).
+20 draws each: right on 78 % of 96 digits, 86 % of 256 and 91 % of 600 (Fashion-MNIST: 68, 77 and 80 %).
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
             evidence = f"turned back, a cheap classifier is right more often than on {score:.0%} of test"
             yield from _transformed(case, test, found, evidence)
         elif score < DRIFTED * fitted.accuracy and _luck_of(fitted, score, len(sample.classes)) > CLEARLY:
-            yield _drifted(test, fitted, sample, score)
+            yield _other_pictures(test, fitted, sample, _evidence(fitted, score), "warning")
         return
     yield from _explained(case, test, fitted, sample, score)
 
@@ -205,23 +205,13 @@ def _luck_of(fitted: Fit, score: float, tested: int) -> float:
     )
 
 
-def _drifted(test: Split, fitted: Fit, sample: Sample, score: float) -> Finding:
-    return Finding(
-        "images.distribution",
-        "warning",
-        "test",
-        "test pictures of the same kind as the train pictures",
-        f"a cheap classifier right on {fitted.accuracy:.0%} of train is right on {score:.0%} of test",
-        OTHER_PICTURES,
-        "The test accuracy will be lower than training promises: other size, position, stroke or noise.",
-        _wrong(fitted, sample),
-        kind="other",
-    )
+def _evidence(fitted: Fit, score: float) -> str:
+    return f"a cheap classifier right on {fitted.accuracy:.0%} of train is right on {score:.0%} of test"
 
 
 def _explained(case: Case, test: Split, fitted: Fit, sample: Sample, score: float) -> Iterator[Finding]:
     """Say why a classifier that is right within train is wrong in test."""
-    evidence = f"a cheap classifier right on {fitted.accuracy:.0%} of train is right on {score:.0%} of test"
+    evidence = _evidence(fitted, score)
     if found := _transform(fitted, sample):
         yield from _transformed(case, test, found, evidence)
         return
@@ -230,34 +220,41 @@ def _explained(case: Case, test: Split, fitted: Fit, sample: Sample, score: floa
         yield _mapped(test, fitted, mapped, evidence)
         return
     own = probe.fit(sample) if len(sample.classes) >= FEWEST else None
-    alike = _are_alike(case.train, test)
-    if (own is None and alike) or (own is not None and alike and not _is_learned(own)):
-        slipped = _slipped_test(case, test, fitted)
-        fix = (
-            f"test_labels = np.roll(test_labels, {-slipped}, axis=0)"
-            if slipped
-            else "Write test_images and test_labels again, with one mask, one order and one shuffle for both."
-        )
-        yield Finding(
-            "labels.alignment",
-            "error",
-            "test",
-            "labels that belong to their images",
-            evidence + (f": they slipped by {slipped}" if slipped else ""),
-            fix,
-            "Training looks fine and the test accuracy is chance.",
-            _wrong(fitted, sample),
-            kind="misaligned",
-        )
-        return
-    yield Finding(
-        "images.distribution",
+    if _are_alike(case.train, test) and (own is None or not _is_learned(own)):
+        yield _misaligned_test(case, test, fitted, sample, evidence)
+    else:
+        yield _other_pictures(test, fitted, sample, evidence, "error")
+
+
+def _misaligned_test(case: Case, test: Split, fitted: Fit, sample: Sample, evidence: str) -> Finding:
+    slipped = _slipped_test(case, test, fitted)
+    fix = (
+        f"test_labels = np.roll(test_labels, {-slipped}, axis=0)"
+        if slipped
+        else "Write test_images and test_labels again, with one mask, one order and one shuffle for both."
+    )
+    return Finding(
+        "labels.alignment",
         "error",
+        "test",
+        "labels that belong to their images",
+        evidence + (f": they slipped by {slipped}" if slipped else ""),
+        fix,
+        "Training looks fine and the test accuracy is chance.",
+        _wrong(fitted, sample),
+        kind="misaligned",
+    )
+
+
+def _other_pictures(test: Split, fitted: Fit, sample: Sample, evidence: str, severity: str) -> Finding:
+    return Finding(
+        "images.distribution",
+        severity,
         "test",
         "test pictures of the same kind as the train pictures",
         evidence,
         OTHER_PICTURES,
-        "Training looks fine and the test accuracy is chance.",
+        "Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
         _wrong(fitted, sample),
         kind="other",
     )
