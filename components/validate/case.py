@@ -111,7 +111,10 @@ def _read_split(name: str, files: Mapping[str, Any]) -> Split:
         try:
             if slot not in files:
                 raise ArrayFileError(f"a file {slot}.npy (or its IDX form)", "no such file", f"Write {slot}.npy.")
-            setattr(split, part, files[slot].open())
+            array = files[slot].open()
+            if array.ndim == 0:
+                raise ArrayFileError("an array of examples", f"a single {array.dtype}", f"Write {slot}.npy again.")
+            setattr(split, part, array)
             if part == "images":
                 split.from_idx = bool(IDX_NAME.search(files[slot].path.name)) and not files[slot].member
         except ArrayFileError as error:

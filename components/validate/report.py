@@ -170,7 +170,10 @@ def _caption(split: Any, name: str, index: int) -> str:
     told = f"{name} {index}"
     if split.labels is not None and split.labels.ndim and index < len(split.labels):
         label = np.asarray(split.labels[index])
-        told += f": {label.item()}" if label.size == 1 else f": {label.argmax()}" if label.dtype.kind in "fiub" else ""
+        if label.size == 1:
+            told += f": {label.item()}"
+        elif label.size and label.dtype.kind in "fiub":
+            told += f": {label.argmax()}"
     return "".join(letter if letter.isprintable() else "." for letter in told[:60])
 
 
@@ -179,8 +182,13 @@ def _drawable(images: np.ndarray) -> bool:
 
 
 def _drawn(image: np.ndarray) -> str:
-    from components.page import picture
-
     steps = tuple(slice(None, None, -(-length // MAX_PICTURE_SIDE)) for length in image.shape)
     image = np.asarray(image[steps] if image.ndim > 1 else image[: MAX_PICTURE_SIDE**2])
+    with np.errstate(all="ignore"):  # pixels beyond all range are drawn as well as they can be
+        return _framed(image)
+
+
+def _framed(image: np.ndarray) -> str:
+    from components.page import picture
+
     return picture(np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 != image.shape[-1] else image)

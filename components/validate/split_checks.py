@@ -94,7 +94,7 @@ def _check_example_shapes(case: Case, train: Split, test: Split) -> Iterator[Fin
 
 def _to_the_same(ours: tuple[int, ...], theirs: tuple[int, ...]) -> str | None:
     steps = [(mine, its) for mine, its in zip(ours, theirs, strict=False)]
-    if len(ours) == len(theirs) and all(mine % its == 0 for mine, its in steps):
+    if len(ours) == len(theirs) and all(its and mine % its == 0 for mine, its in steps):
         repeats = "".join(
             f".repeat({mine // its}, axis={axis + 1})" for axis, (mine, its) in enumerate(steps) if mine != its
         )

@@ -143,12 +143,16 @@ def release(array: np.ndarray, start: int, stop: int) -> None:
 def _look(chunk: np.ndarray, hashes: np.ndarray) -> Survey:
     rows = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
     hashes[:] = hash_rows(rows)
-    values = rows if rows.dtype == np.float32 else rows.astype(np.float32)
+    # Overflow is what is looked for: pixels that float32 cannot hold become infinite here as in training.
+    with np.errstate(all="ignore"):
+        return _summed(rows if rows.dtype == np.float32 else rows.astype(np.float32))
+
+
+def _summed(values: np.ndarray) -> Survey:
     part = Survey(count=len(values), pixels=values.shape[1])
-    with np.errstate(invalid="ignore", over="ignore"):
-        squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
-        if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
-            values, squares = _finite_rows(values, part)
+    squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
+    if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
+        values, squares = _finite_rows(values, part)
     if not len(values):
         part.pixel_sums = np.zeros(part.pixels)
         return part

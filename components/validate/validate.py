@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.contract import Contract, ContractError, load_contract, read_json, with_settings
 from components.dataset import MANIFEST, DatasetError, Preprocessing, open_dataset
 from components.validate.case import Case, NotUsable, Split, read_splits, with_channel_axis
@@ -84,9 +86,15 @@ def diagnose(
     started = time.perf_counter() if started is None else started
     splits = {name: with_channel_axis(split, contract) for name, split in read_splits(folder).items()}
     case = Case(folder, splits, contract, record, fit or contract.fit)
-    found = [finding for check in CASE_CHECKS for finding in check(case)]
-    found += [finding for check in SPLIT_CHECKS for split in case.splits.values() for finding in check(case, split)]
-    return Diagnosis(merged(_without_consequences(found, case)), time.perf_counter() - started, case)
+    return Diagnosis(judge(case), time.perf_counter() - started, case)
+
+
+def judge(case: Case) -> list[Finding]:
+    """Return every finding on a case, errors first."""
+    with np.errstate(all="ignore"):  # numbers beyond all range are judged, not warned of on the side
+        found = [finding for check in CASE_CHECKS for finding in check(case)]
+        found += [each for check in SPLIT_CHECKS for split in case.splits.values() for each in check(case, split)]
+    return merged(_without_consequences(found, case))
 
 
 def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
