@@ -158,6 +158,7 @@ def test_no_tensorflow_is_imported(tmp_path):
         ("test_images.npy", None, "no such file"),
         ("test_labels.npy", b"\x93NUMPY\1\0", "end of the file"),
     ],
+    ids=["web page", "empty", "missing", "cut short"],
 )
 def test_a_damaged_file_is_told_by_its_slot(tmp_path, name, content, words):
     """Each damaged file is one error with the field of its slot; the other arrays are judged all the same."""

@@ -134,7 +134,7 @@ def test_clean_data_are_silent(tmp_path, name):
 
 
 @pytest.mark.parametrize("size", [(60, 30), (150, 60), (1200, 300)])
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_no_alarm_over_seeds_and_sizes(tmp_path, size, seed):
     """Draws of other digits and other sizes stay silent as well."""
     assert told_of(digits(*size, seed=seed).judged(tmp_path)) == []
