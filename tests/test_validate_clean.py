@@ -110,6 +110,7 @@ CLEAN: dict[str, Case] = {
         c.one_hot().with_net(classifier(activation="sigmoid")).told(loss="binary_crossentropy")
     ),
     "int64 labels": lambda c: c.labels(lambda y: y.astype(np.int64)),
+    "float labels, whole numbers": lambda c: c.labels(lambda y: y.astype(np.float32)),
     "labels (n, 1)": lambda c: c.labels(lambda y: y[:, np.newaxis]),
     "logits": lambda c: c.with_net(classifier(activation="linear")).told(from_logits=True),
     "no test split": lambda c: without(c, "test"),

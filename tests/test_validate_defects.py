@@ -231,7 +231,6 @@ LABELS = [
     Defect(
         "names", lambda c: c.labels(lambda y: np.array(["c" + str(each) for each in y])), "labels.dtype", "error", BOTH
     ),
-    Defect("floats", lambda c: c.labels(lambda y: y.astype(np.float32)), "labels.dtype", "warning", BOTH),
     Defect(
         "objects",
         lambda c: c.labels(objects),
@@ -364,6 +363,16 @@ RELATIONS = [
     ),
     Defect("test is train", leaking(1.0), "splits.leakage", "error", TEST, lambda c: digits()),
     Defect("some test images in train", leaking(0.2), "splits.leakage", "error", TEST),
+    Defect(
+        "test is train under a little noise",
+        lambda c: c.with_arrays(
+            test_images=c.arrays["train_images"][:160] * np.float32(0.97), test_labels=c.arrays["train_labels"][:160]
+        ),
+        "splits.leakage",
+        "error",
+        TEST,
+        lambda c: digits(),
+    ),
     Defect(
         "a class only in test",
         lambda c: by_label(c, lambda y: y != 9, "train"),

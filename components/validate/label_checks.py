@@ -196,7 +196,7 @@ def _check_number_form(split: Split, labels: np.ndarray) -> Iterator[Finding]:
         yield _found(
             split,
             "dtype",
-            "warning",
+            "note",
             "integer labels",
             f"{labels.dtype}, all whole numbers",
             f'{name} = {name}.astype("int64")',
