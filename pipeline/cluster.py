@@ -40,7 +40,7 @@ def submit(**options: Any) -> None:
     """Start a run on a cluster. `plan` with the same options shows what it would do."""
     require_images()
     definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"])
-    parameters = parameters_for(definition, **options)
+    parameters = parameters_for(definition, pin_model=True, **options)
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))
     click.echo(f"STARTED run={run.run_id} name={run.display_name!r}")

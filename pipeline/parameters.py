@@ -10,7 +10,7 @@ import click
 
 from pipeline.definition import Definition, typed
 from pipeline.placement import GPU_TYPE
-from pipeline.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, model_name_for
+from pipeline.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, digest_of_model, model_name_for
 
 F = TypeVar("F", bound=Callable[..., Any])
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -40,11 +40,17 @@ def parameter_options(command: F) -> F:
 
 
 def parameters_for(
-    definition: Definition, *, parameter: Sequence[str] = (), needs_store: bool = True, **asked: Any
+    definition: Definition,
+    *,
+    parameter: Sequence[str] = (),
+    needs_store: bool = True,
+    pin_model: bool = False,
+    **asked: Any,
 ) -> dict[str, Any]:
     """Return every parameter that is given or derived; the rest keep the definition's defaults.
 
-    A plan may go without a store, a run may not.
+    A plan may go without a store, a run may not. `pin_model` reads the user's network and fixes its SHA-256, so that
+    another file at the same address is neither taken for it nor answered from the cache.
 
     Raises:
         click.BadParameter: A value cannot be used on a cluster, or a name is unknown.
@@ -58,6 +64,7 @@ def parameters_for(
         "dataset_digest": "pinned" if dataset in BUILT_IN_DATASETS else secrets.token_hex(8),
         "network": asked["network"] if asked["model"] else _known(asked["network"]),
         "model": _address(asked["model"], "model", ("",)),
+        "model_digest": digest_of_model(asked["model"]) if pin_model else "",
         "epochs": asked["epochs"],
         "seed": asked["seed"],
         "registry": store,

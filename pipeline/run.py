@@ -105,7 +105,7 @@ def pipeline_arguments(*, runs: Path, **asked: Any) -> dict[str, Any]:
         "dataset_digest": _digest_of_data(dataset),
         "network": asked["network"],
         "model": model,
-        "model_digest": _digest_of_model(model),
+        "model_digest": digest_of_model(model),
         "preparation": asked["preparation"],
         "validation_fraction": asked["validation_fraction"],
         "epochs": asked["epochs"],
@@ -143,11 +143,13 @@ def _model(given: str, dataset: str, network: str) -> str:
     if not given and network == "fast" and not ADDRESS.match(dataset) and beside.is_file():
         print(f"The folder brings its own network: {beside}", file=sys.stderr)
         return str(beside)
-    if not given or ADDRESS.match(given):
+    if not given or given.startswith("gs://"):
         return given
     path = Path(given.removeprefix("file://"))
     if not path.exists():
-        raise UsageError(f"Expected MODEL to be a .keras file. Received: {given!r}, and no such file.")
+        raise UsageError(
+            f"Expected MODEL to be a .keras file or its gs:// address. Received: {given!r}, and no such file."
+        )
     return str(path.resolve())
 
 
@@ -187,18 +189,20 @@ def _digest_of_data(dataset: str) -> str:
     return _digest(*(f"{each.name} {_file_digest(each)}" for each in files))
 
 
-def _digest_of_model(model: str) -> str:
-    if not model:
+def digest_of_model(model: str) -> str:
+    """Return the SHA-256 of a user's network, by a path or a gs:// address; training demands the same file."""
+    if not model or Path(model).is_dir():  # a folder is no network that can be trained, as validate will say
         return ""
-    if ADDRESS.match(model):
-        from components.storage import open_store
+    if not ADDRESS.match(model):
+        return _file_digest(Path(model))
+    from components.storage import StorageError, fetch
 
-        folder, _, name = model.rpartition("/")
-        return _digest(str(open_store(folder).describe(name)))
-    path = Path(model)
-    if path.is_dir():
-        return _digest(*(f"{each.name} {_file_digest(each)}" for each in sorted(path.rglob("*")) if each.is_file()))
-    return _file_digest(path)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            fetch(model, Path(folder) / "model.keras")
+        except StorageError as error:
+            raise UsageError(f"Expected to read MODEL={model}. Received: {error}") from error
+        return _file_digest(Path(folder) / "model.keras")
 
 
 def _digest(*parts: str) -> str:

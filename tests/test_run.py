@@ -50,15 +50,30 @@ def test_a_second_run_reuses_what_is_unchanged(place):
 
 
 def test_a_run_reads_and_publishes_in_object_storage(tmp_path, bucket):
-    """Data from a bucket and a registry in it, over HTTP against a real fake-gcs-server."""
+    """Data and the user's own network from a bucket and a registry in it, over HTTP against a real fake-gcs-server."""
     store = open_store(bucket)
     for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
         store.upload_file(path, f"digits/{path.name}")
-    ended = run_pipeline(tmp_path, "--dataset", f"{bucket}/digits", "--store", f"{bucket}/registry", *FAST)
+    store.upload_file(save_own_network(tmp_path / "mine.keras"), "mine.keras")
+    options = ("--dataset", f"{bucket}/digits", "--model", f"{bucket}/mine.keras", "--store", f"{bucket}/registry")
+    ended = run_pipeline(tmp_path, *options, "--epochs", 8)
 
     assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
     assert store.exists("registry/digits/1/saved_model.pb")
+    assert json.loads(store.read("registry/digits/1/preprocessing.json")[0])["dtype"] == "float32"
     assert not (tmp_path / "registry").exists()
+
+
+def save_own_network(path):
+    """Write a network that takes float32 pixels in 0..1, with its own optimizer, to `path` and return it."""
+    import keras
+
+    layers = [keras.layers.Conv2D(16, 5, strides=2, activation="relu"), keras.layers.Flatten(), keras.layers.Dense(10)]
+    network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
+    network.save(path)
+    return path
 
 
 def test_two_runs_at_once_leave_one_champion(place):
