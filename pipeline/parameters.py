@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.definition import Definition, typed
+from pipeline.local import UsageError
 from pipeline.placement import GPU_TYPE
 from pipeline.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, digest_of_model, model_name_for
 
@@ -64,7 +65,7 @@ def parameters_for(
         "dataset_digest": "pinned" if dataset in BUILT_IN_DATASETS else secrets.token_hex(8),
         "network": asked["network"] if asked["model"] else _known(asked["network"]),
         "model": _address(asked["model"], "model", ("",)),
-        "model_digest": digest_of_model(asked["model"]) if pin_model else "",
+        "model_digest": _pinned(asked["model"]) if pin_model else "",
         "epochs": asked["epochs"],
         "seed": asked["seed"],
         "registry": store,
@@ -107,6 +108,13 @@ def toleration(text: str) -> dict[str, str]:
         )
     entry = {"key": key, "operator": "Equal" if equals else "Exists"}
     return {**entry, **({"value": value} if equals else {}), **({"effect": effect} if effect else {})}
+
+
+def _pinned(model: str) -> str:
+    try:
+        return digest_of_model(model)
+    except UsageError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from error
 
 
 def _known(network: str) -> str:
