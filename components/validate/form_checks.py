@@ -217,7 +217,7 @@ def _other_lengths(name: str, shape: Shape, wanted: tuple[int | None, ...], cont
     axis = 0 if contract.layout == "channels_first" else 2
     space = [each for each in range(3) if each != axis]
     swapped = 2 - axis  # where the other layout keeps the channels
-    if shape[1 + axis] != wanted[axis] and all(shape[1 + each] in (wanted[each], None) for each in space):
+    if shape[1 + axis] != wanted[axis] and all(wanted[each] in (shape[1 + each], None) for each in space):
         return "shape", *_other_channels(name, shape[1 + axis], wanted[axis] or 1, axis)
     if shape[1 + axis] > 4 and shape[1 + swapped] in (1, 3, 4):
         return (

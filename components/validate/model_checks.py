@@ -181,12 +181,12 @@ def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iter
         severity = "warning" if contract.from_logits and last != "relu" else "error"
         why = "The loss takes logarithms of numbers that are no probabilities: NaN, or no learning."
         yield _activation(last, "softmax (or none, with from_logits=True)", _softmax_layer(contract), why, severity)
-    if contract.loss in BINARY_LOSSES and last == "softmax" and multiclass:
+    if contract.loss in BINARY_LOSSES and last in SCORES and multiclass:
         yield _model(
             "contract.loss",
-            "warning",
+            "warning" if last == "softmax" else "note",
             "categorical_crossentropy for one of several classes",
-            f"{contract.loss} over {contract.output_units} softmax units",
+            f"{contract.loss} over {contract.output_units} {last} units",
             'model.compile(loss="categorical_crossentropy", metrics=["accuracy"])',
             'Each unit is judged as a yes-or-no question: "accuracy" may count units, and 90 % means chance.',
         )

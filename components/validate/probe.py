@@ -146,6 +146,14 @@ def fit(sample: Sample) -> Fit | None:
     return Fit(sample, classes, guesses, best[:, -1] - best[:, -2], features, inverse, weights, width)
 
 
+def nearest_in(fitted: Fit, pictures: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return each picture's distance to the nearest train picture, and how far those usually are from one another."""
+    among = _distances(fitted.features, fitted.features)
+    np.fill_diagonal(among, np.inf)
+    usual = float(np.sqrt(np.median(among.min(axis=1))))
+    return np.sqrt(_distances(features_of(pictures), fitted.features).min(axis=1)), usual
+
+
 def features_of(pictures: np.ndarray) -> np.ndarray:
     """Return pooled pixels, float32 (n, ≤ 196), with mean 0 and deviation 1 over the whole sample."""
     rows, columns = (_pool_length(length) for length in pictures.shape[1:])

@@ -26,6 +26,8 @@ RESTORED = 0.8  # of it: what a transform must bring back to be named
 WORSE = 0.93  # of it: below, a transform is looked for that is clearly better
 DRIFTED = 0.8  # of it: below, and not by luck, the splits' pictures differ in kind
 CLEARLY = 5.0  # standard deviations of McNemar's test, over 15 transforms
+NEAR_COPY = 0.18  # of the usual distance to the nearest other picture; intact digits have none or one below
+COPIES, FEWEST_COPIES = 0.03, 4  # share and number of test pictures that near
 TEST_IMAGES = 400  # of the test split
 SHIFTS = 16  # examples by which labels may have slipped
 FEWEST_OF_CLASS = 6  # test pictures; most of them guessed as one and the same other class is no luck
@@ -178,6 +180,7 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
         if own is not None and _is_telling(own) and not _is_learned(own):
             yield _misaligned(case, test, own)
         return
+    yield from _check_near_copies(case, test, fitted, sample)
     known = np.isin(sample.classes, fitted.classes)
     sample = Sample(sample.indices[known], sample.pictures[known], sample.classes[known])
     if len(sample.classes) < BLOCK:
@@ -195,6 +198,34 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
             yield _other_pictures(test, fitted, sample, _evidence(fitted, score), "warning")
         return
     yield from _explained(case, test, fitted, sample, score)
+
+
+def _check_near_copies(case: Case, test: Split, fitted: Fit, sample: Sample) -> Iterator[Finding]:
+    """Test pictures that are train pictures but for a little noise, brightness or another compression."""
+    if len(sample.indices) < FEWEST_COPIES:
+        return
+    nearest, usual = probe.nearest_in(fitted, sample.pictures)
+    copies = sample.indices[nearest < NEAR_COPY * usual]
+    share = len(copies) / max(1, len(sample.indices))
+    if share <= COPIES or len(copies) < FEWEST_COPIES or _hold_the_same(case.train, test):
+        return
+    yield Finding(
+        "splits.leakage",
+        "error",
+        "test",
+        "test images that training has not seen",
+        f"{share:.0%} of the test images looked at differ hardly from a train image: altered copies",
+        "Split first, then augment or convert: no copy of a train picture may go to test.",
+        "The test score counts what was learned by heart: it is too good.",
+        tuple(int(index) for index in copies[:MAX_WHERE]),
+        kind="near copies",
+    )
+
+
+def _hold_the_same(train: Split, test: Split) -> bool:
+    """Whether the splits share examples byte for byte: that is told by its own check."""
+    ours, theirs = train.survey, test.survey
+    return ours is not None and theirs is not None and bool(np.isin(theirs.hashes, ours.hashes).mean() > COPIES)
 
 
 def _luck_of(fitted: Fit, score: float, tested: int) -> float:

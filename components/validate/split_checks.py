@@ -199,7 +199,7 @@ def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
     unseen = np.flatnonzero((ours == 0) & (theirs > 0))
     if len(unseen):
         where = np.flatnonzero(np.isin(test.classes, unseen))[:MAX_WHERE]
-        luck = _luck(theirs[unseen] / theirs.sum(), int(ours.sum()), len(ours))
+        luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), int(np.count_nonzero(ours + theirs)))
         severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
         yield _coverage(
             severity,
@@ -209,9 +209,11 @@ def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
             "unseen",
         )
     absent = np.flatnonzero((theirs == 0) & (ours > 0))
-    if len(absent) and _luck(ours[absent] / ours.sum(), int(theirs.sum()), len(ours)) < ABSENT_BY_LUCK:
+    there = int(np.count_nonzero(ours + theirs))
+    if len(absent) and _luck(ours[absent], int(ours.sum()), int(theirs.sum()), there) < ABSENT_BY_LUCK:
+        few = 2 * len(absent) >= np.count_nonzero(ours)
         yield _coverage(
-            "warning",
+            "error" if few else "warning",
             "every class of the train split in the test split",
             f"class {_listed(absent)} not in test",
             (),
@@ -219,9 +221,15 @@ def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
         )
 
 
-def _luck(shares: np.ndarray, drawn: int, classes: int) -> float:
-    """Return the chance that a class of the greatest of these shares is missed by so many random draws."""
-    return float(classes * (1 - shares.max()) ** drawn)
+def _luck(counts: np.ndarray, mine: int, other: int, classes: int) -> float:
+    """Return the chance that a random split puts all examples of some class into its part of `mine` examples.
+
+    Args:
+        counts: Examples of the classes that only this part has; the largest counts.
+        mine, other: Sizes of the parts.
+        classes: Any of which might have been the one.
+    """
+    return float(classes * (mine / (mine + other)) ** int(counts.max()))
 
 
 def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -260,7 +268,7 @@ def _check_missing_classes(case: Case) -> Iterator[Finding]:
         return
     missing = np.setdiff1d(np.arange(classes), present)
     in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
-    if len(missing) and not in_test and _luck(np.array([1 / classes]), len(train.classes), classes) < ABSENT_BY_LUCK:
+    if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
         yield Finding(
             "splits.class_coverage",
             "warning",
