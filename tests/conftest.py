@@ -6,6 +6,9 @@ import os
 import uuid
 from collections.abc import Iterator
 
+# Before numpy is imported: the doctor's small matrices, with two BLAS threads on two busy cores, wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 
 from tests.fault_proxy import FaultProxy, fault_proxy

@@ -10,14 +10,11 @@ Exit status: 0 fit, 1 unfit, 2 not usable (bad usage, nothing readable to judge)
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
 STARTED = time.perf_counter()
-# Read when numpy is imported. The survey has its own threads, and the probe's matrices are too small to share out.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -52,7 +52,7 @@ class Split:
 
     @cached_property
     def classes(self) -> np.ndarray | None:
-        """Class of each example, int32 or int64 (n,), whatever the encoding; None when the labels tell no classes."""
+        """Class of each example, integers (n,), whatever the encoding; None when the labels tell no classes."""
         return classes_of(self.labels)
 
     @property
@@ -147,7 +147,7 @@ def classes_of(labels: np.ndarray | None) -> np.ndarray | None:
     if flat.dtype.kind == "f":
         if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or np.abs(flat).max() > 2**31:
             return None
-    return flat.astype(np.int32 if flat.dtype.itemsize < 4 else np.int64)
+    return np.array(flat) if flat.dtype == np.uint8 else flat.astype(np.int32 if flat.dtype.itemsize < 4 else np.int64)
 
 
 def is_object_fault(error: ArrayFileError | None) -> bool:

@@ -180,7 +180,7 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
         if own is not None and _is_telling(own) and not _is_learned(own):
             yield _misaligned(case, test, own)
         return
-    yield from _check_near_copies(case, test, fitted, sample)
+    yield from _check_near_copies(fitted, sample)
     known = np.isin(sample.classes, fitted.classes)
     sample = Sample(sample.indices[known], sample.pictures[known], sample.classes[known])
     if len(sample.classes) < BLOCK:
@@ -200,14 +200,14 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
     yield from _explained(case, test, fitted, sample, score)
 
 
-def _check_near_copies(case: Case, test: Split, fitted: Fit, sample: Sample) -> Iterator[Finding]:
+def _check_near_copies(fitted: Fit, sample: Sample) -> Iterator[Finding]:
     """Test pictures that are train pictures but for a little noise, brightness or another compression."""
     if len(sample.indices) < FEWEST_COPIES:
         return
     nearest, usual = probe.nearest_in(fitted, sample.pictures)
     copies = sample.indices[nearest < NEAR_COPY * usual]
     share = len(copies) / max(1, len(sample.indices))
-    if share <= COPIES or len(copies) < FEWEST_COPIES or _hold_the_same(case.train, test):
+    if share <= COPIES or len(copies) < FEWEST_COPIES:
         return
     yield Finding(
         "splits.leakage",
@@ -220,12 +220,6 @@ def _check_near_copies(case: Case, test: Split, fitted: Fit, sample: Sample) -> 
         tuple(int(index) for index in copies[:MAX_WHERE]),
         kind="near copies",
     )
-
-
-def _hold_the_same(train: Split, test: Split) -> bool:
-    """Whether the splits share examples byte for byte: that is told by its own check."""
-    ours, theirs = train.survey, test.survey
-    return ours is not None and theirs is not None and bool(np.isin(theirs.hashes, ours.hashes).mean() > COPIES)
 
 
 def _luck_of(fitted: Fit, score: float, tested: int) -> float:

@@ -19,6 +19,7 @@ HASHES_AT_ONCE = 1 << 16
 COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
 ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
+MOST_LABEL = 100_000  # a class number; larger ones are told of as values
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
 TAIL_MISSING = 0.5  # a class with less than this part of its due in the last examples is told
@@ -32,6 +33,9 @@ def check_splits(case: Case) -> Iterator[Finding]:
         yield from _check_example_shapes(case, case.train, test)
         yield from _check_scales(case.train, test)
         yield from _check_leakage(case.train, test)
+        for split in (case.train, test):
+            if split.survey is not None:
+                split.survey.hashes = np.zeros(0, np.uint64)  # of no more use, and the one thing that grows
         yield from _check_coverage(case, case.train, test)
     yield from _check_missing_classes(case)
     yield from _check_order(case)
@@ -233,10 +237,14 @@ def _luck(counts: np.ndarray, mine: int, other: int, classes: int) -> float:
 
 
 def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    least, most = min(ours.min(), theirs.min()), max(ours.max(), theirs.max())
-    if least < 0 or most > 100_000:
+    least, most = min(int(ours.min()), int(theirs.min())), max(int(ours.max()), int(theirs.max()))
+    if least < 0 or most > MOST_LABEL:
         return None
-    return np.bincount(ours, minlength=most + 1), np.bincount(theirs, minlength=most + 1)
+    counts = np.zeros((2, most + 1), np.int64)
+    for row, classes in zip(counts, (ours, theirs), strict=True):
+        present, number = np.unique(classes, return_counts=True)
+        row[present] = number
+    return counts[0], counts[1]
 
 
 def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: str) -> Finding:

@@ -105,6 +105,7 @@ def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]
     errors = {(each.split, each.field) for each in found if each.severity == "error"}
     odd_labels = {split for split, field in errors if field in ODD_LABELS}
     odd_axes = {split for split, field in errors if field in ODD_AXES and not _one_for_one(case, split)}
+    leaking = any(each.kind == "leakage" and each.severity != "note" for each in found)
     lost = {split for split, kind in kinds if kind == "lost"}
 
     def follows(each: Finding) -> bool:
@@ -115,7 +116,7 @@ def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]
         if each.field == "splits.class_coverage":
             return bool(odd_labels)
         if each.field == "splits.leakage":
-            return bool(lost)
+            return bool(lost) or (leaking and each.kind == "near copies")
         if each.kind in ("misaligned", "mapping", "other", "unlike", "noise", "part"):
             return each.split in odd_labels | odd_axes | lost
         return each.kind in ("blank", "lost", "count") and each.split in odd_axes
