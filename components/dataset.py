@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from components.storage import sha256_of_file
+
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 
@@ -172,12 +174,6 @@ def _check_file(path: Path, entry: Mapping[str, Any], written_by: str) -> None:
 def _digest(files: Mapping[str, Mapping[str, Any]]) -> str:
     lines = "".join(f"{name} {entry['sha256']}\n" for name, entry in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes, read in constant memory."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_of_array(array: np.ndarray) -> str:

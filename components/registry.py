@@ -46,6 +46,7 @@ from components.storage import (
     PreconditionFailed,
     Unreachable,
     open_store,
+    sha256_of_file,
 )
 
 POINTER = "champion.json"
@@ -250,7 +251,7 @@ class Registry:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self.store.download_file(self._key(f"{reign.version}/{name}"), path)
-            received = _sha256(path)
+            received = sha256_of_file(path)
             if received != entry["sha256"]:
                 raise RegistryError(
                     f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_MEND}"
@@ -321,7 +322,7 @@ class Registry:
     def _upload(self, folder: Path, number: int) -> str:
         """Write the version's files, what servers look for at the end; return the SHA-256 of version.json."""
         files = {
-            path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != VERSION_FILE
         }
@@ -421,8 +422,3 @@ def _rollback_target(log: Sequence[Reign], to: int | None, name: str) -> Reign:
             f"Expected a version of {name} before {current} to roll back to. Received: none. Name one with --to."
         )
     return earlier[-1]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

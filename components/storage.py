@@ -179,6 +179,12 @@ def fetch(url: str, destination: Path) -> None:
     open_store(str(path.parent)).download_file(path.name, destination)
 
 
+def sha256_of_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, read in constant memory."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def checked_key(key: str) -> str:
     """Return `key` if it is relative and stays where it is put."""
     parts = PurePosixPath(key).parts

@@ -13,10 +13,12 @@ from typing import Any
 import click
 from rich.console import Console
 
+from components.download.sources import KNOWN
+from components.storage import sha256_of_file
 from pipeline.display import display
 from pipeline.local import UsageError, refuse_python3, run_here
 
-BUILT_IN_DATASETS = ("mnist", "fashion-mnist")
+BUILT_IN_DATASETS = tuple(KNOWN)
 ADDRESS = re.compile(r"^(https?|gs)://")
 # (accuracy, per-class accuracy) below which no model is promoted; a user's own data may be harder than MNIST.
 FLOORS = {"mnist": (0.95, 0.90), "fashion-mnist": (0.80, 0.50)}
@@ -186,7 +188,7 @@ def _digest_of_data(dataset: str) -> str:
         return secrets.token_hex(8)  # who serves it may change it at any time: always fetched anew
     path = Path(dataset)
     files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-    return _digest(*(f"{each.name} {_file_digest(each)}" for each in files))
+    return _digest(*(f"{each.name} {sha256_of_file(each)}" for each in files))
 
 
 def digest_of_model(model: str) -> str:
@@ -194,7 +196,7 @@ def digest_of_model(model: str) -> str:
     if not model or Path(model).is_dir():  # a folder is no network that can be trained, as validate will say
         return ""
     if not ADDRESS.match(model):
-        return _file_digest(Path(model))
+        return sha256_of_file(Path(model))
     from components.storage import StorageError, fetch
 
     with tempfile.TemporaryDirectory() as folder:
@@ -202,16 +204,11 @@ def digest_of_model(model: str) -> str:
             fetch(model, Path(folder) / "model.keras")
         except StorageError as error:
             raise UsageError(f"Expected to read MODEL={model}. Received: {error}") from error
-        return _file_digest(Path(folder) / "model.keras")
+        return sha256_of_file(Path(folder) / "model.keras")
 
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _writable_registry(registry: str) -> None:

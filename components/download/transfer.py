@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+
+from components.storage import sha256_of_file
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -45,8 +46,8 @@ def fetch_https(url: str, destination: Path, *, partial: Path, deadline: float |
     limit = time.monotonic() + TOTAL_SECONDS if deadline is None else deadline
     partial.parent.mkdir(parents=True, exist_ok=True)
     _try_until_whole(address, partial, limit)
-    if pin and _sha256(partial) != pin:
-        received = _sha256(partial)
+    if pin and sha256_of_file(partial) != pin:
+        received = sha256_of_file(partial)
         partial.unlink()
         raise TransferError(f"Expected {address} with SHA-256 {pin}. Received: {received}. The file was altered.")
     partial.replace(destination)
@@ -165,11 +166,6 @@ def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
             print(f"download: {name} {seen / 1e6:.1f} of {total / 1e6:.1f} MB", flush=True)
 
     yield advance
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _short(error: Exception) -> str:

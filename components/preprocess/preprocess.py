@@ -151,17 +151,12 @@ def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, n
     train = np.arange(len(labels))
     splits: dict[str, tuple[str, np.ndarray]] = {}
     random = np.random.default_rng(seed)
-    if "test_images" in arrays:
-        splits["test"] = ("test", np.arange(len(arrays["test_labels"])))
-    else:
-        held_out = _stratified(labels, train, TEST_FRACTION, random)
-        splits["test"] = ("train", held_out)
-        train = np.setdiff1d(train, held_out, assume_unique=True)
-    if "validation_images" in arrays:
-        splits["validation"] = ("validation", np.arange(len(arrays["validation_labels"])))
-    else:
-        held_out = _stratified(labels, train, fraction, random)
-        splits["validation"] = ("train", held_out)
+    for split, share in (("test", TEST_FRACTION), ("validation", fraction)):
+        if f"{split}_images" in arrays:
+            splits[split] = (split, np.arange(len(arrays[f"{split}_labels"])))
+            continue
+        held_out = _stratified(labels, train, share, random)
+        splits[split] = ("train", held_out)
         train = np.setdiff1d(train, held_out, assume_unique=True)
     return {"train": ("train", train), **splits}
 
