@@ -15,7 +15,7 @@ import click
 
 from pipeline.connection import Connection, connect, connection_options
 from pipeline.definition import Definition, compile_definition, require_images
-from pipeline.parameters import parameter_options, parameters_for
+from pipeline.parameters import install_options, parameter_options, parameters_for
 from pipeline.watch import follow, watch_options
 
 EXPERIMENT = "deep-mnist"
@@ -26,13 +26,7 @@ EXPERIMENT = "deep-mnist"
 @parameter_options
 @click.option("--experiment", default=EXPERIMENT, show_default=True, help="Created when it does not exist.")
 @click.option("--run-name", default="", help="Default: the pipeline's name and the time.")
-@click.option(
-    "--service-account",
-    default="",
-    envvar="DEEP_MNIST_SERVICE_ACCOUNT",
-    help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
-)
-@click.option("--pipeline-root", default="", help="gs:// folder for artifacts; default: the install's.")
+@install_options
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--wait", is_flag=True, help="Watch the run; the exit status says how it ended.")
 @watch_options

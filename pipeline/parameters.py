@@ -40,6 +40,19 @@ def parameter_options(command: F) -> F:
     return command
 
 
+def install_options(command: F) -> F:
+    """Add the options whose defaults are the install's own."""
+    command = click.option("--pipeline-root", default="", help="gs:// folder for artifacts; default: the install's.")(
+        command
+    )
+    return click.option(
+        "--service-account",
+        default="",
+        envvar="DEEP_MNIST_SERVICE_ACCOUNT",
+        help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
+    )(command)
+
+
 def parameters_for(
     definition: Definition,
     *,

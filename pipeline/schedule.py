@@ -23,7 +23,7 @@ from pipeline.cluster import EXPERIMENT, equals, experiment_id, runtime_config
 from pipeline.connection import ClusterError, Connection, connect, connection_options
 from pipeline.cron import Cron, CronError, parse_cron
 from pipeline.definition import Definition, compile_definition, require_images
-from pipeline.parameters import parameter_options, parameters_for
+from pipeline.parameters import install_options, parameter_options, parameters_for
 
 MARK = "deep-mnist schedule sha256:"
 NAME = "deep-mnist-retraining"
@@ -63,13 +63,7 @@ class Schedule:
     "--cron", default="0 0 3 * * *", show_default=True, help="Six fields, seconds first, UTC; five get a 0 in front."
 )
 @click.option("--experiment", default=EXPERIMENT, show_default=True)
-@click.option(
-    "--service-account",
-    default="",
-    envvar="DEEP_MNIST_SERVICE_ACCOUNT",
-    help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
-)
-@click.option("--pipeline-root", default="", help="gs:// folder for artifacts; default: the install's.")
+@install_options
 @click.option("--always", is_flag=True, help="Train in every slot, changed or not.")
 @click.option("--often", is_flag=True, help=f"Allow firings less than {RARE_MINUTES} minutes apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; talk to nobody.")

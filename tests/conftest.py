@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 # Before numpy is imported: the doctor's small matrices, with two BLAS threads on two busy cores, wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,6 +14,9 @@ import pytest
 
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.gcs_server import gcs_server
+
+if TYPE_CHECKING:
+    from tests.kfp_server import KfpServer
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,21 @@ def proxy(gcs: str, bucket: str) -> Iterator[FaultProxy]:
         os.environ["STORAGE_EMULATOR_HOST"] = running.url
         yield running
         os.environ["STORAGE_EMULATOR_HOST"] = gcs
+
+
+@pytest.fixture
+def pushed_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images as `make push` names them, and nothing of the caller's own cluster."""
+    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_NAMESPACE", "KF_PIPELINES_TOKEN", "DEEP_MNIST_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DEEP_MNIST_IMAGES", "registry.example/deep-mnist")
+    monkeypatch.setenv("DEEP_MNIST_TAG", "5658ca6b1f2e-0a1b2c3d4e5f")
+
+
+@pytest.fixture
+def server() -> Iterator[KfpServer]:
+    """The stand-in for a Kubeflow Pipelines API, over HTTP."""
+    from tests.kfp_server import KfpServer
+
+    with KfpServer() as started:
+        yield started

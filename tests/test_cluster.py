@@ -17,19 +17,7 @@ from tests.kfp_server import KfpServer
 RUN = ("submit", "--store", "gs://models/mnist", "--poll", "0.02")
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    """Images as `make push` names them, and nothing of the caller's own cluster."""
-    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_NAMESPACE", "KF_PIPELINES_TOKEN", "DEEP_MNIST_STORE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DEEP_MNIST_IMAGES", "registry.example/deep-mnist")
-    monkeypatch.setenv("DEEP_MNIST_TAG", "5658ca6b1f2e-0a1b2c3d4e5f")
-
-
-@pytest.fixture
-def server():
-    with KfpServer() as started:
-        yield started
+pytestmark = pytest.mark.usefixtures("pushed_images")
 
 
 @pytest.fixture(scope="module")

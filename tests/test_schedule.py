@@ -25,18 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MOMENT = datetime(2026, 2, 27, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_NAMESPACE", "KF_PIPELINES_TOKEN", "DEEP_MNIST_STORE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DEEP_MNIST_IMAGES", "registry.example/deep-mnist")
-    monkeypatch.setenv("DEEP_MNIST_TAG", "5658ca6b1f2e-0a1b2c3d4e5f")
-
-
-@pytest.fixture
-def server():
-    with KfpServer() as started:
-        yield started
+pytestmark = pytest.mark.usefixtures("pushed_images")
 
 
 def schedule(server: KfpServer, *arguments: str):
