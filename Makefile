@@ -41,7 +41,7 @@ run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline he
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
 
 doctor: .venv/local ## why does my network fail? DIR=folder of train_images.npy … and model.keras
-	@.venv/bin/python -m components.validate '$(DIR)' $(ARGS)
+	@.venv/bin/python -m deep_mnist.doctor '$(DIR)' $(ARGS)
 
 compile: .venv/local ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml

@@ -117,7 +117,7 @@ def _contract(scales_inside: bool) -> dict[str, object]:
 
 
 def _real_digits() -> dict[str, np.ndarray] | None:
-    from components.download.transfer import cache_folder
+    from deep_mnist.data.transfer import cache_folder
 
     place = cache_folder() / "mnist"
     names = [f"{split}_{part}" for split in ("train", "test") for part in ("images", "labels")]
@@ -127,7 +127,7 @@ def _real_digits() -> dict[str, np.ndarray] | None:
 
 
 def _synthetic_digits() -> dict[str, np.ndarray]:
-    from tests.digits import draw_digits
+    from tests.support.digits import draw_digits
 
     train, test = draw_digits(60_000, seed=0), draw_digits(10_000, seed=1)
     return {"train_images": train[0], "train_labels": train[1], "test_images": test[0], "test_labels": test[1]}
@@ -152,7 +152,7 @@ def _in_turns(folder: Path, rounds: int) -> tuple[Cost, Cost]:
     """Return the cost of the doctor and of the yardstick on a folder."""
     costs: tuple[list[Cost], list[Cost]] = ([], [])
     for _ in range(rounds):
-        costs[0].append(_cost([sys.executable, "-m", "components.validate", str(folder), "--json"]))
+        costs[0].append(_cost([sys.executable, "-m", "deep_mnist.doctor", str(folder), "--json"]))
         costs[1].append(_cost([sys.executable, "-c", YARDSTICK, str(folder)]))
     doctor, yardstick = (Cost(min(c.seconds for c in all_), max(c.megabytes for c in all_)) for all_ in costs)
     return doctor, yardstick

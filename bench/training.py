@@ -44,9 +44,9 @@ def main() -> int:
 
 def prepare(folder: Path) -> None:
     """Download MNIST and write what the network `fast` asks for."""
-    from components.contract import resolve_contract
     from components.download.download import download_dataset
     from components.preprocess.preprocess import preprocess_dataset
+    from deep_mnist.contract.load import resolve_contract
 
     download_dataset("mnist", folder / "raw")
     preprocess_dataset(folder / "raw", resolve_contract("fast"), folder / "fast", source="mnist")

@@ -52,16 +52,16 @@ def provenance(images: Callable[[str], str] = image) -> str:
 
 @cache
 def code_digest(component: str) -> str:
-    """Hex SHA-256 over the files a component runs: its folder, the shared files, its lock."""
-    root = Path(__file__).resolve().parent
+    """Hex SHA-256 over the files a component runs: its folder, the library, its lock."""
+    root = Path(__file__).resolve().parents[1]
     paths = [
-        *root.glob("*.py"),
-        *(root / "contracts").glob("*"),
-        *(path for path in (root / component).rglob("*") if "__pycache__" not in path.parts),
-        *(root.parent / "requirements").glob(f"{component}*.txt"),
+        *(root / "deep_mnist").rglob("*"),
+        *(root / "components").glob("*.py"),
+        *(root / "components" / component).rglob("*"),
+        *(root / "requirements").glob(f"{component}*.txt"),
     ]
     digest = hashlib.sha256()
-    for path in sorted(path for path in paths if path.is_file()):
-        digest.update(f"{path.relative_to(root.parent)} {path.stat().st_size}\n".encode())
+    for path in sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts):
+        digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,10 +6,10 @@ engine: # a Docker Engine that answers; on Debian, as root, it is installed and 
 	@docker/ensure_engine.sh
 
 images: .venv/local engine ## build the images of the steps; prints sizes, users, SBOMs (GPU=1: CUDA too)
-	@base=$$(docker/base.sh $(BASE)) && .venv/bin/python -m pipeline.build images --base "$$base" --gpu '$(GPU)'
+	@base=$$(docker/base.sh $(BASE)) && .venv/bin/python -m pipeline.containers.build images --base "$$base" --gpu '$(GPU)'
 
 push: images ## push the images: REGISTRY=host/folder
-	@.venv/bin/python -m pipeline.build push --registry '$(REGISTRY)'
+	@.venv/bin/python -m pipeline.containers.build push --registry '$(REGISTRY)'
 
 run-docker: images ## what `run` does, each step in its container
 	@$(MAKE) --no-print-directory run ARGS='--docker $(ARGS)'

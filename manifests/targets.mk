@@ -11,7 +11,7 @@ kind-down: ## remove the cluster
 	@manifests/kind/down.sh
 
 manifests: .venv/dev ## render every overlay that needs no network into build/manifests
-	@.venv/bin/python -m pipeline.manifests render
+	@.venv/bin/python -m pipeline.cluster.manifests render
 
 gitops: .venv/dev ## Pipeline and PipelineVersion resources in manifests/overlays/gitops/pipeline.yaml
-	@.venv/bin/python -m pipeline.manifests gitops
+	@.venv/bin/python -m pipeline.cluster.manifests gitops

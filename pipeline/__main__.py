@@ -7,12 +7,12 @@ import importlib
 import click
 
 COMMANDS = {
-    "run": ("pipeline.run", "the whole pipeline on this machine"),
+    "run": ("pipeline.local.run", "the whole pipeline on this machine"),
     "compile": ("pipeline.compile", "write the KFP definition as YAML"),
-    "plan": ("pipeline.plan", "what a run would do, before anything is sent"),
-    "submit": ("pipeline.cluster", "start a run on a cluster"),
-    "watch": ("pipeline.watch", "follow a run on a cluster to its end"),
-    "schedule": ("pipeline.schedule", "retrain on a schedule"),
+    "plan": ("pipeline.cluster.plan", "what a run would do, before anything is sent"),
+    "submit": ("pipeline.cluster.submit", "start a run on a cluster"),
+    "watch": ("pipeline.cluster.watch", "follow a run on a cluster to its end"),
+    "schedule": ("pipeline.cluster.schedule", "retrain on a schedule"),
     "models": ("pipeline.models", "what the registry holds"),
     "rollback": ("pipeline.models", "let an earlier version reign again"),
 }

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.registry import Registry, RegistryError, Reign, Version
-from components.storage import StorageError, open_store
+from deep_mnist.registry.registry import Registry, RegistryError, Reign, Version
+from deep_mnist.storage.open import open_store
+from deep_mnist.storage.store import StorageError
 
 STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder or gs://.")
 NAME = click.option("--model-name", default="", help="Name in the registry; not needed when it holds just one.")

@@ -12,11 +12,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
-from tests.fault_proxy import FaultProxy, fault_proxy
-from tests.gcs_server import gcs_server
+from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.gcs_server import gcs_server
 
 if TYPE_CHECKING:
-    from tests.kfp_server import KfpServer
+    from tests.support.kfp_server import KfpServer
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def pushed_images(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def server() -> Iterator[KfpServer]:
     """The stand-in for a Kubeflow Pipelines API, over HTTP."""
-    from tests.kfp_server import KfpServer
+    from tests.support.kfp_server import KfpServer
 
     with KfpServer() as started:
         yield started

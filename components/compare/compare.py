@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.dataset import open_dataset
-from components.registry import Registry
-from components.storage import ABSENT, NotFound, PreconditionFailed, open_store
+from deep_mnist.data.dataset import open_dataset
+from deep_mnist.registry.registry import Registry
+from deep_mnist.storage.open import open_store
+from deep_mnist.storage.store import ABSENT, NotFound, PreconditionFailed
 
 
 @dataclass(frozen=True)

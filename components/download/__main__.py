@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from components.download.download import DownloadError, download_dataset
-from components.download.transfer import TransferError
+from deep_mnist.data.transfer import TransferError
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ def evaluate(
     from pathlib import Path
 
     from components.evaluate.evaluate import evaluate_from_paths, kfp_metrics
-    from components.judging import Floors
+    from deep_mnist.registry.promotion import Floors
 
     result = evaluate_from_paths(
         Path(dataset.path),

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from components.dataset import DatasetError, open_dataset
 from components.evaluate import measures
 from components.evaluate.report import html, markdown
 from components.evaluate.robustness import robustness
-from components.judging import Floors, Split, decide, describe_champion, hits, open_split, score_champion
-from components.registry import Registry
-from components.serving import Network
+from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.registry.promotion import Floors, Split, decide, describe_champion, hits, open_split, score_champion
+from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.export import Network
 
 
 def evaluate_from_paths(

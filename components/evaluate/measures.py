@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from components.page import picture
+from deep_mnist.html import picture
 
 ROC_POINTS = 200
 CALIBRATION_BINS = 15

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from components.page import chart, page, template
+from deep_mnist.html import chart, page, template
 
 _HERE = Path(__file__).resolve().parent
 _HTML = template((_HERE / "report.html.j2").read_text())

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from components.dataset import Preprocessing
 from components.evaluate.measures import wilson
-from components.judging import Split, hits
-from components.serving import Network, raw_shape
+from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.registry.promotion import Split, hits
+from deep_mnist.serving.export import Network, raw_shape
 
 EXAMPLES = 1000
 SEED = 0

@@ -33,8 +33,8 @@ def preprocess(
     """
     from pathlib import Path
 
-    from components.contract import resolve_contract
     from components.preprocess.preprocess import preprocess_dataset
+    from deep_mnist.contract.load import resolve_contract
 
     return preprocess_dataset(
         Path(raw.path),

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components.arrays import ArrayFileError, find_arrays
-from components.contract import Contract
-from components.dataset import (
+from deep_mnist.contract.contract import Contract
+from deep_mnist.data.arrays import ArrayFileError, find_arrays
+from deep_mnist.data.dataset import (
     Dataset,
     DatasetError,
     Preprocessing,
@@ -23,7 +23,7 @@ from components.dataset import (
     seal_dataset,
     sha256_of_array,
 )
-from components.serving import network_input
+from deep_mnist.serving.export import network_input
 
 PREPARATIONS = ("auto", "contract", "none")
 CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.images import provenance
-from components.page import template
+from deep_mnist.html import template
 
 TRAINING = ("seed", "recipe", "versions", "device", "times", "code_digest")
 _MARKDOWN = template((Path(__file__).resolve().parent / "card.md.j2").read_text())

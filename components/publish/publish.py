@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.dataset import open_dataset
-from components.judging import Floors, Split, decide, describe_champion, open_split, score_champion
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
-from components.registry import Facts, LostRace, Registry, Reign
-from components.serving import Network, export
+from deep_mnist.data.dataset import open_dataset
+from deep_mnist.registry.promotion import Floors, Split, decide, describe_champion, open_split, score_champion
+from deep_mnist.registry.registry import Facts, LostRace, Registry, Reign
+from deep_mnist.serving.export import Network, export
 
 ATTEMPTS = 3
 COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from components.judging import Split
-from components.serving import GOLDEN_REQUESTS, Network
+from deep_mnist.registry.promotion import Split
+from deep_mnist.serving.export import GOLDEN_REQUESTS, Network
 
 GOLDEN_FILE = "golden_requests.npz"
 TOLERANCE = 1e-4

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from components.storage import NotFound, StorageError, open_store
+from deep_mnist.storage.open import open_store
+from deep_mnist.storage.store import NotFound, StorageError
 
 MAGIC = b"deep-mnist checkpoint 1\n"
 DIGEST_BYTES = 65  # hex and a line feed

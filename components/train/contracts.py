@@ -1,4 +1,4 @@
-"""Write components/contracts/*.yaml from the Keras code: `python -m components.train.contracts`.
+"""Write deep_mnist/contract/builtin/*.yaml from the Keras code: `python -m components.train.contracts`.
 
 The checked-in files let light steps know a built-in network without TensorFlow.
 """
@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from components.contract import CONTRACTS, load_contract
 from components.train.networks import NETWORKS
+from deep_mnist.contract.load import CONTRACTS, load_contract
 
 # The seed's failing example is fed its raw data as they are: that is what it shows.
 UNPREPARED = ("example1",)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2.utils import markupsafe
 
-from components.page import chart, page, template
+from deep_mnist.html import chart, page, template
 
 _BODY = template("""\
 <h1>Training of {{ facts.network }}</h1>

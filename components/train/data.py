@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.arrays import find_arrays
-from components.dataset import Dataset, DatasetError, open_dataset
+from deep_mnist.data.arrays import find_arrays
+from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset
 
 HELD_OUT = 1 / 12
 

@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.contract import load_contract
-from components.dataset import Dataset, sha256_of_file
 from components.images import code_digest
 from components.train.curves import curves_page
 from components.train.device import Device, cores
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.request import Request
+from deep_mnist.contract.load import load_contract
+from deep_mnist.data.dataset import Dataset, sha256_of_file
 
 
 @dataclass(frozen=True)

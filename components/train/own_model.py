@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 
-from components.dataset import Preprocessing, sha256_of_file
-from components.storage import fetch
+from deep_mnist.data.dataset import Preprocessing, sha256_of_file
+from deep_mnist.storage.open import fetch
 
 
 class UnusableModel(ValueError):

@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 
-from components.dataset import Dataset, Preprocessing
 from components.images import code_digest
 from components.train.checkpoint import Checkpoints
 from components.train.data import Split, open_training_data
@@ -28,6 +27,7 @@ from components.train.own_model import load_own_model
 from components.train.progress import Report
 from components.train.request import Request, recipe_of
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
+from deep_mnist.data.dataset import Dataset, Preprocessing
 
 
 def train_from_paths(

@@ -31,9 +31,8 @@ def validate(
     """
     from pathlib import Path
 
-    from components.contract import resolve_contract
-    from components.validate.report import write_reports
-    from components.validate.validate import validate_dataset
+    from components.validate.validate import validate_dataset, write_reports
+    from deep_mnist.contract.load import resolve_contract
 
     diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model))
     return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))

@@ -5,10 +5,10 @@ source "$(dirname "$0")/common.sh"
 need_tools
 
 say "images (make images has built them)"
-images=$("$PYTHON" -m pipeline.kind images) || exit 2
+images=$("$PYTHON" -m pipeline.cluster.kind images) || exit 2
 light=$(grep '/light:' <<<"$images")
 tag=${light##*:}
-binary=$("$PYTHON" -m pipeline.kind emulator)
+binary=$("$PYTHON" -m pipeline.cluster.kind emulator)
 docker build --quiet --build-arg "LIGHT=$light" --tag "deep-mnist/fake-gcs:$tag" \
   --file manifests/kind/fake-gcs.Dockerfile "$binary"
 

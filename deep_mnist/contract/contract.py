@@ -1,0 +1,311 @@
+"""What a network demands of its data: the contract, read from a Keras model without TensorFlow.
+
+    contract = load_contract(Path("mine.keras"))     # or a Keras .json, a hand-written .yaml, a SavedModel folder
+    contract = resolve_contract("fast", "")          # a built-in network, from deep_mnist/contract/builtin/fast.yaml
+
+What a model does not tell is None (or "unknown") here and named in `Contract.unknown`; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+MAX_TEXT_BYTES = 32 << 20  # of a configuration; ResNet-152's is below 1 MB
+
+LAYOUTS = ("channels_last", "channels_first", "rows_columns", "flat", "unknown")
+SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
+ONE_HOT_LOSSES = (
+    "categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "cosine_similarity",
+    "mean_squared_error", "mean_absolute_error", "categorical_hinge", "mean_squared_logarithmic_error", "huber",
+    "log_cosh", "poisson", "mean_absolute_percentage_error", "squared_hinge", "hinge", "dice", "tversky",
+)  # fmt: skip
+BINARY_LOSSES = ("binary_crossentropy", "binary_focal_crossentropy")
+LOSSES = SPARSE_LOSSES + ONE_HOT_LOSSES + BINARY_LOSSES
+_LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
+               "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
+               "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error"}  # fmt: skip
+
+
+_CAPITAL = re.compile(r"(?<=[A-Za-z])(?=[A-Z][a-z])")
+
+
+class ContractError(ValueError):
+    """A model or contract file that cannot be read; the message says what was expected."""
+
+
+@dataclass(frozen=True)
+class NormLayer:
+    """A BatchNormalization, and where the layout puts the channels it should work on.
+
+    Attributes:
+        layer: Name.
+        axis: What it is set to, counted from 0 with the batch axis.
+        channel_axis: Where the layers before it put the channels; None when no layer tells.
+        rank: Of its input, batch axis counted.
+    """
+
+    layer: str
+    axis: int
+    channel_axis: int | None
+    rank: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a network demands of its data, and what it makes of it.
+
+    Attributes:
+        name: File or network name.
+        input_shape: One example's shape without the batch axis, None where any length goes; None when unknown.
+        layout: "channels_last", "channels_first", "rows_columns" (no channel axis), "flat" or "unknown".
+        input_dtype: What to feed: "uint8" for a network that scales 0..255 inside, else "float32".
+        input_range: Lowest and highest pixel to feed.
+        scales_inside: A Rescaling or Normalization layer (or a division) stands before the first weights.
+        pixel_scale, pixel_offset: What those layers make of a pixel: pixel * scale + offset.
+        normalizes_input: Batch or layer normalization meets the pixels before any other weights.
+        normalization: "adapted", "not adapted" or "unknown": the state of a Normalization layer, None without one.
+        loss, from_logits: Of the compile configuration, None when the model was saved without one.
+        num_classes: Number of classes.
+        label_encoding: "sparse" (integers 0..num_classes-1), "one_hot", or None when no loss tells.
+        output_units, output_rank: Width of the output and its rank, batch axis counted.
+        output_tail: Activations (and argmax and the like) from the last weights to the output, in order.
+        output_dtype: Compute dtype of the last layer, such as "float32".
+        norm_layers: Every BatchNormalization.
+        input_faults: What is wrong between the declared input and the first layers' data_format.
+        lambda_layers: Names of the layers that hold Python code.
+        fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
+        preparation: "contract", or "none" for a network that is fed raw data as it is (the seed's Example 1).
+        unknown: What could not be derived, each as one phrase.
+        conflicts: Where two sources contradict each other, each as one phrase.
+    """
+
+    name: str = "contract"
+    input_shape: tuple[int | None, ...] | None = None
+    layout: str = "unknown"
+    input_dtype: str = "float32"
+    input_range: tuple[float, float] = (0.0, 1.0)
+    scales_inside: bool = False
+    pixel_scale: float = 1.0
+    pixel_offset: float = 0.0
+    normalizes_input: bool = False
+    normalization: str | None = None
+    loss: str | None = None
+    from_logits: bool | None = None
+    num_classes: int | None = None
+    label_encoding: str | None = None
+    output_units: int | None = None
+    output_rank: int | None = None
+    output_tail: tuple[str, ...] = ()
+    output_dtype: str = "float32"
+    norm_layers: tuple[NormLayer, ...] = ()
+    input_faults: tuple[str, ...] = ()
+    lambda_layers: tuple[str, ...] = ()
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    preparation: str = "contract"
+    unknown: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+    @property
+    def output_activation(self) -> str | None:
+        """The last activation, "linear" when there is none, None when the output is unknown."""
+        if self.output_tail:
+            return self.output_tail[-1]
+        return None
+
+    @property
+    def scaling_is_known(self) -> bool:
+        """Whether what the first layers do to a pixel could be derived."""
+        return not any(each.startswith("input scaling") for each in self.unknown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def to_yaml(self) -> str:
+        """Return the checked-in form: what equals its default is left out."""
+        import yaml
+
+        plain = {each.name: getattr(Contract(), each.name) for each in fields(self)}
+        defaults = json.loads(json.dumps(plain))
+        told = {key: value for key, value in self.to_dict().items() if key == "name" or value != defaults[key]}
+        told.setdefault("preparation", self.preparation)
+        return yaml.safe_dump(told, sort_keys=False, default_flow_style=None, width=110)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Contract:
+        """Return the contract told by plain values; what is left out follows from the rest or stays unknown.
+
+        Raises:
+            ContractError: A field is not one of ours or has an impossible value.
+        """
+        return _from_dict(told)
+
+
+def with_settings(
+    contract: Contract, *, loss: str | None = None, from_logits: bool | None = None, num_classes: int | None = None
+) -> Contract:
+    """Return the contract with what the user told of fit, which wins over the model's own compile configuration."""
+    told: dict[str, Any] = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
+    if loss is not None and from_logits is None and contract.from_logits is None:
+        told["from_logits"] = False  # what a loss given by its name means to Keras
+    changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    changed = replace(contract, **changes)
+    unknown = tuple(each for each in contract.unknown if not _is_told(each, told))
+    return replace(changed, label_encoding=encoding_of(changed), unknown=unknown)
+
+
+def encoding_of(contract: Contract) -> str | None:
+    """Return the label encoding that the loss asks for."""
+    if contract.loss in SPARSE_LOSSES:
+        return "sparse"
+    if contract.loss in BINARY_LOSSES:
+        return "sparse" if contract.output_units == 1 else "one_hot"
+    return "one_hot" if contract.loss in ONE_HOT_LOSSES else contract.label_encoding if contract.loss is None else None
+
+
+def loss_name(loss: str) -> str:
+    """Return a loss's snake_case name: "SparseCategoricalCrossentropy" and "mse" are known too."""
+    loss = _CAPITAL.sub("_", loss)
+    return _LOSS_SHORT.get(loss.lower(), loss.lower())
+
+
+def _is_told(unknown: str, told: Mapping[str, Any]) -> bool:
+    return any(value is not None and unknown.startswith(name) for name, value in told.items())
+
+
+# --- plain values ------------------------------------------------------------------------------
+
+
+def _from_dict(told: Mapping[str, Any]) -> Contract:
+    known = {each.name for each in fields(Contract)}
+    extra = sorted(str(name) for name in set(told) - known - {"output_activation"})
+    if extra:
+        raise ContractError(f"Expected contract fields among {sorted(known)}. Received: {', '.join(extra)[:200]}.")
+    values = {name: value for name, value in told.items() if name in known}
+    if "output_activation" in told and "output_tail" not in told:
+        values["output_tail"] = (told["output_activation"],)
+    try:
+        contract = Contract(**{name: _READERS[name](value) for name, value in values.items()})
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ContractError(f"Expected the types of a contract. Received: {str(error)[:200]}.") from error
+    return _completed(contract, set(values))
+
+
+def _completed(contract: Contract, told: set[str]) -> Contract:
+    """Fill in what follows from the rest."""
+    changes: dict[str, Any] = {}
+    if contract.input_shape is not None and "layout" not in told:
+        changes["layout"] = layout_of_shape(contract.input_shape)
+    if "scales_inside" in told and contract.scales_inside and "pixel_scale" not in told:
+        low, high = contract.input_range if "input_range" in told else (0.0, 255.0)
+        changes |= {"input_range": (low, high), "pixel_scale": 1 / (high - low), "pixel_offset": -low / (high - low)}
+    elif "input_range" not in told and contract.scales_inside and abs(contract.pixel_scale) < 1 / 32:
+        changes["input_range"] = (0.0, 255.0)
+    contract = replace(contract, **changes)
+    if "input_dtype" not in told and contract.input_range == (0.0, 255.0):
+        contract = replace(contract, input_dtype="uint8")
+    if contract.num_classes is None and (contract.output_units or 0) > 1:
+        contract = replace(contract, num_classes=contract.output_units)
+    if contract.label_encoding is None:
+        contract = replace(contract, label_encoding=encoding_of(contract))
+    if contract.input_shape is None and "unknown" not in told:
+        contract = replace(contract, unknown=(*contract.unknown, "input_shape: not told"))
+    return contract
+
+
+def layout_of_shape(shape: tuple[int | None, ...]) -> str:
+    """Return the layout that one example's shape shows by itself."""
+    if len(shape) in (1, 2):
+        return "flat" if len(shape) == 1 else "rows_columns"
+    if len(shape) == 3:
+        last, first = shape[2] in (1, 3, 4), shape[0] in (1, 3, 4)
+        if last != first:
+            return "channels_last" if last else "channels_first"
+    return "unknown"
+
+
+def _read_shape(value: Any) -> tuple[int | None, ...] | None:
+    if value is None:
+        return None
+    shape = tuple(value)
+    if len(shape) > 8 or not all(each is None or (type(each) is int and 0 < each < 1 << 31) for each in shape):
+        raise ValueError(f"input_shape {str(value)[:80]}, expected up to 8 positive lengths")
+    return shape
+
+
+def _read_range(value: Any) -> tuple[float, float]:
+    low, high = (float(each) for each in value)
+    if not float("-inf") < low < high < float("inf"):
+        raise ValueError(f"input_range {value}, expected low < high")
+    return low, high
+
+
+def _read_choice(*choices: Any) -> Any:
+    def read(value: Any) -> Any:
+        if value not in choices:
+            raise ValueError(f"{str(value)[:60]!r}, expected one of {choices}")
+        return value
+
+    return read
+
+
+def _read_optional(kind: type) -> Any:
+    def read(value: Any) -> Any:
+        if value is None or (kind is bool and isinstance(value, bool)):
+            return value
+        if isinstance(value, bool) or not isinstance(value, kind) or value in (0, ""):
+            raise ValueError(f"{str(value)[:60]!r}, expected {kind.__name__} or nothing")
+        return value
+
+    return read
+
+
+def _read_fit(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"fit {str(value)[:60]!r}, expected {{shuffle, validation_split}}")
+    return {str(name): each for name, each in value.items()}
+
+
+def _read_bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{str(value)[:60]!r}, expected true or false")
+    return value
+
+
+def _read_strings(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise ValueError(f"{value[:60]!r}, expected a list")
+    return tuple(str(each) for each in value)
+
+
+_READERS: dict[str, Any] = {
+    "name": str,
+    "input_shape": _read_shape,
+    "layout": _read_choice(*LAYOUTS),
+    "input_dtype": _read_choice("uint8", "float32"),
+    "input_range": _read_range,
+    "scales_inside": _read_bool,
+    "pixel_scale": float,
+    "pixel_offset": float,
+    "normalizes_input": _read_bool,
+    "normalization": _read_choice("adapted", "not adapted", "unknown", None),
+    "loss": lambda value: None if value is None else loss_name(_read_optional(str)(value)),
+    "from_logits": _read_optional(bool),
+    "num_classes": _read_optional(int),
+    "label_encoding": _read_choice("sparse", "one_hot", None),
+    "output_units": _read_optional(int),
+    "output_rank": _read_optional(int),
+    "output_tail": _read_strings,
+    "output_dtype": str,
+    "norm_layers": lambda value: tuple(NormLayer(**each) for each in value),
+    "input_faults": _read_strings,
+    "lambda_layers": _read_strings,
+    "fit": _read_fit,
+    "preparation": _read_choice("contract", "none"),
+    "unknown": _read_strings,
+    "conflicts": _read_strings,
+}

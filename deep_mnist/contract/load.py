@@ -1,0 +1,132 @@
+"""Read a contract: from a Keras model without TensorFlow, a hand-written file, or the built-in ones.
+
+contract = load_contract(Path("mine.keras"))     # or a Keras .json, a hand-written .yaml, a SavedModel folder
+contract = resolve_contract("fast", "")          # a built-in network, from builtin/fast.yaml
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deep_mnist.contract.contract import MAX_TEXT_BYTES, Contract, ContractError
+from deep_mnist.contract.derive import contract_of_model
+from deep_mnist.contract.keras_file import read_keras_file
+from deep_mnist.contract.saved_model import contract_of_saved_model
+from deep_mnist.storage.open import fetch
+
+CONTRACTS = Path(__file__).resolve().parent / "builtin"
+
+
+def load_contract(path: Path | str) -> Contract:
+    """Return the contract of a `.keras`, `.h5`, Keras `.json`, hand-written `.yaml`, or SavedModel folder.
+
+    Raises:
+        ContractError: The file is missing, damaged, or no such thing.
+    """
+    path = Path(path)
+    kind = _kind_of(path)
+    if kind == "saved_model":
+        return contract_of_saved_model(path)
+    if kind == "text":
+        told = _read_told(path)
+        if not ("config" in told or "class_name" in told):
+            return Contract.from_dict({"name": path.stem, **told})
+        model, compiled, weights = told, told.get("compile_config"), None
+    else:
+        model, compiled, weights = read_keras_file(path)
+    return contract_of_model(path.stem, model, compiled, weights)
+
+
+def resolve_contract(network: str, model: str = "") -> Contract:
+    """Return the contract of `model` (a path, file:// or gs:// address) when given, else of a built-in network.
+
+    Raises:
+        ValueError: The network is unknown (the message lists the known ones), or the model cannot be read.
+    """
+    if model:
+        if "://" not in model:
+            return load_contract(Path(model))
+        return _fetched_contract(model)
+    known = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
+    if network not in known:
+        raise ValueError(f"Expected a network among {', '.join(known)}, or a model file. Received: {network!r}.")
+    return load_contract(CONTRACTS / f"{network}.yaml")
+
+
+def _fetched_contract(address: str) -> Contract:
+    suffix = Path(address).suffix
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{suffix}"
+        fetch(address, copy)
+        return replace(load_contract(copy), name=Path(address).stem)
+
+
+def _kind_of(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ContractError(f"Expected a model or contract file. Received: {error}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        if (path / "saved_model.pb").is_file():
+            return "saved_model"
+        raise ContractError(f"Expected a SavedModel folder with saved_model.pb. Received: {path} without one.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ContractError(f"Expected a regular file. Received: {path}.")
+    suffix = path.suffix.lower()
+    if suffix in (".keras", ".h5", ".hdf5") or zipfile.is_zipfile(path):
+        return "model"
+    if suffix in (".json", ".yaml", ".yml"):
+        return "text"
+    raise ContractError(f"Expected a .keras, .h5, .json or .yaml file or a SavedModel folder. Received: {path.name}.")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON of a file of at most MAX_TEXT_BYTES.
+
+    Raises:
+        ContractError: It is too large, no UTF-8, or no JSON.
+    """
+    try:
+        return json.loads(_read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"Expected JSON in {path.name}. Received: {error}.") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_TEXT_BYTES + 1)
+        if len(data) > MAX_TEXT_BYTES:
+            raise ContractError(f"Expected at most {MAX_TEXT_BYTES} bytes in {path.name}. Received: more.")
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"Expected UTF-8 text in {path.name}. Received: {error}.") from error
+
+
+def _read_told(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() == ".json":
+        told = read_json(path)
+    else:
+        text = _read_text(path)
+        try:
+            _refuse_aliases(text, path)
+            told = yaml.safe_load(text)
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ContractError(f"Expected YAML in {path.name}. Received: {error}.") from error
+    if not isinstance(told, dict):
+        raise ContractError(f"Expected named fields in {path.name}. Received: {type(told).__name__}.")
+    return told
+
+
+def _refuse_aliases(text: str, path: Path) -> None:
+    """Aliases let a few lines stand for gigabytes, and no contract needs them."""
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+        raise ContractError(f"Expected no YAML aliases in {path.name}. Received: one.")

@@ -1,0 +1,155 @@
+"""What the doctor is given: the splits as they lie in a folder, the contract, and what is known of fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.data.arrays import IDX_NAME, ArrayFileError, ObjectArrayError, find_arrays
+from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.doctor.survey import Survey, survey
+
+MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
+MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
+REAL_KINDS = "fiub"  # numpy kinds that pixels may have: floats, integers, booleans
+
+
+class NotUsable(ValueError):
+    """The doctor cannot start: no folder, no arrays, no readable contract."""
+
+
+@dataclass
+class Split:
+    """One split's arrays; None where the file is missing or unreadable (`faults` says why).
+
+    Attributes:
+        name: "train", "validation" or "test".
+        images, labels: As they are, read-only.
+        faults: Of the files: "images" or "labels" -> the error.
+        from_idx: The images come from an IDX file, a format without a channel axis.
+    """
+
+    name: str
+    images: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    faults: dict[str, ArrayFileError] = field(default_factory=dict)
+    from_idx: bool = False
+
+    @cached_property
+    def survey(self) -> Survey | None:
+        """The one pass over the images; None when they are no numbers on at least one axis."""
+        if self.images is None or self.images.ndim < 2 or self.images.dtype.kind not in REAL_KINDS:
+            return None
+        if not self.images.size or self.images[0].size > MOST_PIXELS:
+            return None
+        return survey(self.images)
+
+    @cached_property
+    def classes(self) -> np.ndarray | None:
+        """Class of each example, integers (n,), whatever the encoding; None when the labels tell no classes."""
+        return classes_of(self.labels)
+
+    @property
+    def paired(self) -> bool:
+        """Images and classes are there, one for each other."""
+        return self.images is not None and self.classes is not None and len(self.images) == len(self.classes) > 0
+
+
+@dataclass
+class Case:
+    """All that is judged together."""
+
+    folder: Path
+    splits: dict[str, Split]
+    contract: Contract
+    record: Preprocessing | None = None
+    fit: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    @property
+    def test(self) -> Split | None:
+        return self.splits.get("test")
+
+
+def read_splits(folder: Path) -> dict[str, Split]:
+    """Return the splits that lie in a folder, train always among them.
+
+    Raises:
+        NotUsable: The folder is none, or holds no array at all.
+    """
+    try:
+        files = find_arrays(folder)
+    except ArrayFileError as error:
+        if not folder.is_dir():
+            raise NotUsable(str(error)) from error
+        return {"train": Split("train", faults={"images": error, "labels": error})}
+    if not files:
+        raise NotUsable(
+            f"Expected train_images.npy and train_labels.npy (or IDX files, or one .npz) in {folder}. "
+            f"Received: {', '.join(sorted(path.name for path in folder.iterdir())[:8]) or 'an empty folder'}."
+        )
+    splits = {}
+    for name in ("train", "validation", "test"):
+        if name == "train" or any(slot.startswith(name) for slot in files):
+            splits[name] = _read_split(name, files)
+    return splits
+
+
+def _read_split(name: str, files: Mapping[str, Any]) -> Split:
+    split = Split(name)
+    for part in ("images", "labels"):
+        slot = f"{name}_{part}"
+        try:
+            if slot not in files:
+                raise ArrayFileError(f"a file {slot}.npy (or its IDX form)", "no such file", f"Write {slot}.npy.")
+            array = files[slot].open()
+            if array.ndim == 0:
+                raise ArrayFileError("an array of examples", f"a single {array.dtype}", f"Write {slot}.npy again.")
+            setattr(split, part, array)
+            if part == "images":
+                split.from_idx = bool(IDX_NAME.search(files[slot].path.name)) and not files[slot].member
+        except ArrayFileError as error:
+            split.faults[part] = error
+    return split
+
+
+def with_channel_axis(split: Split, contract: Contract) -> Split:
+    """Return the split with the channel axis that every loader of IDX files adds for such a network."""
+    images, wanted = split.images, contract.input_shape
+    if split.from_idx and images is not None and images.ndim == 3 and wanted is not None and len(wanted) == 3:
+        axis = 1 if contract.layout == "channels_first" else 3
+        split.images = np.expand_dims(images, axis)
+    return split
+
+
+def classes_of(labels: np.ndarray | None) -> np.ndarray | None:
+    """Return the classes that labels of any encoding stand for, or None.
+
+    Args:
+        labels: Integers or whole floats (n,) or (n, 1), or rows of scores (n, k) whose greatest counts.
+    """
+    if labels is None or labels.dtype.kind not in REAL_KINDS or not labels.size:
+        return None
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return np.argmax(labels, axis=1) if float(labels[:1000].max()) <= MOST_SCORE else None
+    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
+        return None
+    flat = labels.reshape(-1)
+    if flat.dtype.kind == "f":
+        if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or np.abs(flat).max() > 2**31:
+            return None
+    return np.array(flat) if flat.dtype == np.uint8 else flat.astype(np.int32 if flat.dtype.itemsize < 4 else np.int64)
+
+
+def is_object_fault(error: ArrayFileError | None) -> bool:
+    """Whether a file holds Python objects: the fault is then one of dtype, not of the file."""
+    return isinstance(error, ObjectArrayError)

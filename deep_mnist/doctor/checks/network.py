@@ -1,0 +1,274 @@
+"""Checks of the network by itself and against its loss; no data needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deep_mnist.contract.contract import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, Contract
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.finding import Finding
+
+CROSSENTROPIES = (*SPARSE_LOSSES, "categorical_crossentropy", "categorical_focal_crossentropy", *BINARY_LOSSES)
+SCORES = ("softmax", "sigmoid")  # activations that end in 0..1
+AFTER_THE_SCORES = ("dropout", "gaussiannoise", "gaussiandropout", "alphadropout", "batch_normalization", "rescaling")
+
+
+def check_model(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with the network whatever the data."""
+    contract = case.contract
+    yield from _check_input(contract)
+    yield from _check_norm_axes(contract)
+    yield from _check_lambda(contract)
+    yield from _check_output_form(contract)
+    yield from _check_units(contract)
+    yield from _check_activation(contract)
+    yield from _check_loss_known(contract)
+    yield from _check_output_dtype(contract)
+    yield from _check_unknown(contract)
+
+
+def _model(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
+    return Finding(field, severity, "model", expected, received, fix, why, kind=received)
+
+
+def _check_input(contract: Contract) -> Iterator[Finding]:
+    for fault in contract.input_faults:
+        yield _model(
+            "model.data_format",
+            "error",
+            "one data_format in all layers, with the channels where the input has them",
+            fault,
+            'Give every Conv2D and pooling layer data_format="channels_last" and Input((rows, columns, channels)).',
+            "Convolutions would slide over rows and channels instead of the picture; nothing would be reported.",
+        )
+    if contract.normalization == "not adapted":
+        yield _model(
+            "model.normalization",
+            "warning",
+            "a Normalization layer that has seen the training data",
+            "one whose mean is 0 and variance 1: adapt() was never called",
+            "normalization.adapt(train_images)  # before the model is saved",
+            "The layer would pass pixels on unscaled.",
+        )
+
+
+def _check_norm_axes(contract: Contract) -> Iterator[Finding]:
+    wrong = [layer for layer in contract.norm_layers if layer.channel_axis not in (None, layer.axis)]
+    if not wrong:
+        return
+    first = wrong[0]
+    names = ", ".join(layer.layer for layer in wrong[:5])
+    yield _model(
+        "model.norm_axis",
+        "error",
+        f"BatchNormalization over axis {first.channel_axis}, where the layers around it keep the channels",
+        f"axis {first.axis} of {first.rank} in {names}{' and more' if len(wrong) > 5 else ''}",
+        f"BatchNormalization(axis={first.channel_axis})",
+        "Means and variances would be kept per row or column of the picture instead of per channel; nothing would be "
+        "reported, and accuracy would suffer.",
+    )
+
+
+def _check_lambda(contract: Contract) -> Iterator[Finding]:
+    if contract.lambda_layers:
+        yield _model(
+            "model.normalization",
+            "error",
+            "layers that are data, such as Rescaling",
+            f"Lambda layers, which hold Python code: {', '.join(contract.lambda_layers[:5])}",
+            "Replace the Lambda layer by a Keras layer or operation, such as Rescaling(1/255), and save again.",
+            "A model file with code in it is not loaded (safe mode), and what the code does to the pixels is unknown.",
+        )
+
+
+def _check_output_form(contract: Contract) -> Iterator[Finding]:
+    chosen = [name for name in contract.output_tail if name in ("argmax", "argmin")]
+    if chosen:
+        yield _model(
+            "model.output_rank",
+            "error",
+            "one score a class, shape (examples, classes)",
+            f"class numbers: the model ends in {' then '.join(contract.output_tail)}",
+            "End the model with the softmax and take argmax after predict(): model = Model(inputs, softmax_output).",
+            "argmax has no gradient: the loss would refuse the rank or nothing would be learned.",
+        )
+    elif contract.output_rank is not None and contract.output_rank != 2:
+        yield _model(
+            "model.output_rank",
+            "error",
+            "an output of rank 2: (examples, classes)",
+            f"rank {contract.output_rank}"
+            + (f", {contract.output_units} units at every position" if contract.output_rank > 2 else ""),
+            "Put Flatten() (or GlobalAveragePooling2D()) before the last Dense layer.",
+            "Every position of the picture would get its own prediction; the loss refuses the labels or broadcasts.",
+        )
+
+
+def _check_units(contract: Contract) -> Iterator[Finding]:
+    units, classes = contract.output_units, contract.num_classes
+    if units is None or classes is None or (contract.output_rank or 2) == 1 or "argmax" in contract.output_tail:
+        return
+    if units == 1 and classes == 2:
+        if contract.loss in SPARSE_LOSSES or contract.loss in CROSSENTROPIES[1:3]:
+            yield _units(contract, "2", units)
+    elif units < classes:
+        yield _units(contract, str(classes), units)
+    elif units > classes:
+        severity = "warning" if contract.loss in SPARSE_LOSSES else "error"
+        yield _units(contract, str(classes), units, severity)
+
+
+def _units(contract: Contract, expected: str, units: int, severity: str = "error") -> Finding:
+    activation = "" if contract.output_activation in (None, "linear", "unknown") else ', activation="softmax"'
+    return _model(
+        "model.output_units",
+        severity,
+        f"one unit a class: {expected}",
+        f"{units} unit{'s' if units != 1 else ''} in the last layer",
+        f"Dense({expected}{activation})",
+        "Labels beyond the last unit give NaN on a GPU and an error on a CPU; one unit under softmax is always 1."
+        if severity == "error"
+        else "Units without a class take probability for nothing; the class count is probably wrong somewhere.",
+    )
+
+
+def _check_activation(contract: Contract) -> Iterator[Finding]:
+    """Judge the last activation against loss and from_logits."""
+    tail = contract.output_tail
+    if not tail or "unknown" in tail or "argmax" in tail or "argmin" in tail:
+        return
+    last, multiclass = tail[-1], (contract.output_units or 2) > 1
+    softmaxes = sum(name.startswith("softmax") for name in tail)
+    if softmaxes > 1 or (softmaxes and tail.count("sigmoid")):
+        yield _activation(
+            f"{' then '.join(tail)}",
+            "one softmax",
+            "Remove one of the two activations.",
+            "Squashed twice, the scores lie close together: gradients shrink and accuracy stays low.",
+        )
+    elif last.startswith("softmax("):
+        yield _activation(
+            last, "softmax over the last axis", "Softmax(axis=-1)", "Scores would sum to 1 over the wrong axis."
+        )
+    elif any(name in AFTER_THE_SCORES for name in tail) and any(name in SCORES for name in tail):
+        yield _activation(
+            f"{' then '.join(tail)}",
+            "the softmax last",
+            "Move the layer before the last Dense layer.",
+            "The scores that the loss sees would no longer be probabilities.",
+        )
+    elif contract.loss in CROSSENTROPIES:
+        yield from _check_crossentropy(contract, last, multiclass)
+    elif contract.loss is None and last not in (*SCORES, "linear"):
+        yield _activation(
+            last,
+            "softmax, or none with from_logits=True",
+            _softmax_layer(contract),
+            "Scores would be no probabilities, whatever the loss.",
+        )
+
+
+def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iterator[Finding]:
+    if last == "softmax" and not multiclass:
+        why = "softmax of one number is always 1: nothing is learned."
+        yield _activation("softmax on one unit", "sigmoid on one unit", 'Dense(1, activation="sigmoid")', why)
+    elif last in (*SCORES, "linear"):
+        yield from _check_from_logits(contract, last)
+        if last == "sigmoid" and multiclass and not contract.from_logits and contract.loss not in BINARY_LOSSES:
+            expected, why = "softmax for one of several classes", "Training looks normal, but scores do not sum to 1."
+            yield _activation("sigmoid on every unit", expected, _softmax_layer(contract), why, "warning")
+    else:
+        severity = "warning" if contract.from_logits and last != "relu" else "error"
+        why = "The loss takes logarithms of numbers that are no probabilities: NaN, or no learning."
+        yield _activation(last, "softmax (or none, with from_logits=True)", _softmax_layer(contract), why, severity)
+    if contract.loss in BINARY_LOSSES and last in SCORES and multiclass:
+        yield _model(
+            "contract.loss",
+            "warning" if last == "softmax" else "note",
+            "categorical_crossentropy for one of several classes",
+            f"{contract.loss} over {contract.output_units} {last} units",
+            'model.compile(loss="categorical_crossentropy", metrics=["accuracy"])',
+            'Each unit is judged as a yes-or-no question: "accuracy" may count units, and 90 % means chance.',
+        )
+
+
+def _check_from_logits(contract: Contract, last: str) -> Iterator[Finding]:
+    if last in SCORES and contract.from_logits:
+        fix = f'model.compile(loss="{contract.loss}", metrics=["accuracy"])  # from_logits=False'
+        why = "The loss would apply the softmax a second time: slow learning, wrong probabilities."
+        yield _from_logits(f"{last}, then from_logits=True", fix, why)
+    elif last == "linear" and contract.from_logits is False:
+        name = "".join(part.capitalize() for part in (contract.loss or "").split("_"))
+        fix = f'model.compile(loss=keras.losses.{name}(from_logits=True), metrics=["accuracy"])'
+        why = "Raw scores taken for probabilities are clipped to 0..1: accuracy stays near chance."
+        yield _from_logits("no activation on the last layer, from_logits=False", fix, why)
+
+
+def _softmax_layer(contract: Contract) -> str:
+    return f'Dense({contract.num_classes or contract.output_units or "classes"}, activation="softmax")'
+
+
+def _activation(received: str, expected: str, fix: str, why: str, severity: str = "error") -> Finding:
+    return _model("model.output_activation", severity, expected, received, fix, why)
+
+
+def _from_logits(received: str, fix: str, why: str) -> Finding:
+    expected = "a softmax with from_logits=False, or no activation with from_logits=True"
+    return _model("contract.from_logits", "error", expected, received, fix, why)
+
+
+def _check_loss_known(contract: Contract) -> Iterator[Finding]:
+    known = (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES)
+    if contract.loss is not None and contract.loss not in known:
+        yield _model(
+            "contract.loss",
+            "note",
+            "a loss of Keras that compares classes",
+            contract.loss,
+            'model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
+            "What labels an unrecognized loss wants cannot be derived, so their encoding is not judged.",
+        )
+
+
+def _check_output_dtype(contract: Contract) -> Iterator[Finding]:
+    if contract.output_dtype in ("float16", "bfloat16") and contract.output_activation in SCORES:
+        yield _model(
+            "model.output_activation",
+            "note",
+            "scores in float32, also under mixed precision",
+            contract.output_dtype,
+            'Dense(..., activation="softmax", dtype="float32")',
+            "Small probabilities round to 0 in 16 bits; the loss then grows to infinity.",
+        )
+
+
+def _check_unknown(contract: Contract) -> Iterator[Finding]:
+    """Name what could not be derived, or is told in two ways, instead of guessing it."""
+    for conflict in contract.conflicts:
+        field = "contract.from_logits" if conflict.startswith("from_logits") else "contract.loss"
+        yield _model(
+            field,
+            "note",
+            "one statement of the loss",
+            conflict,
+            "Compile the model and write contract.json with the same loss.",
+            "Only one of the two can be what training used; contract.json is believed.",
+        )
+    for unknown in contract.unknown:
+        topic = unknown.partition(":")[0]
+        field = {
+            "input_shape": "model.input_shape",
+            "input scaling": "model.normalization",
+            "normalization": "model.normalization",
+            "output_units": "model.output_units",
+            "output_activation": "model.output_activation",
+            "loss": "contract.loss",
+        }.get(topic, "model.input_shape")
+        yield _model(
+            field,
+            "note",
+            f"a model that tells its {topic}",
+            unknown,
+            "Tell it in a contract file: deep_mnist/contract/builtin/ has examples.",
+            "What is not known is not judged.",
+        )

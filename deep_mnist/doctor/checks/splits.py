@@ -1,0 +1,358 @@
+"""Checks of the splits against each other: scale, shape, leakage, class coverage, order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.survey import Survey
+
+SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
+SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and not this
+SHIFT = 0.15  # of the splits' lowest pixels, in units of their range; 0..1 against -0.5..0.5 has 0.5
+LEAK_ERROR = 0.01  # share of test images found in train; Fashion-MNIST has 0.1 % by itself, MNIST none
+LEAK_WARNING = 0.004  # 3 to 4 times what a published set has by itself
+HASHES_AT_ONCE = 1 << 16
+COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
+FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
+ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
+MOST_LABEL = 100_000  # a class number; larger ones are told of as values
+TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
+ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
+TAIL_MISSING = 0.5  # a class with less than this part of its due in the last examples is told
+
+
+def check_splits(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong between the splits."""
+    test = case.test
+    if test is not None:
+        yield from _check_swapped_parts(case.train, test)
+        yield from _check_example_shapes(case, case.train, test)
+        yield from _check_scales(case.train, test)
+        yield from _check_leakage(case.train, test)
+        for split in (case.train, test):
+            if split.survey is not None:
+                split.survey.hashes = np.zeros(0, np.uint64)  # of no more use, and the one thing that grows
+        yield from _check_coverage(case, case.train, test)
+    yield from _check_missing_classes(case)
+    yield from _check_order(case)
+
+
+def _check_swapped_parts(train: Split, test: Split) -> Iterator[Finding]:
+    """load_data() unpacked in the wrong order, or labels of the other split."""
+    images, labels, others, other_labels = train.images, train.labels, test.images, test.labels
+    if images is None or labels is None or others is None or other_labels is None:
+        return
+    if not (images.ndim and labels.ndim and others.ndim and other_labels.ndim):
+        return
+    why = "Keras stops: the numbers of images and labels differ."
+    if labels.ndim >= 3 and labels.shape[1:] == images.shape[1:] and others.ndim <= 2:
+        yield Finding(
+            "labels.alignment",
+            "error",
+            "both",
+            "labels of train_images in train_labels",
+            f"images of shape {labels.shape} there, and labels of shape {others.shape} in test_images",
+            "train_labels, test_images = test_images, train_labels  "
+            "# unpack load_data() as (x_train, y_train), (x_test, y_test)",
+            why,
+            kind="unpacked",
+        )
+    elif len(images) == len(other_labels) != len(labels) == len(others):
+        yield Finding(
+            "labels.alignment",
+            "error",
+            "both",
+            "labels of the same split as the images",
+            f"{len(images)} train images with {len(labels)} labels, and the reverse in test",
+            "train_labels, test_labels = test_labels, train_labels",
+            why,
+            kind="swapped",
+        )
+
+
+def _check_example_shapes(case: Case, train: Split, test: Split) -> Iterator[Finding]:
+    """A network that takes any size does not notice a split of another one."""
+    if train.images is None or test.images is None or train.images.ndim < 2 or test.images.ndim < 2:
+        return
+    ours, theirs = train.images.shape[1:], test.images.shape[1:]
+    wanted = case.contract.input_shape
+    free = wanted is None or (None in wanted and len(wanted) == len(theirs) == len(ours))
+    if ours == theirs or not free or not len(test.images):
+        return
+    size = ", ".join(map(str, ours))
+    yield Finding(
+        "images.shape",
+        "error",
+        "test",
+        f"examples of shape {ours}, as in train",
+        f"shape {theirs}",
+        _to_the_same(ours, theirs) or f"Bring the test split to the training resolution: (n, {size}).",
+        "The network accepts any size and says nothing; objects of another size are not recognized.",
+        kind="resolution",
+    )
+
+
+def _to_the_same(ours: tuple[int, ...], theirs: tuple[int, ...]) -> str | None:
+    steps = [(mine, its) for mine, its in zip(ours, theirs, strict=False)]
+    if len(ours) == len(theirs) and all(its and mine % its == 0 for mine, its in steps):
+        repeats = "".join(
+            f".repeat({mine // its}, axis={axis + 1})" for axis, (mine, its) in enumerate(steps) if mine != its
+        )
+        return f"test_images = test_images{repeats}  # or resize with interpolation"
+    return None
+
+
+def _check_scales(train: Split, test: Split) -> Iterator[Finding]:
+    """One split scaled or shifted and the other not."""
+    ours, theirs = train.survey, test.survey
+    if ours is None or theirs is None or not ours.span or not theirs.span or ours.standardized_by_pixel:
+        return
+    ratio = max(ours.span / theirs.span, theirs.span / ours.span)
+    shift = abs(ours.low - theirs.low) / max(ours.span, theirs.span)
+    spread = max(ours.deviation, theirs.deviation) / max(min(ours.deviation, theirs.deviation), 1e-12 * ours.span)
+    moved_by = abs(ours.mean - theirs.mean) / max(ours.deviation, theirs.deviation, 1e-12 * ours.span)
+    rescaled, shifted = ratio > SPAN_RATIO and spread > SPREAD_RATIO, shift > SHIFT and moved_by > SHIFT
+    if not (rescaled or shifted):
+        return
+    factor = ours.span / theirs.span
+    offset = ours.low - theirs.low * factor
+    moved = f" + {offset:.8g}" if abs(offset) > 1e-6 * ours.span else ""
+    yield Finding(
+        "images.range",
+        "error",
+        "test",
+        f"the train split's range, {ours.low:.4g}..{ours.high:.4g}",
+        f"{theirs.low:.4g}..{theirs.high:.4g}",
+        f'test_images = (test_images * {factor:.8g}{moved}).astype("float32")  # or treat both splits alike',
+        "Training looks fine and the test accuracy is chance: the network never saw such pixels.",
+        kind="scales differ",
+    )
+
+
+# --- leakage ---------------------------------------------------------------------------------------
+
+
+def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
+    ours, theirs = train.survey, test.survey
+    if ours is None or theirs is None or train.images is None or test.images is None:
+        return
+    if train.images.dtype != test.images.dtype or train.images.shape[1:] != test.images.shape[1:]:
+        return
+    shared = _shared(train.images, test.images, ours, theirs)
+    if not len(shared):
+        return
+    share = len(shared) / theirs.count
+    few = len(shared) <= FEW_DUPLICATES
+    severity = "note" if few or share <= LEAK_WARNING else "error" if share > LEAK_ERROR else "warning"
+    whole = "the test loader reads the training data" if share > 0.99 else "splits were made after copies were"
+    yield Finding(
+        "splits.leakage",
+        severity,
+        "test",
+        "test images that training has not seen",
+        f"{len(shared)} of {theirs.count} test images ({share:.1%}) are in train as well: {whole}",
+        "seen = {row.tobytes() for row in train_images}; keep = np.array([row.tobytes() not in seen "
+        "for row in test_images]); test_images, test_labels = test_images[keep], test_labels[keep]"
+        if share < 0.99
+        else "Load the real test files: every test image is a training image.",
+        "The test score counts what was learned by heart: it is too good.",
+        tuple(int(index) for index in shared[:MAX_WHERE]),
+        kind="leakage",
+    )
+
+
+def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> np.ndarray:
+    """Return the indices of test images that are train images too, bytes compared; blank ones do not count.
+
+    The test split's hashes are sorted and train's looked up in them a piece at a time: n log m, in little memory.
+    """
+    order = np.argsort(theirs.hashes, kind="stable")
+    ranked = theirs.hashes[order]
+    twin = np.full(len(ranked), -1, np.int64)  # of each test hash, one train image that has it
+    for start in range(0, len(ours.hashes), HASHES_AT_ONCE):
+        piece = ours.hashes[start : start + HASHES_AT_ONCE]
+        place = np.minimum(np.searchsorted(ranked, piece), len(ranked) - 1)
+        hits = np.flatnonzero(ranked[place] == piece)
+        twin[place[hits]] = start + hits
+    first = np.searchsorted(ranked, ranked)  # equal hashes within test share the first one's twin
+    found = np.flatnonzero(twin[first] >= 0)
+    pairs = sorted((int(order[each]), int(twin[first[each]])) for each in found)
+    checked = [index for index, train in pairs[:COMPARED] if _same(others[index], images[train])]
+    return np.array(checked + [index for index, _ in pairs[COMPARED:] if checked], dtype=np.int64)
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(one.size) and bool(one.min() < one.max()) and one.tobytes() == other.tobytes()
+
+
+# --- classes ---------------------------------------------------------------------------------------
+
+
+def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
+    """Classes that only one of the splits has."""
+    if train.classes is None or test.classes is None or not train.paired or not test.paired:
+        return
+    counts = _counts(train.classes, test.classes)
+    if counts is None:
+        return
+    ours, theirs = counts
+    unseen = np.flatnonzero((ours == 0) & (theirs > 0))
+    if len(unseen):
+        where = np.flatnonzero(np.isin(test.classes, unseen))[:MAX_WHERE]
+        luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), int(np.count_nonzero(ours + theirs)))
+        severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
+        yield _coverage(
+            severity,
+            "every class of the test split in the train split",
+            f"class {_listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
+            tuple(int(index) for index in where),
+            "unseen",
+        )
+    absent = np.flatnonzero((theirs == 0) & (ours > 0))
+    there = int(np.count_nonzero(ours + theirs))
+    if len(absent) and _luck(ours[absent], int(ours.sum()), int(theirs.sum()), there) < ABSENT_BY_LUCK:
+        few = 2 * len(absent) >= np.count_nonzero(ours)
+        yield _coverage(
+            "error" if few else "warning",
+            "every class of the train split in the test split",
+            f"class {_listed(absent)} not in test",
+            (),
+            "untested",
+        )
+
+
+def _luck(counts: np.ndarray, mine: int, other: int, classes: int) -> float:
+    """Return the chance that a random split puts all examples of some class into its part of `mine` examples.
+
+    Args:
+        counts: Examples of the classes that only this part has; the largest counts.
+        mine, other: Sizes of the parts.
+        classes: Any of which might have been the one.
+    """
+    return float(classes * (mine / (mine + other)) ** int(counts.max()))
+
+
+def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    least, most = min(int(ours.min()), int(theirs.min())), max(int(ours.max()), int(theirs.max()))
+    if least < 0 or most > MOST_LABEL:
+        return None
+    counts = np.zeros((2, most + 1), np.int64)
+    for row, classes in zip(counts, (ours, theirs), strict=True):
+        present, number = np.unique(classes, return_counts=True)
+        row[present] = number
+    return counts[0], counts[1]
+
+
+def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: str) -> Finding:
+    return Finding(
+        "splits.class_coverage",
+        severity,
+        "both",
+        expected,
+        received,
+        "order = np.random.default_rng(0).permutation(len(labels))  "
+        "# shuffle (or stratify) all images and labels, then split",
+        "The network cannot name a class it never saw, nor be measured on one it is never shown.",
+        where,
+        kind,
+    )
+
+
+def _listed(classes: np.ndarray) -> str:
+    return ", ".join(map(str, classes[:10])) + (" …" if len(classes) > 10 else "")
+
+
+def _check_missing_classes(case: Case) -> Iterator[Finding]:
+    """A class of the network that no split has, though there would be enough examples."""
+    classes, train = case.contract.num_classes, case.train
+    if not classes or classes < 2 or train.classes is None or not len(train.classes):
+        return
+    present = np.unique(train.classes)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
+        return
+    missing = np.setdiff1d(np.arange(classes), present)
+    in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
+    if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
+        yield Finding(
+            "splits.class_coverage",
+            "warning",
+            "both" if case.test is not None else "train",
+            f"examples of all {classes} classes",
+            f"none of class {_listed(missing)}",
+            "Add examples of the missing classes, or give the last layer one unit for each class there is.",
+            "Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
+            kind="missing",
+        )
+
+
+# --- order -----------------------------------------------------------------------------------------
+
+
+def _check_order(case: Case) -> Iterator[Finding]:
+    """Sorted labels are harmful when fit does not shuffle, or takes the last part for validation."""
+    classes = case.train.classes
+    if classes is None or len(classes) < 20 or not case.train.paired:
+        return
+    told = case.fit.get("validation_split")
+    share = float(told) if isinstance(told, int | float) and 0 < told < 1 else 0.0
+    if share and (missing := _missing_in_tail(classes, share)):
+        yield _order(
+            "error",
+            f"all classes in the last {share:.0%}, which validation_split takes before shuffling",
+            f"class {_listed(np.array(missing))} only before or only after it",
+            "Validation measures classes that training never saw, and the other way round.",
+        )
+    if not _is_sorted(classes):
+        return
+    if case.fit.get("shuffle") is False:
+        yield _order(
+            "error",
+            "examples in random order, or shuffle=True",
+            "labels in runs of one class, shuffle=False",
+            "Each batch holds one class: the network answers with the last class it was shown.",
+        )
+    elif not share:
+        yield _order(
+            "note",
+            "examples in random order",
+            "labels in runs of one class",
+            "Harmless while fit shuffles the whole set; not with validation_split or a small shuffle buffer.",
+        )
+
+
+def _is_sorted(classes: np.ndarray) -> bool:
+    shares = np.unique(classes, return_counts=True)[1] / len(classes)
+    due = 1 - float(np.square(shares).sum())
+    return len(shares) > 1 and float((classes[1:] != classes[:-1]).mean()) < ORDERED * due
+
+
+def _missing_in_tail(classes: np.ndarray, share: float) -> list[int]:
+    cut = int(len(classes) * (1 - share))
+    head, tail = classes[:cut], classes[cut:]
+    if not len(head) or not len(tail):
+        return []
+    found = []
+    for each in np.unique(classes):
+        before, after = int((head == each).sum()), int((tail == each).sum())
+        due = (before + after) * len(tail) / len(classes)
+        if (before == 0 and after > 2) or (after == 0 and due > TAIL_EXAMPLES):
+            found.append(int(each))
+    return found
+
+
+def _order(severity: str, expected: str, received: str, why: str) -> Finding:
+    return Finding(
+        "splits.order",
+        severity,
+        "train",
+        expected,
+        received,
+        "order = np.random.default_rng(0).permutation(len(train_labels)); "
+        "train_images, train_labels = train_images[order], train_labels[order]",
+        why,
+        kind="order",
+    )

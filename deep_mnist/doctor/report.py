@@ -1,0 +1,173 @@
+"""The diagnosis as text for a terminal, as Markdown, and as a page with the offending images drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.judge import Diagnosis
+
+PICTURES = 6  # drawn of one finding; a page stays far below 1 MB
+MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+CLASSES = {"error": "bad", "warning": "warn", "note": "soft"}
+
+_BODY = """\
+<h1>Is the data fit for the network?</h1>
+<p class="banner {{ 'good' if fit else 'bad' }}"><strong>{{ headline }}</strong></p>
+<table>
+<tr><th>split</th><th>images</th><th>labels</th></tr>
+{% for name, images, labels in splits %}
+<tr><td>{{ name }}</td><td><code>{{ images }}</code></td><td><code>{{ labels }}</code></td></tr>
+{% endfor %}
+<tr><td>network</td><td colspan="2"><code>{{ network }}</code></td></tr>
+</table>
+{% for finding, style, pictures in findings %}
+<h2 class="{{ style }}">{{ finding.severity }}: {{ finding.field }} <span class="soft">({{ finding.split }})</span></h2>
+<table>
+<tr><th>Expected</th><td>{{ finding.expected }}</td></tr>
+<tr><th>Received</th><td>{{ finding.received }}</td></tr>
+{% if finding.where %}<tr><th>First at</th><td>{{ finding.where | join(', ') }}</td></tr>{% endif %}
+<tr><th>Fix</th><td><code>{{ finding.fix }}</code></td></tr>
+<tr><th>Otherwise</th><td>{{ finding.why }}</td></tr>
+</table>
+{% if pictures %}<div class="grid">
+{% for caption, source in pictures %}
+<figure><img src="{{ source }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
+{% endfor %}
+</div>{% endif %}
+{% endfor %}
+<p class="soft">Judged in {{ seconds }} s.</p>
+"""
+
+
+def as_json(diagnosis: Diagnosis) -> str:
+    """Return the object that `--json` prints."""
+    return json.dumps(diagnosis.to_dict(), indent=1)
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """Return the verdict in one line."""
+    counts = {
+        severity: sum(each.severity == severity for each in diagnosis.findings)
+        for severity in ("error", "warning", "note")
+    }
+    told = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts.items() if count]
+    return f"{diagnosis.verdict}: {', '.join(told) or 'nothing found'}"
+
+
+def print_text(diagnosis: Diagnosis) -> None:
+    """Print the diagnosis to standard output, in color on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in diagnosis.findings:
+        head = Text.assemble((f"{finding.severity:8}", STYLES[finding.severity]), (finding.field, "bold"))
+        console.print(head.append(f"  ({finding.split})", "dim"))
+        for name, value in _lines(finding):
+            console.print(Text.assemble((f"  {name:10}", "dim"), value))
+        console.print()
+    style = "bold green" if diagnosis.verdict == "fit" else "bold red"
+    console.print(Text.assemble((headline(diagnosis), style), (f"  ({diagnosis.seconds:.2f} s)", "dim")))
+
+
+def _lines(finding: Finding) -> Iterator[tuple[str, str]]:
+    yield "expected", finding.expected
+    yield "received", finding.received
+    if finding.where:
+        yield "first at", ", ".join(map(str, finding.where))
+    yield "fix", finding.fix
+    yield "otherwise", finding.why
+
+
+def as_markdown(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as Markdown, without pictures."""
+    parts = [f"# Data verdict: {headline(diagnosis)}\n"]
+    for finding in diagnosis.findings:
+        parts.append(f"## {finding.severity}: {finding.field} ({finding.split})\n")
+        parts += [
+            f"- **{name}**: {_code(value) if name == 'fix' else _plain(value)}" for name, value in _lines(finding)
+        ]
+        parts.append("")
+    return "\n".join(parts) + f"\nJudged in {diagnosis.seconds:.2f} s.\n"
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown or the HTML in it would take for markup; findings quote file contents."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|" else letter for letter in text.replace("\n", " "))
+
+
+def _code(text: str) -> str:
+    text = text.replace("\n", " ")
+    return f"`{text}`" if "`" not in text else f"`` {text} ``"
+
+
+def as_html(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as one self-contained page, the offending images drawn."""
+    from deep_mnist.html import page, template
+
+    splits = [(name, _form(split.images), _form(split.labels)) for name, split in diagnosis.case.splits.items()]
+    contract = diagnosis.case.contract
+    body = template(_BODY).render(
+        fit=diagnosis.verdict == "fit",
+        headline=headline(diagnosis),
+        splits=splits,
+        network=f"{contract.name}: input {contract.input_shape}, {contract.layout}, loss {contract.loss}",
+        findings=[(each, CLASSES[each.severity], list(_pictures(diagnosis, each))) for each in diagnosis.findings],
+        seconds=f"{diagnosis.seconds:.2f}",
+    )
+    return page("Data verdict", body)
+
+
+def _form(array: np.ndarray | None) -> str:
+    return "unreadable" if array is None else f"{array.dtype} {array.shape}"
+
+
+def _pictures(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str]]:
+    """Yield (caption, data URI) of the images a finding is about; train's beside it when splits differ."""
+    names = [finding.split] if finding.split in diagnosis.case.splits else ["train", "test"]
+    if finding.split == "model" or finding.field.startswith(("model.", "contract.")):
+        return
+    if finding.split == "test" and finding.field in ("images.orientation", "images.polarity", "images.distribution"):
+        names = ["train", "test"]
+    for name in names:
+        split = diagnosis.case.splits.get(name)
+        if split is None or split.images is None or not _drawable(split.images):
+            continue
+        count = PICTURES if len(names) == 1 else PICTURES // 2
+        where = [each for each in finding.where if name == finding.split and each < len(split.images)]
+        for index in (where or range(len(split.images)))[:count]:
+            yield _caption(split, name, index), _drawn(split.images[index])
+
+
+def _caption(split: Any, name: str, index: int) -> str:
+    told = f"{name} {index}"
+    if split.labels is not None and split.labels.ndim and index < len(split.labels):
+        label = np.asarray(split.labels[index])
+        if label.size == 1:
+            told += f": {label.item()}"
+        elif label.size and label.dtype.kind in "fiub":
+            told += f": {label.argmax()}"
+    return "".join(letter if letter.isprintable() else "." for letter in told[:60])
+
+
+def _drawable(images: np.ndarray) -> bool:
+    return images.dtype.kind in "fiub" and 2 <= images.ndim <= 4 and images[:1].size > 1
+
+
+def _drawn(image: np.ndarray) -> str:
+    steps = tuple(slice(None, None, -(-length // MAX_PICTURE_SIDE)) for length in image.shape)
+    image = np.asarray(image[steps] if image.ndim > 1 else image[: MAX_PICTURE_SIDE**2])
+    with np.errstate(all="ignore"):  # pixels beyond all range are drawn as well as they can be
+        return _framed(image)
+
+
+def _framed(image: np.ndarray) -> str:
+    from deep_mnist.html import picture
+
+    return picture(np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 != image.shape[-1] else image)

@@ -1,0 +1,100 @@
+"""What a folder says beside its arrays: contract.json, the network, the preprocessing record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deep_mnist.contract.contract import Contract, ContractError, with_settings
+from deep_mnist.contract.load import load_contract, read_json
+from deep_mnist.data.dataset import MANIFEST, DatasetError, Preprocessing
+from deep_mnist.doctor.case import NotUsable
+
+NO_MODEL = ("input_shape: no model was given", "input scaling: no model was given", "loss: no model was given")
+SETTINGS = ("loss", "from_logits", "num_classes")
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return a folder's contract.json, {} without one.
+
+    Raises:
+        NotUsable: It is no object, or a field has an impossible value.
+    """
+    path = folder / "contract.json"
+    if not path.is_file():
+        return {}
+    try:
+        told = read_json(path)
+    except ContractError as error:
+        raise NotUsable(str(error)) from error
+    if not isinstance(told, dict):
+        raise NotUsable(f"Expected an object in {path}. Received: {type(told).__name__}.")
+    _check_types(told, path)
+    return told
+
+
+def _check_types(told: Mapping[str, Any], path: Path) -> None:
+    kinds: dict[str, Any] = {"loss": str, "from_logits": bool, "num_classes": int, "fit": dict}
+    for name, kind in kinds.items():
+        value = told.get(name)
+        wrong = value is not None and (not isinstance(value, kind) or (kind is int and (value is True or value < 1)))
+        if wrong:
+            raise NotUsable(f"Expected {name} of type {kind.__name__} in {path}. Received: {str(value)[:80]}.")
+
+
+def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, Any] | None = None) -> Contract:
+    """Return the contract a folder is judged by: the model's, with what contract.json and the caller tell.
+
+    Args:
+        folder: May hold model.keras and contract.json.
+        model: A model or contract file to use instead of the folder's own.
+        told: loss, from_logits, num_classes of the caller; they win.
+
+    Raises:
+        NotUsable: A file is no model or contract.
+    """
+    settings = {**read_settings(folder), **{name: value for name, value in (told or {}).items() if value is not None}}
+    path = model or next((each for each in _models_in(folder) if each.exists()), None)
+    try:
+        if path is not None:
+            contract = load_contract(path)
+        else:
+            contract = Contract(name="none given", unknown=NO_MODEL)
+    except ContractError as error:
+        raise NotUsable(str(error)) from error
+    contract = _with_conflicts(contract, settings)
+    contract = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
+    return replace(contract, fit=settings.get("fit") or contract.fit)
+
+
+def _models_in(folder: Path) -> list[Path]:
+    return [folder / name for name in ("model.keras", "model.h5", "model.json", "contract.yaml")]
+
+
+def _with_conflicts(contract: Contract, settings: Mapping[str, Any]) -> Contract:
+    """Name where contract.json contradicts what the model was compiled with; contract.json wins."""
+    conflicts = [
+        f"{name}: the model was compiled with {getattr(contract, name)}, the contract says {settings[name]}"
+        for name in ("loss", "from_logits")
+        if settings.get(name) is not None and getattr(contract, name) not in (None, settings[name])
+    ]
+    return replace(contract, conflicts=(*contract.conflicts, *conflicts))
+
+
+def known_record(folder: Path) -> Preprocessing | None:
+    """Return the record in a folder's manifest without reading the files for their digests.
+
+    Raises:
+        DatasetError: The manifest is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = read_json(path)
+    except ContractError as error:
+        raise DatasetError(str(error)) from error
+    told = manifest.get("preprocessing") if isinstance(manifest, dict) else None
+    return Preprocessing.from_dict(told) if isinstance(told, dict) else None

@@ -1,0 +1,264 @@
+"""From a raw picture to an answer, as the preprocessing record says: in numpy for scoring, in a graph for serving.
+
+An exported model has two signatures:
+
+    serving_default   images: uint8 (n, rows, columns) or (n, rows, columns, 1), raw pixels 0..255, any n
+    network           images: what the network takes, prepared already
+
+Both answer `class` int64 (n,), `probabilities` float32 (n, classes) and `outputs`, what the network itself says.
+The preparation between the two is built from the record and lies in the SavedModel as assets/preprocessing.json.
+For data that came prepared, nobody knows what raw was: `serving_default` then takes what the network takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.data.dataset import Preprocessing
+
+BATCH = 512
+GOLDEN_REQUESTS = 256
+RECORD_FILE = "preprocessing.json"
+MODEL_FILE = "model.keras"
+# Layers that hand on what they get.
+_PASSING = ("Reshape", "Flatten", "Identity", "Dropout")
+
+
+class ServingError(ValueError):
+    """A model and a preprocessing record that do not fit one another."""
+
+
+def raw_shape(record: Preprocessing) -> tuple[int, int]:
+    """Return rows and columns of a raw picture."""
+    sizes = record.image_shape
+    if record.layout == "flat" or len(sizes) == 1:
+        side = round(sizes[0] ** 0.5)
+        return side, sizes[0] // side
+    return (sizes[0], sizes[1]) if record.layout == "channels_last" else (sizes[-2], sizes[-1])
+
+
+def network_input(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
+    """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype: raw * scale + offset.
+
+    `preprocess` writes datasets with this very function, and `_graph_input` is the same in a graph.
+    """
+    shaped = raw.reshape(len(raw), *record.image_shape)
+    if record.dtype == "uint8":
+        return shaped
+    if record.offset == 0.0 and record.scale == 1 / 255:
+        return shaped.astype(np.float32) / np.float32(255)  # bit for bit what everybody writes
+    return shaped.astype(np.float32) * np.float32(record.scale) + np.float32(record.offset)
+
+
+def raw_images(stored: np.ndarray, record: Preprocessing) -> np.ndarray:
+    """(n, *record.image_shape) -> the uint8 (n, rows, columns) that they were made from."""
+    shaped = stored.reshape(len(stored), *raw_shape(record))
+    if record.dtype == "uint8":
+        return np.asarray(shaped)
+    if record.scale == 0:
+        raise ServingError("Expected a scale other than 0 in the preprocessing record. Received: 0. Rerun preprocess.")
+    return np.clip(np.rint((shaped.astype(np.float64) - record.offset) / record.scale), 0, 255).astype(np.uint8)
+
+
+def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
+    """Return float64 (n, classes) that sum to one; a network of one unit has two classes.
+
+    Args:
+        outputs: What the network says.
+        kind: What that is, as `output_kind` returns it.
+    """
+    values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
+    if values.shape[1] == 1:
+        hit = values if kind != "logits" else 1.0 / (1.0 + np.exp(-np.clip(values, -500, 500)))
+        return np.concatenate([1.0 - hit, hit], axis=1)
+    if kind == "logits":
+        values = np.exp(values - values.max(axis=1, keepdims=True))
+    return values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
+
+
+def output_kind(model: Any) -> str:
+    """Return "softmax", "sigmoid" or "logits", as the operation says that makes the output.
+
+    An operation that says nothing (an average of networks, say) is asked: what stays within 0..1 and sums to one for
+    noise of every size is a softmax.
+    """
+    operation = model.outputs[0]._keras_history.operation
+    while _hands_on(operation):
+        operation = operation.input._keras_history.operation
+    if hasattr(operation, "outputs") and hasattr(operation, "layers"):  # a network within the network
+        return output_kind(operation)
+    name = _name_of_activation(operation) or type(operation).__name__.lower()
+    if name in ("softmax", "sigmoid"):
+        return name
+    return "logits" if hasattr(operation, "activation") else _asked_kind(model)
+
+
+def _hands_on(operation: Any) -> bool:
+    kind = type(operation).__name__
+    return kind in _PASSING or (kind == "Activation" and _name_of_activation(operation) == "linear")
+
+
+def _name_of_activation(operation: Any) -> str:
+    return str(getattr(getattr(operation, "activation", None), "__name__", ""))
+
+
+def _asked_kind(model: Any) -> str:
+    random = np.random.default_rng(0)
+    shape = [side or 1 for side in model.inputs[0].shape[1:]]
+    noise = [random.normal(0, size, (8, *shape)) for size in (0.1, 10.0, 200.0)]
+    said = np.concatenate([np.asarray(model.predict_on_batch(batch.astype(np.float32))) for batch in noise])
+    shares = said.reshape(len(said), -1)
+    within = bool(shares.min() >= 0 and shares.max() <= 1)
+    return "softmax" if within and np.allclose(shares.sum(axis=1), 1.0, atol=1e-3) else "logits"
+
+
+def read_record(folder: Path) -> Preprocessing:
+    """Return the record that lies beside a trained model."""
+    path = folder / RECORD_FILE
+    try:
+        return Preprocessing.from_dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ServingError(f"Expected a preprocessing record at {path}. Received: {error}. Rerun train.") from error
+
+
+class Network:
+    """A trained Keras model with the record of what it takes.
+
+    Attributes:
+        kind: "softmax", "sigmoid" or "logits": what the network says.
+        digest: SHA-256 of configuration and weights: the same for the same model, whenever it was saved.
+    """
+
+    def __init__(self, model: Any, record: Preprocessing) -> None:
+        self.model = model
+        self.record = record
+        self.kind = output_kind(model)
+        self.digest = model_digest(model)
+
+    @classmethod
+    def load(cls, folder: Path) -> Network:
+        """Read model.keras (safe mode: no code in it is run) and preprocessing.json from a folder."""
+        import keras
+
+        path = folder / MODEL_FILE
+        if not path.is_file():
+            raise ServingError(f"Expected a trained model at {path}. Received: no file. Rerun train.")
+        return cls(keras.saving.load_model(path, compile=False, safe_mode=True), read_record(folder))
+
+    def answers(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
+        """Return float64 probabilities (n, classes).
+
+        Args:
+            images: uint8 (n, rows, columns) when `raw`, else what the network takes.
+        """
+        chunks = []
+        for start in range(0, len(images), BATCH):
+            fed = self.fed(images[start : start + BATCH], raw=raw)
+            chunks.append(np.asarray(self.model.predict_on_batch(fed)))
+        return probabilities(_finite(np.concatenate(chunks)), self.kind)
+
+    def fed(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
+        """Return what the network takes for these images."""
+        if not raw:
+            return np.asarray(images, dtype=self.record.dtype)
+        if raw_shape(self.record) != images.shape[1:]:
+            raise ServingError(
+                f"Expected pictures of {raw_shape(self.record)} pixels. Received: {images.shape[1:]}. "
+                "Models of other pictures belong under another model name."
+            )
+        return network_input(images, self.record)
+
+
+def _finite(outputs: np.ndarray) -> np.ndarray:
+    if not np.isfinite(outputs).all():
+        bad = int(np.count_nonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)))
+        raise ServingError(f"Expected finite outputs. Received: NaN or infinity for {bad} pictures. Train again.")
+    return outputs
+
+
+def model_digest(model: Any) -> str:
+    """SHA-256 over the layers' configuration, without their names' counters, and every weight's bytes."""
+    digest = hashlib.sha256()
+    for layer in model.layers:
+        settings = {key: value for key, value in layer.get_config().items() if key != "name"}
+        digest.update(f"{type(layer).__name__} {json.dumps(settings, sort_keys=True, default=str)}\n".encode())
+    for weight in model.get_weights():
+        digest.update(f"{weight.dtype.str} {weight.shape}\n".encode())
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def export(network: Network, folder: Path) -> None:
+    """Write a SavedModel with both signatures and the record."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.model.variables]
+    with tempfile.TemporaryDirectory() as scratch:
+        asset = Path(scratch) / RECORD_FILE
+        asset.write_text(json.dumps(network.record.to_dict(), indent=1) + "\n")
+        module.preprocessing = tf.saved_model.Asset(str(asset))
+        tf.saved_model.save(module, str(folder), signatures=_signatures(network, tf))
+
+
+def _signatures(network: Network, tf: Any) -> dict[str, Any]:
+    record = network.record
+    sides = [side or None for side in record.image_shape]
+    prepared = tf.TensorSpec((None, *sides), tf.dtypes.as_dtype(record.dtype), name="images")
+
+    @tf.function(input_signature=[prepared])
+    def answer(images: Any) -> dict[str, Any]:
+        return _graph_answers(network.model(images, training=False), network.kind, tf)
+
+    # No rank is fixed, so that pictures with and without a channel axis are both welcome.
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")])
+    def answer_raw(images: Any) -> dict[str, Any]:
+        fed = _graph_input(images, record, tf)
+        return _graph_answers(network.model(fed, training=False), network.kind, tf)
+
+    return {"serving_default": answer if record.prepared else answer_raw, "network": answer}
+
+
+def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
+    rows, columns = raw_shape(record)
+    shape = tf.shape(images)
+    fits = tf.logical_or(
+        _ends(shape, [rows, columns], tf),
+        _ends(shape, [rows, columns, 1], tf),
+    )
+    message = f"Expected images: uint8 (n, {rows}, {columns}) or (n, {rows}, {columns}, 1). Received the shape:"
+    with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape], summarize=8)]):
+        shaped = tf.reshape(images, (-1, *record.image_shape))
+    if record.dtype == "uint8":
+        return shaped
+    floats = tf.cast(shaped, tf.float32)
+    if record.offset == 0.0 and record.scale == 1 / 255:
+        return floats / 255.0
+    return floats * tf.constant(record.scale, tf.float32) + tf.constant(record.offset, tf.float32)
+
+
+def _ends(shape: Any, sides: list[int], tf: Any) -> Any:
+    """Say whether a shape is one axis of any length, then `sides`."""
+    wanted = tf.concat([shape[:1], tf.constant(sides, tf.int32)], axis=0)
+    same_rank = tf.equal(tf.size(shape), len(sides) + 1)
+    return tf.cond(same_rank, lambda: tf.reduce_all(tf.equal(shape, wanted)), lambda: tf.constant(False))
+
+
+def _graph_answers(outputs: Any, kind: str, tf: Any) -> dict[str, Any]:
+    """The graph's counterpart of `probabilities`."""
+    units = int(np.prod(outputs.shape[1:]))
+    values = tf.reshape(tf.cast(outputs, tf.float32), (-1, units))
+    if units == 1:
+        hit = tf.sigmoid(values) if kind == "logits" else values
+        shares = tf.concat([1.0 - hit, hit], axis=1)
+    elif kind == "logits":
+        shares = tf.nn.softmax(values)
+    else:
+        shares = tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=1, keepdims=True))
+    return {"class": tf.argmax(shares, axis=1), "probabilities": shares, "outputs": outputs}

@@ -1,0 +1,280 @@
+"""`python -m pipeline schedule`: retrain on a schedule, made or replaced by name.
+
+A schedule is one recurring run of the API. It has no update call, and every creation makes another one; so a digest of
+all that a schedule says stands in its description, and `apply` makes nothing when it finds that digest. Otherwise it
+creates the new one disabled, deletes the old, and enables the new: at no moment are two enabled. Missed slots are not
+made up for, and one run goes at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cluster.connection import ClusterError, Connection, connect, connection_options
+from pipeline.cluster.cron import Cron, CronError, parse_cron
+from pipeline.cluster.definition import Definition, compile_definition, require_images
+from pipeline.cluster.parameters import install_options, parameter_options, parameters_for
+from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
+
+MARK = "deep-mnist schedule sha256:"
+NAME = "deep-mnist-retraining"
+RARE_MINUTES = 10
+PAGE = 50
+DONE = {"pause": "PAUSED", "resume": "RESUMED", "delete": "DELETED"}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a recurring run shall say."""
+
+    name: str
+    cron: Cron
+    definition: Definition
+    parameters: Mapping[str, Any]
+    service_account: str = ""
+    pipeline_root: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of everything the schedule says, the definition and its images included."""
+        said = [self.cron.expression, self.definition.digest, self.parameters, self.service_account, self.pipeline_root]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def description(self) -> str:
+        return f"{MARK}{self.digest}"
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["apply", "list", *DONE]), default="apply")
+@connection_options
+@parameter_options
+@click.option("--name", default=NAME, show_default=True, help="Identifies the schedule in its experiment.")
+@click.option(
+    "--cron", default="0 0 3 * * *", show_default=True, help="Six fields, seconds first, UTC; five get a 0 in front."
+)
+@click.option("--experiment", default=EXPERIMENT, show_default=True)
+@install_options
+@click.option("--always", is_flag=True, help="Train in every slot, changed or not.")
+@click.option("--often", is_flag=True, help=f"Allow firings less than {RARE_MINUTES} minutes apart.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; talk to nobody.")
+def schedule(action: str, **options: Any) -> None:
+    """Retrain on a schedule: apply (create or replace), list, pause, resume, delete.
+
+    A slot trains when the data, the recipe or the code changed since they were last judged, and says "unchanged" when
+    not; nothing in a slot is taken from the cache.
+    """
+    if action != "apply":
+        _act(connect(options), action, options["name"], options["experiment"])
+        return
+    wanted = wanted_schedule(options)
+    _announce(wanted)
+    if options["dry_run"]:
+        click.echo(json.dumps(recurring_run(wanted, "<experiment>", "<pipeline>", "<version>").to_dict(), default=str))
+        click.echo("Dry run: nothing was sent.")
+        return
+    connection = connect(options)
+    click.echo(apply(connection, wanted, experiment_id(connection, options["experiment"])))
+
+
+def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
+    """Return the schedule that the options describe.
+
+    Raises:
+        click.BadParameter: The cron expression is wrong, or fires suspiciously often.
+    """
+    try:
+        cron = parse_cron(options["cron"])
+    except CronError as error:
+        raise click.BadParameter(str(error), param_hint="--cron") from error
+    minutes = cron.shortest_pause().total_seconds() / 60
+    if minutes < RARE_MINUTES and not options["often"]:
+        raise click.BadParameter(
+            f"Expected at least {RARE_MINUTES} minutes between two firings. Received: {cron.expression!r}, which means "
+            f"{cron.meaning()}: {minutes:g} minutes. If that is meant, say --often.",
+            param_hint="--cron",
+        )
+    if not options["dry_run"]:
+        require_images()
+    definition = compile_definition(gpu=options["gpu"], reuse=False, only_when_changed=not options["always"])
+    # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
+    given = parameters_for(definition, needs_store=not options["dry_run"], **options)
+    parameters = {**given, "dataset_digest": "", "run_name": options["name"]}
+    return Schedule(options["name"], cron, definition, parameters, options["service_account"], options["pipeline_root"])
+
+
+def _announce(wanted: Schedule) -> None:
+    if wanted.cron.five:
+        click.echo(f"Five fields are taken as minute first; with the second in front: {wanted.cron.expression!r}")
+    click.echo(f"{wanted.name}: {wanted.cron.expression!r} means {wanted.cron.meaning()} (UTC)")
+    for firing in wanted.cron.next(3):
+        click.echo(f"  next {firing:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def recurring_run(wanted: Schedule, experiment: str, pipeline: str, version: str, *, enabled: bool = False) -> Any:
+    """Return the API's object: no catch-up, one run at a time."""
+    import kfp_server_api as api
+
+    return api.V2beta1RecurringRun(
+        display_name=wanted.name,
+        description=wanted.description,
+        experiment_id=experiment,
+        pipeline_version_reference=api.V2beta1PipelineVersionReference(
+            pipeline_id=pipeline, pipeline_version_id=version
+        ),
+        runtime_config=runtime_config(wanted.parameters, wanted.pipeline_root),
+        service_account=wanted.service_account or None,
+        max_concurrency="1",
+        no_catchup=True,
+        mode="ENABLE" if enabled else "DISABLE",
+        trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=wanted.cron.expression)),
+    )
+
+
+def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
+    """Make the cluster hold exactly this schedule under its name; return what was done."""
+    found = find(connection, wanted.name, experiment)
+    same = [each for each in found if MARK + wanted.digest in (each.description or "")]
+    keep = same[0] if same else None
+    others = [each for each in found if each is not keep]
+    if keep and not others:
+        return f"UNCHANGED {_line(keep)}"
+    enabled = not found or any(_enabled(each) for each in found)
+    if keep is None:
+        pipeline, version = upload(connection, wanted.definition)
+        body = recurring_run(wanted, experiment, pipeline, version)
+        keep = connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
+    for other in others:
+        _delete(connection, other)
+    if enabled and not _enabled(keep):
+        _enable_new(connection, keep)
+    done = "REPLACED" if others else "CREATED"
+    state = "enabled" if enabled else "paused, as it was; `schedule resume` starts it"
+    return f"{done} {wanted.name} id={keep.recurring_run_id} {state}"
+
+
+def upload(connection: Connection, definition: Definition) -> tuple[str, str]:
+    """Return the ids of the pipeline and of its version with this content; make what is not there."""
+    pipeline = _pipeline(connection, definition.name)
+    name = version_name(definition)
+    found = connection.call(
+        connection.pipelines.pipeline_service_list_pipeline_versions, pipeline, filter=equals("name", name), page_size=2
+    )
+    if found.pipeline_versions:
+        return pipeline, str(found.pipeline_versions[0].pipeline_version_id)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(definition.to_yaml())  # both documents: without the second, limits and identities are lost
+        made = connection.call(connection.uploads.upload_pipeline_version, str(path), name=name, pipelineid=pipeline)
+    return pipeline, str(made.pipeline_version_id)
+
+
+def version_name(definition: Definition) -> str:
+    """Return the version's name: a version never changes, so its content names it."""
+    return f"{definition.name}-{definition.digest[:16]}"
+
+
+def _pipeline(connection: Connection, name: str) -> str:
+    import kfp_server_api as api
+
+    namespace = connection.namespace or None
+    service = connection.pipelines
+    found = connection.call(
+        service.pipeline_service_list_pipelines, filter=equals("name", name), namespace=namespace, page_size=2
+    )
+    if found.pipelines:
+        return str(found.pipelines[0].pipeline_id)
+    wanted = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace)
+    return str(connection.call(service.pipeline_service_create_pipeline, wanted).pipeline_id)
+
+
+def find(connection: Connection, name: str, experiment: str) -> list[Any]:
+    """Return the recurring runs of this name, or of any name for "", newest first."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = connection.call(
+            connection.recurring.recurring_run_service_list_recurring_runs,
+            experiment_id=experiment,
+            page_size=PAGE,
+            sort_by="created_at desc",
+            **({"page_token": token} if token else {}),
+            **({"filter": equals("display_name", name)} if name else {}),
+        )
+        found += page.recurring_runs or []
+        token = page.next_page_token or ""
+        if not token:
+            return found
+
+
+def _act(connection: Connection, action: str, name: str, experiment: str) -> None:
+    identity = experiment_id(connection, experiment, create=False)
+    found = find(connection, "" if action == "list" else name, identity) if identity else []
+    if action == "list":
+        for each in found:
+            click.echo(_line(each))
+        click.echo(f"{len(found)} in the experiment {experiment}")
+        return
+    if not found:
+        raise ClusterError(f"Expected a schedule named {name!r} in the experiment {experiment!r}. Received: none.")
+    if action == "resume" and len(found) > 1:
+        raise ClusterError(
+            f"Expected one schedule named {name!r}. Received: {len(found)}. `schedule apply` leaves one."
+        )
+    for each in found:
+        if action == "delete":
+            _delete(connection, each)
+        else:
+            _switch(connection, each, on=action == "resume")
+        click.echo(f"{DONE[action]} {name} id={each.recurring_run_id}")
+
+
+def _line(each: Any) -> str:
+    cron = each.trigger.cron_schedule.cron if each.trigger and each.trigger.cron_schedule else "no cron"
+    state = "enabled" if _enabled(each) else "paused"
+    return f"{each.display_name} {state} {cron!r} id={each.recurring_run_id}{_next(each, cron)}"
+
+
+def _next(each: Any, cron: str) -> str:
+    try:
+        firing: datetime = parse_cron(cron).next(1)[0]
+    except CronError:
+        return ""
+    return f" next={firing:%Y-%m-%dT%H:%M:%SZ}" if _enabled(each) else ""
+
+
+def _enabled(each: Any) -> bool:
+    return str(each.status or each.mode) in ("ENABLED", "ENABLE")
+
+
+def _switch(connection: Connection, each: Any, *, on: bool) -> None:
+    service = connection.recurring
+    method = (
+        service.recurring_run_service_enable_recurring_run
+        if on
+        else service.recurring_run_service_disable_recurring_run
+    )
+    connection.call(method, each.recurring_run_id)
+
+
+def _enable_new(connection: Connection, each: Any) -> None:
+    try:
+        _switch(connection, each, on=True)
+    except ClusterError as error:
+        raise ClusterError(
+            f"{error.message} The schedule {each.display_name} is there, but paused. Start it: "
+            f"python -m pipeline schedule resume --name {each.display_name}"
+        ) from error
+
+
+def _delete(connection: Connection, each: Any) -> None:
+    connection.call(connection.recurring.recurring_run_service_delete_recurring_run, each.recurring_run_id)

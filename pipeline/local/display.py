@@ -1,0 +1,92 @@
+"""What a person sees while a run goes on: a live table on a terminal, a line a step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from pipeline.local.outcome import log_lines
+from pipeline.local.process import Run
+
+_STYLES = {"done": "green", "cached": "cyan", "failed": "red", "stopped": "yellow", "running": "bold", "waiting": "dim"}
+_NOTES = {"cached": "unchanged, reused"}
+
+
+class Display(Protocol):
+    def __enter__(self) -> Display: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def __call__(self, run: Run) -> None: ...
+
+
+def display(console: Console, *, quiet: bool) -> Display:
+    """Return what fits the console: a live table, plain lines, or nothing at all."""
+    if quiet:
+        return PlainLines(None)
+    return LiveTable(console) if console.is_terminal else PlainLines(console)
+
+
+class LiveTable:
+    """A table of the steps, their state and duration, and the last line that the running step printed."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=8)
+        self._size = -1
+        self._last = ""
+
+    def __enter__(self) -> LiveTable:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def __call__(self, run: Run) -> None:
+        table = Table(box=None, pad_edge=False)
+        for title in ("step", "state", "seconds", ""):
+            table.add_column(title, justify="right" if title == "seconds" else "left", no_wrap=True)
+        for task in run.tasks.values():
+            running = task.state == "running"
+            seconds = time.time() - task.started if running else task.seconds
+            note = self._last_line(run) if running else _NOTES.get(task.state, "")
+            shown = f"{seconds:.1f}" if task.started else ""
+            table.add_row(task.name, f"[{_STYLES[task.state]}]{task.state}[/]", shown, f"[dim]{note[:80]}[/]")
+        self._live.update(table)
+
+    def _last_line(self, run: Run) -> str:
+        size = run.log.stat().st_size if run.log.exists() else 0
+        if size != self._size:
+            self._size = size
+            indented = [line.strip() for line in log_lines(run) if line.startswith("    ") and line.strip()]
+            self._last = indented[-1].replace("[", r"\[") if indented else ""
+        return self._last
+
+
+class PlainLines:
+    """One line when a step has ended."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def __enter__(self) -> PlainLines:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        pass
+
+    def __call__(self, run: Run) -> None:
+        for task in run.tasks.values():
+            if task.state in ("waiting", "running") or task.name in self._told:
+                continue
+            self._told.add(task.name)
+            if self._console:
+                note = _NOTES.get(task.state, "")
+                line = f"{task.name:<14} {task.state:<7} {task.seconds:6.1f} s  {note}"
+                self._console.print(line.rstrip(), highlight=False)

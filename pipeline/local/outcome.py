@@ -1,0 +1,139 @@
+"""How a run ended: the fixed last line, the exit status, and the same as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.process import Run, Task
+
+# What a user sees in the last line: require_valid is half of validate.
+STEP_OF = {"require-valid": "validate"}
+LAST_LOG_LINES = 25
+FULL_DISK_BYTES = 1 << 20
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        status: PUBLISHED, NOT PROMOTED, FAILED or INTERRUPTED.
+        exit_status: 0 for the first two, 1 for FAILED, 128 + signal number for INTERRUPTED.
+        fields: What the last line says after the status, in order.
+        reason: Why, for a person; may span lines.
+    """
+
+    status: str
+    exit_status: int
+    fields: dict[str, Any]
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        return " ".join([self.status, *(f"{name}={_shown(name, value)}" for name, value in self.fields.items())])
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"status": self.status, "exit_status": self.exit_status, **self.fields, "why": self.reason, **self.details}
+        )
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in ("accuracy", "champion"):
+        return f"{value:.4f}"
+    if name == "seconds":
+        return f"{value:.1f}"
+    return json.dumps(value, ensure_ascii=False) if name == "reason" else str(value)
+
+
+def outcome_of(run: Run, report: Path) -> Outcome:
+    """Return what the run came to; `report` is the path the last line gives."""
+    task = run.failed_task
+    ending = {"seconds": round(run.seconds, 1), "report": str(report)}
+    details = {
+        "run": run.folder.name,
+        "steps": [{"step": t.name, "state": t.state, "seconds": round(t.seconds, 2)} for t in run.tasks.values()],
+    }
+    if task is None and not run.signal:
+        return _finished(run, ending, details)
+    step = STEP_OF.get(task.name, task.name) if task else "publish"
+    if run.signal:
+        return Outcome(
+            "INTERRUPTED",
+            128 + run.signal,
+            {"step": step, **ending},
+            f"{signal.Signals(run.signal).name}: every process of the run was stopped",
+            details,
+        )
+    findings = errors_found(run) if step == "validate" else []
+    reason = _reasons(findings) or _full_disk(run) or last_error(run)
+    return Outcome("FAILED", 1, {"step": step, "findings": len(findings), **ending}, reason, details)
+
+
+def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> Outcome:
+    promotion = read_json(run.tasks["publish"], "promotion")
+    if promotion["promoted"]:
+        fields = {"version": promotion["version"], "accuracy": promotion["accuracy"], **ending}
+        return Outcome("PUBLISHED", 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")})
+    champion = promotion.get("champion_accuracy")
+    fields = {"accuracy": promotion["accuracy"], **({} if champion is None else {"champion": champion})}
+    fields |= {"reason": promotion["reason"], **ending}
+    return Outcome("NOT PROMOTED", 0, fields, promotion["reason"], details)
+
+
+def read_json(task: Task, artifact: str) -> dict[str, Any]:
+    """Return the JSON object in a task's artifact, or {} when it was not written."""
+    path = task.artifact(artifact)
+    return json.loads(path.read_text()) if path else {}
+
+
+def errors_found(run: Run) -> list[dict[str, Any]]:
+    """Return the doctor's findings of severity error."""
+    findings = read_json(run.tasks["validate"], "findings").get("findings", [])
+    return [finding for finding in findings if finding["severity"] == "error"]
+
+
+def _full_disk(run: Run) -> str:
+    """A full disk also swallows the log, so it is looked for."""
+    free = shutil.disk_usage(run.folder).free
+    if free >= FULL_DISK_BYTES:
+        return ""
+    return f"Expected room on the disk of {run.folder}. Received: {free} bytes free. Fix: free some, or RUNS=elsewhere"
+
+
+def _reasons(findings: list[dict[str, Any]]) -> str:
+    lines = []
+    for each in findings:
+        lines.append(f"{each['field']} ({each['split']}): expected {each['expected']}; received {each['received']}")
+        lines.append(f"    fix: {each['fix']}")
+    return "\n".join(lines)
+
+
+def log_lines(run: Run) -> list[str]:
+    """Return the run's log without terminal colours."""
+    text = run.log.read_text(errors="replace") if run.log.exists() else ""
+    return [_COLOR.sub("", line).rstrip() for line in text.splitlines()]
+
+
+def last_error(run: Run) -> str:
+    """Return the message of the last Python exception in the log, or the log's last lines."""
+    lines = [line.removeprefix("    ") for line in log_lines(run)]
+    heads = [
+        i for i, line in enumerate(lines) if re.match(r"^(\w+\.)*\w*(Error|Exception|Data|Missing|Exit)\b.*: ", line)
+    ]
+    if not heads:
+        return "\n".join(line for line in lines[-LAST_LOG_LINES:] if line.strip())
+    message = []
+    for line in lines[heads[-1] : heads[-1] + LAST_LOG_LINES]:
+        if not line.strip() or re.match(r"^\d\d:\d\d:\d\d\.\d+ - ", line):
+            break
+        message.append(line)
+    return "\n".join(message)

@@ -1,0 +1,218 @@
+"""Run the definition on this machine, as processes or as containers, and say honestly how it ended.
+
+The engine is `kfp.local`; what it lacks is here: exit codes, live progress, killing what is left behind, a report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+TASKS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")
+POLL_SECONDS = 0.1
+# A trainer that is asked to end writes a checkpoint first.
+GRACE_SECONDS = 10.0
+
+
+class UsageError(ValueError):
+    """What was asked cannot be run; nothing was started. The message says what to change."""
+
+
+@dataclass
+class Task:
+    """One task's state: waiting, running, done, cached, failed or stopped."""
+
+    name: str
+    state: str = "waiting"
+    started: float = 0.0
+    seconds: float = 0.0
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def artifact(self, name: str) -> Path | None:
+        """Return the path of an output artifact, or None when it was not written."""
+        value = self.outputs.get(name)
+        path = Path(value["path"]) if isinstance(value, dict) and "path" in value else None
+        return path if path and path.exists() else None
+
+
+@dataclass
+class Run:
+    """A run as it stands: its folder, its arguments, its tasks in order, and the signal that ended it, if one did."""
+
+    folder: Path
+    arguments: Mapping[str, Any]
+    tasks: dict[str, Task]
+    started: float
+    seconds: float = 0.0
+    signal: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "run.log"
+
+    @property
+    def failed_task(self) -> Task | None:
+        """The first task that is neither done nor cached, or None after a whole run."""
+        return next((task for task in self.tasks.values() if task.state not in ("done", "cached")), None)
+
+
+def run_here(
+    arguments: Mapping[str, Any],
+    runs: Path,
+    *,
+    containers: bool = False,
+    mounts: tuple[tuple[str, bool], ...] = (),
+    on_change: Callable[[Run], None] = lambda run: None,
+) -> Run:
+    """Run the whole pipeline here and return how it went.
+
+    Args:
+        arguments: Of the pipeline's signature.
+        runs: Folder that gets `<run id>/` and holds `.cache`.
+        containers: Run each step in its image instead of as a process.
+        mounts: (host path, read only) that the containers need besides the run's own folder.
+        on_change: Called when a task starts or ends, and ten times a second in between.
+
+    Raises:
+        UsageError: The folder cannot be used.
+    """
+    folder = _make_run_folder(runs)
+    label = f"deep-mnist-run={folder.name}"
+    request: dict[str, Any] = {
+        "arguments": {**arguments, "run_name": folder.name},
+        "pipeline_root": str(folder / "artifacts"),
+        "cache_root": str(runs.resolve() / ".cache" / ("containers" if containers else "processes")),
+        "containers": containers,
+        "mounts": mounts,
+        "labels": dict([label.split("=")]),
+    }
+    (folder / "request.json").write_text(json.dumps(request, indent=1))
+    (folder / "events.jsonl").touch()
+    run = Run(folder, request["arguments"], {name: Task(name) for name in TASKS}, time.time())
+    _watch(run, on_change)
+    if containers and run.signal:
+        from pipeline.containers.runner import stop_all
+
+        stop_all(label)
+    return run
+
+
+def _make_run_folder(runs: Path) -> Path:
+    refuse_python3(runs.resolve(), "RUNS")
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = runs.resolve() / name
+    try:
+        (folder / "artifacts").mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"Expected a folder to write runs to. Received: {runs} ({error.strerror}). Fix: RUNS=a folder of yours"
+        ) from error
+    return folder
+
+
+def refuse_python3(value: object, name: str) -> None:
+    """kfp 2.17's local runner rewrites the text `python3` in every argument; a path that holds it would be lost."""
+    if "python3" in str(value):
+        raise UsageError(
+            f"Expected {name} without the text 'python3', which kfp.local rewrites in every argument. "
+            f"Received: {value}. Fix: move or link it to another name."
+        )
+
+
+def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
+    """Start the worker, follow its events until it ends, and leave no process of it behind."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-m", "pipeline.local.worker", str(run.folder)]
+    with run.log.open("wb") as log, _signals_noted(run):
+        worker = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+        try:
+            _follow(run, worker, on_change)
+        finally:
+            _end_group(worker)
+    run.seconds = time.time() - run.started
+    if worker.returncode and run.failed_task is None:  # every task ended well, yet the worker did not
+        list(run.tasks.values())[-1].state = "failed"
+
+
+@contextmanager
+def _signals_noted(run: Run) -> Iterator[None]:
+    """Note SIGINT and SIGTERM in the run instead of dying of them, so that the last line is still printed."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        run.signal = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _follow(run: Run, worker: subprocess.Popen[bytes], on_change: Callable[[Run], None]) -> None:
+    unread = ""
+    with (run.folder / "events.jsonl").open() as events:
+        while True:
+            ended = worker.poll() is not None
+            *lines, unread = (unread + events.read()).split("\n")
+            for line in lines:
+                _apply(run, json.loads(line))
+            on_change(run)
+            if ended or run.signal:
+                break
+            time.sleep(POLL_SECONDS)
+    for task in run.tasks.values():
+        if task.state == "running":
+            task.state = "stopped" if run.signal else "failed"
+            task.seconds = time.time() - task.started
+
+
+def _apply(run: Run, event: Mapping[str, Any]) -> None:
+    task = run.tasks[event["task"]]
+    if event["event"] == "start":
+        task.state, task.started = "running", event["time"]
+        return
+    task.state, task.outputs = event["state"], event["outputs"]
+    task.seconds = event["time"] - task.started
+
+
+def _end_group(worker: subprocess.Popen[bytes]) -> None:
+    """Ask the worker's process group to end, then make it."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    _signal_group(worker.pid, signal.SIGTERM)
+    while _group_lives(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal_group(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def _signal_group(group: int, number: int) -> bool:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _group_lives(worker: subprocess.Popen[bytes]) -> bool:
+    worker.poll()  # a zombie still answers
+    return _signal_group(worker.pid, 0)

@@ -1,0 +1,86 @@
+"""The run's one self-contained page: verdict, curves, evaluation, promotion, each as its step drew it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from deep_mnist.html import main_of, page, template
+from pipeline.local.outcome import Outcome, log_lines
+from pipeline.local.process import Run
+
+# (section, task, artifact): artifacts are HTML pages made with deep_mnist.html, or Markdown.
+SECTIONS = (
+    ("The data", "validate", "report"),
+    ("Training", "train", "curves"),
+    ("Evaluation", "evaluate", "report"),
+    ("Model card", "publish", "card"),
+)
+LOG_LINES = 60
+
+_BODY = template("""\
+<h1>Deep MNIST: {{ outcome.status }}</h1>
+<p class="banner {{ tone }}">{% for name, value in headline %}
+{{ name }} <b>{{ value }}</b>{{ "  ·  " if not loop.last }}
+{% endfor %}{% if outcome.reason %}<br><span style="white-space: pre-wrap">{{ outcome.reason }}</span>{% endif %}</p>
+<p class="soft">Run {{ run.folder.name }} · {% for name, value in arguments %}{{ name }}={{ value }} {% endfor %}</p>
+<h2>Steps</h2>
+<table>
+<tr><th>step</th><th>state</th><th class="number">seconds</th></tr>
+{% for task in tasks %}
+<tr><td>{{ task.name }}</td><td class="{{ tones[task.state] }}">{{ task.state }}</td>
+<td class="number">{{ "%.1f" | format(task.seconds) if task.seconds else "" }}</td></tr>
+{% endfor %}
+</table>
+{% for title, content in sections %}
+<h2>{{ title }}</h2>
+{{ content }}
+{% endfor %}
+{% if log %}
+<h2>Last lines of the log</h2>
+<pre>{{ log }}</pre>
+{% endif %}
+""")
+
+_TONES = {"done": "good", "cached": "soft", "failed": "bad", "stopped": "warn", "waiting": "soft", "running": "soft"}
+_SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
+
+
+def write_report(run: Run, outcome: Outcome, path: Path) -> None:
+    """Write the page to `path`; parts whose step did not run are left out."""
+    import markupsafe
+
+    sections = [(title, markupsafe.Markup(_content(run, task, name))) for title, task, name in SECTIONS]
+    body = _BODY.render(
+        run=run,
+        outcome=outcome,
+        headline=[(k, f"{v:.4f}" if k in ("accuracy", "champion") else v) for k, v in _headline(outcome)],
+        arguments=[(name, run.arguments[name]) for name in _SHOWN_ARGUMENTS if run.arguments.get(name) not in ("", 0)],
+        tasks=list(run.tasks.values()),
+        tones=_TONES,
+        tone={"PUBLISHED": "good", "NOT PROMOTED": "warn"}.get(outcome.status, "bad"),
+        sections=[(title, content) for title, content in sections if content],
+        log="\n".join(log_lines(run)[-LOG_LINES:]) if outcome.exit_status else "",
+    )
+    path.write_text(page(f"Deep MNIST {run.folder.name}: {outcome.status}", body))
+
+
+def _headline(outcome: Outcome) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in outcome.fields.items() if name not in ("report", "reason")]
+
+
+def _content(run: Run, task: str, artifact: str) -> str:
+    path = run.tasks[task].artifact(artifact)
+    if path is None:
+        return ""
+    text = path.read_text(errors="replace")
+    content = main_of(text) if "<main>" in text else _of_markdown(text)
+    content = re.sub(r"<h1\b.*?</h1>", "", content, count=1, flags=re.DOTALL)  # the section has its own title
+    return re.sub(r"(</?)h([1-5])\b", lambda found: f"{found[1]}h{int(found[2]) + 1}", content)
+
+
+def _of_markdown(text: str) -> str:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)

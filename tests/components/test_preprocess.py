@@ -1,0 +1,169 @@
+"""Preprocess writes exactly what the contract asks for, and passes on unchanged what is not raw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.download.download import download_dataset
+from components.preprocess.preprocess import preprocess_dataset
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.load import resolve_contract
+from deep_mnist.data.dataset import DatasetError, open_dataset
+from tests.support.digits import draw_digits, write_raw_folder
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """A downloaded folder of 300 + 60 digits."""
+    download_dataset(str(write_raw_folder(tmp_path / "own", 300, 60)), tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+def raw_of(tmp_path, **arrays):
+    own = tmp_path / "given"
+    own.mkdir()
+    for name, array in arrays.items():
+        np.save(own / f"{name}.npy", array)
+    download_dataset(str(own), tmp_path / "raw-given")
+    return tmp_path / "raw-given"
+
+
+def contract(**settings) -> Contract:
+    return Contract.from_dict(
+        {
+            "input_shape": [28, 28, 1],
+            "layout": "channels_last",
+            "input_dtype": "float32",
+            "input_range": [0.0, 1.0],
+            "loss": "categorical_crossentropy",
+            "from_logits": False,
+            "num_classes": 10,
+            "label_encoding": "one_hot",
+            **settings,
+        }
+    )
+
+
+def test_a_float_network_gets_float32_in_0_1_and_one_hot_labels(raw, tmp_path):
+    """The pixels are exactly pixel / 255, the labels rows of a unit matrix."""
+    dataset = preprocess_dataset(raw, contract(), tmp_path / "out")
+    images, labels = dataset.images("test"), dataset.labels("test")
+    source = np.load(raw / "test_images.npy")
+
+    assert (images.dtype, images.shape) == (np.float32, (60, 28, 28, 1))
+    np.testing.assert_array_equal(images[..., 0], source.astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(labels, np.eye(10, dtype=np.float32)[np.load(raw / "test_labels.npy")])
+
+
+def test_a_network_that_scales_inside_gets_raw_bytes(raw, tmp_path):
+    """The built-in default takes uint8 pixels and integer labels."""
+    dataset = preprocess_dataset(raw, resolve_contract("fast"), tmp_path / "out")
+
+    assert dataset.images("train").dtype == np.uint8
+    assert dataset.labels("train").dtype == np.int64
+    assert dataset.record.scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "stored"),
+    [
+        ([28, 28, 1], "channels_last", (28, 28, 1)),
+        ([1, 28, 28], "channels_first", (1, 28, 28)),
+        ([28, 28], "rows_columns", (28, 28)),
+        ([784], "flat", (784,)),
+    ],
+)
+def test_each_layout_is_written(raw, tmp_path, shape, layout, stored):
+    """The same pixels in the layout the network declares."""
+    dataset = preprocess_dataset(raw, contract(input_shape=shape, layout=layout), tmp_path / "out")
+    images = dataset.images("test")
+
+    assert images.shape[1:] == stored == dataset.record.image_shape
+    np.testing.assert_allclose(images.reshape(60, 28, 28) * 255, np.load(raw / "test_images.npy"), atol=1e-4)
+
+
+def test_a_symmetric_range_is_written_as_the_record_says(raw, tmp_path):
+    """stored = raw * scale + offset holds for the record in the manifest."""
+    dataset = preprocess_dataset(raw, contract(input_range=[-1.0, 1.0]), tmp_path / "out")
+    record = open_dataset(tmp_path / "out").record
+
+    expected = np.load(raw / "test_images.npy") * record.scale + record.offset
+    np.testing.assert_allclose(dataset.images("test")[..., 0], expected, atol=1e-6)
+    assert (expected.min(), expected.max()) == (-1.0, pytest.approx(1.0, abs=0.1))
+
+
+def test_the_validation_split_is_stratified_and_seeded(raw, tmp_path):
+    """Each class gives the same share; the same seed draws the same rows, another seed others."""
+    first, again, other = (
+        preprocess_dataset(raw, resolve_contract("fast"), tmp_path / name, validation_fraction=0.1, seed=seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+
+    assert np.bincount(first.labels("validation")).tolist() == [3] * 10
+    assert first.digest == again.digest != other.digest
+    assert len(first.labels("train")) + len(first.labels("validation")) == 300
+
+
+def test_train_and_validation_share_no_row(raw, tmp_path):
+    """Together they are the source's training split, each row once."""
+    dataset = preprocess_dataset(raw, resolve_contract("fast"), tmp_path / "out")
+    together = np.concatenate([dataset.images("train"), dataset.images("validation")])[..., 0]
+
+    source = np.load(raw / "train_images.npy")
+    assert sorted(row.tobytes() for row in together) == sorted(row.tobytes() for row in source)
+
+
+def test_data_without_a_test_split_give_up_a_share(tmp_path):
+    """A test split is drawn from the training data, stratified, before the validation split."""
+    images, labels = draw_digits(210)
+    dataset = preprocess_dataset(
+        raw_of(tmp_path, train_images=images, train_labels=labels), resolve_contract("fast"), tmp_path / "out"
+    )
+
+    assert np.bincount(dataset.labels("test")).tolist() == [3] * 10
+    assert sum(len(dataset.labels(split)) for split in dataset.splits()) == 210
+
+
+def test_prepared_data_pass_unchanged(tmp_path):
+    """What is not raw goes on byte for byte, and the record says so."""
+    images, labels = draw_digits(40)
+    floats = images.astype(np.float32) / 255
+    given = raw_of(tmp_path, train_images=floats, train_labels=labels)
+    dataset = preprocess_dataset(given, contract(), tmp_path / "out")
+
+    assert dataset.record.prepared
+    assert (tmp_path / "out" / "train_images.npy").read_bytes() == (given / "train_images.npy").read_bytes()
+
+
+def test_an_unreadable_file_passes_for_validate_to_name(tmp_path):
+    """A truncated file does not stop preprocess: the doctor names it better."""
+    own = write_raw_folder(tmp_path / "own", 40, 20)
+    content = (own / "train_images.npy").read_bytes()
+    (own / "train_images.npy").write_bytes(content[: len(content) // 2])
+    download_dataset(str(own), tmp_path / "raw")
+    dataset = preprocess_dataset(tmp_path / "raw", contract(), tmp_path / "out")
+
+    assert dataset.record.prepared
+
+
+def test_prepared_data_are_refused_where_raw_is_demanded(tmp_path):
+    """preparation=contract does not guess how to undo what the user did."""
+    images, labels = draw_digits(40)
+    given = raw_of(tmp_path, train_images=images.astype(np.float32), train_labels=labels)
+    with pytest.raises(DatasetError, match="Expected raw data to convert"):
+        preprocess_dataset(given, contract(), tmp_path / "out", preparation="contract")
+
+
+def test_a_network_that_asks_for_nothing_gets_the_raw_arrays(raw, tmp_path):
+    """The seed's example 1 feeds what load_data() returned: uint8 (n, 28, 28)."""
+    dataset = preprocess_dataset(raw, resolve_contract("example1"), tmp_path / "out")
+
+    assert (dataset.images("train").dtype, dataset.record.image_shape) == (np.uint8, (28, 28))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, -1.0])
+def test_a_validation_fraction_out_of_range_is_refused(raw, tmp_path, fraction):
+    """No split may be empty or take half of the data."""
+    with pytest.raises(DatasetError, match=r"Expected 0 < validation_fraction < 0\.5"):
+        preprocess_dataset(raw, contract(), tmp_path / "out", validation_fraction=fraction)

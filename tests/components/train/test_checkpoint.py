@@ -1,0 +1,131 @@
+"""Checkpoints: whole or refused, and a killed training ends as an undisturbed one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.train.checkpoint import Checkpoints, RefusedCheckpoint, Snapshot, decode, encode
+from tests.support.training_data import write_patterns
+
+IDENTITY = {"network": "fast", "seed": 0}
+ROOT = Path(__file__).resolve().parents[3]
+# One training as the step runs it, with a checkpoint after every chunk of steps.
+PROGRAM = """
+import sys
+from components.train.request import Request
+from components.train.train import train_from_paths
+data, out, store, network = sys.argv[1:]
+request = Request(network=network, epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
+train_from_paths(data, out, out + ".html", request)
+"""
+
+
+def snapshot() -> Snapshot:
+    return Snapshot(2, 7, 1.5, [{"epoch": 1, "loss": 0.5}], {"model/0000": np.arange(6.0).reshape(2, 3)})
+
+
+def test_a_checkpoint_gives_back_what_was_kept(tmp_path: Path) -> None:
+    """What is saved to a store is loaded again, number for number, by a training of the same identity."""
+    Checkpoints(str(tmp_path), IDENTITY, every=0).save(snapshot())
+    found = Checkpoints(str(tmp_path), IDENTITY, every=0).load()
+    assert (found.epoch, found.step, found.history) == (2, 7, [{"epoch": 1, "loss": 0.5}])
+    np.testing.assert_array_equal(found.arrays["model/0000"], np.arange(6.0).reshape(2, 3))
+
+
+def test_a_checkpoint_lies_in_a_bucket_too(bucket: str) -> None:
+    """Through HTTP, in object storage, a checkpoint is kept, found and removed like one in a folder."""
+    kept = Checkpoints(f"{bucket}/run", IDENTITY, every=0)
+    assert kept.load() == Snapshot()
+    assert kept.save(snapshot())
+    assert Checkpoints(f"{bucket}/run", IDENTITY, every=0).load().step == 7
+    kept.remove()
+    assert kept.load() == Snapshot()
+
+
+@pytest.mark.parametrize("at", [0, 30, 200, -1])
+def test_a_damaged_checkpoint_is_refused(at: int) -> None:
+    """One flipped bit anywhere makes a checkpoint unusable, and the refusal says what was expected."""
+    data = bytearray(encode(snapshot(), IDENTITY))
+    data[at] ^= 1
+    with pytest.raises(RefusedCheckpoint, match="Expected"):
+        decode(bytes(data), IDENTITY)
+
+
+def test_a_cut_checkpoint_is_refused() -> None:
+    """A checkpoint that lost its end is refused."""
+    with pytest.raises(RefusedCheckpoint, match="damaged"):
+        decode(encode(snapshot(), IDENTITY)[:-10], IDENTITY)
+
+
+def test_a_foreign_checkpoint_names_what_differs() -> None:
+    """A checkpoint of another data set is refused by the name of the difference."""
+    data = encode(snapshot(), {**IDENTITY, "dataset_digest": "a"})
+    with pytest.raises(RefusedCheckpoint, match="another dataset_digest"):
+        decode(data, {**IDENTITY, "dataset_digest": "b"})
+
+
+def test_training_starts_over_after_a_refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged checkpoint in the store costs one clear line, and the training begins at its start."""
+    checkpoints = Checkpoints(str(tmp_path), IDENTITY, every=0)
+    checkpoints.save(snapshot())
+    checkpoints.store.write(checkpoints.key, b"rubbish")  # type: ignore[union-attr]
+    assert checkpoints.load() == Snapshot()
+    assert "refused, training starts over. Expected a checkpoint headed" in capsys.readouterr().out
+
+
+def start(data: Path, out: Path, store: Path | str, network: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", PROGRAM, str(data), str(out), str(store), network]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, delay: float) -> None:
+    """Return `delay` seconds after the process has written its first checkpoint, or when it has ended."""
+    began = time.time()
+    while process.poll() is None and not any(path.stat().st_mtime > began for path in store.glob("*.checkpoint")):
+        time.sleep(0.01)
+    time.sleep(delay)
+
+
+def results(out: Path) -> tuple[str, list[dict[str, float]]]:
+    """Return the weights' digest, and the history without what depends on the clock."""
+    epochs = json.loads((out / "history.json").read_text())["epochs"]
+    timeless = [{k: v for k, v in each.items() if k not in ("seconds", "images_per_second")} for each in epochs]
+    return json.loads((out / "training.json").read_text())["weights_sha256"], timeless
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """SIGKILL, then SIGTERM, at random points; the third attempt has the very weights and metrics of one calm run."""
+    data, store = tmp_path / "data", tmp_path / "store"
+    write_patterns(data, train=6400)
+    store.mkdir()
+    calm = start(data, tmp_path / "calm", "", "fast")
+    assert calm.communicate()[0] is not None and calm.returncode == 0
+    interrupted = 0
+    for kind in (signal.SIGKILL, signal.SIGTERM):
+        process = start(data, tmp_path / "out", store, "fast")
+        wait_for_checkpoint(process, store, random.uniform(0.0, 0.6))
+        process.send_signal(kind)
+        output = process.communicate()[0]
+        interrupted += process.returncode != 0
+        if kind is signal.SIGTERM:
+            assert process.returncode == 143, output
+            assert "the next attempt goes on from here" in output
+    last = start(data, tmp_path / "out", store, "fast")
+    output = last.communicate()[0]
+    assert last.returncode == 0, output
+    assert "checkpoint: going on after step" in output
+    assert interrupted == 2
+    assert results(tmp_path / "out") == results(tmp_path / "calm")
+    assert not list(store.glob("*.checkpoint"))

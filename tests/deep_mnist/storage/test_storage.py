@@ -1,0 +1,250 @@
+"""Buckets (a real server over HTTP) and folders behave the same, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from deep_mnist.storage.open import fetch, open_store
+from deep_mnist.storage.store import ABSENT, NotFound, PreconditionFailed, StorageError, Store, Unreachable
+from tests.support.fault_proxy import FAULTS, QUICK, FaultProxy, dead_from, once, some_faults
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    return f"{request.getfixturevalue('bucket')}/some/prefix"
+
+
+@pytest.fixture
+def store(url: str) -> Store:
+    return open_store(url)
+
+
+def test_what_is_written_is_read(store: Store) -> None:
+    """An object comes back with the generation that its writing returned."""
+    generation = store.write("a/b.json", b"{}")
+
+    assert (b"{}", generation) == store.read("a/b.json")
+    assert 2 == store.describe("a/b.json")["size"]
+    assert generation == store.describe("a/b.json")["generation"]
+    assert store.exists("a/b.json")
+
+
+def test_conditions_hold(store: Store) -> None:
+    """A write happens only in the state that it names."""
+    first = store.write("pointer", b"1", if_generation=ABSENT)
+    with pytest.raises(PreconditionFailed):
+        store.write("pointer", b"2", if_generation=ABSENT)
+    second = store.write("pointer", b"2", if_generation=first)
+    with pytest.raises(PreconditionFailed):
+        store.write("pointer", b"3", if_generation=first)
+    store.delete("pointer")
+    with pytest.raises(PreconditionFailed):
+        store.write("pointer", b"3", if_generation=second)
+
+    assert not store.exists("pointer")
+
+
+def test_one_of_many_writers_wins(url: str) -> None:
+    """Of 40 writers that name the same generation exactly one gets through."""
+    generation = open_store(url).write("pointer", b"start")
+    won, start = [], threading.Barrier(40)
+
+    def race(number: int) -> None:
+        store = open_store(url)
+        start.wait()
+        try:
+            store.write("pointer", b"%d" % number, if_generation=generation)
+            won.append(number)
+        except PreconditionFailed:
+            pass
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == len(won)
+    assert b"%d" % won[0] == open_store(url).read("pointer")[0]
+
+
+def test_lists_and_folders(store: Store) -> None:
+    """Keys are listed by prefix, folders by their names, and what the store keeps for itself is not."""
+    for key in ("m/1/a", "m/1/b/c", "m/10/a", "m/top", "n/x"):
+        store.write(key, b"", if_generation=ABSENT)
+
+    assert ["m/1/a", "m/1/b/c", "m/10/a", "m/top", "n/x"] == store.list()
+    assert ["m/1/a", "m/1/b/c"] == store.list("m/1/")
+    assert ["m", "n"] == store.folders()
+    assert ["1", "10"] == store.folders("m")
+    assert [] == store.folders("nothing")
+    assert [] == store.list("nothing/")
+
+
+def test_folders_travel_whole(store: Store, tmp_path: Path) -> None:
+    """A folder goes up and comes down unchanged; the file named last goes up at the end."""
+    source = tmp_path / "source"
+    (source / "variables").mkdir(parents=True)
+    (source / "saved_model.pb").write_bytes(b"graph")
+    (source / "variables" / "data").write_bytes(os.urandom(300_000))
+    (source / "z.txt").write_text("z")
+
+    keys = store.upload_folder(source, "v/1", last="saved_model.pb")
+    paths = store.download_folder("v/1", tmp_path / "copy")
+
+    assert ["v/1/variables/data", "v/1/z.txt", "v/1/saved_model.pb"] == keys
+    assert 3 == len(paths)
+    assert (source / "variables/data").read_bytes() == (tmp_path / "copy/variables/data").read_bytes()
+
+
+def test_an_empty_prefix_is_not_a_folder(store: Store, tmp_path: Path) -> None:
+    """Downloading a prefix without objects fails; KFP calls that a success."""
+    with pytest.raises(NotFound, match=r"Received: none"):
+        store.download_folder("deleted", tmp_path / "copy")
+
+
+def test_absent_objects(store: Store, tmp_path: Path) -> None:
+    """An absent object is NotFound to readers, leaves no file, and is no trouble to delete."""
+    for read in (store.read, store.describe, lambda key: store.download_file(key, tmp_path / "file")):
+        with pytest.raises(NotFound, match="Expected an object at"):
+            read("not/there")
+    store.delete("not/there")
+
+    assert [] == list(tmp_path.glob("file*"))
+
+
+@pytest.mark.parametrize("key", ["", "/a", "../a", "a/../../b", "a//b", "a/./b", "a/", "a\0b"])
+def test_keys_stay_inside(store: Store, key: str) -> None:
+    """A key that would leave the store is refused."""
+    with pytest.raises(StorageError, match="relative key"):
+        store.write(key, b"")
+
+
+@pytest.mark.parametrize("url", ["", "gs://", "file://", "s3://bucket/x", "file://host/x", "http://host/x"])
+def test_other_addresses_are_refused(url: str) -> None:
+    """An address of another kind is refused with the kinds that are known."""
+    with pytest.raises(StorageError, match=r"Expected .*file:///"):
+        open_store(url)
+
+
+def test_fetch(store: Store, url: str, tmp_path: Path) -> None:
+    """One object or local file is fetched from its address."""
+    store.write("mine.keras", b"PK")
+    address = f"{url}/mine.keras"
+    for form in [address] if url.startswith("gs://") else [address, f"file://{address}"]:
+        fetch(form, tmp_path / "here.keras")
+
+        assert b"PK" == (tmp_path / "here.keras").read_bytes()
+    with pytest.raises(NotFound):
+        fetch(f"{url}/other.keras", tmp_path / "there.keras")
+
+
+def test_large_objects_are_resumable_uploads(bucket: str, tmp_path: Path) -> None:
+    """A file beyond the size of one request arrives whole."""
+    content = os.urandom(9 << 20)
+    (tmp_path / "large").write_bytes(content)
+    store = open_store(bucket)
+    store.upload_file(tmp_path / "large", "large")
+    store.download_file("large", tmp_path / "copy")
+
+    assert content == (tmp_path / "copy").read_bytes()
+
+
+def test_a_missing_bucket_is_said_so(gcs: str) -> None:
+    """A bucket that does not exist is an error with a name, not a hang."""
+    with pytest.raises(NotFound, match="no such bucket"):
+        open_store("gs://no-such-bucket-here").write("key", b"")
+
+
+def test_an_unwritable_folder_is_said_so(tmp_path: Path) -> None:
+    """A folder that cannot be made says what is in the way."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Expected"):
+        open_store(str(tmp_path / "file" / "store")).write("key", b"")
+
+
+def test_litter_of_the_killed_is_swept(tmp_path: Path) -> None:
+    """A partial file that a killed process left a day ago goes at the next write; a fresh one stays."""
+    store = open_store(str(tmp_path))
+    store.write("a", b"")
+    old, fresh = tmp_path / ".partial" / "old", tmp_path / ".partial" / "fresh"
+    for path, age in ((old, 90_000), (fresh, 60)):
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    store.write("b", b"")
+
+    assert not old.exists()
+    assert fresh.exists()
+    assert ["a", "b"] == store.list()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_survived_at_each_call(proxy: FaultProxy, bucket: str, tmp_path: Path, fault: str) -> None:
+    """Whatever befalls a request, the write is done once and the read is whole."""
+    store = open_store(bucket, timeout=0.25)
+    proxy.use(once(fault, "POST", r"uploadType=multipart"))
+    first = store.write("object", b"1" * 5000, if_generation=ABSENT)
+    proxy.use(once(fault, "POST", r"uploadType=multipart"))
+    second = store.write("object", b"2" * 5000, if_generation=first)
+    for pattern in (r"^/storage/.*object", r"^/download/"):
+        proxy.use(once(fault, "GET", pattern))
+
+        assert (b"2" * 5000, second) == store.read("object")
+        assert fault in {broken for _, _, broken in proxy.seen}
+        proxy.use(once(fault, "GET", pattern))
+        store.download_file("object", tmp_path / "file")
+
+        assert b"2" * 5000 == (tmp_path / "file").read_bytes()
+    for method, call in (("GET", lambda: store.list()), ("DELETE", lambda: store.delete("object"))):
+        proxy.use(once(fault, method, "."))
+        call()
+
+    assert not store.exists("object")
+
+
+def test_a_shared_list_survives_a_bad_network(proxy: FaultProxy, bucket: str) -> None:
+    """Through a network that breaks 30 % of the requests, 3 writers add 12 words: none is lost or there twice."""
+    open_store(bucket).write("words", b"", if_generation=ABSENT)
+    proxy.use(some_faults(0.3, seed=3, faults=QUICK))
+
+    def add(words: list[str]) -> None:
+        store = open_store(bucket, timeout=0.3)
+        while words:
+            data, generation = store.read("words")
+            if words[0] in data.decode().split():  # a lost answer: it was done, and somebody went on from there
+                words.pop(0)
+                continue
+            try:
+                store.write("words", f"{data.decode()} {words[0]}".encode(), if_generation=generation)
+                words.pop(0)
+            except PreconditionFailed:
+                continue
+
+    wanted = [[f"{writer}-{word}" for word in range(4)] for writer in range(3)]
+    threads = [threading.Thread(target=add, args=(list(words),)) for words in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.environ["STORAGE_EMULATOR_HOST"] = proxy.upstream
+
+    assert sorted(word for words in wanted for word in words) == sorted(
+        open_store(bucket).read("words")[0].decode().split()
+    )
+
+
+def test_patience_ends(proxy: FaultProxy, bucket: str) -> None:
+    """A store that never answers is given up after the patience, and named."""
+    proxy.use(dead_from(1, "reset"))
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match=f"{bucket}/key within 1 s"):
+        open_store(bucket, patience=1, timeout=0.3).write("key", b"")
+
+    assert time.monotonic() - started < 20

@@ -1,0 +1,395 @@
+"""Schedules: what a cron expression means, that applying twice is applying once, and that a slot trains what is new."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from components.compare.compare import Recipe, compare_with_registry, remember_in_registry
+from deep_mnist.data.dataset import write_dataset
+from deep_mnist.registry.registry import Facts, Registry
+from pipeline.__main__ import pipeline
+from pipeline.cluster.cron import CronError, parse_cron
+from pipeline.cluster.definition import compile_definition
+from tests.support.kfp_server import KfpServer
+
+ROOT = Path(__file__).resolve().parents[3]
+MOMENT = datetime(2026, 2, 27, 12, 0, tzinfo=UTC)
+
+
+pytestmark = pytest.mark.usefixtures("pushed_images")
+
+
+def schedule(server: KfpServer, *arguments: str):
+    """Call the command as a user does."""
+    options = ("--host", server.url, *(() if arguments[0] in ("list", "pause", "resume", "delete") else STORE))
+    return CliRunner().invoke(pipeline, ["schedule", *arguments, *options])
+
+
+STORE = ("--store", "gs://models/mnist")
+
+
+@pytest.mark.parametrize(
+    ("given", "expression", "meaning", "first"),
+    [
+        ("0 0 3 * * *", "0 0 3 * * *", "at 03:00:00, every day", "2026-02-28T03:00:00"),
+        ("0 3 * * *", "0 0 3 * * *", "at 03:00:00, every day", "2026-02-28T03:00:00"),
+        ("0 3 * * * *", "0 3 * * * *", "second 0, minute 3, every hour, every day", "2026-02-27T12:03:00"),
+        ("0 0 4 1 * ?", "0 0 4 1 * ?", "at 04:00:00, day of the month 1", "2026-03-01T04:00:00"),
+        ("30 15 6 * * MON-FRI", "30 15 6 * * MON-FRI", "at 06:15:30, day of the week MON-FRI", "2026-03-02T06:15:30"),
+        (
+            "0 */20 * * * *",
+            "0 */20 * * * *",
+            "second 0, every 20th minute, every hour, every day",
+            "2026-02-27T12:20:00",
+        ),
+        ("0 0 0 29 2 *", "0 0 0 29 2 *", "at 00:00:00, day of the month 29, month 2", "2028-02-29T00:00:00"),
+    ],
+)
+def test_what_an_expression_means(given, expression, meaning, first):
+    """Six fields are taken as they are, five get a second in front; both are told in words and fire as told."""
+    cron = parse_cron(given)
+
+    assert cron.expression == expression
+    assert cron.meaning() == meaning
+    assert cron.next(1, MOMENT)[0].isoformat() == f"{first}+00:00"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "* * * *", "0 0 0 3 * * *", "0 0 24 * * *", "60 0 0 * * *", "0 0 3 * * 7", "0 0 3 L * *", "0 0 3 * * MON#2",
+     "0 0 22-2 * * *", "0 0 3 1 * 1", "0 0 3 */0 * *", "@daily", "0 0 0 30 2 *", "0 0 -1 * * *", "0 0 1.5 * * *"],
+)  # fmt: skip
+def test_what_kubeflow_would_refuse_or_misread(given):
+    """A wrong number of fields, values out of range, foreign syntax, and dates that never come are refused."""
+    with pytest.raises(CronError, match=r"Expected .* Received: "):
+        parse_cron(given)
+
+
+def test_dry_run_talks_to_nobody():
+    """--dry-run shows the meaning, the next three firings and the object, without a cluster, images or a store."""
+    shown = CliRunner(env={"DEEP_MNIST_IMAGES": None}).invoke(
+        pipeline, ["schedule", "--cron", "0 3 * * *", "--dry-run"]
+    )
+
+    assert shown.exit_code == 0, shown.output
+    assert "'0 0 3 * * *' means at 03:00:00, every day (UTC)" in shown.output
+    assert shown.output.count("  next ") == 3
+    assert '"max_concurrency": "1"' in shown.output and '"no_catchup": true' in shown.output
+    assert shown.output.endswith("Dry run: nothing was sent.\n")
+
+
+def test_a_slip_of_the_pen_is_caught():
+    """An expression that fires every second is refused unless that is meant."""
+    command = ["schedule", "--cron", "* * 3 * * *", "--dry-run"]
+
+    assert "say --often" in CliRunner().invoke(pipeline, command).output
+    assert CliRunner().invoke(pipeline, [*command, "--often"]).exit_code == 0
+
+
+def test_applying_twice_is_applying_once(server):
+    """The same schedule again changes nothing and uploads nothing."""
+    first = schedule(server, "apply")
+    writes = len(server.sent("POST"))
+    second = schedule(server, "apply")
+    sent = server.created["recurringruns"][0]
+
+    assert first.exit_code == 0, first.output
+    assert "CREATED deep-mnist-retraining" in first.output
+    assert "UNCHANGED deep-mnist-retraining enabled '0 0 3 * * *'" in second.output
+    assert len(server.recurring) == 1 and len(server.sent("POST")) == writes
+    assert (sent.max_concurrency, sent.no_catchup, sent.trigger.cron_schedule.cron) == ("1", True, "0 0 3 * * *")
+
+
+def test_replacing_never_has_two_enabled(server):
+    """A changed schedule is created disabled, the old one deleted, the new one enabled, in this order."""
+    schedule(server, "apply")
+    before = len(server.requests)
+    replaced = schedule(server, "apply", "--cron", "0 30 4 * * *")
+    order = [
+        "create" if path.endswith("/recurringruns") else path.rpartition(":")[2] if verb == "POST" else "delete"
+        for verb, path in server.requests[before:]
+        if verb != "GET" and "recurringruns" in path
+    ]
+
+    assert "REPLACED deep-mnist-retraining" in replaced.output
+    assert order == ["create", "delete", "enable"]
+    assert server.created["recurringruns"][-1].mode == "DISABLE"
+    assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--network", "deep_mnist"), ("--gpu", "1"), ("--service-account", "x"), ("--always",)]
+)
+def test_anything_that_changes_makes_another_schedule(server, arguments):
+    """Parameters, images, service account and definition are all in the digest."""
+    schedule(server, "apply")
+
+    assert "REPLACED" in schedule(server, "apply", *arguments).output
+    assert len(server.recurring) == 1
+
+
+def test_an_interrupted_replacement_is_finished(server):
+    """When a call died between creating and deleting, the next one leaves one schedule, enabled."""
+    schedule(server, "apply")
+    server.fail[("DELETE", f"/recurringruns/{next(iter(server.recurring))}")] = [500]
+    died = schedule(server, "apply", "--cron", "0 30 4 * * *")
+    again = schedule(server, "apply", "--cron", "0 30 4 * * *")
+
+    assert died.exit_code == 2
+    assert "REPLACED" in again.output
+    assert [(each["trigger"]["cron_schedule"]["cron"], each["status"]) for each in server.recurring.values()] == [
+        ("0 30 4 * * *", "ENABLED")
+    ]
+
+
+def test_a_schedule_that_could_not_be_enabled_is_said_so(server):
+    """When the last call fails, nothing fires, and the error names the command that mends it."""
+    refuse = server.switch_refusals
+    refuse.append(503)
+    failed = schedule(server, "apply")
+    mended = schedule(server, "resume")
+
+    assert failed.exit_code == 2
+    assert "but paused. Start it: python -m pipeline schedule resume --name deep-mnist-retraining" in failed.output
+    assert mended.exit_code == 0
+    assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
+
+
+def test_on_an_install_of_several_users():
+    """The experiment and the pipeline belong to the caller's namespace."""
+    with KfpServer(multi_user=True) as server:
+        done = schedule(server, "apply", "--namespace", "team-a")
+
+    assert done.exit_code == 0, done.output
+    assert server.created["experiments"][0].namespace == server.created["pipelines"][0].namespace == "team-a"
+
+
+def test_many_of_one_name_become_one(server):
+    """Schedules of the same name that other tools left behind converge to one."""
+    schedule(server, "apply")
+    (identity, one), *_ = server.recurring.items()
+    for number in range(60):  # more than a page
+        server.recurring[f"copy-{number}"] = {**one, "recurring_run_id": f"copy-{number}", "description": "by hand"}
+    schedule(server, "apply")
+
+    assert list(server.recurring) == [identity]
+
+
+def test_a_paused_schedule_stays_paused(server):
+    """Somebody paused it for a reason: replacing it says so and leaves it paused; resume starts it."""
+    schedule(server, "apply")
+    schedule(server, "pause")
+    replaced = schedule(server, "apply", "--cron", "0 30 4 * * *")
+    listed = schedule(server, "list")
+    resumed = schedule(server, "resume")
+
+    assert "paused, as it was" in replaced.output
+    assert "deep-mnist-retraining paused '0 30 4 * * *'" in listed.output and "1 in the experiment" in listed.output
+    assert "RESUMED" in resumed.output
+    assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
+
+
+def test_delete(server):
+    """delete removes it; a second delete says that there is none."""
+    schedule(server, "apply")
+
+    assert "DELETED" in schedule(server, "delete").output
+    assert schedule(server, "delete").exit_code == 2
+    assert server.recurring == {}
+
+
+def test_a_version_is_uploaded_once(server):
+    """Two schedules of one definition share the pipeline's version, which its content names."""
+    schedule(server, "apply", "--name", "one")
+    schedule(server, "apply", "--name", "two")
+
+    assert len(server.pipelines) == len(server.versions) == 1
+    assert len(server.recurring) == 2
+
+
+def test_a_slot_never_serves_cached_training():
+    """In a schedule's definition no task may take an earlier result: the data are fetched, the model is trained."""
+    definition = compile_definition(reuse=False, only_when_changed=True)
+
+    assert [task.name for task in definition.tasks() if task.cached] == []
+
+
+def test_training_waits_for_news():
+    """Training, its GPU included, lies behind the condition that compare found something new and the data passed."""
+    definition = compile_definition(reuse=False, only_when_changed=True)
+    groups = {task.name: task.group for task in definition.tasks()}
+    root = definition.pipeline["root"]["dag"]["tasks"]
+    (condition,) = (name for name in root if "triggerPolicy" in root[name])
+    inner = definition.pipeline["components"][root[condition]["componentRef"]["name"]]
+
+    assert {name for name, group in groups.items() if group == condition} == {
+        "train",
+        "evaluate",
+        "publish",
+        "remember",
+    }
+    assert {"compare", "require-valid"} <= set(root[condition]["dependentTasks"])
+    compared = root["compare"]["inputs"]["parameters"]
+    assert compared["ready"]["taskOutputParameter"]["producerTask"] == "require-valid"
+    assert compared["slot"]["runtimeValue"]["constant"] == "{{$.pipeline_job_schedule_time_utc}}"
+    assert compared["run_id"]["runtimeValue"]["constant"] == "{{$.pipeline_job_uuid}}"
+    assert "pipelinechannel--gpu_count" in inner["inputDefinitions"]["parameters"]  # KFP drops it by itself
+    assert (
+        root[condition]["inputs"]["parameters"]["pipelinechannel--gpu_count"]["componentInputParameter"] == "gpu_count"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A small dataset as preprocess writes it."""
+    return _data(tmp_path / "data", 0)
+
+
+RECIPE = Recipe("fast", "", 0, 0, "registry.example/train:1")
+
+
+def _data(folder: Path, seed: int) -> Path:
+    images = np.random.default_rng(seed).integers(0, 256, (20, 28, 28), np.uint8)
+    write_dataset(folder, {"train_images": images, "train_labels": np.arange(20, dtype=np.uint8) % 10})
+    return folder
+
+
+def _compare(
+    tmp_path: Path, data: Path, *, recipe: Recipe = RECIPE, slot: str = "2026-02-27T03:00:00Z", run: str = "a"
+):
+    return compare_with_registry(
+        str(data), recipe, str(tmp_path / "store"), "mnist", slot, run, str(tmp_path / "attempt")
+    )
+
+
+def _judge(tmp_path: Path, *, promoted: bool) -> None:
+    (tmp_path / "promotion").write_text(json.dumps({"promoted": promoted, "version": 3}))
+    remember_in_registry(str(tmp_path / "attempt"), str(tmp_path / "promotion"), str(tmp_path / "store"), "mnist")
+
+
+def _champion(registry: Path, name: str, digest: str) -> None:
+    """Let a model reign that was trained by hand on the data with this digest."""
+    model = registry.parent / "model"
+    model.mkdir()
+    (model / "training.json").write_text(json.dumps({"network": "fast", "model": ""}))
+    (model / "saved_model.pb").write_bytes(b"-")
+    Registry(str(registry), name).promote(
+        model, Facts("m", digest, "t", 0.99, 10_000, "first", "by hand"), expected=None
+    )
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_data_that_were_judged_are_unchanged(tmp_path, folder, capsys, promoted):
+    """The next slot trains nothing and says "unchanged", whether the model was promoted or not."""
+    assert _compare(tmp_path, folder)
+    _judge(tmp_path, promoted=promoted)
+
+    assert not _compare(tmp_path, folder, slot="2026-02-28T03:00:00Z", run="b")
+    assert "unchanged: data" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Recipe("deep_mnist", "", 0, 0, RECIPE.code), Recipe("fast", "", 5, 0, RECIPE.code), Recipe("fast", "", 0, 0, "x")],
+)
+def test_a_changed_recipe_is_trained(tmp_path, folder, other):
+    """Another network, number of epochs or code is something new."""
+    _compare(tmp_path, folder)
+    _judge(tmp_path, promoted=True)
+
+    assert _compare(tmp_path, folder, recipe=other, slot="2026-02-28T03:00:00Z", run="b")
+
+
+def test_changed_data_are_trained(tmp_path, folder):
+    """One other pixel is something new."""
+    _compare(tmp_path, folder)
+    _judge(tmp_path, promoted=True)
+
+    assert _compare(tmp_path, _data(tmp_path / "newer", 1), slot="2026-02-28T03:00:00Z", run="b")
+
+
+def test_a_changed_file_of_the_users_own_network_is_trained(tmp_path, folder):
+    """The same address with another model in it is something new."""
+    own = tmp_path / "own.keras"
+    own.write_bytes(b"one")
+    recipe = Recipe("fast", str(own), 0, 0, RECIPE.code)
+    _compare(tmp_path, folder, recipe=recipe)
+    _judge(tmp_path, promoted=True)
+    own.write_bytes(b"two")
+
+    assert _compare(tmp_path, folder, recipe=recipe, slot="2026-02-28T03:00:00Z", run="b")
+
+
+def test_what_failed_is_tried_in_the_next_slot(tmp_path, folder):
+    """Data that were never judged, since training failed, are trained in the next slot."""
+    assert _compare(tmp_path, folder)
+    assert _compare(tmp_path, folder, slot="2026-02-28T03:00:00Z", run="b")
+
+
+def test_a_slot_is_taken_once(tmp_path, folder, capsys):
+    """A second run of the same slot trains nothing; a pod of the first run that is started again goes on."""
+    assert _compare(tmp_path, folder, run="a")
+    assert _compare(tmp_path, folder, run="a")
+    assert not _compare(tmp_path, folder, run="b")
+    assert "run a has taken the slot" in capsys.readouterr().out
+
+
+def test_the_champions_own_data_are_unchanged(tmp_path, folder):
+    """The first slot after a run that somebody started by hand does not train the same again."""
+    from deep_mnist.data.dataset import open_dataset
+
+    _champion(tmp_path / "store", "mnist", open_dataset(folder).digest)
+
+    assert not _compare(tmp_path, folder)
+    assert _compare(tmp_path, folder, recipe=Recipe("deep_mnist", "", 0, 0, RECIPE.code))
+
+
+LOCAL_RUN = """
+import sys
+from kfp import local
+from pipeline.training import build_pipeline
+
+data, registry, root = sys.argv[1:]
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
+build_pipeline(only_when_changed=True)(dataset=data, dataset_digest="x", registry=registry, model_name="own")
+"""
+
+
+def test_an_unchanged_slot_runs_no_training(tmp_path):
+    """The schedule's definition, run here with its real steps, ends after compare: no training process is started."""
+    from components.preprocess.preprocess import preprocess_dataset
+    from deep_mnist.contract.load import resolve_contract
+    from deep_mnist.data.dataset import seal_dataset
+    from tests.support.digits import draw_digits
+
+    data, raw, root = tmp_path / "data", tmp_path / "raw", tmp_path / "root"
+    data.mkdir()
+    for split, count in (("train", 600), ("test", 200)):
+        images, labels = draw_digits(count, seed=count)
+        np.save(data / f"{split}_images.npy", images)
+        np.save(data / f"{split}_labels.npy", labels)
+    shutil.copytree(data, raw)
+    seal_dataset(raw)
+    contract = resolve_contract("fast", "")
+    prepared = preprocess_dataset(
+        raw, contract, tmp_path / "prepared", source=str(data), preparation="auto",
+        validation_fraction=0.0833333333, seed=0,
+    )  # fmt: skip
+    _champion(tmp_path / "registry", "own", prepared.digest)
+    command = [sys.executable, "-c", LOCAL_RUN, str(data), str(tmp_path / "registry"), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "unchanged: version 1, which reigns, was trained on data" in done.stdout
+    assert {path.name for path in next(root.glob("deep-mnist-*")).iterdir()} == {
+        "download", "preprocess", "validate", "require-valid", "compare",
+    }  # fmt: skip

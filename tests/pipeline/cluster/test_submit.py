@@ -1,0 +1,335 @@
+"""plan, submit, watch: what they show, what they send, and what they say when the cluster is not as it should be."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.__main__ import pipeline
+from pipeline.cluster.definition import compile_definition
+from tests.support.kfp_server import KfpServer
+
+RUN = ("submit", "--store", "gs://models/mnist", "--poll", "0.02")
+
+
+pytestmark = pytest.mark.usefixtures("pushed_images")
+
+
+@pytest.fixture(scope="module")
+def definition():
+    return compile_definition()
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(pipeline, list(arguments))
+
+
+def state(name: str, **steps: str) -> dict:
+    """A run as `get_run` answers it."""
+    details = [{"display_name": step.replace("_", "-"), "state": each} for step, each in steps.items()]
+    inner = [{"display_name": "root-driver", "state": "SUCCEEDED"}, {"display_name": "executor", "state": "RUNNING"}]
+    return {"state": name, "run_details": {"task_details": details + inner}}
+
+
+def test_plan_needs_no_cluster():
+    """`plan` shows each step with its image, what may be reused and what asks for a GPU, and sends nothing."""
+    shown = run("plan", "--store", "gs://models/mnist", "--gpu", "2", "--json")
+    planned = json.loads(shown.output)
+    steps = {step["step"]: step for step in planned["steps"]}
+
+    assert [step for step in steps if steps[step]["accelerator"] != "none"] == ["train"]
+    assert steps["train"]["accelerator"] == "2 x nvidia.com/gpu"
+    assert steps["train"]["image"] == "registry.example/deep-mnist/train:5658ca6b1f2e-0a1b2c3d4e5f"
+    assert [step for step in steps if steps[step]["result"] != "always new"] == [
+        "download",
+        "preprocess",
+        "validate",
+        "require-valid",
+    ]
+
+
+def test_plan_in_words():
+    """Without --json the plan is a table that ends by saying that nothing was sent."""
+    shown = run("plan")
+
+    assert shown.exit_code == 0
+    assert "Warning: no registry is named" in shown.output
+    assert shown.output.endswith("Nothing was sent.\n")
+
+
+def test_training_without_a_gpu_takes_the_small_image():
+    """Without GPUs, training takes the image that lacks the CUDA libraries."""
+    planned = json.loads(run("plan", "--json").output)
+
+    assert {step["image"].partition(":")[0] for step in planned["steps"] if step["step"] == "train"} == {
+        "registry.example/deep-mnist/train-cpu"
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"reuse": False, "only_when_changed": True}], ids=["run", "schedule"])
+def test_every_task_says_how_it_runs(options):
+    """Each task has limits, a time limit, retries that outlast it, a numeric user but root, and a pull policy."""
+    tasks = list(compile_definition(**options).tasks())
+
+    assert len(tasks) == (9 if options else 7)
+    for task in tasks:
+        resources, kubernetes = task.executor["resources"], task.kubernetes
+        assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(
+            resources
+        )
+        assert kubernetes["securityContext"] == {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
+        assert kubernetes["imagePullPolicy"] == "IfNotPresent"
+        assert kubernetes["podMetadata"]["labels"]["deep-mnist/step"]
+        retry, limit = task.spec["retryPolicy"], int(kubernetes["activeDeadlineSeconds"])
+        assert retry["backoffFactor"] == int(retry["backoffFactor"])
+        assert int(retry["backoffMaxDuration"][:-1]) > (retry["maxRetryCount"] + 1) * limit
+
+
+def test_caching_is_set_on_purpose(definition):
+    """Data steps may be reused; nothing that trains or reads the registry is, and with reuse=False nothing at all."""
+    fresh = compile_definition(reuse=False)
+
+    assert {task.name for task in definition.tasks() if task.cached} == {
+        "download", "preprocess", "validate", "require-valid",
+    }  # fmt: skip
+    assert not [task.name for task in fresh.tasks() if task.cached]
+
+
+def test_the_number_of_gpus_is_text(definition):
+    """The accelerator's count comes from a `str` parameter: of an `int` the driver would ask for none, in silence."""
+    train = next(task for task in definition.tasks() if task.name == "train")
+
+    assert definition.inputs["gpu_count"]["parameterType"] == "STRING"
+    assert "gpu_count" in train.executor["resources"]["accelerator"]["resourceCount"]
+    assert train.kubernetes["nodeSelector"]["nodeSelectorJson"] == {"componentInputParameter": "node_selector"}
+    assert train.kubernetes["tolerations"] == [{"tolerationJson": {"componentInputParameter": "tolerations"}}]
+
+
+def test_submit_sends_both_documents_and_typed_parameters(server):
+    """The run carries the IR, the Kubernetes settings, the service account and parameters of the declared types."""
+    shown = run(
+        *RUN, "--host", server.url, "--gpu", "1", "--node-selector", "gpu=l4", "--toleration", "spot=yes:NoExecute",
+        "--service-account", "deep-mnist-runner", "--experiment", "nightly", "--run-name", "first",
+        "-p", "confidence=0.9",
+    )  # fmt: skip
+    sent = server.created["runs"][0]
+
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.startswith("STARTED run=")
+    assert (sent.display_name, sent.service_account) == ("first", "deep-mnist-runner")
+    assert server.created["experiments"][0].display_name == "nightly"
+    parameters = sent.runtime_config.parameters
+    assert parameters["gpu_count"] == "1" and parameters["require_gpu"] is True
+    assert parameters["node_selector"] == {"gpu": "l4"}
+    assert parameters["tolerations"] == [{"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoExecute"}]
+    assert parameters["confidence"] == 0.9
+    assert len(sent.pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 7
+
+
+def test_an_experiment_is_made_once(server):
+    """A second run goes to the experiment that the first one made."""
+    run(*RUN, "--host", server.url)
+    run(*RUN, "--host", server.url)
+
+    assert len(server.created["experiments"]) == 1
+    assert {sent.experiment_id for sent in server.created["runs"]} == set(server.experiments)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)], ids=["succeeded", "failed", "canceled"]
+)
+def test_waiting_ends_as_the_run_ends(server, end, status):
+    """--wait shows each change of a step and exits by the run's final state."""
+    server.states = [
+        state("PENDING"),
+        state("RUNNING", download="RUNNING"),
+        state("RUNNING", download="SUCCEEDED", require_valid="RUNNING"),
+        state(end, download="SUCCEEDED", require_valid="SUCCEEDED"),
+    ]
+    shown = run(*RUN, "--host", server.url, "--wait")
+    lines = [" ".join(line.split()) for line in shown.output.splitlines()]
+
+    assert shown.exit_code == status, shown.output
+    assert lines[1:5] == ["download running", "download succeeded", "require-valid running", "require-valid succeeded"]
+    assert lines[-1].startswith(f"{end} run=")
+
+
+def test_the_log_of_the_failing_step_is_shown(server):
+    """After a failure the last pod of each failed step is named, with its message and log; a retried success is not."""
+    server.states = [state("FAILED", train="FAILED")]
+
+    def pod(name: str, number: int, phase: str, message: str = "") -> dict:
+        return {
+            "id": f"deep-mnist-x7k2p-{number}", "name": f"deep-mnist-x7k2p.root.{name}", "type": "Pod",
+            "phase": phase, "message": message, "startedAt": f"2026-01-01T00:00:0{number}Z",
+            "templateName": "retry-system-container-impl",
+        }  # fmt: skip
+
+    nodes = [
+        pod("download.executor(0)", 1, "Error", "pod deleted"),
+        pod("download.executor(1)", 2, "Succeeded"),
+        pod("train.executor(0)", 3, "Failed", "OOMKilled (exit code 137)"),
+    ]
+    server.workflow = {
+        "metadata": {"name": "deep-mnist-x7k2p"},
+        "status": {"nodes": {each["id"]: each for each in nodes}},
+    }
+    server.logs = {"deep-mnist-x7k2p-retry-system-container-impl-3": "epoch 1\nkilled\n"}
+    shown = run(*RUN, "--host", server.url, "--wait")
+
+    assert "--- train: OOMKilled (exit code 137) (pod deep-mnist-x7k2p-retry-system-container-impl-3)" in shown.output
+    assert "epoch 1\nkilled\n" in shown.output
+    assert "--- download" not in shown.output
+
+
+def test_watch_joins_a_run(server):
+    """`watch RUN` follows a run that somebody else started."""
+    run(*RUN, "--host", server.url)
+    shown = run("watch", next(iter(server.runs)), "--host", server.url, "--poll", "0.02")
+
+    assert shown.exit_code == 0
+    assert shown.output.startswith("SUCCEEDED run=")
+
+
+def test_waiting_outlasts_a_short_outage(server):
+    """An API that is away for a moment does not end the watch."""
+    run(*RUN, "--host", server.url)
+    identity = next(iter(server.runs))
+    server.fail[("GET", f"/runs/{identity}")] = [502, 503]
+    shown = run("watch", identity, "--host", server.url, "--poll", "0.02")
+
+    assert shown.exit_code == 0, shown.output
+
+
+def test_patience_ends(server):
+    """A run that does not end is left to itself after --patience, with its own exit status."""
+    server.states = [state("RUNNING")]
+    shown = run(*RUN, "--host", server.url, "--wait", "--patience", "0.1")
+
+    assert shown.exit_code == 4
+    assert "it goes on" in shown.output
+
+
+def test_an_unreachable_host_is_said_so():
+    """Nobody listens: one sentence names the address and the port-forward."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        shown = run(*RUN, "--host", f"http://127.0.0.1:{unused.getsockname()[1]}")
+
+    assert shown.exit_code == 2
+    assert "Connection refused" in shown.output and "port-forward" in shown.output
+
+
+def test_a_silent_host_is_given_up():
+    """A host that accepts and never answers is given up after --timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        shown = run(*RUN, "--host", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "0.2")
+
+    assert shown.exit_code == 2
+    assert time.monotonic() - started < 5
+    assert "did not answer within 0.2 s" in shown.output
+
+
+def test_no_host():
+    """Without an address, the error says which command makes one."""
+    assert "kubectl -n kubeflow port-forward" in run(*RUN).output
+
+
+def test_a_login_page_is_no_api(server):
+    """A proxy's login page is recognised."""
+    server.page = "<html>Sign in</html>"
+    shown = run(*RUN, "--host", server.url)
+
+    assert shown.exit_code == 2
+    assert "login page" in shown.output
+
+
+def test_a_token_that_expired_is_not_sent(server, tmp_path):
+    """A token whose end has passed is refused here, with its date."""
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_600_000_000}).encode()).decode().rstrip("=")
+    (tmp_path / "token").write_text(f"head.{claims}.signature\n")
+    shown = run(*RUN, "--host", server.url, "--token-file", str(tmp_path / "token"))
+
+    assert shown.exit_code == 2
+    assert "expired at 2020-09-13T12:26:40+00:00" in shown.output
+    assert server.requests == []
+
+
+def test_a_refused_token(tmp_path):
+    """A token that the server refuses is named as the cause."""
+    (tmp_path / "token").write_text("old")
+    with KfpServer(token="new") as server:
+        refused = run(*RUN, "--host", server.url, "--token-file", str(tmp_path / "token"))
+        (tmp_path / "token").write_text("new\n")
+        accepted = run(*RUN, "--host", server.url, "--token-file", str(tmp_path / "token"))
+
+    assert refused.exit_code == 2
+    assert "Expected a valid token" in refused.output and "HTTP 401" in refused.output
+    assert accepted.exit_code == 0, accepted.output
+
+
+def test_the_token_may_come_from_the_pods_service_account(monkeypatch, tmp_path):
+    """In a cluster, the projected token is found without an option."""
+    (tmp_path / "projected").write_text("pod")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "projected"))
+    with KfpServer(token="pod") as server:
+        assert run(*RUN, "--host", server.url).exit_code == 0
+
+
+def test_a_multi_user_install_needs_a_namespace():
+    """Without a namespace nothing is sent to an install of several users; a wrong one is named."""
+    with KfpServer(multi_user=True) as server:
+        missing = run(*RUN, "--host", server.url)
+        wrong = run(*RUN, "--host", server.url, "--namespace", "team-b")
+        right = run(*RUN, "--host", server.url, "--namespace", "team-a")
+
+    assert missing.exit_code == wrong.exit_code == 2
+    assert "--namespace" in missing.output
+    assert "'team-b'" in wrong.output and "HTTP 403" in wrong.output
+    assert right.exit_code == 0, right.output
+
+
+def test_another_version_of_the_server_is_refused():
+    """A server of another minor version is refused before anything is sent, unless the caller insists."""
+    with KfpServer(version="2.5.0") as server:
+        refused = run(*RUN, "--host", server.url)
+        forced = run(*RUN, "--host", server.url, "--allow-version-skew")
+
+    assert refused.exit_code == 2
+    assert "Received: 2.5.0" in refused.output
+    assert forced.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--dataset", "./mine"), "upload them first"),
+        (("--store", "./registry"), "gs://bucket/folder"),
+        (("--network", "vgg"), "deep_mnist"),
+        (("-p", "batch=3"), "Expected one of"),
+        (("-p", "seed=x"), "Expected seed as number_integer"),
+        (("--toleration", ":Never"), "KEY[=VALUE][:EFFECT]"),
+    ],
+)
+def test_what_no_pod_could_use_is_refused_here(server, arguments, expected):
+    """Local paths, unknown parameters and wrong values never reach the server."""
+    shown = run(*RUN, "--host", server.url, *arguments)
+
+    assert shown.exit_code == 2
+    assert expected in shown.output
+    assert server.requests == []
+
+
+def test_images_must_be_named(server, monkeypatch):
+    """A definition whose images no node can find is not sent."""
+    monkeypatch.delenv("DEEP_MNIST_TAG")
+    shown = run(*RUN, "--host", server.url)
+
+    assert shown.exit_code == 2
+    assert "DEEP_MNIST_TAG" in shown.output

@@ -1,0 +1,89 @@
+"""`make run` as its users meet it: a promoted model, then everything unchanged reused."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from deep_mnist.storage.open import open_store
+from tests.support.digits import write_idx_folder, write_raw_folder
+from tests.support.runs import run_pipeline
+
+FAST = ("--epochs", 3, "--network", "fast")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with 2,000 + 400 raw digits in `digits`, and the first run's ending."""
+    folder = tmp_path_factory.mktemp("run")
+    write_raw_folder(folder / "digits")
+    return folder, run_pipeline(folder, "--dataset", "digits", *FAST)
+
+
+def test_a_run_publishes_a_model_and_a_report(place):
+    """The whole pipeline on small digits ends PUBLISHED, with a version folder and a self-contained report."""
+    folder, ended = place
+
+    assert ended.status == 0, "\n".join(ended.lines) + ended.errors
+    assert re.match(r"PUBLISHED version=1 accuracy=(1\.0000|0\.9\d+) seconds=\d+\.\d report=\S+$", ended.last)
+    assert (folder / "registry" / "digits" / "1" / "saved_model.pb").is_file()
+    report = ended.report.read_text()
+    assert "http" not in report.replace("http://www.w3.org", "")
+    for heading in ("The data", "Training", "Evaluation", "Model card"):
+        assert f"<h2>{heading}</h2>" in report
+
+
+def test_a_second_run_reuses_what_is_unchanged(place):
+    """Download to train are reused and said to be; the same model does not depose itself."""
+    folder, _ = place
+    ended = run_pipeline(folder, "--dataset", "digits", *FAST)
+
+    assert ended.status == 0, "\n".join(ended.lines) + ended.errors
+    assert ended.last.startswith("NOT PROMOTED accuracy=")
+    assert 'reason="' in ended.last
+    states = {event["task"]: event["state"] for event in ended.events() if event["event"] == "end"}
+    assert [states[task] for task in ("download", "preprocess", "validate", "train")] == ["cached"] * 4
+    assert [states[task] for task in ("evaluate", "publish")] == ["done"] * 2
+    assert any("train" in line and "unchanged, reused" in line for line in ended.lines)
+
+
+def test_a_run_reads_and_publishes_in_object_storage(tmp_path, bucket):
+    """Data and the user's own network from a bucket and a registry in it, over HTTP against a real fake-gcs-server."""
+    store = open_store(bucket)
+    for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
+        store.upload_file(path, f"digits/{path.name}")
+    store.upload_file(save_own_network(tmp_path / "mine.keras"), "mine.keras")
+    options = ("--dataset", f"{bucket}/digits", "--model", f"{bucket}/mine.keras", "--store", f"{bucket}/registry")
+    ended = run_pipeline(tmp_path, *options, "--epochs", 8)
+
+    assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
+    assert store.exists("registry/digits/1/saved_model.pb")
+    assert json.loads(store.read("registry/digits/1/preprocessing.json")[0])["dtype"] == "float32"
+    assert not (tmp_path / "registry").exists()
+
+
+def save_own_network(path):
+    """Write a network that takes float32 pixels in 0..1, with its own optimizer, to `path` and return it."""
+    import keras
+
+    layers = [keras.layers.Conv2D(16, 5, strides=2, activation="relu"), keras.layers.Flatten(), keras.layers.Dense(10)]
+    network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
+    network.save(path)
+    return path
+
+
+def test_two_runs_at_once_leave_one_champion(place):
+    """Two runs that race for an empty registry both end well; exactly one of them promotes the model."""
+    folder, _ = place
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(run_pipeline, folder, "--dataset", "digits", *FAST, "--store", "raced") for _ in range(2)]
+        ended = [each.result() for each in asked]
+
+    assert [each.status for each in ended] == [0, 0], "\n".join(ended[0].lines + ended[1].lines)
+    assert sorted(each.last.partition(" accuracy")[0] for each in ended) == ["NOT PROMOTED", "PUBLISHED version=1"]
+    assert ended[0].folder != ended[1].folder

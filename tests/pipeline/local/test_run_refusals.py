@@ -1,0 +1,113 @@
+"""What a run refuses, and how: data with their faults by name, bad input before anything starts, a full disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests.support.digits import draw_digits, write_raw_folder
+from tests.support.runs import command, environment, run_pipeline
+
+FAST = ("--epochs", 3, "--network", "fast")
+
+
+def damaged(kind):
+    """Prepared training data with one fault each, and the built-in network they are meant for."""
+    images, labels = draw_digits(400)
+    one_hot = np.eye(10, dtype=np.float32)[labels]
+    return {
+        "uint8 for a float network": (images[..., None], one_hot),
+        "no channel axis": (images.astype(np.float32) / 255, one_hot),
+        "integer labels": (images[..., None].astype(np.float32) / 255, labels.astype(np.int64)),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("uint8 for a float network", "images.dtype"),
+        ("no channel axis", "images.rank"),
+        ("integer labels", "labels.encoding"),
+    ],
+)
+def test_damaged_data_stop_at_validate(tmp_path, kind, field):
+    """Data that the network cannot use end the run before training, with the fault by name."""
+    images, labels = damaged(kind)
+    (tmp_path / "own").mkdir()
+    np.save(tmp_path / "own" / "train_images.npy", images)
+    np.save(tmp_path / "own" / "train_labels.npy", labels)
+    ended = run_pipeline(tmp_path, "--dataset", "own", "--network", "example2")
+
+    assert (ended.status, ended.last.split(" findings=")[0]) == (1, "FAILED step=validate")
+    assert any(field in line for line in ended.lines)
+    events = ended.events()
+    assert not [event for event in events if event["task"] == "train"]
+    assert not (tmp_path / "registry").exists()
+    assert field in ended.report.read_text()
+
+
+def test_the_seeds_first_example_is_refused(tmp_path):
+    """Example 1 feeds uint8 pixels to a network that scales nothing; validate names it."""
+    write_raw_folder(tmp_path / "digits", 400, 100)
+    ended = run_pipeline(tmp_path, "--dataset", "digits", "--network", "example1", "--json")
+    told = json.loads(ended.lines[-1])
+
+    assert (ended.status, told["status"], told["step"]) == (1, "FAILED", "validate")
+    assert "images." in told["why"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dataset", "mnits"), "Expected DATASET to be one of mnist, fashion-mnist"),
+        (("--network", "fats"), "fast"),
+        (("--model", "none.keras"), "Expected MODEL to be a .keras file"),
+        (("--runs", "/proc/runs"), "Expected a folder to write runs to"),
+        (("--runs", "with-python3/runs"), "without the text 'python3'"),
+        (("--store", "with-python3"), "without the text 'python3'"),
+        (("--store", "/proc/registry"), "Expected STORE to be a folder that can be written"),
+        (("--epochs", "-1"), "--epochs"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_run_is_refused_before_anything_starts(tmp_path, options, message):
+    """Bad input gets exit status 2, a message with the mend, and leaves nothing behind."""
+    ended = run_pipeline(tmp_path, *options)
+
+    assert ended.status == 2
+    assert message in " ".join(ended.errors.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_fails_names_its_reason(tmp_path):
+    """An address that does not answer ends FAILED at download, and the reason is printed."""
+    ended = run_pipeline(tmp_path, "--dataset", "http://127.0.0.1:9/digits.npz")
+
+    assert ended.status == 1
+    assert ended.last.startswith("FAILED step=download findings=0 ")
+    assert any("Expected to reach" in line for line in ended.lines)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    """A disk that fills up in the middle of a step ends the run with that reason."""
+    write_raw_folder(tmp_path / "digits", 12000, 100)
+    (tmp_path / "runs").mkdir()
+    mount = f"mount -t tmpfs -o size=12m tmpfs {tmp_path}/runs"
+    if subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    quoted = " ".join(command("--dataset", "digits"))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"{mount} && exec {quoted}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "Expected room on the disk" in done.stdout or "No space left on device" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("FAILED step=")

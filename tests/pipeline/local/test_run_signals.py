@@ -1,0 +1,62 @@
+"""A run that is interrupted leaves no process and says where it was."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.support.digits import write_raw_folder
+from tests.support.runs import command, environment, processes_of
+
+FAST = ("--epochs", 3, "--network", "fast")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_process_and_a_clear_last_line(tmp_path, number):
+    """Ctrl-C and SIGTERM in the middle of a step end every process of the run."""
+    write_raw_folder(tmp_path / "digits", 20000 if number == signal.SIGTERM else 2000, 100)
+    run = subprocess.Popen(
+        command("--dataset", "digits", "--epochs", 500),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    folder = _wait_for_task(tmp_path / "runs", "train")
+    time.sleep(1)
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 128 + number
+    assert output.splitlines()[-1].startswith("INTERRUPTED step=train seconds=")
+    assert processes_of(folder) == []
+
+
+def test_a_killed_parent_takes_its_processes_along(tmp_path):
+    """Even SIGKILL of the command leaves nothing running."""
+    write_raw_folder(tmp_path / "digits", 2000, 100)
+    run = subprocess.Popen(
+        command("--dataset", "digits", "--epochs", 500), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL
+    )
+    folder = _wait_for_task(tmp_path / "runs", "preprocess")
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 15
+    while processes_of(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert processes_of(folder) == []
+
+
+def _wait_for_task(runs, task):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for events in runs.glob("*/events.jsonl"):
+            if any(json.loads(line)["task"] == task for line in events.read_text().splitlines()):
+                return events.parent
+        time.sleep(0.1)
+    raise TimeoutError(task)

@@ -1,0 +1,137 @@
+"""The definition: what it compiles to, and that nothing can ask for an accelerator before the data have passed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.compile import compile_to
+from pipeline.local.process import TASKS
+from pipeline.local.run import model_name_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory) -> list[dict]:
+    """The cluster's definition: the IR and the platform document."""
+    path = tmp_path_factory.mktemp("ir") / "training.yaml"
+    compile_to(path)
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def tasks_of(ir: dict) -> dict[str, dict]:
+    return ir["root"]["dag"]["tasks"]
+
+
+def data_sources(task: dict) -> set[str]:
+    """The tasks whose outputs, parameters or artifacts, this task takes as inputs."""
+    inputs = task.get("inputs", {})
+    taken = [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]
+    keys = ("taskOutputParameter", "taskOutputArtifact")
+    return {each[key]["producerTask"] for each in taken for key in keys if key in each}
+
+
+def accelerated(ir: dict) -> set[str]:
+    """The tasks whose executor asks for an accelerator."""
+    executors = ir["deploymentSpec"]["executors"]
+    asking = {
+        name for name, spec in executors.items() if "accelerator" in spec.get("container", {}).get("resources", {})
+    }
+    components = {name for name, spec in ir["components"].items() if spec.get("executorLabel") in asking}
+    return {name for name, task in tasks_of(ir).items() if task["componentRef"]["name"] in components}
+
+
+def ancestors(tasks: dict[str, dict], name: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for source in data_sources(tasks[waiting.pop()]) - found:
+            found.add(source)
+            waiting.append(source)
+    return found
+
+
+def test_only_training_asks_for_an_accelerator(compiled):
+    """No other step requests a GPU."""
+    assert accelerated(compiled[0]) == {"train"}
+
+
+def test_no_accelerator_before_the_data_have_passed(compiled):
+    """Every task with an accelerator takes an output that only `require_valid` produces: data, not `.after()`."""
+    tasks = tasks_of(compiled[0])
+    for name in accelerated(compiled[0]):
+        assert "require-valid" in data_sources(tasks[name])
+        assert {"validate", "preprocess", "download"} <= ancestors(tasks, name)
+
+
+def test_nothing_after_require_valid_starts_without_it(compiled):
+    """Evaluate and publish depend, through the model, on the pass."""
+    tasks = tasks_of(compiled[0])
+    for name in ("train", "evaluate", "publish"):
+        assert "require-valid" in ancestors(tasks, name)
+
+
+def test_the_tasks_are_those_that_a_run_here_expects(compiled):
+    """`pipeline.local.process` waits for exactly the tasks of the definition."""
+    assert set(tasks_of(compiled[0])) == set(TASKS)
+
+
+def test_no_image_is_mutable_and_nothing_is_installed_at_run_time(compiled):
+    """Every image has a tag that is not `latest`, and no command calls pip."""
+    for executor in compiled[0]["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        _, _, tag = container["image"].rpartition(":")
+        assert tag and tag != "latest"
+        assert "pip install" not in " ".join([*container.get("command", []), *container.get("args", [])])
+
+
+def test_importing_the_definition_loads_no_tensorflow():
+    """Compiling needs neither TensorFlow nor numpy's weight in the faces."""
+    code = "import pipeline.training, sys; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_changed_code_has_another_image_tag(tmp_path):
+    """The tag, part of KFP's cache key, follows the component's files and the shared ones."""
+    for name in ("components", "deep_mnist", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def tags() -> list[str]:
+        code = "from components.images import image; print(image('train'), image('validate'))"
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    before = tags()
+    with (tmp_path / "components" / "train" / "train.py").open("a") as stream:
+        stream.write("# changed\n")
+    after_train = tags()
+    with (tmp_path / "deep_mnist" / "data" / "dataset.py").open("a") as stream:
+        stream.write("# changed\n")
+    after_shared = tags()
+
+    assert after_train[0] != before[0] and after_train[1] == before[1]
+    assert after_shared[0] != after_train[0] and after_shared[1] != after_train[1]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        ("mnist", "mnist"),
+        ("/data/My Digits", "my-digits"),
+        ("https://example.com/a/digits.npz#sha256=00", "digits"),
+        ("gs://bucket/digits/", "digits"),
+        ("/", "own"),
+    ],
+)
+def test_the_registry_name_follows_the_dataset(dataset, name):
+    """Each dataset's models get a name that a folder and a bucket can hold."""
+    assert model_name_for(dataset) == name

@@ -1,0 +1,66 @@
+"""Start `python -m pipeline run` as a user does, and read what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    lines: list[str]
+    errors: str
+
+    @property
+    def last(self) -> str:
+        return self.lines[-1] if self.lines else ""
+
+    @property
+    def report(self) -> Path:
+        return Path(self.last.rpartition("report=")[2])
+
+    @property
+    def folder(self) -> Path:
+        return self.report.parent
+
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+
+
+def command(*options: object) -> list[str]:
+    return [sys.executable, "-m", "pipeline", "run", *map(str, options)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **more}
+
+
+def run_pipeline(folder: Path, *options: object, **more: str) -> Ended:
+    """Run to the end in `folder`, which gets `runs` and `registry`."""
+    done = subprocess.run(
+        command(*options), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=280, check=False
+    )
+    ended = Ended(done.returncode, done.stdout.splitlines(), done.stderr)
+    return Ended(
+        ended.status, [*ended.lines[:-1], ended.last.replace("report=runs", f"report={folder}/runs")], ended.errors
+    )
+
+
+def processes_of(run_folder: Path) -> list[psutil.Process]:
+    """Return every living process whose command line names the run's folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and str(run_folder) in " ".join(
+            process.info["cmdline"] or []
+        ):
+            found.append(process)
+    return found
