@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.download import download as work
-from components.download.download import DownloadError, download_dataset
+from components.download.download import download_dataset
+from deep_mnist.data import fetch_known as work
 from deep_mnist.data.dataset import open_dataset, sha256_of_array
 from deep_mnist.data.digits_pickle import UnsafePickle, read_wheel
+from deep_mnist.data.fetch_known import DownloadError
 from deep_mnist.data.known import KNOWN, KnownDataset
 from deep_mnist.data.transfer import CHUNK, TransferError, fetch_https
 from tests.support.digits import draw_digits, write_idx_folder, write_raw_folder
@@ -105,7 +106,7 @@ def test_the_next_source_serves_when_one_is_altered(tmp_path, capsys):
     write_idx_folder(tmp_path / "altered", train=201)
     write_idx_folder(tmp_path / "true")
     with serve(tmp_path) as web:
-        dataset = work._known(tiny_known((f"{web.url}/altered", f"{web.url}/true")))
+        dataset = work.known_dataset(tiny_known((f"{web.url}/altered", f"{web.url}/true")))
 
     assert dataset.images("train").shape == (200, 28, 28)
     assert "altered did not serve: Expected train_images with SHA-256" in capsys.readouterr().out
@@ -115,9 +116,9 @@ def test_the_cache_serves_without_any_source(tmp_path):
     """What was fetched once is read from the cache, sources gone."""
     write_idx_folder(tmp_path / "true")
     with serve(tmp_path) as web:
-        first = work._known(tiny_known((f"{web.url}/true",)))
+        first = work.known_dataset(tiny_known((f"{web.url}/true",)))
 
-    assert work._known(tiny_known()).digest == first.digest
+    assert work.known_dataset(tiny_known()).digest == first.digest
 
 
 def test_a_damaged_cache_is_fetched_anew(tmp_path, capsys):
@@ -125,18 +126,18 @@ def test_a_damaged_cache_is_fetched_anew(tmp_path, capsys):
     write_idx_folder(tmp_path / "true")
     with serve(tmp_path) as web:
         known = tiny_known((f"{web.url}/true",))
-        cached = work._known(known).folder / "train_images.npy"
+        cached = work.known_dataset(known).folder / "train_images.npy"
         content = bytearray(cached.read_bytes())
         content[5000] ^= 1
         cached.write_bytes(content)
-        again = work._known(known)
+        again = work.known_dataset(known)
 
     assert "is damaged and will be fetched anew" in capsys.readouterr().out
     assert sha256_of_array(again.images("train")) == known.sha256["train_images"]
 
 
 def _fetch_known(url: str) -> None:
-    work._known(tiny_known((url,)))
+    work.known_dataset(tiny_known((url,)))
 
 
 def test_two_processes_fetch_once(tmp_path):
@@ -158,7 +159,7 @@ def test_when_no_source_serves_every_reason_is_given(tmp_path):
     """The error names each source with its reason, and the mend."""
     known = tiny_known(("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"), install="give a folder")
     with pytest.raises(DownloadError, match=r"(?s)none did. Fix: give a folder.*9/a: .*9/b: "):
-        work._known(known)
+        work.known_dataset(known)
 
 
 def _wheel(path: Path, content: bytes) -> Path:
@@ -255,7 +256,7 @@ def test_an_unwritable_cache_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DEEP_MNIST_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DownloadError, match="DEEP_MNIST_CACHE"):
-        work._known(tiny_known())
+        work.known_dataset(tiny_known())
 
 
 def test_the_checksum_does_not_depend_on_the_container():
