@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
-import random
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from deep_mnist.storage.store import (
     ABSENT,
@@ -28,6 +28,7 @@ from deep_mnist.storage.store import (
 )
 
 STALE_SECONDS = 24 * 3600.0
+LOCK_POLL_SECONDS = 0.01
 _HIDDEN = (".partial", ".lock")
 
 
@@ -132,20 +133,18 @@ class FolderStore(Store):
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Hold the store's lock, which the system releases when its holder dies."""
-        deadline = time.monotonic() + self.patience
-        with (self.root / ".lock").open("ab") as stream:
-            while True:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > deadline:
-                        raise Unreachable(
-                            f"Expected the lock {stream.name} within {self.patience:g} s. Received: another process "
-                            "holds it. End that process."
-                        ) from error
-                    time.sleep(random.uniform(0.001, 0.02))
+        lock = FileLock(self.root / ".lock", timeout=self.patience, poll_interval=LOCK_POLL_SECONDS)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Unreachable(
+                f"Expected the lock {lock.lock_file} within {self.patience:g} s. Received: another process holds it. "
+                "Fix: end that process"
+            ) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:

@@ -26,7 +26,6 @@ from __future__ import annotations
 import hashlib
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -115,22 +114,6 @@ class Store(ABC):
         for name in names:
             self.upload_file(Path(folder) / name, f"{prefix.rstrip('/')}/{name}")
         return [f"{prefix.rstrip('/')}/{name}" for name in names]
-
-    def download_folder(self, prefix: str, folder: Path) -> Sequence[Path]:
-        """Write every object below `prefix` into `folder`; return the files.
-
-        Raises:
-            NotFound: There is none; an empty folder is no answer.
-        """
-        start = prefix.rstrip("/") + "/"
-        keys = self.list(start)
-        if not keys:
-            raise NotFound(f"Expected objects below {self.url}/{start}. Received: none.")
-        paths = [Path(folder) / checked_key(key.removeprefix(start)) for key in keys]
-        for key, path in zip(keys, paths, strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.download_file(key, path)
-        return paths
 
 
 def sha256_of_file(path: Path) -> str:
