@@ -68,12 +68,12 @@ def measure(training: str, folder: Path) -> dict[str, Any]:
 
 def run_fast(seed: int, folder: Path) -> dict[str, Any]:
     """Train `fast` as the step does."""
-    from components.train.request import Request
+    from components.train.request import TrainRequest
     from components.train.train import train
 
     out = folder / f"fast{seed}"
     began = time.process_time()
-    train(folder / "fast", out, out / "curves.html", Request(network="fast", seed=seed))
+    train(folder / "fast", out, out / "curves.html", TrainRequest(network="fast", seed=seed))
     cpu = time.process_time() - began
     seconds = json.loads((out / "training.json").read_text())["times"]["fit_seconds"]
 

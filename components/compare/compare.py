@@ -24,7 +24,7 @@ from deep_mnist.storage.store import ABSENT, NotFound, PreconditionFailed
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingIdentity:
     """What decides, besides the data, which model a training gives; see `compare`."""
 
     network: str
@@ -35,7 +35,7 @@ class Recipe:
 
 
 def compare_with_registry(
-    dataset: str, recipe: Recipe, registry: str, model_name: str, slot: str, run_id: str, attempt: str
+    dataset: str, recipe: TrainingIdentity, registry: str, model_name: str, slot: str, run_id: str, attempt: str
 ) -> bool:
     """Compare as the step does: paths in, the answer out, printed and written."""
     folder = Path(dataset)
@@ -70,7 +70,7 @@ def remember_in_registry(attempt: str, promotion: str, registry: str, model_name
     print(f"remembered: data {facts['data_digest'][:12]}, promoted: {record['promoted']}", flush=True)
 
 
-def _known(models: Registry, fingerprint: str, digest: str, recipe: Recipe) -> str:
+def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIdentity) -> str:
     """Return why there is nothing to train, "" if there is."""
     try:
         record = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
@@ -89,7 +89,7 @@ def _known(models: Registry, fingerprint: str, digest: str, recipe: Recipe) -> s
     return _as_champion(models, champion.version, digest, recipe)
 
 
-def _as_champion(models: Registry, version: int, digest: str, recipe: Recipe) -> str:
+def _as_champion(models: Registry, version: int, digest: str, recipe: TrainingIdentity) -> str:
     try:
         trained: dict[str, Any] = json.loads(models.store.read(f"{models.name}/{version}/training.json")[0])
     except NotFound:

@@ -37,9 +37,9 @@ def compare(
         run_id: This run.
         attempt: A JSON file that `remember` takes.
     """
-    from components.compare.compare import Recipe, compare_with_registry
+    from components.compare.compare import TrainingIdentity, compare_with_registry
 
-    recipe = Recipe(network, model, epochs, seed, code)
+    recipe = TrainingIdentity(network, model, epochs, seed, code)
     return compare_with_registry(dataset.path, recipe, registry, model_name, slot, run_id, attempt.path)
 
 

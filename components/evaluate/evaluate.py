@@ -15,9 +15,17 @@ from components.evaluate import measures
 from components.evaluate.report import html, markdown
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
-from deep_mnist.registry.promotion import Floors, Split, decide, describe_champion, hits, open_split, score_champion
+from deep_mnist.registry.promotion import (
+    Floors,
+    JudgedSplit,
+    decide,
+    describe_champion,
+    hits,
+    open_split,
+    score_champion,
+)
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import Network
+from deep_mnist.serving.export import TrainedNetwork
 
 
 def evaluate_from_paths(
@@ -46,7 +54,7 @@ def evaluate_from_paths(
     started = time.monotonic()
     opened = open_dataset(dataset)
     split = open_split(opened)
-    network = Network.load(trained)
+    network = TrainedNetwork.load(trained)
     answers = network.answers(split.images, raw=split.raw)
     _check_labels(split, answers)
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,7 +79,7 @@ def evaluate_from_paths(
     return result
 
 
-def measure(answers: np.ndarray, split: Split) -> dict[str, Any]:
+def measure(answers: np.ndarray, split: JudgedSplit) -> dict[str, Any]:
     """Return every measure of one model's answers, float64 (n, classes), on a split."""
     labels, classes = split.labels, answers.shape[1]
     matrix = measures.confusion_matrix(answers.argmax(axis=1), labels, classes)
@@ -90,7 +98,7 @@ def measure(answers: np.ndarray, split: Split) -> dict[str, Any]:
     }
 
 
-def _check_labels(split: Split, answers: np.ndarray) -> None:
+def _check_labels(split: JudgedSplit, answers: np.ndarray) -> None:
     low, high = int(split.labels.min()), int(split.labels.max())
     if len(split.labels) != len(answers) or low < 0 or high >= answers.shape[1]:
         raise DatasetError(

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from components.evaluate.measures import wilson
 from deep_mnist.data.dataset import Preprocessing
-from deep_mnist.registry.promotion import Split, hits
-from deep_mnist.serving.export import Network, raw_shape
+from deep_mnist.registry.promotion import JudgedSplit, hits
+from deep_mnist.serving.export import TrainedNetwork, raw_shape
 
 EXAMPLES = 1000
 SEED = 0
@@ -28,7 +28,7 @@ CHANGES: dict[str, tuple[str, Callable[[Pictures], Pictures]]] = {
 }
 
 
-def robustness(network: Network, split: Split) -> list[dict[str, Any]]:
+def robustness(network: TrainedNetwork, split: JudgedSplit) -> list[dict[str, Any]]:
     """Return accuracy under each change, on the same at most 1000 pictures; empty when they are not pictures."""
     rows = np.arange(len(split.labels))
     if len(rows) > EXAMPLES:
@@ -43,7 +43,9 @@ def robustness(network: Network, split: Split) -> list[dict[str, Any]]:
     return table
 
 
-def _row(name: str, how: str, network: Network, split: Split, images: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+def _row(
+    name: str, how: str, network: TrainedNetwork, split: JudgedSplit, images: np.ndarray, rows: np.ndarray
+) -> dict[str, Any]:
     right = int(hits(network.answers(images, raw=split.raw), split.labels[rows]).sum())
     return {
         "name": name,
@@ -54,7 +56,7 @@ def _row(name: str, how: str, network: Network, split: Split, images: np.ndarray
     }
 
 
-def _pictures(split: Split, record: Preprocessing, rows: np.ndarray) -> Pictures | None:
+def _pictures(split: JudgedSplit, record: Preprocessing, rows: np.ndarray) -> Pictures | None:
     """Return the pictures as float32 (n, rows, columns), 0..255."""
     if split.raw:
         return split.images[rows].astype(np.float32)
@@ -66,7 +68,7 @@ def _pictures(split: Split, record: Preprocessing, rows: np.ndarray) -> Pictures
     return (stored.reshape(len(rows), *sides) - low) * (255.0 / (high - low))
 
 
-def _restored(pictures: Pictures, split: Split, rows: np.ndarray) -> np.ndarray:
+def _restored(pictures: Pictures, split: JudgedSplit, rows: np.ndarray) -> np.ndarray:
     """Return changed pictures in the form and range of the split."""
     if split.raw:
         return np.rint(pictures).astype(np.uint8)
@@ -76,7 +78,7 @@ def _restored(pictures: Pictures, split: Split, rows: np.ndarray) -> np.ndarray:
     return images.astype(split.images.dtype).reshape(split.images[rows].shape)
 
 
-def _range(split: Split) -> tuple[float, float]:
+def _range(split: JudgedSplit) -> tuple[float, float]:
     low, high = float(split.images.min()), float(split.images.max())
     return low, high if high > low else low + 1.0
 

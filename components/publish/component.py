@@ -34,7 +34,7 @@ def publish(
     """
     from pathlib import Path
 
-    from components.publish.publish import Request, publish_from_paths
+    from components.publish.publish import PublishRequest, publish_from_paths
 
     result = publish_from_paths(
         Path(dataset.path),
@@ -42,6 +42,6 @@ def publish(
         Path(evaluation.path),
         Path(promotion.path),
         Path(card.path),
-        Request(registry, model_name, require_promotion, run_name),
+        PublishRequest(registry, model_name, require_promotion, run_name),
     )
     return (bool(result["promoted"]), int(result["version"]))

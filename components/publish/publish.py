@@ -17,9 +17,9 @@ from typing import Any
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
-from deep_mnist.registry.promotion import Floors, Split, decide, describe_champion, open_split, score_champion
+from deep_mnist.registry.promotion import Floors, JudgedSplit, decide, describe_champion, open_split, score_champion
 from deep_mnist.registry.registry import Facts, LostRace, Registry, Reign
-from deep_mnist.serving.export import Network, export
+from deep_mnist.serving.export import TrainedNetwork, export
 
 ATTEMPTS = 3
 COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
@@ -34,7 +34,7 @@ class StaleEvaluation(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class PublishRequest:
     """What publish is asked for; see the component's parameters."""
 
     registry: str
@@ -56,13 +56,13 @@ class Candidate:
     run_name: str
 
     @cached_property
-    def network(self) -> Network:
-        network = Network.load(self.trained)
+    def network(self) -> TrainedNetwork:
+        network = TrainedNetwork.load(self.trained)
         self._require("model_digest", network.digest)
         return network
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> JudgedSplit:
         split = open_split(open_dataset(self.dataset))
         self._require("test_digest", split.digest)
         return split
@@ -95,7 +95,7 @@ class Candidate:
 
 
 def publish_from_paths(
-    dataset: Path, trained: Path, evaluation: Path, promotion: Path, card: Path, request: Request
+    dataset: Path, trained: Path, evaluation: Path, promotion: Path, card: Path, request: PublishRequest
 ) -> dict[str, Any]:
     """Write the promotion (JSON) and the model card (Markdown); return the promotion.
 

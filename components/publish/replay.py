@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.registry.promotion import Split
-from deep_mnist.serving.export import GOLDEN_REQUESTS, Network
+from deep_mnist.registry.promotion import JudgedSplit
+from deep_mnist.serving.export import GOLDEN_REQUESTS, TrainedNetwork
 
 GOLDEN_FILE = "golden_requests.npz"
 TOLERANCE = 1e-4
@@ -32,7 +32,7 @@ class ReplayError(RuntimeError):
     """The exported model is not the model that was judged."""
 
 
-def write_golden_requests(network: Network, split: Split, folder: Path) -> Path:
+def write_golden_requests(network: TrainedNetwork, split: JudgedSplit, folder: Path) -> Path:
     """Write at most 256 pictures of the split, evenly spread, with the model's answers, to FOLDER/golden_requests.npz.
 
     The file holds images (raw uint8 (n, rows, columns), or as prepared), labels int64 (n,), probabilities float32

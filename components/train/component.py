@@ -24,10 +24,10 @@ def train(
     import json
     from pathlib import Path
 
-    from components.train.request import Request
+    from components.train.request import TrainRequest
     from components.train.train import train_from_paths
 
-    request = Request(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
+    request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
     values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
     for name, value in values.items():
         metrics.log_metric(name, value)

@@ -14,7 +14,7 @@ HELD_OUT = 1 / 12
 
 
 @dataclass(frozen=True)
-class Split:
+class TrainingSplit:
     """Images and labels of one split, as the network takes them."""
 
     images: np.ndarray
@@ -28,7 +28,7 @@ class Split:
         return self.images.nbytes + self.labels.nbytes
 
 
-def open_training_data(folder: Path) -> tuple[Dataset, Split, Split]:
+def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSplit]:
     """Return the verified dataset with its train and validation splits.
 
     Data prepared by its user may have no validation split; then a twelfth of train is held out.
@@ -50,11 +50,11 @@ def open_training_data(folder: Path) -> tuple[Dataset, Split, Split]:
     return dataset, *_hold_out(train, dataset.record.split_seed)
 
 
-def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> Split:
+def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> TrainingSplit:
     missing = [f"{name}_{kind}" for kind in ("images", "labels") if f"{name}_{kind}" not in arrays]
     if missing:
         raise DatasetError(f"Expected {missing} in {folder}. Received: {sorted(arrays)}. Rerun preprocess.")
-    split = Split(arrays[f"{name}_images"], arrays[f"{name}_labels"])
+    split = TrainingSplit(arrays[f"{name}_images"], arrays[f"{name}_labels"])
     if not len(split) or len(split.labels) != len(split):
         raise DatasetError(
             f"Expected as many {name} labels as images, and some. "
@@ -63,11 +63,11 @@ def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> Split:
     return split
 
 
-def _hold_out(train: Split, seed: int) -> tuple[Split, Split]:
+def _hold_out(train: TrainingSplit, seed: int) -> tuple[TrainingSplit, TrainingSplit]:
     order = np.random.default_rng(seed).permutation(len(train))
     count = max(1, round(len(train) * HELD_OUT))
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     return (
-        Split(train.images[kept], train.labels[kept]),
-        Split(train.images[held], train.labels[held]),
+        TrainingSplit(train.images[kept], train.labels[kept]),
+        TrainingSplit(train.images[held], train.labels[held]),
     )

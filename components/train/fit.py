@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.train.checkpoint import Checkpoints, Interrupted, Snapshot, StopSignal
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.health import Watch
 from components.train.loop import Loop, correct, plain_metrics
 from components.train.progress import Report
@@ -19,10 +19,12 @@ CHUNK_SECONDS = 0.5  # of steps between two looks at signals, health and the clo
 SCORED = 1000  # examples at a time
 
 
-class Fit:
+class TrainingRun:
     """One training from wherever its checkpoint stands to its end."""
 
-    def __init__(self, loop: Loop, validation: Split, checkpoints: Checkpoints, watch: Watch, report: Report) -> None:
+    def __init__(
+        self, loop: Loop, validation: TrainingSplit, checkpoints: Checkpoints, watch: Watch, report: Report
+    ) -> None:
         self.loop, self.checkpoints, self.watch, self.report = loop, checkpoints, watch, report
         self.scorer = Scorer(loop.trainee, validation)
         self.history: list[dict[str, Any]] = []
@@ -107,7 +109,7 @@ class Fit:
 class Scorer:
     """Measures a model on a split, without training it."""
 
-    def __init__(self, trainee: Trainee, split: Split) -> None:
+    def __init__(self, trainee: Trainee, split: TrainingSplit) -> None:
         self.trainee, self.split = trainee, split
         self._forward = tf.function(lambda images: trainee.model(images, training=False), reduce_retracing=True)
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.trainee import Trainee
 
 WINDOW = 100  # steps over which loss and accuracy are looked at
@@ -26,7 +26,7 @@ EXPLODED = 1e3  # times the loss of a network that knows nothing
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """What is wrong with a training: the fields of a finding of the doctor."""
 
     field: str
@@ -40,7 +40,7 @@ class Finding:
 class UnhealthyTraining(RuntimeError):
     """The training was ended early; `findings` say why."""
 
-    def __init__(self, findings: list[Finding], step: int) -> None:
+    def __init__(self, findings: list[HealthFinding], step: int) -> None:
         self.findings, self.step = findings, step
         lines = [
             f"{each.field}: Expected {each.expected}. Received: {each.received}. {each.why} Fix: {each.fix}"
@@ -70,7 +70,7 @@ class Probe:
 class Watch:
     """Looks at a training's loss and accuracy, window by window."""
 
-    def __init__(self, trainee: Trainee, train: Split, rate: float) -> None:
+    def __init__(self, trainee: Trainee, train: TrainingSplit, rate: float) -> None:
         self.trainee, self.rate = trainee, rate
         self.images, self.labels = np.asarray(train.images[:PROBED]), np.asarray(train.labels[:PROBED])
         self.chance, self.entropy = _chance(train)
@@ -95,7 +95,7 @@ class Watch:
         if findings:
             raise UnhealthyTraining(findings, step)
 
-    def _judge(self, step: int, loss: float, accuracy: float, examples: float) -> list[Finding]:
+    def _judge(self, step: int, loss: float, accuracy: float, examples: float) -> list[HealthFinding]:
         slack = 4 * math.sqrt(self.chance * (1 - self.chance) / examples)
         if accuracy > self.chance + slack:
             return []
@@ -108,7 +108,7 @@ class Watch:
         stuck = abs(loss - self.entropy) < 0.05 * self.entropy
         return [self._stuck(step, loss) if stuck else self._at_chance(step, accuracy)]
 
-    def _not_finite(self, step: int) -> list[Finding]:
+    def _not_finite(self, step: int) -> list[HealthFinding]:
         probe = look_into(self.trainee, self.images, self.labels)
         finite_data = math.isfinite(probe.lowest) and math.isfinite(probe.highest)
         fix = f"Lower the learning rate (it is {self.rate:g}), or scale the pixels: {_range_text(probe)}."
@@ -117,7 +117,7 @@ class Watch:
         state = "the weights are finite" if probe.finite else "weights have become NaN or infinite"
         why = "Steps were too large for this loss, or its input is not finite; every later step would be lost."
         return [
-            Finding(
+            HealthFinding(
                 "training.loss",
                 "finite losses, gradients and weights",
                 f"NaN or infinity in the training; {state}",
@@ -127,8 +127,8 @@ class Watch:
             )
         ]
 
-    def _stuck(self, step: int, loss: float) -> Finding:
-        return Finding(
+    def _stuck(self, step: int, loss: float) -> HealthFinding:
+        return HealthFinding(
             "training.loss",
             f"a loss below ln(classes), {self.entropy:.3f}, after {step} steps",
             f"{loss:.3f}: the network gives every example the same answer",
@@ -137,8 +137,8 @@ class Watch:
             (step,),
         )
 
-    def _at_chance(self, step: int, accuracy: float) -> Finding:
-        return Finding(
+    def _at_chance(self, step: int, accuracy: float) -> HealthFinding:
+        return HealthFinding(
             "training.accuracy",
             f"accuracy above chance, {self.chance:.3f}, after {step} steps",
             f"{accuracy:.3f}",
@@ -148,7 +148,7 @@ class Watch:
         )
 
 
-def _chance(train: Split) -> tuple[float, float]:
+def _chance(train: TrainingSplit) -> tuple[float, float]:
     """Return the share of the commonest class, and the entropy (nats) of the labels: ln(classes) when balanced."""
     labels = np.asarray(train.labels)
     classes = labels.argmax(-1) if labels.ndim == 2 and labels.shape[-1] > 1 else labels.reshape(-1)
@@ -194,9 +194,9 @@ def _is_rectifier(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.ReLU) or activation in (keras.activations.relu, keras.activations.relu6)
 
 
-def _dead(probe: Probe, step: int) -> list[Finding]:
+def _dead(probe: Probe, step: int) -> list[HealthFinding]:
     return [
-        Finding(
+        HealthFinding(
             "training.units",
             f"units of {name} that answer to some example",
             f"{share:.0%} of them are zero for every one of {PROBED} examples",
@@ -210,14 +210,14 @@ def _dead(probe: Probe, step: int) -> list[Finding]:
     ]
 
 
-def _vanishing(probe: Probe, step: int) -> list[Finding]:
+def _vanishing(probe: Probe, step: int) -> list[HealthFinding]:
     if not probe.gradients or any(share >= DEAD_SHARE for share in probe.dead.values()):
         return []
     first = next(iter(probe.gradients))
     if probe.gradients[first] > VANISHED:
         return []
     return [
-        Finding(
+        HealthFinding(
             "training.gradients",
             f"a gradient that reaches the first weights ({first})",
             f"{probe.gradients[first]:.1e} of their size",
@@ -228,12 +228,12 @@ def _vanishing(probe: Probe, step: int) -> list[Finding]:
     ]
 
 
-def _exploding(probe: Probe, loss: float, entropy: float, step: int) -> list[Finding]:
+def _exploding(probe: Probe, loss: float, entropy: float, step: int) -> list[HealthFinding]:
     if loss < EXPLODED * max(entropy, 0.1):
         return []
     name, largest = max(probe.gradients.items(), key=lambda each: each[1], default=("the weights", math.inf))
     return [
-        Finding(
+        HealthFinding(
             "training.gradients",
             "gradients that let the loss fall",
             f"a loss of {loss:.3g}; the gradient of {name} is {largest:.1e} times its size",

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.train.augment import random_maps, warp_images
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.device import Device
 from components.train.networks import Recipe
 from components.train.trainee import Trainee
@@ -55,7 +55,7 @@ class Loop:
         self,
         trainee: Trainee,
         recipe: Recipe,
-        train: Split,
+        train: TrainingSplit,
         *,
         seed: int,
         device: Device,
@@ -148,7 +148,7 @@ class Loop:
         shape = (self.steps_per_epoch, 5, self.batch if self.recipe.warp else 0)
         return np.random.default_rng((self.seed, epoch, 1)).random(shape, dtype=np.float32) * 2 - 1
 
-    def _on_every_device(self, split: Split) -> tuple[Any, Any]:
+    def _on_every_device(self, split: TrainingSplit) -> tuple[Any, Any]:
         if self.strategy is None:
             return tf.constant(split.images), tf.constant(split.labels)
         images, labels = (

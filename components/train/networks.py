@@ -48,7 +48,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Network:
+class BuiltInNetwork:
     """A compiled Keras model's builder and its recipe.
 
     Attributes:
@@ -57,9 +57,9 @@ class Network:
 
     build: Callable[[], keras.Model]
     recipe: Recipe
-    on_gpu: Network | None = None
+    on_gpu: BuiltInNetwork | None = None
 
-    def sized_for(self, device: str) -> Network:
+    def sized_for(self, device: str) -> BuiltInNetwork:
         """Return the network for "CPU" or "GPU"."""
         return self.on_gpu if device == "GPU" and self.on_gpu else self
 
@@ -174,7 +174,7 @@ def _example(name: str, normalization: list[layers.Layer]) -> keras.Model:
 
 
 NETWORKS = {
-    "fast": Network(
+    "fast": BuiltInNetwork(
         fast,
         Recipe(
             epochs=6,
@@ -186,22 +186,22 @@ NETWORKS = {
             parts=2,
             bfloat16=True,
         ),
-        on_gpu=Network(
+        on_gpu=BuiltInNetwork(
             fast_on_gpu,
             Recipe(epochs=36, batch=256, peak_rate=4e-3, warp=Warp(2, 10, 0.1, 0.1), smoothing=0.03, bfloat16=True),
         ),
     ),
-    "deep_mnist": Network(
+    "deep_mnist": BuiltInNetwork(
         deep_mnist,
         Recipe(epochs=3, batch=128, peak_rate=2e-3, warp=Warp(1, 5, 0.05, 0.05), parts=2, bfloat16=True),
     ),
-    "example1": Network(example1, Recipe()),
-    "example2": Network(example2, Recipe()),
-    "example3": Network(example3, Recipe()),
+    "example1": BuiltInNetwork(example1, Recipe()),
+    "example2": BuiltInNetwork(example2, Recipe()),
+    "example3": BuiltInNetwork(example3, Recipe()),
 }
 
 
-def find_network(name: str) -> Network:
+def find_network(name: str) -> BuiltInNetwork:
     """Return a built-in network.
 
     Raises:

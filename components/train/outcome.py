@@ -20,13 +20,13 @@ from components.train.curves import curves_page
 from components.train.device import Device, cores
 from components.train.loop import Loop
 from components.train.networks import Recipe
-from components.train.request import Request
+from components.train.request import TrainRequest
 from deep_mnist.contract.load import load_contract
 from deep_mnist.data.dataset import Dataset, sha256_of_file
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """A finished training.
 
     Attributes:
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def write_trained(
-    trained: Path, curves: Path, request: Request, dataset: Dataset, outcome: Outcome, started: float
+    trained: Path, curves: Path, request: TrainRequest, dataset: Dataset, outcome: TrainingOutcome, started: float
 ) -> None:
     """Write the trained folder and the page of curves."""
     trained.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,9 @@ def write_trained(
     curves.write_text(curves_page(outcome.history, facts))
 
 
-def describe(request: Request, dataset: Dataset, outcome: Outcome, saved: Path, started: float) -> dict[str, Any]:
+def describe(
+    request: TrainRequest, dataset: Dataset, outcome: TrainingOutcome, saved: Path, started: float
+) -> dict[str, Any]:
     """Return what training.json holds."""
     contract = load_contract(saved)
     training = sum(record["seconds"] for record in outcome.history)
@@ -105,7 +107,7 @@ def digest_of_weights(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def metrics_of(outcome: Outcome) -> dict[str, float]:
+def metrics_of(outcome: TrainingOutcome) -> dict[str, float]:
     """Return finite Python floats for KFP."""
     last = outcome.history[-1]
     found = {

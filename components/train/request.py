@@ -13,7 +13,7 @@ CHECKPOINT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainRequest:
     """What is asked of one training; the parameters of the step.
 
     Attributes:
@@ -43,7 +43,7 @@ class Request:
         return self.resident_bytes or min(RESIDENT_BYTES, int(memory_bytes() * RESIDENT_SHARE))
 
 
-def recipe_of(request: Request, device: str) -> Recipe:
+def recipe_of(request: TrainRequest, device: str) -> Recipe:
     """Return the built-in network's recipe, or the plain one for a user's model, with the epochs asked for."""
     recipe = Recipe() if request.model else find_network(request.network).sized_for(device).recipe
     if request.epochs < 0:

@@ -16,22 +16,22 @@ import keras
 
 from components.images import code_digest
 from components.train.checkpoint import Checkpoints
-from components.train.data import Split, open_training_data
+from components.train.data import TrainingSplit, open_training_data
 from components.train.device import Device, find_device, set_threads
-from components.train.fit import Fit
+from components.train.fit import TrainingRun
 from components.train.health import Watch
 from components.train.loop import Loop
 from components.train.networks import Recipe, find_network
-from components.train.outcome import Outcome, metrics_of, versions, write_trained
+from components.train.outcome import TrainingOutcome, metrics_of, versions, write_trained
 from components.train.own_model import load_own_model
 from components.train.progress import Report
-from components.train.request import Request, recipe_of
+from components.train.request import TrainRequest, recipe_of
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.data.dataset import Dataset, Preprocessing
 
 
 def train_from_paths(
-    dataset: str, trained: str, curves: str, request: Request, *, ready: str = "fit"
+    dataset: str, trained: str, curves: str, request: TrainRequest, *, ready: str = "fit"
 ) -> dict[str, float]:
     """Train as the step does: paths in, finite numbers for KFP out."""
     if ready != "fit":
@@ -39,7 +39,7 @@ def train_from_paths(
     return train(Path(dataset), Path(trained), Path(curves), request)
 
 
-def train(folder: Path, trained: Path, curves: Path, request: Request) -> dict[str, float]:
+def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> dict[str, float]:
     """Train on `folder`, write the `trained` folder and the `curves` page, and return the metrics."""
     started = time.time()
     set_threads(recipe_of(request, "CPU").parts)
@@ -55,7 +55,7 @@ def train(folder: Path, trained: Path, curves: Path, request: Request) -> dict[s
     return metrics_of(outcome)
 
 
-def identity_of(request: Request, recipe: Recipe, dataset: Dataset, device: Device) -> dict[str, Any]:
+def identity_of(request: TrainRequest, recipe: Recipe, dataset: Dataset, device: Device) -> dict[str, Any]:
     """Return what makes a training this one: with the same identity, the same steps give the same weights."""
     return {
         "network": "own" if request.model else request.network,
@@ -72,13 +72,13 @@ def identity_of(request: Request, recipe: Recipe, dataset: Dataset, device: Devi
 
 
 def fit(
-    request: Request,
+    request: TrainRequest,
     recipe: Recipe,
     dataset: Dataset,
-    splits: tuple[Split, Split],
+    splits: tuple[TrainingSplit, TrainingSplit],
     device: Device,
     checkpoints: Checkpoints,
-) -> Outcome:
+) -> TrainingOutcome:
     """Build the network and train it to the end."""
     began = time.perf_counter()
     train_split, validation = splits
@@ -95,13 +95,13 @@ def fit(
         flush=True,
     )
     watch = Watch(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
-    training = Fit(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs))
+    training = TrainingRun(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs))
     history = training.run()
     seconds = time.perf_counter() - began
-    return Outcome(trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds)
+    return TrainingOutcome(trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds)
 
 
-def make_trainee(request: Request, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:
+def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:
     """Return the model to train; the user's own is loaded and checked here."""
     if request.model:
         if record is None:

@@ -24,7 +24,6 @@ ONE_HOT_LOSSES = (
     "log_cosh", "poisson", "mean_absolute_percentage_error", "squared_hinge", "hinge", "dice", "tversky",
 )  # fmt: skip
 BINARY_LOSSES = ("binary_crossentropy", "binary_focal_crossentropy")
-LOSSES = SPARSE_LOSSES + ONE_HOT_LOSSES + BINARY_LOSSES
 _LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
                "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
                "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error"}  # fmt: skip

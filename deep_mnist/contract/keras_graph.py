@@ -16,7 +16,6 @@ Shape = tuple[int | None, ...]  # with the batch axis first
 MAX_LAYERS = 20_000  # far above any published network; a cap on hostile files
 MAX_DEPTH = 50  # of models within models
 
-CONTAINERS = ("Sequential", "Functional", "Model")
 SHAPE_KEEPING = (
     "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
     "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization", "Rescaling", "Normalization",
@@ -51,7 +50,6 @@ class Node:
     constants: dict[int, float] = field(default_factory=dict)
     input_shape: Shape | None = None
     output_shape: Shape | None = None
-    layer_id: str = ""
 
 
 @dataclass
@@ -61,9 +59,6 @@ class Graph:
     nodes: dict[str, Node]
     inputs: list[str]
     outputs: list[str]
-
-    def consumers(self, key: str) -> list[Node]:
-        return [node for node in self.nodes.values() if key in node.sources]
 
 
 def read_graph(model: Mapping[str, Any]) -> Graph:
@@ -230,7 +225,7 @@ def _call(
     recorded = _shape(built.get("input_shape")) if isinstance(built, Mapping) else None
     produced = graph.nodes[sources[0]].output_shape if sources else None
     input_shape = (shapes[0] if shapes and shapes[0] else None) or produced or recorded
-    node = Node(f"{path}{name}", kind, config, sources, constants, input_shape, layer_id=f"{path}{name}")
+    node = Node(f"{path}{name}", kind, config, sources, constants, input_shape)
     node.output_shape = output_shape(node)
     return [_add(graph, node, suffix)]
 

@@ -178,7 +178,6 @@ def _targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 # What may have been done to one split's pictures and not to the other's; each is told with its own inverse.
 Transform = tuple[str, str, Callable[[np.ndarray], np.ndarray]]
-POLARITY: Transform = ("polarity", "inverted (dark on light)", lambda pictures: -pictures)
 ORIENTATIONS: tuple[Transform, ...] = (
     ("transposed", "transposed (rows and columns exchanged)", lambda pictures: pictures.transpose(0, 2, 1)),
     ("mirrored", "mirrored left to right", lambda pictures: pictures[:, :, ::-1]),

@@ -24,11 +24,11 @@ import numpy as np
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, sha256_of_array
 from deep_mnist.registry.registry import Registry, Reign
-from deep_mnist.serving.export import Network, ServingError, raw_images
+from deep_mnist.serving.export import ServingError, TrainedNetwork, raw_images
 
 
 @dataclass(frozen=True)
-class Split:
+class JudgedSplit:
     """The frozen split that models are judged on.
 
     Attributes:
@@ -62,7 +62,7 @@ class Floors:
             raise ValueError(f"Expected 0.5 <= confidence < 1. Received: {self.confidence}")
 
 
-def open_split(dataset: Dataset) -> Split:
+def open_split(dataset: Dataset) -> JudgedSplit:
     """Return the split that models are judged on, its labels as integers."""
     record = dataset.record
     if record is None:
@@ -75,7 +75,7 @@ def open_split(dataset: Dataset) -> Split:
         )
     images = images if record.prepared else raw_images(images, record)
     digest = _joined(sha256_of_array(images), sha256_of_array(labels))
-    return Split(name, images, labels, not record.prepared, digest)
+    return JudgedSplit(name, images, labels, not record.prepared, digest)
 
 
 def _held_out(dataset: Dataset, record: Preprocessing) -> tuple[str, np.ndarray, np.ndarray]:
@@ -167,13 +167,13 @@ class Contender:
     """
 
     reign: Reign
-    network: Network | None
+    network: TrainedNetwork | None
     answers: np.ndarray | None
     trouble: str = ""
     withdrawn: frozenset[str] = frozenset()
 
 
-def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender | None:
+def score_champion(registry: Registry, split: JudgedSplit, scratch: Path) -> Contender | None:
     """Fetch the reigning model and score it on `split`, raw pictures through its own preprocessing record."""
     reign = registry.champion()
     if reign is None:
@@ -183,7 +183,7 @@ def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender
     folder.mkdir(parents=True, exist_ok=True)
     registry.download(reign, folder)
     try:
-        network = Network.load(folder)
+        network = TrainedNetwork.load(folder)
         if network.record.prepared == split.raw:
             raise ServingError("one of the two takes raw pictures, the other data that its user prepared")
         answers = network.answers(split.images, raw=split.raw)
@@ -192,7 +192,7 @@ def score_champion(registry: Registry, split: Split, scratch: Path) -> Contender
     return Contender(reign, network, answers, "", withdrawn)
 
 
-def describe_champion(champion: Contender | None, split: Split) -> dict[str, Any] | None:
+def describe_champion(champion: Contender | None, split: JudgedSplit) -> dict[str, Any] | None:
     """Return who reigns and how it does on this split, which is not the split it was promoted on if data changed."""
     if champion is None:
         return None

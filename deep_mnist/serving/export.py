@@ -127,7 +127,7 @@ def read_record(folder: Path) -> Preprocessing:
         raise ServingError(f"Expected a preprocessing record at {path}. Received: {error}. Rerun train.") from error
 
 
-class Network:
+class TrainedNetwork:
     """A trained Keras model with the record of what it takes.
 
     Attributes:
@@ -142,7 +142,7 @@ class Network:
         self.digest = model_digest(model)
 
     @classmethod
-    def load(cls, folder: Path) -> Network:
+    def load(cls, folder: Path) -> TrainedNetwork:
         """Read model.keras (safe mode: no code in it is run) and preprocessing.json from a folder."""
         import keras
 
@@ -194,7 +194,7 @@ def model_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
-def export(network: Network, folder: Path) -> None:
+def export(network: TrainedNetwork, folder: Path) -> None:
     """Write a SavedModel with both signatures and the record."""
     import tensorflow as tf
 
@@ -207,7 +207,7 @@ def export(network: Network, folder: Path) -> None:
         tf.saved_model.save(module, str(folder), signatures=_signatures(network, tf))
 
 
-def _signatures(network: Network, tf: Any) -> dict[str, Any]:
+def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
     record = network.record
     sides = [side or None for side in record.image_shape]
     prepared = tf.TensorSpec((None, *sides), tf.dtypes.as_dtype(record.dtype), name="images")

@@ -27,7 +27,7 @@ TRUE, FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
 @dataclass(frozen=True)
-class Task:
+class CompiledTask:
     """One task of the definition, with its executor and Kubernetes settings.
 
     Attributes:
@@ -84,11 +84,11 @@ class Definition:
     def to_yaml(self) -> str:
         return yaml.safe_dump_all([dict(self.pipeline), dict(self.platform)], sort_keys=True)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[CompiledTask]:
         """Yield the tasks that run a container, each after those it depends on."""
         yield from self._tasks_of(self.pipeline["root"]["dag"], "")
 
-    def _tasks_of(self, dag: Mapping[str, Any], group: str) -> Iterator[Task]:
+    def _tasks_of(self, dag: Mapping[str, Any], group: str) -> Iterator[CompiledTask]:
         for name in _in_order(dag["tasks"]):
             spec = dag["tasks"][name]
             component = self.pipeline["components"][spec["componentRef"]["name"]]
@@ -98,7 +98,7 @@ class Definition:
             label = component["executorLabel"]
             executor = self.pipeline["deploymentSpec"]["executors"][label].get("container", {})
             kubernetes = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].get(label, {})
-            yield Task(name, group, spec, executor, kubernetes)
+            yield CompiledTask(name, group, spec, executor, kubernetes)
 
 
 def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.cluster.definition import Definition, Task, compile_definition
+from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
 from pipeline.cluster.parameters import parameter_options, parameters_for, with_defaults
 
 PLACEHOLDER = "{{$.inputs.parameters['"
@@ -60,7 +60,7 @@ def show(planned: Mapping[str, Any]) -> None:
 _HEADINGS = ["step", "result", "accelerator", "cpu", "memory", "timeout", "retries", "condition", "image"]
 
 
-def _step(task: Task, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _step(task: CompiledTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
     resources = task.executor.get("resources", {})
     return {
         "step": task.name,

@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from components.evaluate.evaluate import evaluate_from_paths
-from components.publish.publish import NotPromoted, Request, StaleEvaluation, publish_from_paths
+from components.publish.publish import NotPromoted, PublishRequest, StaleEvaluation, publish_from_paths
 from components.publish.replay import ReplayError, replay, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.promotion import Floors, open_split
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import Network, export
+from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.open import open_store
 from tests.support.fault_proxy import QUICK, FaultProxy, no_fault, some_faults
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
@@ -59,7 +59,7 @@ class Round:
 
     def publish(self, **changes: Any) -> dict[str, Any]:
         paths = (self.out / name for name in ("evaluation.json", "promotion.json", "card.md"))
-        request = Request(self.registry, "digits", run_name=self.run, **changes)
+        request = PublishRequest(self.registry, "digits", run_name=self.run, **changes)
         return publish_from_paths(self.data, self.trained, *paths, request)
 
 
@@ -231,7 +231,7 @@ def test_a_bucket_behind_a_bad_network_gets_one_champion(
     assert (256, []) == tuple(replay(tmp_path / "down")[key] for key in ("requests", "faults"))
 
 
-def exported(folder: Path, network: Network, data: Path) -> Path:
+def exported(folder: Path, network: TrainedNetwork, data: Path) -> Path:
     export(network, folder)
     write_golden_requests(network, open_split(open_dataset(data)), folder)
     return folder
@@ -244,7 +244,7 @@ def test_scaling_twice_is_found(work: Path, tmp_path: Path) -> None:
     inner = keras.saving.load_model(train_network(tmp_path / "float", make_record(**FLOATS)) / "model.keras")
     layers = [keras.layers.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), *inner.layers]
     twice = write_trained(tmp_path / "twice", keras.Sequential(layers), make_record(**FLOATS))
-    proof = replay(exported(tmp_path / "out", Network.load(twice), work / "data"))
+    proof = replay(exported(tmp_path / "out", TrainedNetwork.load(twice), work / "data"))
 
     assert 1 == len(proof["faults"])
     assert "with pixels scaled by 1/255 once less. Check the preprocessing record" in proof["faults"][0]
@@ -270,8 +270,8 @@ def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> Non
 
 def test_another_graph_than_the_model_is_found(work: Path, tmp_path: Path) -> None:
     """An export whose weights are not those that answered the golden requests is refused with the difference."""
-    folder = exported(tmp_path / "out", Network.load(work / "good"), work / "data")
-    write_golden_requests(Network.load(work / "weak"), open_split(open_dataset(work / "data")), folder)
+    folder = exported(tmp_path / "out", TrainedNetwork.load(work / "good"), work / "data")
+    write_golden_requests(TrainedNetwork.load(work / "weak"), open_split(open_dataset(work / "data")), folder)
     faults = replay(folder)["faults"]
 
     assert 4 == len(faults)

@@ -8,7 +8,6 @@ Fashion-MNIST (60 to 2,000 train images, 40 draws of each size) none raised an a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,14 +38,6 @@ MANY_WRONG = 0.3  # of that share: a part of the labels was shuffled, not a few 
 OTHER_PICTURES = "Load test_images from the same data set as train_images, through the same preprocessing."
 ALIKE, ALIKE_MEAN = 0.8, 0.25  # correlation of mean pictures, distance of means in deviations; MNIST to Fashion 0.5
 UNLIKE = 0.3  # correlation of the splits' mean pictures; intact splits have 0.9 and more
-
-
-@dataclass
-class Relation:
-    """Both splits as the probe sees them."""
-
-    train: Fit | None
-    test: Sample | None
 
 
 def check_relations(case: Case) -> Iterator[Finding]:

@@ -22,7 +22,6 @@ ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; be
 MOST_LABEL = 100_000  # a class number; larger ones are told of as values
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
-TAIL_MISSING = 0.5  # a class with less than this part of its due in the last examples is told
 
 
 def check_splits(case: Case) -> Iterator[Finding]:

@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[3]
 # One training as the step runs it, with a checkpoint after every chunk of steps.
 PROGRAM = """
 import sys
-from components.train.request import Request
+from components.train.request import TrainRequest
 from components.train.train import train_from_paths
 data, out, store, network = sys.argv[1:]
-request = Request(network=network, epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
+request = TrainRequest(network=network, epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
 train_from_paths(data, out, out + ".html", request)
 """
 

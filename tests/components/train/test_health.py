@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from components.train.checkpoint import Checkpoints
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.device import Device
-from components.train.fit import Fit
+from components.train.fit import TrainingRun
 from components.train.health import CHANCE_STEPS, UnhealthyTraining, Watch
 from components.train.loop import Loop
 from components.train.networks import Recipe
@@ -23,11 +23,11 @@ from tests.support.training_data import patterns
 CPU = Device("CPU", ("CPU",), jit=False, bfloat16=False)
 
 
-def split(count: int, seed: int, *, scaled: bool = True, shuffled: bool = False) -> Split:
+def split(count: int, seed: int, *, scaled: bool = True, shuffled: bool = False) -> TrainingSplit:
     images, labels = patterns(count, seed)
     if shuffled:
         labels = np.random.default_rng(seed).integers(0, 10, count).astype(np.int32)
-    return Split((images / 255).astype(np.float32) if scaled else images.astype(np.float32), labels)
+    return TrainingSplit((images / 255).astype(np.float32) if scaled else images.astype(np.float32), labels)
 
 
 def dense(*widths: int, activation: str = "relu", **settings: object) -> list[layers.Layer]:
@@ -35,7 +35,7 @@ def dense(*widths: int, activation: str = "relu", **settings: object) -> list[la
     return [layers.Flatten(), *hidden, layers.Dense(10, activation="softmax")]
 
 
-def train(hidden: list[layers.Layer], data: Split, optimizer: keras.optimizers.Optimizer, epochs: int) -> None:
+def train(hidden: list[layers.Layer], data: TrainingSplit, optimizer: keras.optimizers.Optimizer, epochs: int) -> None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((28, 28, 1)), *hidden])
     logits = model.layers[-1].activation is not keras.activations.softmax
@@ -44,7 +44,7 @@ def train(hidden: list[layers.Layer], data: Split, optimizer: keras.optimizers.O
     recipe = Recipe(epochs=epochs, batch=16)
     loop = Loop(trainee, recipe, data, seed=0, device=CPU)
     watch = Watch(trainee, data, float(optimizer.learning_rate))
-    Fit(loop, split(20, 99), Checkpoints("", {}, every=0), watch, Report(loop.steps, epochs)).run()
+    TrainingRun(loop, split(20, 99), Checkpoints("", {}, every=0), watch, Report(loop.steps, epochs)).run()
 
 
 def findings_of(*arguments: object) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from keras import layers
 from rich.console import Console
 
 from components.train.augment import Warp, random_maps, warp_images
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.device import Device, NoUsableGPU, compute_on, find_device, within
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
@@ -33,8 +33,8 @@ XLA = Device("GPU", ("a CPU that stands in",), jit=True, bfloat16=False)
 WARP = Warp(1.5, 8, 0.08, 0.08)
 
 
-def split(count: int = 256) -> Split:
-    return Split(*patterns(count, 0))
+def split(count: int = 256) -> TrainingSplit:
+    return TrainingSplit(*patterns(count, 0))
 
 
 def small() -> keras.Model:
@@ -94,7 +94,7 @@ def test_a_network_that_xla_cannot_compile_trains_all_the_same(capsys: pytest.Ca
     model = keras.Sequential([keras.Input((28, 28, 1)), rotation, layers.Flatten(), layers.Dense(10)])
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images, labels = patterns(64, 0)
-    data = Split((images / 255).astype(np.float32), labels)
+    data = TrainingSplit((images / 255).astype(np.float32), labels)
     loop = Loop(own_trainee(model), Recipe(epochs=1), data, seed=0, device=XLA)
     loop.run(0, 0, loop.steps_per_epoch)
     assert "plain graphs instead" in capsys.readouterr().out
@@ -212,14 +212,14 @@ import keras, numpy as np, tensorflow as tf
 from components.train.device import Device
 from components.train.loop import Loop
 from components.train.networks import NETWORKS, Recipe
-from components.train.data import Split
+from components.train.data import TrainingSplit
 from components.train.trainee import built_in_trainee, own_trainee
 from tests.support.training_data import patterns
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 images, labels = patterns(256, 0)
-data = Split((images / 255).astype(np.float32), np.eye(10, dtype=np.float32)[labels])
+data = TrainingSplit((images / 255).astype(np.float32), np.eye(10, dtype=np.float32)[labels])
 
 def train(strategy, own, resident):
     keras.utils.set_random_seed(0)

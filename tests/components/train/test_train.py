@@ -15,7 +15,7 @@ from components.train.contracts import contract_text
 from components.train.device import NoUsableGPU
 from components.train.networks import NETWORKS
 from components.train.own_model import UnusableModel
-from components.train.request import Request
+from components.train.request import TrainRequest
 from components.train.train import train_from_paths
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.dataset import DatasetError, open_dataset, seal_dataset
@@ -41,7 +41,7 @@ def scaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, out: Path, **request: object) -> dict[str, float]:
-    return train_from_paths(str(data), str(out), str(out / "curves.html"), Request(**request))  # type: ignore[arg-type]
+    return train_from_paths(str(data), str(out), str(out / "curves.html"), TrainRequest(**request))  # type: ignore[arg-type]
 
 
 def read(path: Path) -> dict:
@@ -143,7 +143,7 @@ def test_impossible_requests_are_refused(raw: Path, tmp_path: Path, request_: di
 def test_nothing_trains_without_the_pass(raw: Path, tmp_path: Path) -> None:
     """Without require_valid's token the step refuses to start."""
     with pytest.raises(ValueError, match="Run validate first"):
-        train_from_paths(str(raw), str(tmp_path), str(tmp_path / "c.html"), Request(), ready="unfit")
+        train_from_paths(str(raw), str(tmp_path), str(tmp_path / "c.html"), TrainRequest(), ready="unfit")
 
 
 def test_a_required_gpu_that_is_missing_stops_the_step(

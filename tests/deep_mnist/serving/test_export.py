@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.serving.export import (
-    Network,
     ServingError,
+    TrainedNetwork,
     export,
     model_digest,
     network_input,
@@ -107,7 +107,7 @@ def test_a_digest_names_the_model(tmp_path: Path) -> None:
     model = small(keras.layers.Dense(10, "softmax"))
     for name in ("one", "two"):
         write_trained(tmp_path / name, model, make_record())
-    one, two = (Network.load(tmp_path / name) for name in ("one", "two"))
+    one, two = (TrainedNetwork.load(tmp_path / name) for name in ("one", "two"))
     other = small(keras.layers.Dense(10, "sigmoid"))
     other.set_weights(model.get_weights())
     weights = model.get_weights()
@@ -133,7 +133,7 @@ def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout:
 
     record = record_of(layout, scale)
     layers = [keras.layers.Input(record.image_shape, dtype=record.dtype), keras.layers.Rescaling(0.5)]
-    network = Network(keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(units)]), record)
+    network = TrainedNetwork(keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(units)]), record)
     raw, _ = draw_digits(20)
     export(network, tmp_path / "model")
     served = tf.saved_model.load(str(tmp_path / "model")).signatures
@@ -154,7 +154,7 @@ def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:
     model = small(keras.layers.Dense(10), keras.layers.Lambda(lambda x: x * 2))
     write_trained(tmp_path / "model", model, make_record())
     with pytest.raises(ValueError, match=r"(?i)lambda|unsafe"):
-        Network.load(tmp_path / "model")
+        TrainedNetwork.load(tmp_path / "model")
 
 
 def test_a_missing_record_names_the_step(tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_a_missing_record_names_the_step(tmp_path: Path) -> None:
     write_trained(tmp_path, small(keras.layers.Dense(10)), make_record())
     (tmp_path / "preprocessing.json").unlink()
     with pytest.raises(ServingError, match="Rerun train"):
-        Network.load(tmp_path)
+        TrainedNetwork.load(tmp_path)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from components.compare.compare import Recipe, compare_with_registry, remember_in_registry
+from components.compare.compare import TrainingIdentity, compare_with_registry, remember_in_registry
 from deep_mnist.data.dataset import write_dataset
 from deep_mnist.registry.registry import Facts, Registry
 from pipeline.__main__ import pipeline
@@ -254,7 +254,7 @@ def folder(tmp_path) -> Path:
     return _data(tmp_path / "data", 0)
 
 
-RECIPE = Recipe("fast", "", 0, 0, "registry.example/train:1")
+RECIPE = TrainingIdentity("fast", "", 0, 0, "registry.example/train:1")
 
 
 def _data(folder: Path, seed: int) -> Path:
@@ -264,7 +264,7 @@ def _data(folder: Path, seed: int) -> Path:
 
 
 def _compare(
-    tmp_path: Path, data: Path, *, recipe: Recipe = RECIPE, slot: str = "2026-02-27T03:00:00Z", run: str = "a"
+    tmp_path: Path, data: Path, *, recipe: TrainingIdentity = RECIPE, slot: str = "2026-02-27T03:00:00Z", run: str = "a"
 ):
     return compare_with_registry(
         str(data), recipe, str(tmp_path / "store"), "mnist", slot, run, str(tmp_path / "attempt")
@@ -299,7 +299,11 @@ def test_data_that_were_judged_are_unchanged(tmp_path, folder, capsys, promoted)
 
 @pytest.mark.parametrize(
     "other",
-    [Recipe("deep_mnist", "", 0, 0, RECIPE.code), Recipe("fast", "", 5, 0, RECIPE.code), Recipe("fast", "", 0, 0, "x")],
+    [
+        TrainingIdentity("deep_mnist", "", 0, 0, RECIPE.code),
+        TrainingIdentity("fast", "", 5, 0, RECIPE.code),
+        TrainingIdentity("fast", "", 0, 0, "x"),
+    ],
 )
 def test_a_changed_recipe_is_trained(tmp_path, folder, other):
     """Another network, number of epochs or code is something new."""
@@ -321,7 +325,7 @@ def test_a_changed_file_of_the_users_own_network_is_trained(tmp_path, folder):
     """The same address with another model in it is something new."""
     own = tmp_path / "own.keras"
     own.write_bytes(b"one")
-    recipe = Recipe("fast", str(own), 0, 0, RECIPE.code)
+    recipe = TrainingIdentity("fast", str(own), 0, 0, RECIPE.code)
     _compare(tmp_path, folder, recipe=recipe)
     _judge(tmp_path, promoted=True)
     own.write_bytes(b"two")
@@ -350,7 +354,7 @@ def test_the_champions_own_data_are_unchanged(tmp_path, folder):
     _champion(tmp_path / "store", "mnist", open_dataset(folder).digest)
 
     assert not _compare(tmp_path, folder)
-    assert _compare(tmp_path, folder, recipe=Recipe("deep_mnist", "", 0, 0, RECIPE.code))
+    assert _compare(tmp_path, folder, recipe=TrainingIdentity("deep_mnist", "", 0, 0, RECIPE.code))
 
 
 LOCAL_RUN = """
