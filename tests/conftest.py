@@ -46,7 +46,7 @@ def bucket(gcs: str) -> str:
 
 
 @pytest.fixture
-def proxy(gcs: str, bucket: str) -> Iterator[FaultProxy]:
+def proxy(gcs: str) -> Iterator[FaultProxy]:
     """A proxy in front of the server; STORAGE_EMULATOR_HOST names it for this test."""
     with fault_proxy(gcs) as running:
         os.environ["STORAGE_EMULATOR_HOST"] = running.url

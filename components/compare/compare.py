@@ -20,7 +20,7 @@ from typing import Any
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.open import open_store
-from deep_mnist.storage.store import ABSENT, NotFound, PreconditionFailed
+from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIden
         record = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
         outcome = f"promoted as version {record['version']}" if record["promoted"] else "not promoted"
         return f"data {digest[:12]} with this recipe were judged at {record['time']} and {outcome}"
-    except NotFound:
+    except NotFoundError:
         pass
     champion = models.champion()
     if (
@@ -92,7 +92,7 @@ def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIden
 def _as_champion(models: Registry, version: int, digest: str, recipe: TrainingIdentity) -> str:
     try:
         trained: dict[str, Any] = json.loads(models.store.read(f"{models.name}/{version}/training.json")[0])
-    except NotFound:
+    except NotFoundError:
         return ""
     if trained.get("model", "") != recipe.model or (not recipe.model and trained.get("network") != recipe.network):
         return ""
@@ -106,7 +106,7 @@ def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:
     key = f"{models.name}/retraining/slots/{slot.replace(':', '')}/{fingerprint}"
     try:
         models.store.write(key, run_id.encode(), if_generation=ABSENT)
-    except PreconditionFailed:
+    except PreconditionFailedError:
         holder = models.store.read(key)[0].decode()
         return "" if holder == run_id else f"run {holder} has taken the slot {slot}"
     return ""

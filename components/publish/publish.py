@@ -18,18 +18,18 @@ from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.promotion import Floors, JudgedSplit, decide, describe_champion, open_split, score_champion
-from deep_mnist.registry.registry import Facts, LostRace, Registry, Reign
+from deep_mnist.registry.registry import Facts, LostRaceError, Registry, Reign
 from deep_mnist.serving.export import TrainedNetwork, export
 
 ATTEMPTS = 3
 COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
 
 
-class NotPromoted(RuntimeError):
+class NotPromotedError(RuntimeError):
     """Promotion was required, and the model may not reign."""
 
 
-class StaleEvaluation(ValueError):
+class StaleEvaluationError(ValueError):
     """The evaluation is of another model or another test split."""
 
 
@@ -70,7 +70,7 @@ class Candidate:
     def _require(self, what: str, received: str) -> None:
         """Refuse an evaluation of something else: what is published must be what was judged."""
         if received != self.evaluation[what]:
-            raise StaleEvaluation(
+            raise StaleEvaluationError(
                 f"Expected {what} {self.evaluation[what]}, as evaluated. Received: {received}. Rerun evaluate."
             )
 
@@ -100,8 +100,8 @@ def publish_from_paths(
     """Write the promotion (JSON) and the model card (Markdown); return the promotion.
 
     Raises:
-        NotPromoted: With `require_promotion`, when the model may not reign.
-        StaleEvaluation: The evaluation does not belong to this model and data.
+        NotPromotedError: With `require_promotion`, when the model may not reign.
+        StaleEvaluationError: The evaluation does not belong to this model and data.
         ReplayError: The exported model does not answer as the model does; nothing was uploaded.
     """
     candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name)
@@ -114,7 +114,7 @@ def publish_from_paths(
     card.write_text(card_markdown(card_facts(candidate.evaluation, trained, request.model_name, result)))
     _say(result)
     if request.require_promotion and not result["promoted"]:
-        raise NotPromoted(f"Expected the model to be promoted. Received: {result['reason']}")
+        raise NotPromotedError(f"Expected the model to be promoted. Received: {result['reason']}")
     return result
 
 
@@ -135,7 +135,7 @@ def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
             try:
                 reign = registry.promote(folder, candidate.facts(), expected=champion)
                 return _outcome(candidate, reign, candidate.decision["reason"], registry)
-            except LostRace as error:
+            except LostRaceError as error:
                 print(f"publish: {error}", flush=True)
             champion = registry.champion()
             if not _may_reign_after(champion, candidate, registry):

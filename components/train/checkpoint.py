@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.storage.open import open_store
-from deep_mnist.storage.store import NotFound, StorageError
+from deep_mnist.storage.store import NotFoundError, StorageError
 
 MAGIC = b"deep-mnist checkpoint 1\n"
 DIGEST_BYTES = 65  # hex and a line feed
 PATIENCE_SECONDS = 30.0
 
 
-class RefusedCheckpoint(ValueError):
+class RefusedCheckpointError(ValueError):
     """A checkpoint that is damaged or of another training."""
 
 
-class Interrupted(SystemExit):
+class TrainingInterruptedError(SystemExit):
     """The training was told to end, and has left a checkpoint; the exit status is the signal's."""
 
 
@@ -75,7 +75,7 @@ def decode(data: bytes, identity: Mapping[str, Any]) -> Snapshot:
     """Return the snapshot in a checkpoint's bytes.
 
     Raises:
-        RefusedCheckpoint: Damaged, or of another data set, code, network, seed, …; the message says which.
+        RefusedCheckpointError: Damaged, or of another data set, code, network, seed, …; the message says which.
     """
     payload = _checked_payload(data)
     try:
@@ -86,24 +86,24 @@ def decode(data: bytes, identity: Mapping[str, Any]) -> Snapshot:
         differing = sorted(name for name in {*identity, *received} if identity.get(name) != received.get(name))
         if differing:
             name = differing[0]
-            raise RefusedCheckpoint(
+            raise RefusedCheckpointError(
                 f"Expected a checkpoint of this training. Received: one with another {', '.join(differing)} "
                 f"({name}: {received.get(name)!r} instead of {identity.get(name)!r})."
             )
         state = {name.removeprefix("state/"): array for name, array in arrays.items()}
         return Snapshot(header["epoch"], header["step"], header["seconds"], header["history"], state)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, zipfile.BadZipFile, OSError) as error:
-        raise RefusedCheckpoint(f"Expected a whole checkpoint. Received: {error!r}.") from error
+        raise RefusedCheckpointError(f"Expected a whole checkpoint. Received: {error!r}.") from error
 
 
 def _checked_payload(data: bytes) -> bytes:
     if not data.startswith(MAGIC):
-        raise RefusedCheckpoint(f"Expected a checkpoint headed {MAGIC!r}. Received: {data[: len(MAGIC)]!r}.")
+        raise RefusedCheckpointError(f"Expected a checkpoint headed {MAGIC!r}. Received: {data[: len(MAGIC)]!r}.")
     head = len(MAGIC) + DIGEST_BYTES
     told, payload = data[len(MAGIC) : head].decode(errors="replace").strip(), data[head:]
     received = hashlib.sha256(payload).hexdigest()
     if told != received:
-        raise RefusedCheckpoint(f"Expected a checkpoint with SHA-256 {told}. Received: {received}: it is damaged.")
+        raise RefusedCheckpointError(f"Expected a checkpoint with SHA-256 {told}. Received: {received}: it is damaged.")
     return payload
 
 
@@ -128,9 +128,9 @@ class Checkpoints:
         try:
             data, _ = self.store.read(self.key)
             found = decode(data, self.identity)
-        except NotFound:
+        except NotFoundError:
             return Snapshot()
-        except RefusedCheckpoint as refusal:
+        except RefusedCheckpointError as refusal:
             print(f"checkpoint: {self.key} refused, training starts over. {refusal}", flush=True)
             return Snapshot()
         print(f"checkpoint: going on after step {found.step} of epoch {found.epoch + 1}", flush=True)

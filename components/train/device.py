@@ -19,7 +19,7 @@ PREFLIGHT_SECONDS = 60.0
 PART_THREADS = 8  # a small network's operations keep no more threads busy
 
 
-class NoUsableGPU(RuntimeError):
+class NoUsableGPUError(RuntimeError):
     """A GPU was required, and none does the work."""
 
 
@@ -55,12 +55,12 @@ def find_device(*, require_gpu: bool) -> Device:
     """Return a device that has proved itself by a computation, and print what it is.
 
     Raises:
-        NoUsableGPU: `require_gpu` and there is none, or its kernels fail; the message gives the reason.
+        NoUsableGPUError: `require_gpu` and there is none, or its kernels fail; the message gives the reason.
     """
     gpus = tf.config.list_physical_devices("GPU")
     reason = why_no_gpu() if not gpus else _try_gpus(gpus)
     if reason and require_gpu:
-        raise NoUsableGPU(
+        raise NoUsableGPUError(
             f"Expected a GPU that computes, as require_gpu asks. Received: {reason} "
             "Mend that, or run with GPU=0 to train on the CPU."
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.train.checkpoint import Checkpoints, Interrupted, Snapshot, StopSignal
+from components.train.checkpoint import Checkpoints, Snapshot, StopSignal, TrainingInterruptedError
 from components.train.data import TrainingSplit
 from components.train.health import Watch
 from components.train.loop import Loop, correct, plain_metrics
@@ -36,8 +36,8 @@ class TrainingRun:
         """Train all epochs that are left and return one record for each epoch.
 
         Raises:
-            UnhealthyTraining: The watchdog ended it.
-            Interrupted: SIGTERM; the checkpoint is written.
+            UnhealthyTrainingError: The watchdog ended it.
+            TrainingInterruptedError: SIGTERM; the checkpoint is written.
         """
         at = self._resume()
         with StopSignal(active=self.checkpoints.store is not None) as stop, self.report:
@@ -81,7 +81,7 @@ class TrainingRun:
             kept = self.checkpoints.save(self._snapshot(epoch, step))
             end = "the next attempt goes on from here" if kept else "no checkpoint could be written"
             print(f"train: ended by signal {stop.received} after step {step} of epoch {epoch + 1}; {end}", flush=True)
-            raise Interrupted(128 + stop.received)
+            raise TrainingInterruptedError(128 + stop.received)
         if self.checkpoints.due():
             self.checkpoints.save(self._snapshot(epoch, step))
 

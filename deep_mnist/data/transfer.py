@@ -78,11 +78,11 @@ def _try_until_whole(address: str, partial: Path, limit: float) -> None:
             if not partial.exists() and attempt >= CONNECT_ATTEMPTS:
                 raise TransferError(f"Expected to reach {address}. Received: {_short(error)}.") from error
             _pause(address, error, attempt, limit)
-        except (requests.RequestException, TransferInterrupted) as error:
+        except (requests.RequestException, TransferInterruptedError) as error:
             _pause(address, error, attempt, limit)
 
 
-class TransferInterrupted(Exception):
+class TransferInterruptedError(Exception):
     """A try that may succeed when repeated."""
 
 
@@ -104,7 +104,7 @@ def _stream(address: str, partial: Path, limit: float) -> None:
     with requests.get(address, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
         if answer.status_code == 416:
             partial.unlink(missing_ok=True)
-            raise TransferInterrupted("the server refused to continue a partial file")
+            raise TransferInterruptedError("the server refused to continue a partial file")
         _refuse_status(answer, address)
         resumed = answer.status_code == 206
         have = have if resumed else 0
@@ -118,7 +118,7 @@ def _stream(address: str, partial: Path, limit: float) -> None:
 
 def _refuse_status(answer: requests.Response, address: str) -> None:
     if answer.status_code in RETRIED_STATUS:
-        raise TransferInterrupted(f"HTTP {answer.status_code} from {address}")
+        raise TransferInterruptedError(f"HTTP {answer.status_code} from {address}")
     if answer.status_code not in (200, 206):
         raise TransferError(f"Expected HTTP 200 from {address}. Received: {answer.status_code}.")
 
@@ -142,7 +142,7 @@ def _write(answer: requests.Response, partial: Path, address: str, *, have: int,
             if stream.tell() > MAX_BYTES:
                 raise TransferError(f"Expected at most {MAX_BYTES} bytes from {address}. Received: more.")
         if total and stream.tell() != total:
-            raise TransferInterrupted(f"{stream.tell()} of {total} bytes")
+            raise TransferInterruptedError(f"{stream.tell()} of {total} bytes")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ STARTED = time.perf_counter()
 def main(arguments: list[str] | None = None) -> int:
     """Judge a folder and print the diagnosis; return the exit status."""
     from deep_mnist.data.dataset import DatasetError
-    from deep_mnist.doctor.case import NotUsable
+    from deep_mnist.doctor.case import NotUsableError
     from deep_mnist.doctor.judge import diagnose
     from deep_mnist.doctor.settings import contract_for, known_record
 
@@ -28,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     settings = {"loss": told.loss, "from_logits": told.from_logits, "num_classes": told.classes}
     try:
         if not told.folder.is_dir():
-            raise NotUsable(f"Expected a folder. Received: {told.folder}, which is none.")
+            raise NotUsableError(f"Expected a folder. Received: {told.folder}, which is none.")
         contract = contract_for(told.folder, model=told.model or told.contract, told=settings)
         diagnosis = diagnose(told.folder, contract, record=known_record(told.folder), started=STARTED)
         return _write(told, diagnosis)
-    except (NotUsable, DatasetError, OSError) as error:
+    except (NotUsableError, DatasetError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
 

@@ -20,7 +20,7 @@ MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are clas
 REAL_KINDS = "fiub"  # numpy kinds that pixels may have: floats, integers, booleans
 
 
-class NotUsable(ValueError):
+class NotUsableError(ValueError):
     """The doctor cannot start: no folder, no arrays, no readable contract."""
 
 
@@ -84,16 +84,16 @@ def read_splits(folder: Path) -> dict[str, Split]:
     """Return the splits that lie in a folder, train always among them.
 
     Raises:
-        NotUsable: The folder is none, or holds no array at all.
+        NotUsableError: The folder is none, or holds no array at all.
     """
     try:
         files = find_arrays(folder)
     except ArrayFileError as error:
         if not folder.is_dir():
-            raise NotUsable(str(error)) from error
+            raise NotUsableError(str(error)) from error
         return {"train": Split("train", faults={"images": error, "labels": error})}
     if not files:
-        raise NotUsable(
+        raise NotUsableError(
             f"Expected train_images.npy and train_labels.npy (or IDX files, or one .npz) in {folder}. "
             f"Received: {', '.join(sorted(path.name for path in folder.iterdir())[:8]) or 'an empty folder'}."
         )

@@ -75,7 +75,7 @@ def diagnose(
         started: time.perf_counter() to count the seconds from.
 
     Raises:
-        NotUsable: There is nothing to judge.
+        NotUsableError: There is nothing to judge.
     """
     started = time.perf_counter() if started is None else started
     splits = {name: with_channel_axis(split, contract) for name, split in read_splits(folder).items()}

@@ -10,7 +10,7 @@ from typing import Any
 from deep_mnist.contract.contract import Contract, ContractError, with_settings
 from deep_mnist.contract.load import load_contract, read_json
 from deep_mnist.data.dataset import MANIFEST, DatasetError, Preprocessing
-from deep_mnist.doctor.case import NotUsable
+from deep_mnist.doctor.case import NotUsableError
 
 NO_MODEL = ("input_shape: no model was given", "input scaling: no model was given", "loss: no model was given")
 SETTINGS = ("loss", "from_logits", "num_classes")
@@ -20,7 +20,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """Return a folder's contract.json, {} without one.
 
     Raises:
-        NotUsable: It is no object, or a field has an impossible value.
+        NotUsableError: It is no object, or a field has an impossible value.
     """
     path = folder / "contract.json"
     if not path.is_file():
@@ -28,9 +28,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
     try:
         told = read_json(path)
     except ContractError as error:
-        raise NotUsable(str(error)) from error
+        raise NotUsableError(str(error)) from error
     if not isinstance(told, dict):
-        raise NotUsable(f"Expected an object in {path}. Received: {type(told).__name__}.")
+        raise NotUsableError(f"Expected an object in {path}. Received: {type(told).__name__}.")
     _check_types(told, path)
     return told
 
@@ -41,7 +41,7 @@ def _check_types(told: Mapping[str, Any], path: Path) -> None:
         value = told.get(name)
         wrong = value is not None and (not isinstance(value, kind) or (kind is int and (value is True or value < 1)))
         if wrong:
-            raise NotUsable(f"Expected {name} of type {kind.__name__} in {path}. Received: {str(value)[:80]}.")
+            raise NotUsableError(f"Expected {name} of type {kind.__name__} in {path}. Received: {str(value)[:80]}.")
 
 
 def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, Any] | None = None) -> Contract:
@@ -53,7 +53,7 @@ def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, 
         told: loss, from_logits, num_classes of the caller; they win.
 
     Raises:
-        NotUsable: A file is no model or contract.
+        NotUsableError: A file is no model or contract.
     """
     settings = {**read_settings(folder), **{name: value for name, value in (told or {}).items() if value is not None}}
     path = model or next((each for each in _models_in(folder) if each.exists()), None)
@@ -63,7 +63,7 @@ def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, 
         else:
             contract = Contract(name="none given", unknown=NO_MODEL)
     except ContractError as error:
-        raise NotUsable(str(error)) from error
+        raise NotUsableError(str(error)) from error
     contract = _with_conflicts(contract, settings)
     contract = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
     return replace(contract, fit=settings.get("fit") or contract.fit)

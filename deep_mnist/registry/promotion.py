@@ -233,7 +233,7 @@ def decide(
     promote = all(check["passed"] for check in checks)
     return {
         "promote": promote,
-        "reason": _reason(checks, decision, champion, hit, promote),
+        "reason": _reason(checks, decision, champion, promote),
         "checks": checks,
         **decision,
     }
@@ -281,7 +281,6 @@ def _reason(
     checks: Sequence[Mapping[str, Any]],
     decision: Mapping[str, Any],
     champion: Contender | None,
-    hit: np.ndarray,
     promote: bool,
 ) -> str:
     failed = [check for check in checks if not check["passed"]]

@@ -43,9 +43,9 @@ from deep_mnist.storage.store import (
     PATIENCE_SECONDS,
     TIMEOUT_SECONDS,
     Generation,
-    NotFound,
-    PreconditionFailed,
-    Unreachable,
+    NotFoundError,
+    PreconditionFailedError,
+    StoreUnreachableError,
     sha256_of_file,
 )
 
@@ -63,7 +63,7 @@ class RegistryError(ValueError):
     """A registry that does not hold what it should, or a wrong request to it."""
 
 
-class LostRace(RegistryError):
+class LostRaceError(RegistryError):
     """Another promoter moved the pointer since it was read; nothing of ours is left in the registry."""
 
 
@@ -171,7 +171,7 @@ class Registry:
         key = self._key(POINTER)
         try:
             data, generation = self.store.read(key)
-        except NotFound:
+        except NotFoundError:
             return None
         return Reign.from_json(data, f"{self.store.url}/{key}", generation)
 
@@ -217,7 +217,7 @@ class Registry:
         """Upload a model as the next version and let it reign, if `expected` still does.
 
         Raises:
-            LostRace: Something else reigns by now; the uploaded version is gone again.
+            LostRaceError: Something else reigns by now; the uploaded version is gone again.
         """
         return self._enthrone(folder, facts, expected, action="promote", restores=None)
 
@@ -226,7 +226,7 @@ class Registry:
 
         Raises:
             RegistryError: There is no such version, or it is the champion.
-            LostRace: The pointer moved in the meantime.
+            LostRaceError: The pointer moved in the meantime.
         """
         log = self.log()
         if not log:
@@ -294,14 +294,14 @@ class Registry:
             self._record(expected)
         try:
             if time.time() - started > PROMOTION_SECONDS:
-                raise LostRace(
+                raise LostRaceError(
                     f"Expected a promotion within {PROMOTION_SECONDS:g} s. Received: a slower one. Try again."
                 )
             generation = self._move_pointer(reign, expected)
-        except LostRace:
+        except LostRaceError:
             self._withdraw(number)
             raise
-        with contextlib.suppress(Unreachable):  # the next promoter records it before it moves the pointer
+        with contextlib.suppress(StoreUnreachableError):  # the next promoter records it before it moves the pointer
             self._record(reign)
         return replace(reign, generation=generation)
 
@@ -314,7 +314,7 @@ class Registry:
             number += random.randint(1, 1 + collisions)
             try:
                 self.store.write(self._key(f"claims/{number}"), f"{run}\n".encode(), if_generation=ABSENT)
-            except PreconditionFailed:
+            except PreconditionFailedError:
                 collisions += 1
                 continue
             return number
@@ -339,14 +339,14 @@ class Registry:
         key = self._key(POINTER)
         try:
             return self.store.write(key, reign.to_json(), if_generation=generation)
-        except PreconditionFailed as error:
+        except PreconditionFailedError as error:
             now = self.champion()
             if now and now.id == reign.id:
                 return now.generation
             if now and now.sequence > reign.sequence and self._logged(self._log_key(reign)).id == reign.id:
                 return None  # we reigned, and somebody else does already
             held = f"version {now.version}" if now else "nothing"
-            raise LostRace(
+            raise LostRaceError(
                 f"Expected {self._held(expected)} of {self.name} to reign still. Received: {held} does. "
                 "Compare with it and try again."
             ) from error
@@ -355,7 +355,7 @@ class Registry:
         """Write a state to the log once; whoever comes later finds it there."""
         try:
             self.store.write(self._log_key(reign), reign.to_json(), if_generation=ABSENT)
-        except PreconditionFailed:
+        except PreconditionFailedError:
             if self._logged(self._log_key(reign)).id != reign.id:
                 raise RegistryError(
                     f"Expected the state {reign.id} at {self.store.url}/{self._log_key(reign)}. Received: another "
@@ -366,7 +366,7 @@ class Registry:
         """Return the seconds since a number was claimed; without a claim, none of ours wrote it."""
         try:
             return time.time() - float(self.store.describe(self._key(f"claims/{number}"))["modified"])
-        except NotFound:
+        except NotFoundError:
             return 0.0
 
     def _withdraw(self, number: int) -> None:
@@ -383,7 +383,7 @@ class Registry:
         key = self._key(f"log/{sequence:08d}.json")
         try:
             return self._logged(key)
-        except NotFound as error:
+        except NotFoundError as error:
             raise RegistryError(
                 f"Expected a log without gaps. Received: no {self.store.url}/{key}. Restore that object."
             ) from error

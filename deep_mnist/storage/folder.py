@@ -19,11 +19,11 @@ from deep_mnist.storage.store import (
     PATIENCE_SECONDS,
     Generation,
     Names,
-    NotFound,
-    PreconditionFailed,
+    NotFoundError,
+    PreconditionFailedError,
     StorageError,
     Store,
-    Unreachable,
+    StoreUnreachableError,
     checked_key,
 )
 
@@ -112,7 +112,7 @@ class FolderStore(Store):
         path = self._path(key)
         found: Generation = self.describe(key)["generation"] if path.exists() else ABSENT
         if found != expected:
-            raise PreconditionFailed(f"Expected {self.url}/{key} at generation {expected}. Received: {found}.")
+            raise PreconditionFailedError(f"Expected {self.url}/{key} at generation {expected}. Received: {found}.")
 
     @contextlib.contextmanager
     def _partial(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -137,7 +137,7 @@ class FolderStore(Store):
         try:
             lock.acquire()
         except Timeout as error:
-            raise Unreachable(
+            raise StoreUnreachableError(
                 f"Expected the lock {lock.lock_file} within {self.patience:g} s. Received: another process holds it. "
                 "Fix: end that process"
             ) from error
@@ -153,7 +153,7 @@ class FolderStore(Store):
         except StorageError:
             raise
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise NotFound(f"Expected an object at {self.url}/{key}. Received: none.") from error
+            raise NotFoundError(f"Expected an object at {self.url}/{key}. Received: none.") from error
         except OSError as error:
             raise StorageError(
                 f"Expected to read and write {self.url}/{key}. Received: {error.strerror or error}. "

@@ -16,12 +16,12 @@ from deep_mnist.storage.store import (
     TIMEOUT_SECONDS,
     Generation,
     Names,
-    NotFound,
-    Overtaken,
-    PreconditionFailed,
+    NotFoundError,
+    OvertakenError,
+    PreconditionFailedError,
     StorageError,
     Store,
-    Unreachable,
+    StoreUnreachableError,
     checked_key,
 )
 
@@ -76,13 +76,13 @@ class BucketStore(Store):
 
         try:
             return self._repeat(key, request, size=size)
-        except PreconditionFailed as error:
+        except PreconditionFailedError as error:
             if attempts == 1:
                 raise
             # An earlier attempt may have been done although its answer was lost.
             written = self._written_by(key, token)
             if written is None:
-                raise Overtaken(str(error)) from error
+                raise OvertakenError(str(error)) from error
             return written
 
     def download_file(self, key: str, path: Path) -> None:
@@ -126,7 +126,7 @@ class BucketStore(Store):
         return self._repeat(prefix, request)
 
     def delete(self, key: str) -> None:
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFoundError):
             self._repeat(key, lambda timeout: self._blob(key).delete(timeout=timeout, retry=None))
 
     def _blob(self, key: str) -> Any:
@@ -144,7 +144,7 @@ class BucketStore(Store):
         """Return the object's generation if the writer with this token wrote it."""
         try:
             blob = self._reload(key)
-        except NotFound:
+        except NotFoundError:
             return None
         return blob.generation if (blob.metadata or {}).get("writer") == token else None
 
@@ -170,12 +170,12 @@ class BucketStore(Store):
                     raise _translated(error, status, name) from error
                 pause = random.uniform(0, min(8.0, 0.1 * 2 ** min(attempt, 10)))
                 if time.monotonic() + pause >= deadline:
-                    raise Unreachable(
+                    raise StoreUnreachableError(
                         f"Expected an answer about {name} within {patience:g} s. "
                         f"Received: {type(error).__name__}: {error}"
                     ) from error
                 time.sleep(pause)
-        raise Unreachable(f"Expected an answer about {self.url}/{key}. Received: only failures.")
+        raise StoreUnreachableError(f"Expected an answer about {self.url}/{key}. Received: only failures.")
 
 
 def _client() -> Any:
@@ -220,9 +220,9 @@ def _is_passing(error: Exception, status: int | None) -> bool:
 
 def _translated(error: Exception, status: int | None, name: str) -> Exception:
     if status == 404:
-        return NotFound(f"Expected an object at {name}. Received: none (or no such bucket).")
+        return NotFoundError(f"Expected an object at {name}. Received: none (or no such bucket).")
     if status == 412:
-        return PreconditionFailed(f"Expected {name} in the state that was read. Received: {error}")
+        return PreconditionFailedError(f"Expected {name} in the state that was read. Received: {error}")
     if status in (401, 403):
         return StorageError(
             f"Expected to be allowed to use {name}. Received: HTTP {status}: {error}. "

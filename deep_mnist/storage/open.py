@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from deep_mnist.storage.folder import FolderStore
 from deep_mnist.storage.gcs import BucketStore
-from deep_mnist.storage.store import PATIENCE_SECONDS, TIMEOUT_SECONDS, NotFound, StorageError, Store
+from deep_mnist.storage.store import PATIENCE_SECONDS, TIMEOUT_SECONDS, NotFoundError, StorageError, Store
 
 
 def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float = TIMEOUT_SECONDS) -> Store:
@@ -39,7 +39,7 @@ def fetch(url: str, destination: Path) -> None:
         raise StorageError(f"Expected gs://bucket/key, file:///path or a path. Received: {url!r}")
     path = _folder(url)
     if not path.is_file():
-        raise NotFound(f"Expected a file at {path}. Received: {'a folder' if path.is_dir() else 'nothing'}.")
+        raise NotFoundError(f"Expected a file at {path}. Received: {'a folder' if path.is_dir() else 'nothing'}.")
     open_store(str(path.parent)).download_file(path.name, destination)
 
 

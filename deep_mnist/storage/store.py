@@ -2,7 +2,7 @@
 
     store = open_store("gs://bucket/models")            # or "file:///srv/models", "./registry"
     data, generation = store.read("mnist/champion.json")
-    store.write("mnist/champion.json", data, if_generation=generation)   # PreconditionFailed if it moved
+    store.write("mnist/champion.json", data, if_generation=generation)   # PreconditionFailedError if it moved
 
 A generation names one state of one object: an integer in a bucket, the SHA-256 of the bytes in a
 folder. `if_generation=0` means "must not exist". A reader sees a whole object or none, at any
@@ -11,14 +11,14 @@ moment and whichever process is killed; the last step of a write is one rename o
 A bucket's requests carry CRC32C checksums and are repeated, with jitter, until `patience` seconds
 have passed. A conditional write whose answer was lost is recognised by the token that it wrote, so
 a repetition is neither lost nor done twice; only when somebody overwrote it before that can nobody say,
-and then `Overtaken` does. `STORAGE_EMULATOR_HOST` names an emulator.
+and then `OvertakenError` does. `STORAGE_EMULATOR_HOST` names an emulator.
 
 Errors:
     StorageError(OSError)        something else: no rights, no space, a bad address
-    ├── NotFound                 no such object
-    ├── PreconditionFailed       the object is not in the state that the caller named
-    │   └── Overtaken            …and this write may have been done before somebody else's; look in the content
-    └── Unreachable              the store did not answer within the patience
+    ├── NotFoundError            no such object
+    ├── PreconditionFailedError  the object is not in the state that the caller named
+    │   └── OvertakenError       …and this write may have been done before somebody else's; look in the content
+    └── StoreUnreachableError    the store did not answer within the patience
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ class StorageError(OSError):
     """A store that cannot do what was asked."""
 
 
-class NotFound(StorageError):
+class NotFoundError(StorageError):
     """No object has this key."""
 
 
-class PreconditionFailed(StorageError):
+class PreconditionFailedError(StorageError):
     """The object is not in the state that `if_generation` names."""
 
 
-class Overtaken(PreconditionFailed):
+class OvertakenError(PreconditionFailedError):
     """The object moved on, and an attempt whose answer was lost may have been one of its states."""
 
 
-class Unreachable(StorageError):
+class StoreUnreachableError(StorageError):
     """The store did not answer within the patience; a write may or may not have been done."""
 
 
@@ -103,7 +103,7 @@ class Store(ABC):
     def exists(self, key: str) -> bool:
         try:
             self.describe(key)
-        except NotFound:
+        except NotFoundError:
             return False
         return True
 

@@ -5,7 +5,7 @@ timeout, and waits for ever on a host that does not answer.
 
 Errors (exit status 2):
     ClusterError                 the API refused or cannot be used
-    └── Unreachable              no answer, or none of the kind expected
+    └── ClusterUnreachableError  no answer, or none of the kind expected
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ClusterError(click.ClickException):
     exit_code = 2
 
 
-class Unreachable(ClusterError):
+class ClusterUnreachableError(ClusterError):
     """No answer, or not one of a Kubeflow Pipelines API."""
 
 
@@ -126,7 +126,9 @@ class Connection:
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         except (ValueError, AttributeError, TypeError) as error:  # what the generated code makes of an HTML page
-            raise Unreachable(f"Expected JSON from {self.host}. Received: {_short(str(error))}. {_LOGIN}") from error
+            raise ClusterUnreachableError(
+                f"Expected JSON from {self.host}. Received: {_short(str(error))}. {_LOGIN}"
+            ) from error
 
     def get_text(self, path: str) -> str:
         """Return the body of a GET that the generated client does not know."""
@@ -167,7 +169,9 @@ class Connection:
         except ValueError:
             health = None
         if not isinstance(health, dict):
-            raise Unreachable(f"Expected a Kubeflow Pipelines API at {self.host}. Received: {_short(text)!r}. {_LOGIN}")
+            raise ClusterUnreachableError(
+                f"Expected a Kubeflow Pipelines API at {self.host}. Received: {_short(text)!r}. {_LOGIN}"
+            )
         return health
 
     def _check(self, allow_version_skew: bool) -> None:
@@ -196,7 +200,7 @@ class Connection:
     def _refused(self, error: Any) -> ClusterError:
         said = _message(error.body) or error.reason
         if error.status in _AWAY:
-            return Unreachable(
+            return ClusterUnreachableError(
                 f"Expected {self.host} to be ready. Received: HTTP {error.status}: {_short(said)}. Try again shortly."
             )
         where = f"namespace {self.namespace!r}" if self.namespace else "this install"
@@ -208,7 +212,7 @@ class Connection:
         }.get(error.status, f"{self.host} to accept the request")
         return ClusterError(f"Expected {expected}. Received: HTTP {error.status}: {_short(said)}")
 
-    def _unreachable(self, error: Exception) -> Unreachable:
+    def _unreachable(self, error: Exception) -> ClusterUnreachableError:
         reason = getattr(error, "reason", None) or error
         text = _short(str(reason))
         if "certificate" in text.lower():
@@ -219,7 +223,7 @@ class Connection:
             fix = f"It did not answer within {self.timeout:g} s: check the address, or raise --timeout."
         else:
             fix = f"Check the address; for a cluster of your own: {PORT_FORWARD}"
-        return Unreachable(f"Expected a Kubeflow Pipelines API at {self.host}. Received: {text}. {fix}")
+        return ClusterUnreachableError(f"Expected a Kubeflow Pipelines API at {self.host}. Received: {text}. {fix}")
 
 
 _AWAY = (502, 503, 504)

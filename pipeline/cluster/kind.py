@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cluster.connection import Connection, Unreachable
+from pipeline.cluster.connection import ClusterUnreachableError, Connection
 
 CUDA = "train"  # some 6 GB, and kind has no GPU
 
@@ -69,7 +69,7 @@ def wait(port: int, seconds: float) -> None:
         try:
             Connection(f"http://127.0.0.1:{port}", timeout=5)
             return
-        except Unreachable as error:
+        except ClusterUnreachableError as error:
             if time.monotonic() > deadline:
                 sys.exit(f"{error.message} It did not answer within {seconds:g} s.")
             time.sleep(0.5)

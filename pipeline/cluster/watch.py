@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.cluster.connection import ClusterError, Connection, Unreachable, connect, connection_options
+from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
@@ -76,7 +76,7 @@ def _looks(connection: Connection, run_id: str, poll: float) -> Iterator[Any]:
     while True:
         try:
             run = connection.call(connection.runs.run_service_get_run, run_id)
-        except Unreachable:
+        except ClusterUnreachableError:
             if time.monotonic() - reached > OUTAGE_SECONDS:
                 raise
         else:

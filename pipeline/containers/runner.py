@@ -61,7 +61,7 @@ class ContainersError(RuntimeError):
     """Containers cannot be used as asked; the message says what to change."""
 
 
-class EngineMissing(ContainersError):
+class EngineMissingError(ContainersError):
     """No container engine answers."""
 
 
@@ -124,7 +124,7 @@ def engine_ready() -> None:
     """Return silently when a container engine answers.
 
     Raises:
-        EngineMissing: None does.
+        EngineMissingError: None does.
     """
     _client().close()
 
@@ -136,7 +136,7 @@ def _client() -> Any:
         client = docker.from_env()
         client.ping()
     except docker.errors.DockerException as error:
-        raise EngineMissing(
+        raise EngineMissingError(
             f"Expected a Docker Engine that this user may use. Received: {error}. "
             "Start one (as root on Debian: docker/ensure_engine.sh), or run without containers: make run"
         ) from error

@@ -74,7 +74,7 @@ def run_here(
     *,
     containers: bool = False,
     mounts: tuple[tuple[str, bool], ...] = (),
-    on_change: Callable[[Run], None] = lambda run: None,
+    on_change: Callable[[Run], None] = lambda _run: None,
 ) -> Run:
     """Run the whole pipeline here and return how it went.
 
@@ -157,7 +157,7 @@ def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
 def _signals_noted(run: Run) -> Iterator[None]:
     """Note SIGINT and SIGTERM in the run instead of dying of them, so that the last line is still printed."""
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
         run.signal = number
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

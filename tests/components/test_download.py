@@ -17,7 +17,7 @@ import pytest
 from components.download.download import download_dataset
 from deep_mnist.data import fetch_known as work
 from deep_mnist.data.dataset import open_dataset, sha256_of_array
-from deep_mnist.data.digits_pickle import UnsafePickle, read_wheel
+from deep_mnist.data.digits_pickle import UnsafePickleError, read_wheel
 from deep_mnist.data.fetch_known import DownloadError
 from deep_mnist.data.known import KNOWN, KnownDataset
 from deep_mnist.data.transfer import CHUNK, TransferError, fetch_https
@@ -155,7 +155,7 @@ def test_two_processes_fetch_once(tmp_path):
     assert len(web.asked) == 4
 
 
-def test_when_no_source_serves_every_reason_is_given(tmp_path):
+def test_when_no_source_serves_every_reason_is_given():
     """The error names each source with its reason, and the mend."""
     known = tiny_known(("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"), install="give a folder")
     with pytest.raises(DownloadError, match=r"(?s)none did. Fix: give a folder.*9/a: .*9/b: "):
@@ -187,7 +187,7 @@ class _Command:
 
 def test_a_pickle_that_asks_for_code_is_refused(tmp_path):
     """Nothing but numpy arrays is rebuilt from a pickle."""
-    with pytest.raises(UnsafePickle, match="Expected only numpy arrays"):
+    with pytest.raises(UnsafePickleError, match="Expected only numpy arrays"):
         read_wheel(_wheel(tmp_path / "a.whl", pickle.dumps(((_Command(), 1), (2, 3), (4, 5)))))
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from components.evaluate.evaluate import evaluate_from_paths
-from components.publish.publish import NotPromoted, PublishRequest, StaleEvaluation, publish_from_paths
+from components.publish.publish import NotPromotedError, PublishRequest, StaleEvaluationError, publish_from_paths
 from components.publish.replay import ReplayError, replay, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.promotion import Floors, open_split
@@ -144,7 +144,7 @@ def test_a_better_model_takes_over_and_a_worse_one_does_not(work: Path, registry
     assert (False, 2, "") == (refusal["promoted"], refusal["version"], refusal["uri"])
     assert "worse than champion version 2" in refusal["reason"] and "McNemar p=" in refusal["reason"]
     assert "Not promoted" in (tmp_path / "run-3/card.md").read_text()
-    with pytest.raises(NotPromoted, match="the very same model reigns already as version 2"):
+    with pytest.raises(NotPromotedError, match="the very same model reigns already as version 2"):
         again.publish(require_promotion=True)
     assert not (tmp_path / "run-4/promotion.json").read_text() == ""
     assert [1, 2] == [reign.version for reign in Registry(str(registry), "digits").log()]
@@ -201,17 +201,18 @@ def test_an_evaluation_of_something_else_is_refused(work: Path, registry: Path, 
     good = Round(work, tmp_path, registry, "good", "run-2")
     good.evaluate()
     good.trained = work / "weak"
-    with pytest.raises(StaleEvaluation, match="Expected model_digest"):
+    with pytest.raises(StaleEvaluationError, match="Expected model_digest"):
         good.publish()
     good.trained, good.data = work / "good", make_dataset(tmp_path / "other", make_record(), seed=5)
-    with pytest.raises(StaleEvaluation, match="Expected test_digest"):
+    with pytest.raises(StaleEvaluationError, match="Expected test_digest"):
         good.publish()
 
     assert 1 == len(Registry(str(registry), "digits").log())
 
 
+@pytest.mark.usefixtures("first")
 def test_a_bucket_behind_a_bad_network_gets_one_champion(
-    work: Path, first: object, proxy: FaultProxy, bucket: str, tmp_path: Path
+    work: Path, proxy: FaultProxy, bucket: str, tmp_path: Path
 ) -> None:
     """Evaluate and publish through a network that breaks every fifth request: one version, whole, promoted once."""
     proxy.use(some_faults(0.2, seed=1, faults=QUICK))

@@ -29,7 +29,7 @@ HANG_SECONDS = 0.5
 Choice = Callable[[int, str, str], str | None]
 
 
-def no_fault(number: int, method: str, path: str) -> str | None:
+def no_fault(_number: int, _method: str, _path: str) -> str | None:
     return None
 
 
@@ -38,7 +38,7 @@ def some_faults(share: float, seed: int, faults: Sequence[str] = FAULTS) -> Choi
     draw = random.Random(seed)
     lock = threading.Lock()
 
-    def choose(number: int, method: str, path: str) -> str | None:
+    def choose(_number: int, _method: str, _path: str) -> str | None:
         with lock:
             return draw.choice(faults) if draw.random() < share else None
 
@@ -50,7 +50,7 @@ def once(fault: str, method: str, pattern: str) -> Choice:
     left = [fault]
     lock = threading.Lock()
 
-    def choose(number: int, verb: str, path: str) -> str | None:
+    def choose(_number: int, verb: str, path: str) -> str | None:
         with lock:
             return left.pop() if left and verb == method and re.search(pattern, path) else None
 
@@ -60,7 +60,7 @@ def once(fault: str, method: str, pattern: str) -> Choice:
 def dead_from(first: int, fault: str) -> Choice:
     """Break request number `first` in this way and refuse every later one: the client's machine died there."""
 
-    def choose(number: int, method: str, path: str) -> str | None:
+    def choose(number: int, _method: str, _path: str) -> str | None:
         return None if number < first else fault if number == first else "reset"
 
     return choose

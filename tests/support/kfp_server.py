@@ -28,7 +28,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 ROOT = "/apis/v2beta1"
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
@@ -93,7 +93,7 @@ def decoded(body: dict, model: str) -> Any:
     """Return the body as the generated client's model; a field that it does not know is refused."""
     cls = getattr(kfp_server_api, model)
     if unknown := set(body) - set(cls.attribute_map.values()):
-        raise Refusal(400, f"unknown fields {sorted(unknown)}")
+        raise RefusalError(400, f"unknown fields {sorted(unknown)}")
     response = SimpleNamespace(data=json.dumps(body))
     return kfp_server_api.ApiClient().deserialize(response, model)
 
@@ -126,8 +126,9 @@ class Handler(BaseHTTPRequestHandler):
         self._serve("DELETE")
 
     def _serve(self, method: str) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.body = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
+        self.query = {key: each[0] for key, each in parse_qs(parts.query).items()}
         self.server.requests.append((method, parts.path))
         self.server.headers.append(dict(self.headers))
         time.sleep(self.server.delay)
@@ -136,11 +137,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self._send(200, self.server.page.encode(), "text/html")
             pending = self.server.fail.get((method, parts.path.removeprefix(ROOT)), [])
             if pending:
-                raise Refusal(pending.pop(0), "asked to fail")
-            answer = self._answer(
-                method, parts.path, {key: each[0] for key, each in parse_qs(parts.query).items()}, body
-            )
-        except Refusal as refusal:
+                raise RefusalError(pending.pop(0), "asked to fail")
+            answer = self._answer(method, parts.path)
+        except RefusalError as refusal:
             answer = {"error": str(refusal), "code": 7, "message": str(refusal), "details": []}
             return self._send(refusal.status, json.dumps(answer).encode())
         except (ValueError, KeyError, TypeError, json_format.ParseError) as error:
@@ -154,113 +153,113 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Any:
+    def _answer(self, method: str, path: str) -> Any:
         if path == f"{ROOT}/healthz":
             return {"commit_sha": "0", "tag_name": self.server.version, "multi_user": self.server.multi_user}
         self._authorize()
         for verb, pattern, answer in ROUTES:
             match = re.fullmatch(pattern, path)
             if verb == method and match:
-                return answer(self, *match.groups(), query=query, body=body)
-        raise Refusal(404, f"no route {method} {path}")
+                return answer(self, *match.groups())
+        raise RefusalError(404, f"no route {method} {path}")
 
     def _authorize(self) -> None:
         if self.server.token and self.headers.get("authorization") != f"Bearer {self.server.token}":
-            raise Refusal(401, "Unauthenticated: there is no user identity header")
+            raise RefusalError(401, "Unauthenticated: there is no user identity header")
 
     def _namespace(self, namespace: str | None) -> None:
         if self.server.multi_user and namespace not in self.server.namespaces:
-            raise Refusal(403, f"User 'u' is not authorized with reason: (request: namespace:{namespace!r})")
+            raise RefusalError(403, f"User 'u' is not authorized with reason: (request: namespace:{namespace!r})")
 
-    def list_experiments(self, *, query: dict, body: bytes) -> Any:
-        self._namespace(query.get("namespace"))
-        return {"experiments": _filtered(self.server.experiments, query, name="display_name")}
+    def list_experiments(self) -> Any:
+        self._namespace(self.query.get("namespace"))
+        return {"experiments": _filtered(self.server.experiments, self.query, name="display_name")}
 
-    def create_experiment(self, *, query: dict, body: bytes) -> Any:
-        experiment = decoded(json.loads(body), "V2beta1Experiment")
+    def create_experiment(self) -> Any:
+        experiment = decoded(json.loads(self.body), "V2beta1Experiment")
         self._namespace(experiment.namespace)
         self.server.created["experiments"].append(experiment)
-        return _keep(self.server.experiments, "experiment_id", json.loads(body))
+        return _keep(self.server.experiments, "experiment_id", json.loads(self.body))
 
-    def create_run(self, *, query: dict, body: bytes) -> Any:
-        sent = json.loads(body)
+    def create_run(self) -> Any:
+        sent = json.loads(self.body)
         run = decoded(sent, "V2beta1Run")
         spec, _ = parsed_definition(run.pipeline_spec["pipeline_spec"], run.pipeline_spec["platform_spec"])
         _check_parameters(spec, run.runtime_config.parameters)
         if run.experiment_id not in self.server.experiments:
-            raise Refusal(404, "Experiment not found")
+            raise RefusalError(404, "Experiment not found")
         self.server.created["runs"].append(run)
         return _keep(self.server.runs, "run_id", {**sent, "state": "PENDING"})
 
-    def get_run(self, run: str, *, query: dict, body: bytes) -> Any:
+    def get_run(self, run: str) -> Any:
         return self.server.look(_found(self.server.runs, run))
 
-    def get_run_v1(self, run: str, *, query: dict, body: bytes) -> Any:
+    def get_run_v1(self, run: str) -> Any:
         _found(self.server.runs, run)
         return {"run": {"id": run}, "pipeline_runtime": {"workflow_manifest": json.dumps(self.server.workflow)}}
 
-    def get_log(self, run: str, pod: str, *, query: dict, body: bytes) -> Any:
+    def get_log(self, _run: str, pod: str) -> Any:
         if pod not in self.server.logs:
-            raise Refusal(500, f"Failed to read logs from pod {pod}")
+            raise RefusalError(500, f"Failed to read logs from pod {pod}")
         return self.server.logs[pod].encode()
 
-    def list_pipelines(self, *, query: dict, body: bytes) -> Any:
-        self._namespace(query.get("namespace"))
-        return {"pipelines": _filtered(self.server.pipelines, query)}
+    def list_pipelines(self) -> Any:
+        self._namespace(self.query.get("namespace"))
+        return {"pipelines": _filtered(self.server.pipelines, self.query)}
 
-    def create_pipeline(self, *, query: dict, body: bytes) -> Any:
-        pipeline = decoded(json.loads(body), "V2beta1Pipeline")
+    def create_pipeline(self) -> Any:
+        pipeline = decoded(json.loads(self.body), "V2beta1Pipeline")
         self._namespace(pipeline.namespace)
         self.server.created["pipelines"].append(pipeline)
-        return _keep(self.server.pipelines, "pipeline_id", json.loads(body))
+        return _keep(self.server.pipelines, "pipeline_id", json.loads(self.body))
 
-    def list_versions(self, pipeline: str, *, query: dict, body: bytes) -> Any:
+    def list_versions(self, pipeline: str) -> Any:
         _found(self.server.pipelines, pipeline)
         mine = {key: each for key, each in self.server.versions.items() if each["pipeline_id"] == pipeline}
-        return {"pipeline_versions": _filtered(mine, query)}
+        return {"pipeline_versions": _filtered(mine, self.query)}
 
-    def upload_version(self, *, query: dict, body: bytes) -> Any:
+    def upload_version(self) -> Any:
         head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
-        parts = BytesParser().parsebytes(head + body).get_payload()
+        parts = BytesParser().parsebytes(head + self.body).get_payload()
         names = [part.get_param("name", header="content-disposition") for part in parts]
         uploaded = parts[names.index("uploadfile")].get_payload(decode=True)
         documents = list(yaml.safe_load_all(uploaded))
         parsed_definition(*documents)
-        _found(self.server.pipelines, query["pipelineid"])
-        version = {"name": query["name"], "pipeline_id": query["pipelineid"], "documents": documents}
+        _found(self.server.pipelines, self.query["pipelineid"])
+        version = {"name": self.query["name"], "pipeline_id": self.query["pipelineid"], "documents": documents}
         kept = _keep(self.server.versions, "pipeline_version_id", version)
         return {key: each for key, each in kept.items() if key != "documents"}
 
-    def list_recurring(self, *, query: dict, body: bytes) -> Any:
+    def list_recurring(self) -> Any:
         mine = {
             key: each
             for key, each in self.server.recurring.items()
-            if each["experiment_id"] == query.get("experiment_id")
+            if each["experiment_id"] == self.query.get("experiment_id")
         }
-        found = _filtered(mine, query, name="display_name")[::-1]
-        first = int(query.get("page_token") or 0)
-        last = first + int(query["page_size"])
+        found = _filtered(mine, self.query, name="display_name")[::-1]
+        first = int(self.query.get("page_token") or 0)
+        last = first + int(self.query["page_size"])
         return {"recurringRuns": found[first:last], **({"next_page_token": str(last)} if last < len(found) else {})}
 
-    def create_recurring(self, *, query: dict, body: bytes) -> Any:
-        sent = json.loads(body)
+    def create_recurring(self) -> Any:
+        sent = json.loads(self.body)
         run = decoded(sent, "V2beta1RecurringRun")
         version = _found(self.server.versions, run.pipeline_version_reference.pipeline_version_id)
         spec, _ = parsed_definition(*version["documents"])
         _check_parameters(spec, run.runtime_config.parameters)
         if len(run.trigger.cron_schedule.cron.split()) != 6:
-            raise Refusal(400, "five fields are misread")
+            raise RefusalError(400, "five fields are misread")
         self.server.created["recurringruns"].append(run)
         status = "ENABLED" if sent["mode"] == "ENABLE" else "DISABLED"
         return _keep(self.server.recurring, "recurring_run_id", {**sent, "status": status})
 
-    def switch_recurring(self, run: str, action: str, *, query: dict, body: bytes) -> Any:
+    def switch_recurring(self, run: str, action: str) -> Any:
         if self.server.switch_refusals:
-            raise Refusal(self.server.switch_refusals.pop(), "asked to fail")
+            raise RefusalError(self.server.switch_refusals.pop(), "asked to fail")
         _found(self.server.recurring, run)["status"] = "ENABLED" if action == "enable" else "DISABLED"
         return {}
 
-    def delete_recurring(self, run: str, *, query: dict, body: bytes) -> Any:
+    def delete_recurring(self, run: str) -> Any:
         _found(self.server.recurring, run)
         del self.server.recurring[run]
         return {}
@@ -270,7 +269,7 @@ def _check_parameters(spec: Any, given: dict) -> None:
     """As the API server does: every name is known, every required one is given, every value is of its type."""
     declared = spec.root.input_definitions.parameters
     if unknown := set(given) - set(declared):
-        raise Refusal(400, f"unknown parameters {sorted(unknown)}")
+        raise RefusalError(400, f"unknown parameters {sorted(unknown)}")
     kinds = {
         pipeline_spec_pb2.ParameterType.NUMBER_DOUBLE: (int, float),
         pipeline_spec_pb2.ParameterType.NUMBER_INTEGER: (int,),
@@ -281,16 +280,16 @@ def _check_parameters(spec: Any, given: dict) -> None:
     }
     for name, entry in declared.items():
         if name not in given and not entry.is_optional:
-            raise Refusal(400, f"missing parameter {name}")
+            raise RefusalError(400, f"missing parameter {name}")
         if name in given and not isinstance(given[name], kinds[entry.parameter_type]):
-            raise Refusal(400, f"parameter {name} of another type: {given[name]!r}")
+            raise RefusalError(400, f"parameter {name} of another type: {given[name]!r}")
 
 
 def _filtered(items: dict[str, dict], query: dict[str, str], name: str = "name") -> list[dict]:
     found = list(items.values())
     for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
         if predicate["operation"] != "EQUALS" or predicate["key"] not in ("name", "display_name"):
-            raise Refusal(400, f"cannot filter by {predicate}")
+            raise RefusalError(400, f"cannot filter by {predicate}")
         found = [each for each in found if each[name] == predicate["stringValue"]]
     return found
 
@@ -303,7 +302,7 @@ def _keep(items: dict[str, dict], key: str, item: dict) -> dict:
 
 def _found(items: dict[str, dict], identity: str) -> dict:
     if identity not in items:
-        raise Refusal(404, f"{identity} not found")
+        raise RefusalError(404, f"{identity} not found")
     return items[identity]
 
 

@@ -180,7 +180,7 @@ def _difference(
         flat = ": flat rows" if rank == 2 else " without the channel axis" if rank == due - 1 else ""
         return "rank", flat, f"{name} = {name}.reshape(-1, {sides})"
     if rank == due - 1 and wanted[-1 if contract.layout != "channels_first" else 0] in (1, 3, 4):
-        return _missing_channels(name, shape, wanted, contract)
+        return _missing_channels(name, wanted, contract)
     if rank == 1 and total and shape[0] % total == 0:
         return "rank", ": all pixels in one row", f"{name} = {name}.reshape(-1, {sides})"
     return (
@@ -190,9 +190,7 @@ def _difference(
     )
 
 
-def _missing_channels(
-    name: str, shape: Shape, wanted: tuple[int | None, ...], contract: Contract
-) -> tuple[str, str, str]:
+def _missing_channels(name: str, wanted: tuple[int | None, ...], contract: Contract) -> tuple[str, str, str]:
     first = contract.layout == "channels_first"
     channels = wanted[0] if first else wanted[-1]
     index = "[:, np.newaxis]" if first else "[..., np.newaxis]"

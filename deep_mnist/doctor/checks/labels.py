@@ -24,7 +24,7 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     if labels.dtype.kind not in REAL_KINDS:
         yield _wrong_kind(split, labels)
         return
-    yield from _check_count(case, split)
+    yield from _check_count(split)
     if not labels.size:
         return
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
@@ -83,7 +83,7 @@ def _are_digits(labels: np.ndarray) -> bool:
         return False
 
 
-def _check_count(case: Case, split: Split) -> Iterator[Finding]:
+def _check_count(split: Split) -> Iterator[Finding]:
     labels, images = split.labels, split.images
     if labels is None or images is None or not labels.ndim or not images.ndim or len(labels) == len(images):
         return
@@ -145,7 +145,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
             kind="numbers",
         )
     elif contract.label_encoding == "one_hot":
-        yield from _numbers_for_rows(contract, split, labels, bool(valued))
+        yield from _numbers_for_rows(contract, split, labels)
     elif contract.label_encoding == "sparse" and not valued:
         yield from _check_number_form(split, labels)
     if labels.dtype.kind == "b" and (contract.num_classes or 2) > 2:
@@ -160,7 +160,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
         )
 
 
-def _numbers_for_rows(contract: Contract, split: Split, labels: np.ndarray, wrong: bool) -> Iterator[Finding]:
+def _numbers_for_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     name, width = f"{split.name}_labels", contract.output_units or contract.num_classes or "classes"
     yield _found(
         split,
@@ -298,12 +298,12 @@ def _check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterato
         return
     expected = contract.output_units or contract.num_classes
     if expected and width != expected:
-        yield _width(split, labels, expected, contract)
+        yield _width(split, labels, expected)
     elif contract.label_encoding == "one_hot" and contract.loss not in BINARY_LOSSES and not proper.all():
         yield from _improper_rows(contract, split, labels, proper)
 
 
-def _width(split: Split, labels: np.ndarray, expected: int, contract: Contract) -> Finding:
+def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
     name, width = f"{split.name}_labels", labels.shape[1]
     used = np.flatnonzero(labels.any(axis=0))
     if width == expected + 1 and len(used) and used[0] == 1:

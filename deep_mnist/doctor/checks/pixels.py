@@ -125,7 +125,7 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
 
 
 def _check_range(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
-    if values.whole and values.raw_low >= 0 and values.raw_high <= 1 and _greys_lost(contract, split):
+    if values.whole and values.raw_low >= 0 and values.raw_high <= 1 and _greys_lost(split):
         yield _range(
             split,
             "error",
@@ -146,7 +146,7 @@ def _check_range(contract: Contract, split: Split, values: Values, train: Values
         yield from _check_scaled(contract, split, values, train)
 
 
-def _greys_lost(contract: Contract, split: Split) -> bool:
+def _greys_lost(split: Split) -> bool:
     seen, images = split.survey, split.images
     if seen is None or images is None:
         return False

@@ -181,12 +181,12 @@ def _check_test(case: Case, fitted: Fit | None) -> Iterator[Finding]:
     if score >= STRANGE * fitted.accuracy:
         if exchanged := _exchanged(fitted, sample):
             evidence = f"a cheap classifier is right on {score:.0%} of test"
-            yield _mapped(test, fitted, exchanged, evidence)
+            yield _mapped(test, exchanged, evidence)
         elif score < WORSE * fitted.accuracy and (found := _improving(fitted, sample)):
             evidence = f"turned back, a cheap classifier is right more often than on {score:.0%} of test"
             yield from _transformed(case, test, found, evidence)
         elif score < DRIFTED * fitted.accuracy and _luck_of(fitted, score, len(sample.classes)) > CLEARLY:
-            yield _other_pictures(test, fitted, sample, _evidence(fitted, score), "warning")
+            yield _other_pictures(fitted, sample, _evidence(fitted, score), "warning")
         return
     yield from _explained(case, test, fitted, sample, score)
 
@@ -233,13 +233,13 @@ def _explained(case: Case, test: Split, fitted: Fit, sample: Sample, score: floa
         return
     mapped = _mapping(fitted, sample)
     if mapped is not None:
-        yield _mapped(test, fitted, mapped, evidence)
+        yield _mapped(test, mapped, evidence)
         return
     own = probe.fit(sample) if len(sample.classes) >= FEWEST else None
     if _are_alike(case.train, test) and (own is None or not _is_learned(own)):
         yield _misaligned_test(case, test, fitted, sample, evidence)
     else:
-        yield _other_pictures(test, fitted, sample, evidence, "error")
+        yield _other_pictures(fitted, sample, evidence, "error")
 
 
 def _misaligned_test(case: Case, test: Split, fitted: Fit, sample: Sample, evidence: str) -> Finding:
@@ -262,7 +262,7 @@ def _misaligned_test(case: Case, test: Split, fitted: Fit, sample: Sample, evide
     )
 
 
-def _other_pictures(test: Split, fitted: Fit, sample: Sample, evidence: str, severity: str) -> Finding:
+def _other_pictures(fitted: Fit, sample: Sample, evidence: str, severity: str) -> Finding:
     return Finding(
         "images.distribution",
         severity,
@@ -381,7 +381,7 @@ def _most(guesses: np.ndarray) -> int:
     return int(values[counts.argmax()])
 
 
-def _mapped(test: Split, fitted: Fit, table: dict[int, int], evidence: str) -> Finding:
+def _mapped(test: Split, table: dict[int, int], evidence: str) -> Finding:
     changed = ", ".join(f"{label} for {real}" for label, real in table.items() if label != real)
     rows = test.labels is not None and test.labels.ndim == 2 and test.labels.shape[1] > 1
     order = [label for label, _ in sorted(table.items(), key=lambda pair: pair[1])]

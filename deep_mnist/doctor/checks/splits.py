@@ -35,7 +35,7 @@ def check_splits(case: Case) -> Iterator[Finding]:
         for split in (case.train, test):
             if split.survey is not None:
                 split.survey.hashes = np.zeros(0, np.uint64)  # of no more use, and the one thing that grows
-        yield from _check_coverage(case, case.train, test)
+        yield from _check_coverage(case.train, test)
     yield from _check_missing_classes(case)
     yield from _check_order(case)
 
@@ -191,7 +191,7 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 # --- classes ---------------------------------------------------------------------------------------
 
 
-def _check_coverage(case: Case, train: Split, test: Split) -> Iterator[Finding]:
+def _check_coverage(train: Split, test: Split) -> Iterator[Finding]:
     """Classes that only one of the splits has."""
     if train.classes is None or test.classes is None or not train.paired or not test.paired:
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.train.checkpoint import Checkpoints, RefusedCheckpoint, Snapshot, decode, encode
+from components.train.checkpoint import Checkpoints, RefusedCheckpointError, Snapshot, decode, encode
 from tests.support.training_data import write_patterns
 
 IDENTITY = {"network": "fast", "seed": 0}
@@ -57,20 +57,20 @@ def test_a_damaged_checkpoint_is_refused(at: int) -> None:
     """One flipped bit anywhere makes a checkpoint unusable, and the refusal says what was expected."""
     data = bytearray(encode(snapshot(), IDENTITY))
     data[at] ^= 1
-    with pytest.raises(RefusedCheckpoint, match="Expected"):
+    with pytest.raises(RefusedCheckpointError, match="Expected"):
         decode(bytes(data), IDENTITY)
 
 
 def test_a_cut_checkpoint_is_refused() -> None:
     """A checkpoint that lost its end is refused."""
-    with pytest.raises(RefusedCheckpoint, match="damaged"):
+    with pytest.raises(RefusedCheckpointError, match="damaged"):
         decode(encode(snapshot(), IDENTITY)[:-10], IDENTITY)
 
 
 def test_a_foreign_checkpoint_names_what_differs() -> None:
     """A checkpoint of another data set is refused by the name of the difference."""
     data = encode(snapshot(), {**IDENTITY, "dataset_digest": "a"})
-    with pytest.raises(RefusedCheckpoint, match="another dataset_digest"):
+    with pytest.raises(RefusedCheckpointError, match="another dataset_digest"):
         decode(data, {**IDENTITY, "dataset_digest": "b"})
 
 

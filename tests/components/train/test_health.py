@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from components.train.checkpoint import Checkpoints
 from components.train.data import TrainingSplit
 from components.train.device import Device
 from components.train.fit import TrainingRun
-from components.train.health import CHANCE_STEPS, UnhealthyTraining, Watch
+from components.train.health import CHANCE_STEPS, UnhealthyTrainingError, Watch
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.progress import Report
@@ -48,7 +46,7 @@ def train(hidden: list[layers.Layer], data: TrainingSplit, optimizer: keras.opti
 
 
 def findings_of(*arguments: object) -> list[tuple[str, str]]:
-    with pytest.raises(UnhealthyTraining) as caught:
+    with pytest.raises(UnhealthyTrainingError) as caught:
         train(*arguments)  # type: ignore[arg-type]
     assert all(each.expected and each.received and each.why and each.fix for each in caught.value.findings)
     assert caught.value.step <= CHANCE_STEPS + 400  # a look every 400 steps at most, an epoch here
@@ -116,7 +114,7 @@ def test_a_loss_stuck_at_ln_classes_is_named() -> None:
     assert "ln(classes), 2.30" in text and "same order" in text
 
 
-def test_accuracy_at_chance_is_named(tmp_path: Path) -> None:
+def test_accuracy_at_chance_is_named() -> None:
     """A loss that moves without getting anywhere ends the training after the stated number of steps."""
     data = split(6400, 0, shuffled=True)
     ((field, text),) = findings_of(dense(16), data, keras.optimizers.SGD(2.0), 50)

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from components.train.augment import Warp, random_maps, warp_images
 from components.train.data import TrainingSplit
-from components.train.device import Device, NoUsableGPU, compute_on, find_device, within
+from components.train.device import Device, NoUsableGPUError, compute_on, find_device, within
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
 from components.train.progress import Report
@@ -184,7 +184,7 @@ def test_one_line_says_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_required_gpu_is_missed_with_the_reason() -> None:
     """With require_gpu the reason and the remedy are told."""
-    with pytest.raises(NoUsableGPU, match=r"Expected a GPU.*Received:.*GPU=0"):
+    with pytest.raises(NoUsableGPUError, match=r"Expected a GPU.*Received:.*GPU=0"):
         find_device(require_gpu=True)
 
 

@@ -12,9 +12,9 @@ import pytest
 from keras import layers
 
 from components.train.contracts import contract_text
-from components.train.device import NoUsableGPU
+from components.train.device import NoUsableGPUError
 from components.train.networks import NETWORKS
-from components.train.own_model import UnusableModel
+from components.train.own_model import UnusableModelError
 from components.train.request import TrainRequest
 from components.train.train import train_from_paths
 from deep_mnist.contract.load import CONTRACTS
@@ -146,12 +146,10 @@ def test_nothing_trains_without_the_pass(raw: Path, tmp_path: Path) -> None:
         train_from_paths(str(raw), str(tmp_path), str(tmp_path / "c.html"), TrainRequest(), ready="unfit")
 
 
-def test_a_required_gpu_that_is_missing_stops_the_step(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_required_gpu_that_is_missing_stops_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With require_gpu and no GPU the step ends with the reason before it has read any data."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    with pytest.raises(NoUsableGPU, match="CUDA_VISIBLE_DEVICES hides every GPU"):
+    with pytest.raises(NoUsableGPUError, match="CUDA_VISIBLE_DEVICES hides every GPU"):
         run(tmp_path / "no data here", tmp_path, require_gpu=True)
 
 
@@ -189,7 +187,7 @@ def test_an_uncompiled_model_gets_stated_defaults(
 
 def test_an_altered_model_is_refused(scaled: Path, tmp_path: Path) -> None:
     """A model file that is not the one the run began with is refused by its digest."""
-    with pytest.raises(UnusableModel, match="SHA-256"):
+    with pytest.raises(UnusableModelError, match="SHA-256"):
         run(scaled, tmp_path / "out", model=str(save_own(tmp_path)), model_digest="0" * 64)
 
 
@@ -197,14 +195,14 @@ def test_a_lambda_layer_is_refused(scaled: Path, tmp_path: Path) -> None:
     """A model that carries Python code is not loaded."""
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Lambda(lambda x: x), layers.Flatten(), layers.Dense(10)])
     model.save(tmp_path / "own.keras")
-    with pytest.raises(UnusableModel, match="none a Lambda"):
+    with pytest.raises(UnusableModelError, match="none a Lambda"):
         run(scaled, tmp_path / "out", model=str(tmp_path / "own.keras"))
 
 
 def test_what_is_no_model_is_refused(scaled: Path, tmp_path: Path) -> None:
     """A file that is no `.keras` archive is refused."""
     (tmp_path / "own.keras").write_bytes(b"\x80\x04 rubbish")
-    with pytest.raises(UnusableModel, match="a zip"):
+    with pytest.raises(UnusableModelError, match="a zip"):
         run(scaled, tmp_path / "out", model=str(tmp_path / "own.keras"))
 
 

@@ -211,7 +211,7 @@ def test_damaged_contracts_are_refused(tmp_path, name, content, words):
     assert words in str(caught.value)
 
 
-def test_an_unknown_network_lists_the_known(tmp_path):
+def test_an_unknown_network_lists_the_known():
     """A mistyped network names those there are."""
     with pytest.raises(ValueError, match="fast"):
         resolve_contract("fats", "")

@@ -114,7 +114,7 @@ CLEAN: dict[str, Case] = {
     "labels (n, 1)": lambda c: c.labels(lambda y: y[:, np.newaxis]),
     "logits": lambda c: c.with_net(classifier(activation="linear")).told(from_logits=True),
     "no test split": lambda c: without(c, "test"),
-    "few": lambda c: digits(30, 15),
+    "few": lambda _: digits(30, 15),
     "imbalanced": imbalanced,
     "no shuffle, mixed": lambda c: c.told(fit={"shuffle": False, "validation_split": 0.1}),
     "textures": textured,

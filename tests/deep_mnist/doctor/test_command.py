@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from components.validate.component import require_valid, validate
-from components.validate.validate import InvalidData, validate_dataset
+from components.validate.validate import InvalidDataError, validate_dataset
 from components.validate.validate import require_valid as require
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import Dataset, Preprocessing, write_dataset
@@ -308,7 +308,7 @@ def test_the_steps_stop_unfit_data_with_every_error(tmp_path):
     """validate succeeds and leaves its reports; require_valid fails and tells all errors."""
     dataset(tmp_path)
 
-    with pytest.raises(InvalidData, match=r"(?s)images.dtype.*Expected:.*Received:.*Fix:.*images.range") as caught:
+    with pytest.raises(InvalidDataError, match=r"(?s)images.dtype.*Expected:.*Received:.*Fix:.*images.range") as caught:
         run_steps(tmp_path, "example2")
 
     assert "labels.encoding" in str(caught.value)
@@ -320,7 +320,7 @@ def test_a_contradictory_verdict_does_not_pass(findings, verdict):
     """Only a fit verdict without errors lets train start."""
     filled = [{"field": "f", "split": "s", "expected": "e", "received": "r", "fix": "x", **each} for each in findings]
 
-    with pytest.raises(InvalidData):
+    with pytest.raises(InvalidDataError):
         require(filled, verdict)
 
 

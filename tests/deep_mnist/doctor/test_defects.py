@@ -133,7 +133,7 @@ FORM = [
         "images.count",
         "error",
         TEST,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
 ]
 PIXELS = [
@@ -166,7 +166,7 @@ PIXELS = [
         "images.range",
         "error",
         BOTH,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect("test not scaled", lambda c: c.change(lambda x: x * 255, "test_images"), "images.range", "error", TEST),
     Defect(
@@ -192,7 +192,7 @@ PIXELS = [
         "warning",
         TRAIN,
     ),
-    Defect("all blank", lambda c: c.images(np.zeros_like), "images.distribution", "error", BOTH, lambda c: digits()),
+    Defect("all blank", lambda c: c.images(np.zeros_like), "images.distribution", "error", BOTH, lambda _: digits()),
 ]
 LABELS = [
     Defect("one-hot for sparse", lambda c: c.one_hot().told(loss=SPARSE), "labels.encoding", "error", BOTH),
@@ -210,7 +210,7 @@ LABELS = [
         "labels.encoding",
         "error",
         TRAIN,
-        lambda c: digits().one_hot(),
+        lambda _: digits().one_hot(),
     ),
     Defect(
         "eleven columns",
@@ -226,7 +226,7 @@ LABELS = [
     Defect(
         "wrong byte order", lambda c: c.labels(lambda y: y.astype(">i4").view("<i4")), "labels.values", "error", BOTH
     ),
-    Defect("all the same", lambda c: c.labels(lambda y: y // 255), "labels.values", "error", BOTH, lambda c: digits()),
+    Defect("all the same", lambda c: c.labels(lambda y: y // 255), "labels.values", "error", BOTH, lambda _: digits()),
     Defect("text", lambda c: c.labels(lambda y: y.astype("U1")), "labels.dtype", "error", BOTH),
     Defect(
         "names", lambda c: c.labels(lambda y: np.array(["c" + str(each) for each in y])), "labels.dtype", "error", BOTH
@@ -253,7 +253,7 @@ LABELS = [
         "labels.count",
         "error",
         TRAIN,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "unpacked in the wrong order",
@@ -278,7 +278,7 @@ RELATIONS = [
         "labels.alignment",
         "error",
         TRAIN,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "test labels shuffled",
@@ -286,7 +286,7 @@ RELATIONS = [
         "labels.alignment",
         "error",
         TEST,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "labels slipped by one",
@@ -303,7 +303,7 @@ RELATIONS = [
         "labels.alignment",
         "error",
         TRAIN,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "half of the labels overwritten",
@@ -311,7 +311,7 @@ RELATIONS = [
         "labels.alignment",
         "error",
         TRAIN,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "test classes numbered otherwise",
@@ -359,9 +359,9 @@ RELATIONS = [
         "images.distribution",
         "error",
         TEST,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
-    Defect("test is train", leaking(1.0), "splits.leakage", "error", TEST, lambda c: digits()),
+    Defect("test is train", leaking(1.0), "splits.leakage", "error", TEST, lambda _: digits()),
     Defect("some test images in train", leaking(0.2), "splits.leakage", "error", TEST),
     Defect(
         "test is train under a little noise",
@@ -371,7 +371,7 @@ RELATIONS = [
         "splits.leakage",
         "error",
         TEST,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "a class only in test",
@@ -379,7 +379,7 @@ RELATIONS = [
         "splits.class_coverage",
         "error",
         BOTH,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "a class not in test",
@@ -387,7 +387,7 @@ RELATIONS = [
         "splits.class_coverage",
         "warning",
         BOTH,
-        lambda c: digits(),
+        lambda _: digits(),
     ),
     Defect(
         "sorted, validation_split",

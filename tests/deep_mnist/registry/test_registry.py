@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deep_mnist.registry.registry import LostRace, Registry, RegistryError, Reign
+from deep_mnist.registry.registry import LostRaceError, Registry, RegistryError, Reign
 from deep_mnist.storage.store import StorageError
 from pipeline.models import models, rollback
 from tests.support.fault_proxy import AFTER, BEFORE, QUICK, FaultProxy, dead_from, no_fault, once, some_faults
@@ -108,7 +108,7 @@ def test_the_late_promoter_loses_and_leaves_nothing(registry: Registry, tmp_path
     """Of two that judged beside the same champion, the second loses, its version is gone, and it may try again."""
     seen = registry.champion()
     registry.promote(make_folder(tmp_path / "a", "a"), facts("a"), expected=seen)
-    with pytest.raises(LostRace, match=r"Expected no version of mnist to reign still\. Received: version 1 does"):
+    with pytest.raises(LostRaceError, match=r"Expected no version of mnist to reign still\. Received: version 1 does"):
         registry.promote(make_folder(tmp_path / "b", "b"), facts("b"), expected=seen)
 
     assert ["1"] == [name for name in registry.store.folders("mnist") if name.isdecimal()]
@@ -197,7 +197,7 @@ def test_names_are_plain(tmp_path: Path, name: str) -> None:
 RACER = """
 import os, sys, threading
 from pathlib import Path
-from deep_mnist.registry.registry import LostRace, Registry
+from deep_mnist.registry.registry import LostRaceError, Registry
 from tests.support.versions import facts, make_folder
 
 url, scratch, process, threads = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -210,7 +210,7 @@ def race(number):
     barrier.wait()
     try:
         said = f"won {registry.promote(folder, facts(content), expected=registry.champion()).version}\\n"
-    except LostRace:
+    except LostRaceError:
         said = "lost 0\\n"
     os.write(1, said.encode())  # one write a line: the threads share the pipe
 
@@ -340,7 +340,7 @@ def test_a_lost_answer_promotes_once(proxy: FaultProxy, bucket: str, tmp_path: P
     promote(registry, tmp_path, "a")
     moves = [0]
 
-    def at_the_pointer(number: int, method: str, path: str) -> str | None:
+    def at_the_pointer(_number: int, method: str, path: str) -> str | None:
         if moves_pointer(method, path):
             moves[0] += 1
             return fault if moves[0] == 1 else None
@@ -361,7 +361,7 @@ def test_a_lost_answer_is_found_in_the_log_when_overtaken(proxy: FaultProxy, buc
     promote(other, tmp_path, "a")
     states = ["before"]
 
-    def lose_then_overtake(number: int, method: str, path: str) -> str | None:
+    def lose_then_overtake(_number: int, method: str, path: str) -> str | None:
         if states[-1] == "before" and moves_pointer(method, path):
             states.append("lost")
             return "reset_after"
@@ -390,7 +390,7 @@ def test_racing_promoters_survive_a_bad_network(proxy: FaultProxy, bucket: str, 
             try:
                 registry.promote(folder, facts(content), expected=registry.champion())
                 return
-            except LostRace:
+            except LostRaceError:
                 continue
 
     promoters = [threading.Thread(target=until_won, args=(str(number),)) for number in range(4)]

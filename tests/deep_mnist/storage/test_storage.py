@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from deep_mnist.storage.open import fetch, open_store
-from deep_mnist.storage.store import ABSENT, NotFound, PreconditionFailed, StorageError, Store, Unreachable
+from deep_mnist.storage.store import (
+    ABSENT,
+    NotFoundError,
+    PreconditionFailedError,
+    StorageError,
+    Store,
+    StoreUnreachableError,
+)
 from tests.support.fault_proxy import FAULTS, QUICK, FaultProxy, dead_from, once, some_faults
 
 
@@ -39,13 +46,13 @@ def test_what_is_written_is_read(store: Store) -> None:
 def test_conditions_hold(store: Store) -> None:
     """A write happens only in the state that it names."""
     first = store.write("pointer", b"1", if_generation=ABSENT)
-    with pytest.raises(PreconditionFailed):
+    with pytest.raises(PreconditionFailedError):
         store.write("pointer", b"2", if_generation=ABSENT)
     second = store.write("pointer", b"2", if_generation=first)
-    with pytest.raises(PreconditionFailed):
+    with pytest.raises(PreconditionFailedError):
         store.write("pointer", b"3", if_generation=first)
     store.delete("pointer")
-    with pytest.raises(PreconditionFailed):
+    with pytest.raises(PreconditionFailedError):
         store.write("pointer", b"3", if_generation=second)
 
     assert not store.exists("pointer")
@@ -62,7 +69,7 @@ def test_one_of_many_writers_wins(url: str) -> None:
         try:
             store.write("pointer", b"%d" % number, if_generation=generation)
             won.append(number)
-        except PreconditionFailed:
+        except PreconditionFailedError:
             pass
 
     threads = [threading.Thread(target=race, args=(number,)) for number in range(40)]
@@ -103,9 +110,9 @@ def test_folders_travel_whole(store: Store, tmp_path: Path) -> None:
 
 
 def test_absent_objects(store: Store, tmp_path: Path) -> None:
-    """An absent object is NotFound to readers, leaves no file, and is no trouble to delete."""
+    """An absent object is NotFoundError to readers, leaves no file, and is no trouble to delete."""
     for read in (store.read, store.describe, lambda key: store.download_file(key, tmp_path / "file")):
-        with pytest.raises(NotFound, match="Expected an object at"):
+        with pytest.raises(NotFoundError, match="Expected an object at"):
             read("not/there")
     store.delete("not/there")
 
@@ -134,7 +141,7 @@ def test_fetch(store: Store, url: str, tmp_path: Path) -> None:
         fetch(form, tmp_path / "here.keras")
 
         assert b"PK" == (tmp_path / "here.keras").read_bytes()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         fetch(f"{url}/other.keras", tmp_path / "there.keras")
 
 
@@ -149,9 +156,10 @@ def test_large_objects_are_resumable_uploads(bucket: str, tmp_path: Path) -> Non
     assert content == (tmp_path / "copy").read_bytes()
 
 
-def test_a_missing_bucket_is_said_so(gcs: str) -> None:
+@pytest.mark.usefixtures("gcs")
+def test_a_missing_bucket_is_said_so() -> None:
     """A bucket that does not exist is an error with a name, not a hang."""
-    with pytest.raises(NotFound, match="no such bucket"):
+    with pytest.raises(NotFoundError, match="no such bucket"):
         open_store("gs://no-such-bucket-here").write("key", b"")
 
 
@@ -216,7 +224,7 @@ def test_a_shared_list_survives_a_bad_network(proxy: FaultProxy, bucket: str) ->
             try:
                 store.write("words", f"{data.decode()} {words[0]}".encode(), if_generation=generation)
                 words.pop(0)
-            except PreconditionFailed:
+            except PreconditionFailedError:
                 continue
 
     wanted = [[f"{writer}-{word}" for word in range(4)] for writer in range(3)]
@@ -236,7 +244,7 @@ def test_patience_ends(proxy: FaultProxy, bucket: str) -> None:
     """A store that never answers is given up after the patience, and named."""
     proxy.use(dead_from(1, "reset"))
     started = time.monotonic()
-    with pytest.raises(Unreachable, match=f"{bucket}/key within 1 s"):
+    with pytest.raises(StoreUnreachableError, match=f"{bucket}/key within 1 s"):
         open_store(bucket, patience=1, timeout=0.3).write("key", b"")
 
     assert time.monotonic() - started < 20

@@ -26,7 +26,7 @@ def commands(*, marked: bool) -> list[list[str]]:
 
 
 @pytest.fixture
-def environment(monkeypatch, tmp_path):
+def environment(monkeypatch):
     """What the document exports, with a stand-in for the cluster, and the gitops folder left as it was."""
     kept = GITOPS.read_bytes() if GITOPS.exists() else None
     for command in commands(marked=False):
@@ -39,7 +39,8 @@ def environment(monkeypatch, tmp_path):
     GITOPS.unlink(missing_ok=True) if kept is None else GITOPS.write_bytes(kept)
 
 
-def test_every_unmarked_command_runs(environment, tmp_path):
+@pytest.mark.usefixtures("environment")
+def test_every_unmarked_command_runs(tmp_path):
     """In the document's order, each exits with 0."""
     for command in commands(marked=False):
         match command:

@@ -17,7 +17,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from components.images import IMAGE_OF
 from pipeline.containers import build
 from pipeline.containers import runner as containers
-from pipeline.containers.runner import ContainersError, EngineMissing, Step, mounts_of, step_of
+from pipeline.containers.runner import ContainersError, EngineMissingError, Step, mounts_of, step_of
 from pipeline.containers.sbom import write_sbom
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,7 +109,7 @@ def test_without_an_engine_the_message_says_how_to_get_one(monkeypatch, tmp_path
     """No engine at the address gives one clear error."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
 
-    with pytest.raises(EngineMissing, match=r"Expected a Docker Engine .* docker/ensure_engine\.sh"):
+    with pytest.raises(EngineMissingError, match=r"Expected a Docker Engine .* docker/ensure_engine\.sh"):
         containers.engine_ready()
 
 
