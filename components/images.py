@@ -42,6 +42,14 @@ def image(component: str) -> str:
     return f"{prefix}/{IMAGE_OF[component]}:{tag}"
 
 
+def image_references(*, gpu: bool) -> dict[str, str]:
+    """Return component -> image; training without a GPU takes the image that lacks the CUDA libraries."""
+    references = {component: image(component) for component in COMPONENTS}
+    if not gpu:
+        references["train"] = references["train"].replace("/train:", "/train-cpu:")
+    return references
+
+
 def provenance(images: Callable[[str], str] = image) -> str:
     """Return, as JSON, the image and the code digest of every component, for the model card.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.training import build_pipeline
+
 
 @click.command()
 @click.option(
@@ -21,8 +23,6 @@ def compile(output: Path, local: bool) -> None:
 def compile_to(output: Path, *, cluster: bool = True) -> None:
     """Write the IR YAML (and, for a cluster, the platform document) to `output`."""
     from kfp.compiler import Compiler
-
-    from pipeline.training import build_pipeline
 
     output.parent.mkdir(parents=True, exist_ok=True)
     Compiler().compile(build_pipeline(cluster=cluster), str(output))

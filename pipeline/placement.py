@@ -12,51 +12,16 @@ silently. So `gpu_count` is a `str` parameter, and "0" asks for none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from kfp import dsl, kubernetes
 
-GPU_TYPE = "nvidia.com/gpu"
+from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
+
 USER = 10001  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
 SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
 SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST",)
-MINUTE, HOUR = 60, 3600
-
-
-@dataclass(frozen=True)
-class Placement:
-    """One step's needs.
-
-    Attributes:
-        cpu: Cores asked for; the limit is twice that.
-        memory: Limit, in Mi; half of it is requested. KFP's launcher (some 150 MiB) counts too.
-        timeout: Seconds a pod may live, image pull included.
-        retries: Times the step may be repeated. Which failures are repeated is the cluster's
-            policy (manifests/components/retry-policy): lost nodes, not bad data.
-        reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
-            depend on the registry, and a reused training would be served as new.
-        may_use_gpu: True where an accelerator is of use.
-    """
-
-    cpu: float
-    memory: int
-    timeout: int
-    retries: int = 2
-    reusable: bool = False
-    may_use_gpu: bool = field(default=False, kw_only=True)
-
-
-PLACEMENTS = {
-    "download": Placement(0.5, 2048, 30 * MINUTE, reusable=True),
-    "preprocess": Placement(0.5, 4096, 30 * MINUTE, reusable=True),
-    "validate": Placement(0.5, 4096, 20 * MINUTE, reusable=True),
-    "compare": Placement(0.1, 1024, 10 * MINUTE),
-    "train": Placement(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True),
-    "evaluate": Placement(1, 6144, 1 * HOUR),
-    "publish": Placement(1, 6144, 1 * HOUR),
-}
 
 
 def place(
@@ -73,7 +38,7 @@ def place(
 
     Args:
         task: The task.
-        component: Its step, a key of PLACEMENTS.
+        component: Its step, a key of RESOURCES.
         reuse: False switches caching off for a step that could be reused, e.g. in a schedule,
             where new data may lie at an old address.
         gpu_count: How many accelerators: a string of digits or a `str` pipeline parameter.
@@ -84,14 +49,14 @@ def place(
     Raises:
         ValueError: The step is unknown, or an accelerator is asked for where none is of use.
     """
-    if component not in PLACEMENTS:
-        raise ValueError(f"Expected one of {sorted(PLACEMENTS)}. Received: {component!r}. Add it to PLACEMENTS.")
-    placement = PLACEMENTS[component]
-    _bound(task, placement)
+    if component not in RESOURCES:
+        raise ValueError(f"Expected one of {sorted(RESOURCES)}. Received: {component!r}. Add it to RESOURCES.")
+    resources = RESOURCES[component]
+    _bound(task, resources)
     _secure(task, component)
-    task.set_caching_options(enable_caching=reuse and placement.reusable)
+    task.set_caching_options(enable_caching=reuse and resources.reusable)
     if gpu_count is not None:
-        if not placement.may_use_gpu:
+        if not resources.may_use_gpu:
             raise ValueError(
                 f"Expected no accelerator for {component!r}. Received: gpu_count={gpu_count}. Leave it out."
             )
@@ -103,19 +68,19 @@ def place(
     return task
 
 
-def _bound(task: dsl.PipelineTask, placement: Placement) -> None:
-    task.set_cpu_request(f"{int(placement.cpu * 1000)}m").set_cpu_limit(f"{int(placement.cpu * 2000)}m")
-    task.set_memory_request(f"{placement.memory // 2}Mi").set_memory_limit(f"{placement.memory}Mi")
-    kubernetes.set_timeout(task, placement.timeout)
+def _bound(task: dsl.PipelineTask, resources: Resources) -> None:
+    task.set_cpu_request(f"{int(resources.cpu * 1000)}m").set_cpu_limit(f"{int(resources.cpu * 2000)}m")
+    task.set_memory_request(f"{resources.memory // 2}Mi").set_memory_limit(f"{resources.memory}Mi")
+    kubernetes.set_timeout(task, resources.timeout)
     # The window counts from the start of the first attempt, run time included; KFP's own default of one
     # hour would leave a training that loses its node after that without a second attempt. Argo parses
     # the factor as an integer.
-    attempts = placement.retries + 1
+    attempts = resources.retries + 1
     task.set_retry(
-        num_retries=placement.retries,
+        num_retries=resources.retries,
         backoff_duration="30s",
         backoff_factor=2,
-        backoff_max_duration=f"{attempts * placement.timeout + 10 * MINUTE}s",
+        backoff_max_duration=f"{attempts * resources.timeout + 10 * MINUTE}s",
     )
 
 

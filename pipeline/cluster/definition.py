@@ -9,11 +9,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
+
+from components.images import image_references
+from pipeline.training import build_pipeline
 
 TYPES = {
     "STRING": str,
@@ -103,7 +107,7 @@ class Definition:
 
 def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:
     """Compile the pipeline for a cluster; the arguments are those of `pipeline_for_cluster`."""
-    return _compiled_with(image_references(gpu), tuple(sorted(options.items())))
+    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), tuple(sorted(options.items())))
 
 
 def pipeline_for_cluster(*, gpu: int = 0, **options: Any) -> Any:
@@ -113,25 +117,11 @@ def pipeline_for_cluster(*, gpu: int = 0, **options: Any) -> Any:
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
         options: `build_pipeline`'s.
     """
-    from pipeline.training import build_pipeline
-
-    return build_pipeline(images=dict(image_references(gpu)).__getitem__, cluster=True, **options)
-
-
-def image_references(gpu: int) -> tuple[tuple[str, str], ...]:
-    """Return (component, image) of every component."""
-    from components.images import COMPONENTS, image
-
-    references = {component: image(component) for component in COMPONENTS}
-    if not gpu:
-        references["train"] = references["train"].replace("/train:", "/train-cpu:")
-    return tuple(references.items())
+    return build_pipeline(images=image_references(gpu=bool(gpu)).__getitem__, cluster=True, **options)
 
 
 @cache
 def _compiled_with(references: tuple[tuple[str, str], ...], options: tuple[tuple[str, Any], ...]) -> Definition:
-    from pipeline.training import build_pipeline
-
     return compiled(build_pipeline(images=dict(references).__getitem__, cluster=True, **dict(options)))
 
 
@@ -191,8 +181,6 @@ def _value(name: str, text: str, kind: str) -> Any:
 
 def _in_order(tasks: Mapping[str, Any]) -> list[str]:
     """Return the names with each after those it depends on."""
-    from graphlib import TopologicalSorter
-
     return list(
         TopologicalSorter({name: tasks[name].get("dependentTasks", []) for name in sorted(tasks)}).static_order()
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from pipeline.cluster.connection import ClusterUnreachableError, Connection
+from pipeline.containers.built import built_images
+from pipeline.containers.engine import ContainersError
 
 CUDA = "train"  # some 6 GB, and kind has no GPU
 
@@ -22,9 +24,6 @@ def kind() -> None:
 @kind.command()
 def images() -> None:
     """Print the references of the images that the cluster needs."""
-    from pipeline.containers.build import built_images
-    from pipeline.containers.runner import ContainersError
-
     try:
         built = built_images()
     except ContainersError as error:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from deep_mnist.contract.load import resolve_contract
 from pipeline.cluster.definition import Definition, typed
 from pipeline.local.process import UsageError
 from pipeline.local.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, digest_of_model, model_name_for
-from pipeline.placement import GPU_TYPE
+from pipeline.resources import GPU_TYPE
 
 F = TypeVar("F", bound=Callable[..., Any])
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -131,8 +132,6 @@ def _pinned(model: str) -> str:
 
 
 def _known(network: str) -> str:
-    from deep_mnist.contract.load import resolve_contract
-
     try:
         resolve_contract(network, "")
     except ValueError as error:

@@ -6,7 +6,6 @@ an image whose tag is there already need not be built again. Beside build/images
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -24,17 +23,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.containers.runner import ContainersError, engine_ready
+from pipeline.containers.built import BUILD, ROOT, built_images, commit, content_digest, tag_of
+from pipeline.containers.engine import ContainersError, engine_ready, inspect
+from pipeline.containers.sbom import inventory_of, write_sbom
+from pipeline.containers.settings import pip_settings
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
 PREFIX = "deep-mnist"
 TARGETS = ("light", "tensorflow", "train-cpu")
 GPU_TARGETS = ("train",)
 # Largest size in bytes, and packages that must not be inside.
 BUDGETS = {"light": 300_000_000}
 FORBIDDEN = {"light": frozenset({"tensorflow", "tensorflow-cpu", "keras"})}
-PIP_SETTINGS = ("cert", "default-timeout", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host")
 LAST_LOG_LINES = 40
 
 
@@ -59,45 +58,6 @@ class Image:
     sbom: str
 
 
-def built_images() -> dict[str, str]:
-    """Return target -> reference of the images that were built from the files as they stand.
-
-    Raises:
-        ContainersError: None were built, or the files have changed since.
-    """
-    try:
-        built = json.loads((BUILD / "images.json").read_text())
-    except (OSError, ValueError):
-        raise ContainersError("Expected images. Received: none were built. Build them: make images") from None
-    if built["content"] != content_digest():
-        raise ContainersError("Expected images of the code as it stands. Received: older ones. Build them: make images")
-    return {target: each["reference"] for target, each in built["images"].items()}
-
-
-def content_digest(root: Path = ROOT) -> str:
-    """Return the hex SHA-256 over every file that enters an image, and over the recipe."""
-    folders = [root / "components", root / "deep_mnist"]
-    entering = [path for folder in folders for path in folder.rglob("*") if "__pycache__" not in path.parts]
-    paths = [*entering, *(root / "requirements").glob("*.txt"), *(root / "docker").glob("Dockerfile*")]
-    digest = hashlib.sha256()
-    for path in sorted(path for path in paths if path.is_file()):
-        digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def tag_of(content: str, base: str) -> str:
-    """Return commit and digest, such as "5658ca6b1f2e-0a1b2c3d4e5f"; the base image counts as content."""
-    digest = hashlib.sha256(f"{content} {base}".encode()).hexdigest()
-    return f"{commit() or 'no-commit'}-{digest[:12]}"
-
-
-def commit() -> str:
-    """Return the first 12 digits of the checked-out commit, or "" outside of a repository."""
-    asked = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    return asked.stdout.strip()
-
-
 def build_images(base: str, *, gpu: bool = False, prefix: str = PREFIX, say: Any = print) -> dict[str, Image]:
     """Build every image that is not there yet, write its SBOM, and return target -> image.
 
@@ -117,7 +77,7 @@ def build_images(base: str, *, gpu: bool = False, prefix: str = PREFIX, say: Any
     for target in (*TARGETS, *(GPU_TARGETS if gpu else ())):
         reference = f"{prefix}/{target}:{tag}"
         started = time.monotonic()
-        made = _inspect(reference) is None
+        made = inspect(reference) is None
         if made:
             _build(target, reference, base)
             _check_unchanged(content, reference)
@@ -176,24 +136,6 @@ def _secrets(folder: Path) -> list[str]:
 
 
 @cache
-def _pip_config() -> str:
-    return subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-
-
-def pip_settings() -> dict[str, str]:
-    """Return how pip reaches its index from this machine, as far as it holds elsewhere: no local folders."""
-    settings = {}
-    for line in _pip_config().splitlines():
-        name, _, value = line.partition("=")
-        name, value = name.rpartition(".")[2], value.strip("'\"")
-        if name in PIP_SETTINGS and "file:" not in value:
-            settings[name] = value
-    if "cert" not in settings and os.environ.get("REQUESTS_CA_BUNDLE"):
-        settings["cert"] = os.environ["REQUESTS_CA_BUNDLE"]
-    return settings
-
-
-@cache
 def buildkit_client() -> str:
     """Return the path of a docker client that builds with BuildKit: up to 22 it is built in, later it is a plugin.
 
@@ -220,23 +162,9 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def _inspect(reference: str) -> dict[str, Any] | None:
-    import docker
-
-    client = docker.from_env()
-    try:
-        return client.images.get(reference).attrs
-    except docker.errors.ImageNotFound:
-        return None
-    finally:
-        client.close()
-
-
 def _describe(target: str, reference: str) -> Image:
     """Return what the engine and the image itself say, having checked the rules that every image keeps."""
-    from pipeline.containers.sbom import inventory_of, write_sbom
-
-    attributes = _inspect(reference) or {}
+    attributes = inspect(reference) or {}
     inventory = inventory_of(reference)
     _check_rules(target, attributes, {each["name"] for each in inventory["python"]})
     sbom = BUILD / "sbom" / f"{target}-{reference.rpartition(':')[2]}.cdx.json"

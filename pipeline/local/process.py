@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline.containers.engine import stop_all
+
 TASKS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")
 POLL_SECONDS = 0.1
 # A trainer that is asked to end writes a checkpoint first.
@@ -103,8 +105,6 @@ def run_here(
     run = Run(folder, request["arguments"], {name: Task(name) for name in TASKS}, time.time())
     _watch(run, on_change)
     if containers and run.signal:
-        from pipeline.containers.runner import stop_all
-
         stop_all(label)
     return run
 

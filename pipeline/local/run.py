@@ -13,10 +13,17 @@ from typing import Any
 import click
 from rich.console import Console
 
+from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.known import KNOWN
-from deep_mnist.storage.store import sha256_of_file
+from deep_mnist.data.transfer import cache_folder
+from deep_mnist.storage.open import fetch, open_store
+from deep_mnist.storage.store import StorageError, sha256_of_file
+from pipeline.containers.engine import ContainersError
+from pipeline.containers.runner import require_ready
 from pipeline.local.display import display
+from pipeline.local.outcome import outcome_of
 from pipeline.local.process import UsageError, refuse_python3, run_here
+from pipeline.local.report import write_report
 
 BUILT_IN_DATASETS = tuple(KNOWN)
 ADDRESS = re.compile(r"^(https?|gs)://")
@@ -65,9 +72,6 @@ def run(runs: Path, docker: bool, as_json: bool, **asked: Any) -> None:
 
 
 def _conclude(ended: Any, console: Console, as_json: bool) -> int:
-    from pipeline.local.outcome import outcome_of
-    from pipeline.local.report import write_report
-
     path = ended.folder / "report.html"
     outcome = outcome_of(ended, _short(path))
     try:
@@ -156,8 +160,6 @@ def _model(given: str, dataset: str, network: str) -> str:
 
 
 def _known_network(name: str) -> None:
-    from deep_mnist.contract.load import resolve_contract
-
     try:
         resolve_contract(name, "")
     except ValueError as error:
@@ -177,8 +179,6 @@ def _digest_of_data(dataset: str) -> str:
     if dataset in BUILT_IN_DATASETS or "#sha256=" in dataset:
         return "pinned"
     if dataset.startswith("gs://"):
-        from deep_mnist.storage.open import open_store
-
         if Path(dataset).suffix == ".npz":
             folder, _, name = dataset.rpartition("/")
             return _digest(str(open_store(folder).describe(name)))
@@ -197,9 +197,6 @@ def digest_of_model(model: str) -> str:
         return ""
     if not ADDRESS.match(model):
         return sha256_of_file(Path(model))
-    from deep_mnist.storage.open import fetch
-    from deep_mnist.storage.store import StorageError
-
     with tempfile.TemporaryDirectory() as folder:
         try:
             fetch(model, Path(folder) / "model.keras")
@@ -229,8 +226,6 @@ def _writable_registry(registry: str) -> None:
 
 def _mounts(arguments: dict[str, Any], runs: Path) -> tuple[tuple[str, bool], ...]:
     """Return the host paths that the containers need, each with whether it is read only."""
-    from deep_mnist.data.transfer import cache_folder
-
     Path(arguments["checkpoints"]).mkdir(parents=True, exist_ok=True)
     cache_folder().mkdir(parents=True, exist_ok=True)
     paths = [(str(runs.resolve()), False), (str(cache_folder().resolve()), False)]
@@ -246,8 +241,6 @@ def _mounts(arguments: dict[str, Any], runs: Path) -> tuple[tuple[str, bool], ..
 
 def _require_containers(paths: list[tuple[str, bool]], *, gpu: bool) -> None:
     """Find out now, not in the first step, that containers cannot be used."""
-    from pipeline.containers.runner import ContainersError, require_ready
-
     try:
         require_ready([(Path(path), read_only) for path, read_only in paths], gpu=gpu)
     except ContainersError as error:

@@ -21,6 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from components.images import image
+from pipeline.containers.built import image_reference
+from pipeline.containers.runner import start_runner
+
 TESTED_KFP = "2.17.0"
 ORPHAN_CHECK_SECONDS = 0.5
 
@@ -32,6 +36,8 @@ def main(folder: Path) -> int:
     warnings.simplefilter("ignore")
     import kfp
     from kfp import local
+
+    from pipeline.training import build_pipeline  # imports kfp
 
     if kfp.__version__ != TESTED_KFP:
         print(f"Expected kfp {TESTED_KFP}. Received: {kfp.__version__}. Run: make install", flush=True)
@@ -45,8 +51,6 @@ def main(folder: Path) -> int:
         cache_root=request["cache_root"],
     )
     _report_tasks(folder / "events.jsonl", Path(request["pipeline_root"]))
-    from pipeline.training import build_pipeline
-
     try:
         build_pipeline(images=images)(**request["arguments"])
     except RuntimeError as error:
@@ -58,17 +62,13 @@ def main(folder: Path) -> int:
 def _runner(request: dict[str, Any]) -> tuple[Any, Callable[[str], str]]:
     """Return the runner and how a component's image is named."""
     if request.get("containers"):
-        from pipeline.containers import runner as containers
-
         mounts = [(Path(path), read_only) for path, read_only in request["mounts"]]
         gpu = request["arguments"]["require_gpu"]
-        runner = containers.start_runner(
+        runner = start_runner(
             pipeline_root=Path(request["pipeline_root"]), mounts=mounts, labels=request["labels"], gpu=gpu
         )
-        return runner, partial(containers.image_reference, gpu=gpu)
+        return runner, partial(image_reference, gpu=gpu)
     from kfp import local
-
-    from components.images import image
 
     return local.SubprocessRunner(use_venv=False), image
 

@@ -537,7 +537,7 @@ def test_the_scripts_are_sound():
 def test_the_emulator_and_the_bucket_job_work_as_the_manifests_say():
     """The emulator's image serves with the deployment's arguments, and the job makes the bucket, twice, read-only."""
     import docker
-    from pipeline.containers.build import built_images
+    from pipeline.containers.built import built_images
 
     client = docker.from_env()
     light = built_images()["light"]

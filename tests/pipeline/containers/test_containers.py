@@ -15,10 +15,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from components.images import IMAGE_OF
-from pipeline.containers import build
-from pipeline.containers import runner as containers
-from pipeline.containers.runner import ContainersError, EngineMissingError, Step, mounts_of, step_of
+from pipeline.containers import build, settings, step
+from pipeline.containers.built import content_digest, tag_of
+from pipeline.containers.engine import ContainersError, EngineMissingError, engine_ready
+from pipeline.containers.runner import TESTED_KFP
 from pipeline.containers.sbom import write_sbom
+from pipeline.containers.step import Step, mounts_of, step_of
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -36,9 +38,9 @@ def test_a_command_line_tells_its_step(tmp_path):
     """The step's name, parameters and output file are read from the command that kfp compiles."""
     from components.download.component import download
 
-    step = step_of(command_of(download, {"dataset": "mnist"}, tmp_path / "executor_output.json"))
+    read = step_of(command_of(download, {"dataset": "mnist"}, tmp_path / "executor_output.json"))
 
-    assert step == Step("download", {"dataset": "mnist"}, (), tmp_path / "executor_output.json")
+    assert read == Step("download", {"dataset": "mnist"}, (), tmp_path / "executor_output.json")
 
 
 def test_a_step_sees_only_what_it_names(tmp_path):
@@ -48,13 +50,13 @@ def test_a_step_sees_only_what_it_names(tmp_path):
     allowed = mounts_of([(tmp_path / "registry", False), (tmp_path / "runs", False), (tmp_path / "data", True)])
 
     def seen(name):
-        step = Step(
+        named = Step(
             name,
             {"registry": str(tmp_path / "registry"), "model_name": "digits"},
             (tmp_path / "runs/one/dataset",),
             tmp_path / "runs/one" / name / "executor_output.json",
         )
-        mounts = containers._mounts_for(step, {}, allowed)
+        mounts = step._mounts_for(named, {}, allowed)
         return {str(Path(each["Source"]).relative_to(tmp_path)): each["ReadOnly"] for each in mounts}
 
     assert seen("publish") == {"runs/one/publish": False, "runs/one/dataset": True, "registry": False}
@@ -110,25 +112,25 @@ def test_without_an_engine_the_message_says_how_to_get_one(monkeypatch, tmp_path
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
 
     with pytest.raises(EngineMissingError, match=r"Expected a Docker Engine .* docker/ensure_engine\.sh"):
-        containers.engine_ready()
+        engine_ready()
 
 
 def test_any_change_of_what_enters_the_images_changes_the_tag(tmp_path):
     """Code, locks, recipe and base image count; what Python leaves behind does not."""
     for folder in ("components", "deep_mnist", "requirements", "docker"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    digests = [build.content_digest(tmp_path)]
+    digests = [content_digest(tmp_path)]
     (tmp_path / "components" / "__pycache__").mkdir()
     (tmp_path / "components" / "__pycache__" / "page.pyc").write_bytes(b"compiled")
-    assert build.content_digest(tmp_path) == digests[0]
+    assert content_digest(tmp_path) == digests[0]
     for name in ("components/train/train.py", "requirements/train-cpu.txt", "docker/Dockerfile"):
         with (tmp_path / name).open("a") as file:
             file.write("# changed\n")
-        digests.append(build.content_digest(tmp_path))
+        digests.append(content_digest(tmp_path))
 
     assert len(set(digests)) == 4
-    assert build.tag_of(digests[0], "base:one") != build.tag_of(digests[0], "base:two")
-    assert re.fullmatch(r"([0-9a-f]{12}|no-commit)-[0-9a-f]{12}", build.tag_of(digests[0], "base:one"))
+    assert tag_of(digests[0], "base:one") != tag_of(digests[0], "base:two")
+    assert re.fullmatch(r"([0-9a-f]{12}|no-commit)-[0-9a-f]{12}", tag_of(digests[0], "base:one"))
 
 
 def test_each_component_is_in_the_image_that_runs_it():
@@ -147,7 +149,7 @@ def test_the_recipe_is_clean():
     assert (done.returncode, done.stdout) == (0, "")
     assert ":latest" not in DOCKERFILE
     assert "ENTRYPOINT" not in DOCKERFILE
-    assert f"kfp=={containers.TESTED_KFP} " in (ROOT / "requirements" / "kfp.txt").read_text()
+    assert f"kfp=={TESTED_KFP} " in (ROOT / "requirements" / "kfp.txt").read_text()
 
 
 def test_an_image_that_breaks_a_rule_is_refused():
@@ -169,13 +171,13 @@ def test_settings_of_pip_go_to_the_build_without_local_folders(monkeypatch, tmp_
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
-    build._pip_config.cache_clear()
+    settings._pip_config.cache_clear()
     try:
         (tmp_path / "given").mkdir()
         secrets = build._secrets(tmp_path / "given")
         written = (tmp_path / "given" / "pip.conf").read_text()
     finally:
-        build._pip_config.cache_clear()
+        settings._pip_config.cache_clear()
 
     assert f"id=ca_bundle,src={tmp_path}/ca.pem" in secrets
     assert "index-url = https://mirror.test/simple" in written

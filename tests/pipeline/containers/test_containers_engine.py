@@ -22,8 +22,11 @@ from kfp.local.status import Status
 
 import docker
 from components.images import COMPONENTS, code_digest
-from pipeline.containers import build
-from pipeline.containers.runner import ContainersError, image_reference, run_step, start_runner, stop_all
+from pipeline.containers.build import push_images
+from pipeline.containers.built import BUILD, ROOT, built_images, image_reference
+from pipeline.containers.engine import ContainersError, stop_all
+from pipeline.containers.runner import start_runner
+from pipeline.containers.step import run_step
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.runs import command, environment, run_pipeline
 
@@ -36,7 +39,7 @@ TOLERANCE = 0.01
 @pytest.fixture(scope="session")
 def images():
     """Target -> reference of the images that `make images` built from these files."""
-    return build.built_images()
+    return built_images()
 
 
 @pytest.fixture
@@ -150,11 +153,12 @@ def test_containers_end_with_a_killed_caller(engine, images, tmp_path):
     """SIGKILL of the process that started a container leaves no container."""
     program = f"""if True:
       import docker, pathlib
-      from pipeline.containers.runner import run_step, start_runner
+      from pipeline.containers.runner import start_runner
+      from pipeline.containers.step import run_step
       labels = {{"deep-mnist-test": {tmp_path.name!r}}}
       start_runner(pipeline_root=pathlib.Path({str(tmp_path)!r}), labels=labels)
       run_step(docker.from_env(), {images["light"]!r}, ["sleep", "300"], {{}}, labels=labels)"""
-    caller = subprocess.Popen([sys.executable, "-c", program], cwd=build.ROOT)
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     label = f"deep-mnist-test={tmp_path.name}"
     wait_for(lambda: any(each.status == "running" for each in containers_of(engine, label)))
     caller.kill()
@@ -202,9 +206,9 @@ def test_the_light_image_is_small_and_has_no_tensorflow(engine, images):
 
 def test_sboms_lie_beside_the_images(images):
     """Each image's SBOM names the packages of its lock, and TensorFlow only where it is."""
-    built = json.loads((build.BUILD / "images.json").read_text())["images"]
+    built = json.loads((BUILD / "images.json").read_text())["images"]
     for target in images:
-        document = json.loads((build.ROOT / built[target]["sbom"]).read_text())
+        document = json.loads((ROOT / built[target]["sbom"]).read_text())
         names = {each["name"] for each in document["components"]}
         assert {"numpy", "kfp", "libc6"} <= names
         assert ("tensorflow-cpu" in names) is (target in ("tensorflow", "train-cpu"))
@@ -221,7 +225,7 @@ def test_images_are_pushed_under_their_own_tag(images, tmp_path):
     server = subprocess.Popen(["docker-registry", "serve", tmp_path / "config.yml"], stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0)
-        pushed = build.push_images([images["light"]], f"{address}/deep-mnist")
+        pushed = push_images([images["light"]], f"{address}/deep-mnist")
         name = f"{address}/{images['light']}"
         assert list(pushed) == [name]
         client = docker.from_env()
@@ -326,10 +330,10 @@ def test_without_an_engine_nothing_is_started(tmp_path):
 
 def test_the_caller_need_not_be_where_the_code_is(tmp_path):
     """Images are found by the code's own place, so a run may start in any folder."""
-    where = "from pipeline.containers.runner import image_reference; print(image_reference('train'))"
+    where = "from pipeline.containers.built import image_reference; print(image_reference('train'))"
     done = subprocess.run(
         [sys.executable, "-c", where], cwd=tmp_path, env=environment(), capture_output=True, text=True
     )
 
-    assert done.stdout.strip() == build.built_images()["train-cpu"]
+    assert done.stdout.strip() == built_images()["train-cpu"]
     assert Path(tmp_path, "build").exists() is False

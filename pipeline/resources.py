@@ -1,0 +1,45 @@
+"""What each step needs of a node: cores, memory, time, retries, caching, whether an accelerator is of use.
+
+Apart from `placement`, which puts it on kfp's tasks, so that a run on this machine reads it without importing kfp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+GPU_TYPE = "nvidia.com/gpu"
+MINUTE, HOUR = 60, 3600
+
+
+@dataclass(frozen=True)
+class Resources:
+    """One step's needs.
+
+    Attributes:
+        cpu: Cores asked for; the limit is twice that.
+        memory: Limit, in Mi; half of it is requested. KFP's launcher (some 150 MiB) counts too.
+        timeout: Seconds a pod may live, image pull included.
+        retries: Times the step may be repeated. Which failures are repeated is the cluster's
+            policy (manifests/components/retry-policy): lost nodes, not bad data.
+        reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
+            depend on the registry, and a reused training would be served as new.
+        may_use_gpu: True where an accelerator is of use.
+    """
+
+    cpu: float
+    memory: int
+    timeout: int
+    retries: int = 2
+    reusable: bool = False
+    may_use_gpu: bool = field(default=False, kw_only=True)
+
+
+RESOURCES = {
+    "download": Resources(0.5, 2048, 30 * MINUTE, reusable=True),
+    "preprocess": Resources(0.5, 4096, 30 * MINUTE, reusable=True),
+    "validate": Resources(0.5, 4096, 20 * MINUTE, reusable=True),
+    "compare": Resources(0.1, 1024, 10 * MINUTE),
+    "train": Resources(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True),
+    "evaluate": Resources(1, 6144, 1 * HOUR),
+    "publish": Resources(1, 6144, 1 * HOUR),
+}
