@@ -1,13 +1,14 @@
-"""One fault of the data or the network, and the verdict on all of them."""
+"""One fault of the data or the network, what a person accepts of it, and the verdict on all of them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
-SEVERITIES = ("error", "warning", "note")
+SEVERITIES = ("error", "warning", "accepted", "note")
 FIELDS = (
     *(f"files.{name}" for name in (
         "train_images", "train_labels", "validation_images", "validation_labels", "test_images", "test_labels")),
@@ -17,26 +18,76 @@ FIELDS = (
         "encoding", "width", "rank", "dtype", "values", "finite", "mapping", "count", "alignment")),
     *(f"model.{name}" for name in (
         "input_shape", "data_format", "normalization", "output_units", "output_rank", "output_activation",
-        "norm_axis")),
-    "contract.loss", "contract.from_logits",
-    "splits.leakage", "splits.class_coverage", "splits.order",
+        "norm_axis", "optimizer", "initializers", "hidden_activation", "trainable")),
+    *(f"contract.{name}" for name in ("loss", "from_logits", "num_classes")),
+    *(f"splits.{name}" for name in ("leakage", "class_coverage", "order")),
+    *(f"fit.{name}" for name in ("epochs", "batch_size", "shuffle", "validation")),
+    *(f"rehearsal.{name}" for name in (
+        "initial_loss", "gradients", "updates", "memorizes", "outputs", "loss", "cost")),
 )  # fmt: skip
+
+
+class FaultKind(StrEnum):
+    """What lies behind a finding where its field alone does not tell.
+
+    Findings of one field and kind in several splits are one fault; those of kind PLAIN are when they
+    expect the same. `judge.py` names the kinds that only follow from another finding.
+    """
+
+    PLAIN = "plain"
+    FILE = "file"
+    OBJECTS = "objects"
+    HEADER = "header"
+    EMPTY = "empty"
+    RECORD = "record"
+    RANGE = "range"
+    SCALES_DIFFER = "scales differ"
+    NOT_FINITE = "not finite"
+    LOST = "lost"
+    BLANK = "blank"
+    RESOLUTION = "resolution"
+    COUNT = "count"
+    NUMBERS = "numbers"
+    VALUES = "values"
+    ONE_VALUE = "one value"
+    ROWS = "rows"
+    UNPACKED = "unpacked"
+    SWAPPED = "swapped"
+    LEAKAGE = "leakage"
+    NEAR_COPIES = "near copies"
+    UNSEEN = "unseen"
+    UNTESTED = "untested"
+    MISSING = "missing"
+    ORDER = "order"
+    MISALIGNED = "misaligned"
+    MISALIGNED_PART = "misaligned part"
+    NOISY_LABELS = "noisy labels"
+    MAPPING = "mapping"
+    TRANSFORMED = "transformed"
+    ROTATED = "rotated"
+    INVERTED = "inverted"
+    OTHER_IMAGES = "other images"
+    UNLIKE = "unlike"
+
+
 MAX_WHERE = 10  # indices shown of the examples that are wrong
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What a check found.
 
     Attributes:
         field: What is wrong, one of FIELDS.
-        severity: "error" makes the data unfit; "warning" and "note" do not.
+        severity: "error" makes the data unfit; "warning" and "note" do not, nor does "accepted": an error or
+            warning that a person took responsibility for.
         split: "train", "test", "validation", "both" or "model".
         expected, received: One phrase each.
-        fix: One line that mends it, a Python statement wherever one can.
+        fix: The one-line fix, a Python statement wherever one can.
         why: What would have happened in training.
         where: First indices of what is wrong.
-        kind: Findings of one field and kind in several splits are one fault.
+        kind: What lies behind it, where the field alone does not tell.
+        because: Why a person accepted it; empty unless the severity is "accepted".
     """
 
     field: str
@@ -47,25 +98,30 @@ class Finding:
     fix: str
     why: str
     where: tuple[int, ...] = ()
-    kind: str = dataclasses.field(default="", compare=False)
+    kind: FaultKind = dataclasses.field(default=FaultKind.PLAIN, compare=False)
+    because: str = ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; "because" only of an accepted finding."""
         names = ("field", "severity", "split", "expected", "received")
-        told: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return {**told, "where": list(self.where), "fix": self.fix, "why": self.why}
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        values |= {"where": list(self.where), "fix": self.fix, "why": self.why}
+        return values | ({"because": self.because} if self.because else {})
 
     def sentence(self) -> str:
         """Return the finding in one line for a log."""
         where = f" First at {', '.join(map(str, self.where))}." if self.where else ""
         head = f"{self.severity.upper()} {self.field} ({self.split}): "
-        return f"{head}Expected {self.expected}. Received: {self.received}.{where} Fix: {self.fix}"
+        accepted = f" Accepted because: {self.because}" if self.because else ""
+        return f"{head}Expected {self.expected}. Received: {self.received}.{where} Fix: {self.fix}{accepted}"
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings in order of severity, with one fault in several splits told once as "both"."""
-    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for each in findings:
-        groups.setdefault((each.field, each.kind, each.severity), []).append(each)
+        fault = each.expected if each.kind is FaultKind.PLAIN else ""
+        groups.setdefault((each.field, each.kind, fault, each.severity), []).append(each)
     told = [one for group in groups.values() for one in _joined(group)]
     return sorted(told, key=lambda each: (SEVERITIES.index(each.severity), FIELDS.index(each.field)))
 

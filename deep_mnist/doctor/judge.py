@@ -1,10 +1,11 @@
-"""Judge a case: the order of the checks, and what only follows from another finding."""
+"""Judge a case: the order of the checks, and one table of what only follows from another finding."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
 from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.labels import check_labels
@@ -20,13 +22,19 @@ from deep_mnist.doctor.checks.pixels import check_pixels
 from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.finding import Finding, merged, verdict
+from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
+from deep_mnist.doctor.settings import read_settings
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_record, check_splits, check_relations)  # fmt: skip
 SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (check_form, check_labels, check_pixels)
+
 ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
 ODD_AXES = ("images.rank", "images.layout", "images.shape", "images.count")
+STATISTICAL = (
+    FaultKind.MISALIGNED, FaultKind.MISALIGNED_PART, FaultKind.NOISY_LABELS, FaultKind.MAPPING,
+    FaultKind.OTHER_IMAGES, FaultKind.UNLIKE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ def diagnose(
     *,
     fit: Mapping[str, Any] | None = None,
     record: Preprocessing | None = None,
+    accept: Sequence[Acceptance | Mapping[str, Any]] = (),
     started: float | None = None,
 ) -> Diagnosis:
     """Return every finding on the arrays in `folder` against `contract`.
@@ -72,55 +81,119 @@ def diagnose(
         contract: What the network demands.
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
         record: What preprocess did, when it wrote the folder.
+        accept: What a person takes responsibility for, {field, split, because}; the folder's contract.json adds to it.
         started: time.perf_counter() to count the seconds from.
 
     Raises:
-        NotUsableError: There is nothing to judge.
+        NotUsableError: There is nothing to judge, or an entry of accept is none.
     """
     started = time.perf_counter() if started is None else started
     splits = {name: with_channel_axis(split, contract) for name, split in read_splits(folder).items()}
     case = Case(folder, splits, contract, record, fit or contract.fit)
-    return Diagnosis(judge(case), time.perf_counter() - started, case)
+    entries = (*read_acceptances(accept), *read_acceptances(read_settings(folder).get("accept")))
+    return Diagnosis(judge(case, entries), time.perf_counter() - started, case)
 
 
-def judge(case: Case) -> list[Finding]:
-    """Return every finding on a case, errors first."""
+def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> list[Finding]:
+    """Return every finding on a case, errors first; what `accept` covers has the severity "accepted".
+
+    Raises:
+        NotUsableError: An entry of `accept` is none.
+    """
+    entries = read_acceptances(accept)
     with np.errstate(all="ignore"):  # numbers beyond all range are judged, not warned of on the side
         found = [finding for check in CASE_CHECKS for finding in check(case)]
         found += [each for check in SPLIT_CHECKS for split in case.splits.values() for each in check(case, split)]
-    return merged(_without_consequences(found, case))
+    return merged(with_acceptances(_without_consequences(found, case), entries))
+
+
+# --- what only follows ---------------------------------------------------------------------------
+
+
+@dataclass
+class Evidence:
+    """All that was found, in the forms that the table asks for."""
+
+    found: Sequence[Finding]
+    case: Case
+
+    @cached_property
+    def kinds(self) -> set[tuple[str, FaultKind]]:
+        return {(each.split, each.kind) for each in self.found}
+
+    @cached_property
+    def lost(self) -> set[str]:
+        """Splits whose images show nothing any more."""
+        return {split for split, kind in self.kinds if kind is FaultKind.LOST}
+
+    @cached_property
+    def odd_labels(self) -> set[str]:
+        return self._with_errors(ODD_LABELS)
+
+    @cached_property
+    def odd_axes(self) -> set[str]:
+        """Splits whose first axis may not be the examples'."""
+        return {split for split in self._with_errors(ODD_AXES) if not self._one_for_one(split)}
+
+    def _with_errors(self, fields: Collection[str]) -> set[str]:
+        return {each.split for each in self.found if each.severity == "error" and each.field in fields}
+
+    def _one_for_one(self, name: str) -> bool:
+        """Whether a split has as many images as labels: its first axis then is the examples'."""
+        split = self.case.splits.get(name)
+        if split is None or split.images is None or split.labels is None:
+            return True
+        if not (split.images.ndim and split.labels.ndim):
+            return True
+        return len(split.images) == len(split.labels)
+
+    def has(self, split: str, *kinds: FaultKind) -> bool:
+        return any((split, kind) in self.kinds for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """A row of the table: findings of these kinds or fields (prefixes) follow when the cause holds."""
+
+    cause: Callable[[Evidence, Finding], bool]
+    kinds: tuple[FaultKind, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    def covers(self, finding: Finding, evidence: Evidence) -> bool:
+        concerned = finding.kind in self.kinds or (bool(self.fields) and finding.field.startswith(self.fields))
+        return concerned and self.cause(evidence, finding)
+
+
+def _scaled_apart(evidence: Evidence, _: Finding) -> bool:
+    """The range is told of one split alone."""
+    return sum(evidence.has(name, FaultKind.RANGE) for name in ("train", "test")) == 1
+
+
+def _mixed_up(evidence: Evidence, finding: Finding) -> bool:
+    return finding.split in ("train", "test") and evidence.has("both", FaultKind.UNPACKED, FaultKind.SWAPPED)
+
+
+def _leaking(evidence: Evidence, _: Finding) -> bool:
+    return any(each.kind is FaultKind.LEAKAGE and each.severity != "note" for each in evidence.found)
+
+
+CONSEQUENCES = (
+    Consequence(_scaled_apart, kinds=(FaultKind.SCALES_DIFFER,)),
+    Consequence(lambda evidence, _: bool(evidence.lost), kinds=(FaultKind.SCALES_DIFFER,), fields=("splits.leakage",)),
+    Consequence(_mixed_up, fields=("labels.", "images.")),
+    Consequence(lambda evidence, _: bool(evidence.odd_labels), fields=("splits.class_coverage",)),
+    Consequence(_leaking, kinds=(FaultKind.NEAR_COPIES,)),
+    Consequence(
+        lambda evidence, each: each.split in evidence.odd_labels | evidence.odd_axes | evidence.lost, kinds=STATISTICAL
+    ),
+    Consequence(
+        lambda evidence, each: each.split in evidence.odd_axes,
+        kinds=(FaultKind.BLANK, FaultKind.LOST, FaultKind.COUNT),
+    ),
+)
 
 
 def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
     """Leave out what only follows from another finding."""
-    kinds = {(each.split, each.kind) for each in found}
-    scaled_apart = sum((name, "range") in kinds for name in ("train", "test")) == 1
-    mixed_up = any(("both", kind) in kinds for kind in ("unpacked", "swapped"))
-    errors = {(each.split, each.field) for each in found if each.severity == "error"}
-    odd_labels = {split for split, field in errors if field in ODD_LABELS}
-    odd_axes = {split for split, field in errors if field in ODD_AXES and not _one_for_one(case, split)}
-    leaking = any(each.kind == "leakage" and each.severity != "note" for each in found)
-    lost = {split for split, kind in kinds if kind == "lost"}
-
-    def follows(each: Finding) -> bool:
-        if each.kind == "scales differ":
-            return scaled_apart or bool(lost)
-        if mixed_up and each.split in ("train", "test"):
-            return each.field.startswith(("labels.", "images."))
-        if each.field == "splits.class_coverage":
-            return bool(odd_labels)
-        if each.field == "splits.leakage":
-            return bool(lost) or (leaking and each.kind == "near copies")
-        if each.kind in ("misaligned", "mapping", "other", "unlike", "noise", "part"):
-            return each.split in odd_labels | odd_axes | lost
-        return each.kind in ("blank", "lost", "count") and each.split in odd_axes
-
-    return [each for each in found if not follows(each)]
-
-
-def _one_for_one(case: Case, name: str) -> bool:
-    """Whether a split has as many images as labels: its first axis then is the examples'."""
-    split = case.splits.get(name)
-    if split is None or split.images is None or split.labels is None or not (split.images.ndim and split.labels.ndim):
-        return True
-    return len(split.images) == len(split.labels)
+    evidence = Evidence(found, case)
+    return [each for each in found if not any(row.covers(each, evidence) for row in CONSEQUENCES)]

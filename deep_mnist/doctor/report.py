@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finding import SEVERITIES, Finding
 from deep_mnist.doctor.judge import Diagnosis
 
 PICTURES = 6  # drawn of one finding; a page stays far below 1 MB
 MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
-STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
-CLASSES = {"error": "bad", "warning": "warn", "note": "soft"}
+STYLES = {"error": "bold red", "warning": "bold yellow", "accepted": "bold magenta", "note": "bold cyan"}
+CLASSES = {"error": "bad", "warning": "warn", "accepted": "warn", "note": "soft"}
 
 _BODY = """\
 <h1>Is the data fit for the network?</h1>
@@ -34,6 +34,7 @@ _BODY = """\
 {% if finding.where %}<tr><th>First at</th><td>{{ finding.where | join(', ') }}</td></tr>{% endif %}
 <tr><th>Fix</th><td><code>{{ finding.fix }}</code></td></tr>
 <tr><th>Otherwise</th><td>{{ finding.why }}</td></tr>
+{% if finding.because %}<tr><th>Accepted</th><td>because {{ finding.because }}</td></tr>{% endif %}
 </table>
 {% if pictures %}<div class="grid">
 {% for caption, source in pictures %}
@@ -52,11 +53,10 @@ def as_json(diagnosis: Diagnosis) -> str:
 
 def headline(diagnosis: Diagnosis) -> str:
     """Return the verdict in one line."""
-    counts = {
-        severity: sum(each.severity == severity for each in diagnosis.findings)
-        for severity in ("error", "warning", "note")
-    }
-    told = [f"{count} {name}{'s' if count != 1 else ''}" for name, count in counts.items() if count]
+    counts = {severity: sum(each.severity == severity for each in diagnosis.findings) for severity in SEVERITIES}
+    told = [
+        f"{count} {name}{'s' if count != 1 and name != 'accepted' else ''}" for name, count in counts.items() if count
+    ]
     return f"{diagnosis.verdict}: {', '.join(told) or 'nothing found'}"
 
 
@@ -83,6 +83,8 @@ def _lines(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "first at", ", ".join(map(str, finding.where))
     yield "fix", finding.fix
     yield "otherwise", finding.why
+    if finding.because:
+        yield "accepted", f"because {finding.because}"
 
 
 def as_markdown(diagnosis: Diagnosis) -> str:

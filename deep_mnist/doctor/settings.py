@@ -36,7 +36,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def _check_types(told: Mapping[str, Any], path: Path) -> None:
-    kinds: dict[str, Any] = {"loss": str, "from_logits": bool, "num_classes": int, "fit": dict}
+    kinds: dict[str, Any] = {"loss": str, "from_logits": bool, "num_classes": int, "fit": dict, "accept": list}
     for name, kind in kinds.items():
         value = told.get(name)
         wrong = value is not None and (not isinstance(value, kind) or (kind is int and (value is True or value < 1)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split, is_object_fault
-from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finding import FaultKind, Finding
 
 Shape = tuple[int, ...]
 # An IDX header's bytes: 0, 0, type 8, axes; read as pixels or labels they begin the first example.
@@ -24,14 +24,14 @@ def check_files(case: Case) -> Iterator[Finding]:
                 yield _objects(split, part, error)
                 continue
             yield Finding(
-                f"files.{split.name}_{part}",
-                "error",
-                split.name,
-                error.expected,
-                error.received,
-                error.fix,
-                "There is nothing to train on, or pixels and labels made of other bytes.",
-                kind="file",
+                field=f"files.{split.name}_{part}",
+                severity="error",
+                split=split.name,
+                expected=error.expected,
+                received=error.received,
+                fix=error.fix,
+                why="There is nothing to train on, or pixels and labels made of other bytes.",
+                kind=FaultKind.FILE,
             )
         yield from _check_header_as_data(split)
 
@@ -40,14 +40,14 @@ def _objects(split: Split, part: str, error: object) -> Finding:
     name = f"{split.name}_{part}"
     dtype = "float32" if part == "images" else "int64"
     return Finding(
-        f"{part}.dtype",
-        "error",
-        split.name,
-        "one array of numbers",
-        f"Python objects, shape {getattr(error, 'shape', '')}",
-        f'{name} = np.stack(list({name})).astype("{dtype}")  # then np.save({name}, allow_pickle=False)',
-        "Keras cannot convert objects to a tensor; reading them would run code out of the file.",
-        kind="objects",
+        field=f"{part}.dtype",
+        severity="error",
+        split=split.name,
+        expected="one array of numbers",
+        received=f"Python objects, shape {getattr(error, 'shape', '')}",
+        fix=f'{name} = np.stack(list({name})).astype("{dtype}")  # then np.save({name}, allow_pickle=False)',
+        why="Keras cannot convert objects to a tensor; reading them would run code out of the file.",
+        kind=FaultKind.OBJECTS,
     )
 
 
@@ -60,15 +60,15 @@ def _check_header_as_data(split: Split) -> Iterator[Finding]:
     scale = 255.0 if images.dtype.kind == "f" and np.abs(head).max(initial=0) <= 1 else 1.0
     if len(head) == 8 and tuple(np.rint(head[:4] * scale)) == IDX_IMAGE_HEAD:
         yield Finding(
-            f"files.{split.name}_images",
-            "error",
-            split.name,
-            "pixels after the 16 bytes of the IDX header",
-            "the header itself (bytes 0 0 8 3) in the first image: every picture is shifted",
-            f"{split.name}_images = np.fromfile(path, np.uint8, offset=16).reshape(-1, 28, 28)",
-            "Pictures wrap around by 16 pixels and the last one is cut; labels may shift as well.",
-            (0,),
-            kind="header",
+            field=f"files.{split.name}_images",
+            severity="error",
+            split=split.name,
+            expected="pixels after the 16 bytes of the IDX header",
+            received="the header itself (bytes 0 0 8 3) in the first image: every picture is shifted",
+            fix=f"{split.name}_images = np.fromfile(path, np.uint8, offset=16).reshape(-1, 28, 28)",
+            why="Pictures wrap around by 16 pixels and the last one is cut; labels may shift as well.",
+            where=(0,),
+            kind=FaultKind.HEADER,
         )
 
 
@@ -80,14 +80,14 @@ def check_form(case: Case, split: Split) -> Iterator[Finding]:
     yield from _check_dtype(case.contract, split, images)
     if images.ndim == 0 or len(images) == 0:
         yield Finding(
-            "images.count",
-            "error",
-            split.name,
-            "at least one image",
-            f"none, shape {images.shape}",
-            "Make the split non-empty: check the path and the split's fraction.",
-            "There is nothing to learn from or to measure with.",
-            kind="empty",
+            field="images.count",
+            severity="error",
+            split=split.name,
+            expected="at least one image",
+            received=f"none, shape {images.shape}",
+            fix="Make the split non-empty: check the path and the split's fraction.",
+            why="There is nothing to learn from or to measure with.",
+            kind=FaultKind.EMPTY,
         )
         return
     if case.contract.input_shape is not None:
@@ -124,7 +124,15 @@ def _takes_integers(contract: Contract) -> bool:
 
 
 def _dtype(split: Split, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding("images.dtype", severity, split.name, expected, received, fix, why, kind=expected)
+    return Finding(
+        field="images.dtype",
+        severity=severity,
+        split=split.name,
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+    )
 
 
 # --- shape ---------------------------------------------------------------------------------------
@@ -142,7 +150,15 @@ def _check_shape(contract: Contract, split: Split, images: np.ndarray) -> Iterat
     expected = f"shape (n, {', '.join('any' if side is None else str(side) for side in wanted)})"
     field, note, fix = _difference(name, shape, wanted, examples, contract)
     why = "Keras refuses the shape at the first batch, or layers read the wrong axis as channels."
-    yield Finding(f"images.{field}", "error", split.name, expected, f"shape {shape}{note}", fix, why, kind=field)
+    yield Finding(
+        field=f"images.{field}",
+        severity="error",
+        split=split.name,
+        expected=expected,
+        received=f"shape {shape}{note}",
+        fix=fix,
+        why=why,
+    )
 
 
 def matches(shape: Shape, wanted: tuple[int | None, ...]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import BINARY_LOSSES, ONE_HOT_LOSSES, Contract
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
@@ -48,9 +48,19 @@ def _found(
     fix: str,
     why: str,
     where: tuple[int, ...] = (),
-    kind: str = "",
+    kind: FaultKind = FaultKind.PLAIN,
 ) -> Finding:
-    return Finding(f"labels.{name}", severity, split.name, expected, received, fix, why, where, kind or expected)
+    return Finding(
+        field=f"labels.{name}",
+        severity=severity,
+        split=split.name,
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+        where=where,
+        kind=kind,
+    )
 
 
 def _first(wrong: np.ndarray) -> tuple[int, ...]:
@@ -99,7 +109,7 @@ def _check_count(split: Split) -> Iterator[Finding]:
         f"Write images and labels again from one source, with one mask and one order "
         f"(the first {shorter} need not belong together).",
         "Keras stops: data cardinality is ambiguous.",
-        kind="count",
+        kind=FaultKind.COUNT,
     )
 
 
@@ -135,14 +145,14 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
     yield from valued
     if contract.loss in REGRESSION_LOSSES and (contract.output_units or 2) > 1:
         yield Finding(
-            "contract.loss",
-            "error",
-            split.name,
-            "sparse_categorical_crossentropy for class numbers",
-            f"{contract.loss} on labels of shape {split.labels.shape if split.labels is not None else ()}",
-            'model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
-            "One number is compared with every unit (broadcast, or refused): the loss means nothing.",
-            kind="numbers",
+            field="contract.loss",
+            severity="error",
+            split=split.name,
+            expected="sparse_categorical_crossentropy for class numbers",
+            received=f"{contract.loss} on labels of shape {split.labels.shape if split.labels is not None else ()}",
+            fix='model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
+            why="One number is compared with every unit (broadcast, or refused): the loss means nothing.",
+            kind=FaultKind.NUMBERS,
         )
     elif contract.label_encoding == "one_hot":
         yield from _numbers_for_rows(contract, split, labels)
@@ -234,7 +244,7 @@ def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
         _mend_values(f"{split.name}_labels", labels, classes),
         "A label outside the output's units gives an error on a CPU and NaN on a GPU.",
         _first((labels < 0) | (labels >= classes)),
-        kind="values",
+        kind=FaultKind.VALUES,
     )
 
 
@@ -247,7 +257,7 @@ def _one_value(split: Split, labels: np.ndarray, classes: int) -> Finding:
         f"the label {int(labels[0])} throughout ({len(labels)} times)",
         f"Write {split.name}_labels again from the source (was it divided, cast or overwritten?).",
         "The network learns to answer always the same: loss near 0, accuracy chance on real data.",
-        kind="one value",
+        kind=FaultKind.ONE_VALUE,
     )
 
 
@@ -338,7 +348,7 @@ def _improper_rows(contract: Contract, split: Split, labels: np.ndarray, proper:
         f'{name} = np.eye({labels.shape[1]}, dtype="float32")[{name}.argmax(axis=1)]',
         "Cross-entropy compares distributions: all-zero rows teach nothing, and others weigh too much.",
         _first(wrong),
-        kind="rows",
+        kind=FaultKind.ROWS,
     )
 
 

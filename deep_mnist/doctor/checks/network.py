@@ -28,7 +28,15 @@ def check_model(case: Case) -> Iterator[Finding]:
 
 
 def _model(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding(field, severity, "model", expected, received, fix, why, kind=received)
+    return Finding(
+        field=field,
+        severity=severity,
+        split="model",
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+    )
 
 
 def _check_input(contract: Contract) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.survey import Survey, sample_indices, take
 
 # All of these hold for what the first weights see: pixel * scale + offset of the layers before them.
@@ -84,15 +84,15 @@ def _not_finite(split: Split, seen: Survey) -> Finding:
         else f"Write {images} again: a division by zero (epsilon!) or an overflow made every picture NaN or infinite."
     )
     return Finding(
-        "images.finite",
-        "error",
-        split.name,
-        "finite pixels",
-        f"NaN or infinity in {seen.not_finite} of {seen.count} images",
-        fix,
-        "One such picture makes the loss NaN, and with it all weights.",
-        tuple(seen.bad[:MAX_WHERE]),
-        kind="finite",
+        field="images.finite",
+        severity="error",
+        split=split.name,
+        expected="finite pixels",
+        received=f"NaN or infinity in {seen.not_finite} of {seen.count} images",
+        fix=fix,
+        why="One such picture makes the loss NaN, and with it all weights.",
+        where=tuple(seen.bad[:MAX_WHERE]),
+        kind=FaultKind.NOT_FINITE,
     )
 
 
@@ -109,15 +109,15 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
     )
     yield Finding(
-        "images.distribution",
-        severity,
-        split.name,
-        "pictures that show something",
-        f"{seen.constant} of {seen.count} images are one value throughout",
-        fix,
-        "A blank picture teaches only its label; per-image standardization divides it by zero.",
-        tuple(seen.blank[:MAX_WHERE]),
-        kind="lost" if share > 0.5 else "blank",
+        field="images.distribution",
+        severity=severity,
+        split=split.name,
+        expected="pictures that show something",
+        received=f"{seen.constant} of {seen.count} images are one value throughout",
+        fix=fix,
+        why="A blank picture teaches only its label; per-image standardization divides it by zero.",
+        where=tuple(seen.blank[:MAX_WHERE]),
+        kind=FaultKind.LOST if share > 0.5 else FaultKind.BLANK,
     )
 
 
@@ -133,7 +133,7 @@ def _check_range(contract: Contract, split: Split, values: Values, train: Values
             _received(values) + ", only 0 and 1: the greys are lost",
             f'Scale after the cast, from the raw pixels: {split.name}_images = raw.astype("float32") / 255',
             "Division among integers left 0 and 1, nearly all 0: little is left to learn.",
-            "lost",
+            FaultKind.LOST,
         )
         return
     if contract.normalizes_input or not contract.scaling_is_known:
@@ -258,6 +258,15 @@ def _received(values: Values) -> str:
 
 
 def _range(
-    split: Split, severity: str, expected: str, received: str, fix: str, why: str, kind: str = "range"
+    split: Split, severity: str, expected: str, received: str, fix: str, why: str, kind: FaultKind = FaultKind.RANGE
 ) -> Finding:
-    return Finding("images.range", severity, split.name, expected, received, fix, why, kind=kind)
+    return Finding(
+        field="images.range",
+        severity=severity,
+        split=split.name,
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+        kind=kind,
+    )

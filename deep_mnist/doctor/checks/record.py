@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finding import FaultKind, Finding
 
 TOLERANCE = 1e-3  # of the range that the record tells; float16 rounds 255 to 1/8
 
@@ -47,12 +47,12 @@ def _check_split(record: Preprocessing, split: Split) -> Iterator[Finding]:
 
 def _told(field: str, split: str, expected: str, received: str) -> Finding:
     return Finding(
-        field,
-        "error",
-        split,
-        expected,
-        received,
-        "Rerun preprocess for this network.",
-        "Serving is built from the record: it would feed the network other pixels than training did.",
-        kind="record",
+        field=field,
+        severity="error",
+        split=split,
+        expected=expected,
+        received=received,
+        fix="Rerun preprocess for this network.",
+        why="Serving is built from the record: it would feed the network other pixels than training did.",
+        kind=FaultKind.RECORD,
     )

@@ -14,7 +14,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor import probe
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Fit, Sample
 
 FEWEST = 60  # pictures; with fewer the probe cannot tell ten classes from chance
@@ -76,15 +76,16 @@ def _misaligned(case: Case, split: Split, fitted: Fit) -> Finding:
         fix = f"Write {split.name}_images and {name} again, with one mask, one order and one shuffle for both."
         note = ": shuffled or filtered apart"
     return Finding(
-        "labels.alignment",
-        "error",
-        split.name,
-        "labels that belong to their images",
-        f"labels that a cheap classifier guesses {fitted.accuracy:.0%} right, where chance is {mean:.0%}{note}",
-        fix,
-        "The network can only learn by heart: training accuracy creeps up, test accuracy is chance.",
-        tuple(int(index) for index in fitted.sample.indices[~fitted.right][:MAX_WHERE]),
-        kind="misaligned",
+        field="labels.alignment",
+        severity="error",
+        split=split.name,
+        expected="labels that belong to their images",
+        received=f"labels that a cheap classifier guesses {fitted.accuracy:.0%} right, "
+        f"where chance is {mean:.0%}{note}",
+        fix=fix,
+        why="The network can only learn by heart: training accuracy creeps up, test accuracy is chance.",
+        where=tuple(int(index) for index in fitted.sample.indices[~fitted.right][:MAX_WHERE]),
+        kind=FaultKind.MISALIGNED,
     )
 
 
@@ -118,16 +119,17 @@ def _check_parts(split: Split, fitted: Fit) -> Iterator[Finding]:
     at = int(fitted.sample.indices[cut])
     part = f"up to about image {at}" if before[best] < after[best] else f"from about image {at} on"
     yield Finding(
-        "labels.alignment",
-        "error",
-        split.name,
-        "labels that belong to their images",
-        f"labels {part} that a cheap classifier guesses {low:.0%} right, "
+        field="labels.alignment",
+        severity="error",
+        split=split.name,
+        expected="labels that belong to their images",
+        received=f"labels {part} that a cheap classifier guesses {low:.0%} right, "
         f"against {before[best] + after[best] - low:.0%}",
-        f"Write {split.name}_images and {split.name}_labels again: a row was lost or added near {at} in one of them.",
-        "Part of the training set teaches wrong classes.",
-        (at,),
-        kind="part",
+        fix=f"Write {split.name}_images and {split.name}_labels again: "
+        f"a row was lost or added near {at} in one of them.",
+        why="Part of the training set teaches wrong classes.",
+        where=(at,),
+        kind=FaultKind.MISALIGNED_PART,
     )
 
 
@@ -145,15 +147,15 @@ def _check_noise(split: Split, fitted: Fit) -> Iterator[Finding]:
     if len(sure) < FEWEST or share <= SURE_WRONG + luck:
         return
     yield Finding(
-        "labels.alignment",
-        "error" if share > MANY_WRONG else "warning",
-        split.name,
-        "labels that belong to their images",
-        f"{share:.0%} of the labels contradict a cheap classifier where it is surest",
-        f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten.",
-        "Wrong labels cap the accuracy and are learned by heart late in training.",
-        tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
-        kind="noise",
+        field="labels.alignment",
+        severity="error" if share > MANY_WRONG else "warning",
+        split=split.name,
+        expected="labels that belong to their images",
+        received=f"{share:.0%} of the labels contradict a cheap classifier where it is surest",
+        fix=f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten.",
+        why="Wrong labels cap the accuracy and are learned by heart late in training.",
+        where=tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
+        kind=FaultKind.NOISY_LABELS,
     )
 
 
@@ -201,15 +203,15 @@ def _check_near_copies(fitted: Fit, sample: Sample) -> Iterator[Finding]:
     if share <= COPIES or len(copies) < FEWEST_COPIES:
         return
     yield Finding(
-        "splits.leakage",
-        "error",
-        "test",
-        "test images that training has not seen",
-        f"{share:.0%} of the test images looked at differ hardly from a train image: altered copies",
-        "Split first, then augment or convert: no copy of a train picture may go to test.",
-        "The test score counts what was learned by heart: it is too good.",
-        tuple(int(index) for index in copies[:MAX_WHERE]),
-        kind="near copies",
+        field="splits.leakage",
+        severity="error",
+        split="test",
+        expected="test images that training has not seen",
+        received=f"{share:.0%} of the test images looked at differ hardly from a train image: altered copies",
+        fix="Split first, then augment or convert: no copy of a train picture may go to test.",
+        why="The test score counts what was learned by heart: it is too good.",
+        where=tuple(int(index) for index in copies[:MAX_WHERE]),
+        kind=FaultKind.NEAR_COPIES,
     )
 
 
@@ -250,29 +252,29 @@ def _misaligned_test(case: Case, test: Split, fitted: Fit, sample: Sample, evide
         else "Write test_images and test_labels again, with one mask, one order and one shuffle for both."
     )
     return Finding(
-        "labels.alignment",
-        "error",
-        "test",
-        "labels that belong to their images",
-        evidence + (f": they slipped by {slipped}" if slipped else ""),
-        fix,
-        "Training looks fine and the test accuracy is chance.",
-        _wrong(fitted, sample),
-        kind="misaligned",
+        field="labels.alignment",
+        severity="error",
+        split="test",
+        expected="labels that belong to their images",
+        received=evidence + (f": they slipped by {slipped}" if slipped else ""),
+        fix=fix,
+        why="Training looks fine and the test accuracy is chance.",
+        where=_wrong(fitted, sample),
+        kind=FaultKind.MISALIGNED,
     )
 
 
 def _other_pictures(fitted: Fit, sample: Sample, evidence: str, severity: str) -> Finding:
     return Finding(
-        "images.distribution",
-        severity,
-        "test",
-        "test pictures of the same kind as the train pictures",
-        evidence,
-        OTHER_PICTURES,
-        "Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
-        _wrong(fitted, sample),
-        kind="other",
+        field="images.distribution",
+        severity=severity,
+        split="test",
+        expected="test pictures of the same kind as the train pictures",
+        received=evidence,
+        fix=OTHER_PICTURES,
+        why="Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
+        where=_wrong(fitted, sample),
+        kind=FaultKind.OTHER_IMAGES,
     )
 
 
@@ -319,14 +321,37 @@ def _transformed(case: Case, test: Split, found: tuple[str, str, bool], evidence
     fix, why = "; ".join(steps), "Training looks fine and the test accuracy is near chance: other pictures are tested."
     received = f"test pictures {' and '.join(parts)}: {evidence}"
     expected = "test pictures like the train pictures"
-    yield Finding("images.distribution", "error", "test", expected, received, fix, why, kind="transformed")
+    yield Finding(
+        field="images.distribution",
+        severity="error",
+        split="test",
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+        kind=FaultKind.TRANSFORMED,
+    )
     if name:
         yield Finding(
-            "images.orientation", "error", "test", "the train split's orientation", received, fix, why, kind="turned"
+            field="images.orientation",
+            severity="error",
+            split="test",
+            expected="the train split's orientation",
+            received=received,
+            fix=fix,
+            why=why,
+            kind=FaultKind.ROTATED,
         )
     if inverted:
         yield Finding(
-            "images.polarity", "error", "test", "the train split's polarity", received, fix, why, kind="inverted"
+            field="images.polarity",
+            severity="error",
+            split="test",
+            expected="the train split's polarity",
+            received=received,
+            fix=fix,
+            why=why,
+            kind=FaultKind.INVERTED,
         )
 
 
@@ -391,14 +416,14 @@ def _mapped(test: Split, table: dict[int, int], evidence: str) -> Finding:
         else f"test_labels = np.vectorize({table}.get)(test_labels)  # number the classes alike in every split"
     )
     return Finding(
-        "labels.mapping",
-        "error",
-        "test",
-        "the train split's class numbers",
-        f"other numbers ({changed[:120]}): {evidence}",
-        fix,
-        "Training looks fine and the test accuracy is chance: the names of the classes were exchanged.",
-        kind="mapping",
+        field="labels.mapping",
+        severity="error",
+        split="test",
+        expected="the train split's class numbers",
+        received=f"other numbers ({changed[:120]}): {evidence}",
+        fix=fix,
+        why="Training looks fine and the test accuracy is chance: the names of the classes were exchanged.",
+        kind=FaultKind.MAPPING,
     )
 
 
@@ -422,25 +447,25 @@ def _check_mean_pictures(case: Case, test: Split) -> Iterator[Finding]:
     received = f"mean pictures that correlate by {likeness:.2f}"
     if likeness < -UNLIKE:
         yield Finding(
-            "images.polarity",
-            "error",
-            "test",
-            "the train split's polarity",
-            f"inverted: {received}",
-            _inverted(test),
-            why,
-            kind="inverted",
+            field="images.polarity",
+            severity="error",
+            split="test",
+            expected="the train split's polarity",
+            received=f"inverted: {received}",
+            fix=_inverted(test),
+            why=why,
+            kind=FaultKind.INVERTED,
         )
     fix = _inverted(test) if likeness < -UNLIKE else OTHER_PICTURES
     yield Finding(
-        "images.distribution",
-        "error",
-        "test",
-        "test pictures like the train pictures",
-        received,
-        fix,
-        why,
-        kind="unlike",
+        field="images.distribution",
+        severity="error",
+        split="test",
+        expected="test pictures like the train pictures",
+        received=received,
+        fix=fix,
+        why=why,
+        kind=FaultKind.UNLIKE,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.survey import Survey
 
 SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
@@ -50,26 +50,26 @@ def _check_swapped_parts(train: Split, test: Split) -> Iterator[Finding]:
     why = "Keras stops: the numbers of images and labels differ."
     if labels.ndim >= 3 and labels.shape[1:] == images.shape[1:] and others.ndim <= 2:
         yield Finding(
-            "labels.alignment",
-            "error",
-            "both",
-            "labels of train_images in train_labels",
-            f"images of shape {labels.shape} there, and labels of shape {others.shape} in test_images",
-            "train_labels, test_images = test_images, train_labels  "
+            field="labels.alignment",
+            severity="error",
+            split="both",
+            expected="labels of train_images in train_labels",
+            received=f"images of shape {labels.shape} there, and labels of shape {others.shape} in test_images",
+            fix="train_labels, test_images = test_images, train_labels  "
             "# unpack load_data() as (x_train, y_train), (x_test, y_test)",
-            why,
-            kind="unpacked",
+            why=why,
+            kind=FaultKind.UNPACKED,
         )
     elif len(images) == len(other_labels) != len(labels) == len(others):
         yield Finding(
-            "labels.alignment",
-            "error",
-            "both",
-            "labels of the same split as the images",
-            f"{len(images)} train images with {len(labels)} labels, and the reverse in test",
-            "train_labels, test_labels = test_labels, train_labels",
-            why,
-            kind="swapped",
+            field="labels.alignment",
+            severity="error",
+            split="both",
+            expected="labels of the same split as the images",
+            received=f"{len(images)} train images with {len(labels)} labels, and the reverse in test",
+            fix="train_labels, test_labels = test_labels, train_labels",
+            why=why,
+            kind=FaultKind.SWAPPED,
         )
 
 
@@ -84,14 +84,14 @@ def _check_example_shapes(case: Case, train: Split, test: Split) -> Iterator[Fin
         return
     size = ", ".join(map(str, ours))
     yield Finding(
-        "images.shape",
-        "error",
-        "test",
-        f"examples of shape {ours}, as in train",
-        f"shape {theirs}",
-        _to_the_same(ours, theirs) or f"Bring the test split to the training resolution: (n, {size}).",
-        "The network accepts any size and says nothing; objects of another size are not recognized.",
-        kind="resolution",
+        field="images.shape",
+        severity="error",
+        split="test",
+        expected=f"examples of shape {ours}, as in train",
+        received=f"shape {theirs}",
+        fix=_to_the_same(ours, theirs) or f"Bring the test split to the training resolution: (n, {size}).",
+        why="The network accepts any size and says nothing; objects of another size are not recognized.",
+        kind=FaultKind.RESOLUTION,
     )
 
 
@@ -121,14 +121,14 @@ def _check_scales(train: Split, test: Split) -> Iterator[Finding]:
     offset = ours.low - theirs.low * factor
     moved = f" + {offset:.8g}" if abs(offset) > 1e-6 * ours.span else ""
     yield Finding(
-        "images.range",
-        "error",
-        "test",
-        f"the train split's range, {ours.low:.4g}..{ours.high:.4g}",
-        f"{theirs.low:.4g}..{theirs.high:.4g}",
-        f'test_images = (test_images * {factor:.8g}{moved}).astype("float32")  # or treat both splits alike',
-        "Training looks fine and the test accuracy is chance: the network never saw such pixels.",
-        kind="scales differ",
+        field="images.range",
+        severity="error",
+        split="test",
+        expected=f"the train split's range, {ours.low:.4g}..{ours.high:.4g}",
+        received=f"{theirs.low:.4g}..{theirs.high:.4g}",
+        fix=f'test_images = (test_images * {factor:.8g}{moved}).astype("float32")  # or treat both splits alike',
+        why="Training looks fine and the test accuracy is chance: the network never saw such pixels.",
+        kind=FaultKind.SCALES_DIFFER,
     )
 
 
@@ -149,18 +149,18 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
     severity = "note" if few or share <= LEAK_WARNING else "error" if share > LEAK_ERROR else "warning"
     whole = "the test loader reads the training data" if share > 0.99 else "splits were made after copies were"
     yield Finding(
-        "splits.leakage",
-        severity,
-        "test",
-        "test images that training has not seen",
-        f"{len(shared)} of {theirs.count} test images ({share:.1%}) are in train as well: {whole}",
-        "seen = {row.tobytes() for row in train_images}; keep = np.array([row.tobytes() not in seen "
+        field="splits.leakage",
+        severity=severity,
+        split="test",
+        expected="test images that training has not seen",
+        received=f"{len(shared)} of {theirs.count} test images ({share:.1%}) are in train as well: {whole}",
+        fix="seen = {row.tobytes() for row in train_images}; keep = np.array([row.tobytes() not in seen "
         "for row in test_images]); test_images, test_labels = test_images[keep], test_labels[keep]"
         if share < 0.99
         else "Load the real test files: every test image is a training image.",
-        "The test score counts what was learned by heart: it is too good.",
-        tuple(int(index) for index in shared[:MAX_WHERE]),
-        kind="leakage",
+        why="The test score counts what was learned by heart: it is too good.",
+        where=tuple(int(index) for index in shared[:MAX_WHERE]),
+        kind=FaultKind.LEAKAGE,
     )
 
 
@@ -209,7 +209,7 @@ def _check_coverage(train: Split, test: Split) -> Iterator[Finding]:
             "every class of the test split in the train split",
             f"class {_listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
             tuple(int(index) for index in where),
-            "unseen",
+            FaultKind.UNSEEN,
         )
     absent = np.flatnonzero((theirs == 0) & (ours > 0))
     there = int(np.count_nonzero(ours + theirs))
@@ -220,7 +220,7 @@ def _check_coverage(train: Split, test: Split) -> Iterator[Finding]:
             "every class of the train split in the test split",
             f"class {_listed(absent)} not in test",
             (),
-            "untested",
+            FaultKind.UNTESTED,
         )
 
 
@@ -246,18 +246,18 @@ def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return counts[0], counts[1]
 
 
-def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: str) -> Finding:
+def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: FaultKind) -> Finding:
     return Finding(
-        "splits.class_coverage",
-        severity,
-        "both",
-        expected,
-        received,
-        "order = np.random.default_rng(0).permutation(len(labels))  "
+        field="splits.class_coverage",
+        severity=severity,
+        split="both",
+        expected=expected,
+        received=received,
+        fix="order = np.random.default_rng(0).permutation(len(labels))  "
         "# shuffle (or stratify) all images and labels, then split",
-        "The network cannot name a class it never saw, nor be measured on one it is never shown.",
-        where,
-        kind,
+        why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
+        where=where,
+        kind=kind,
     )
 
 
@@ -277,14 +277,14 @@ def _check_missing_classes(case: Case) -> Iterator[Finding]:
     in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
     if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
         yield Finding(
-            "splits.class_coverage",
-            "warning",
-            "both" if case.test is not None else "train",
-            f"examples of all {classes} classes",
-            f"none of class {_listed(missing)}",
-            "Add examples of the missing classes, or give the last layer one unit for each class there is.",
-            "Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
-            kind="missing",
+            field="splits.class_coverage",
+            severity="warning",
+            split="both" if case.test is not None else "train",
+            expected=f"examples of all {classes} classes",
+            received=f"none of class {_listed(missing)}",
+            fix="Add examples of the missing classes, or give the last layer one unit for each class there is.",
+            why="Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
+            kind=FaultKind.MISSING,
         )
 
 
@@ -345,13 +345,13 @@ def _missing_in_tail(classes: np.ndarray, share: float) -> list[int]:
 
 def _order(severity: str, expected: str, received: str, why: str) -> Finding:
     return Finding(
-        "splits.order",
-        severity,
-        "train",
-        expected,
-        received,
-        "order = np.random.default_rng(0).permutation(len(train_labels)); "
+        field="splits.order",
+        severity=severity,
+        split="train",
+        expected=expected,
+        received=received,
+        fix="order = np.random.default_rng(0).permutation(len(train_labels)); "
         "train_images, train_labels = train_images[order], train_labels[order]",
-        why,
-        kind="order",
+        why=why,
+        kind=FaultKind.ORDER,
     )

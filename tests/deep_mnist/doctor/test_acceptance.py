@@ -1,0 +1,87 @@
+"""A person's last word: accepted findings stay visible and no longer stop the run."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.finding import FIELDS, Finding
+from deep_mnist.doctor.judge import diagnose
+from deep_mnist.doctor.report import as_html, as_json, as_markdown
+from deep_mnist.doctor.settings import contract_for
+from tests.support.doctor_cases import digits
+
+RAW = {"field": "images.range", "because": "the <b>loader</b> of the old run is kept"}
+
+
+def raw_pixels():
+    return digits().images(lambda images: (images * 255).astype(np.float32))
+
+
+def severities(diagnosis):
+    return {(each.field, each.severity) for each in diagnosis.findings}
+
+
+def test_accepted_finding_makes_no_verdict_and_is_shown_everywhere(tmp_path):
+    """An accepted error leaves the verdict fit; JSON, Markdown and the page show it with its reason."""
+    diagnosis = raw_pixels().told(accept=[RAW]).judged(tmp_path)
+
+    assert diagnosis.verdict == "fit"
+    assert severities(diagnosis) == {("images.range", "accepted")}
+    assert json.loads(as_json(diagnosis))["findings"][0]["because"] == RAW["because"]
+    assert "of the old run is kept" in as_markdown(diagnosis)
+    page = as_html(diagnosis)
+    assert "of the old run is kept" in page and "<b>loader" not in page
+
+
+def test_caller_accepts_as_contract_json_does(tmp_path):
+    """The argument of diagnose() has the effect of the folder's own entry."""
+    folder = raw_pixels().write(tmp_path)
+
+    assert diagnose(folder, contract_for(folder), accept=[RAW]).verdict == "fit"
+
+
+def test_one_split_accepted_leaves_the_other(tmp_path):
+    """Accepted for train only, the same fault of the test split still stops the run."""
+    diagnosis = raw_pixels().told(accept=[{**RAW, "split": "train"}]).judged(tmp_path)
+
+    assert diagnosis.verdict == "unfit"
+    assert {(each.split, each.severity) for each in diagnosis.findings} == {("train", "accepted"), ("test", "error")}
+
+
+def test_entry_that_matches_nothing_is_a_note(tmp_path):
+    """Accepting what is not found is told, so that old entries are removed."""
+    diagnosis = digits().told(accept=[RAW]).judged(tmp_path)
+
+    assert severities(diagnosis) == {("images.range", "note")}
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        [{"field": "files.train_images", "because": "x"}],
+        [{"field": "images.beauty", "because": "x"}],
+        [{"field": "images.range"}],
+        [{"field": "images.range", "because": " "}],
+        [{"field": "images.range", "because": "x", "split": "train_images"}],
+        [{"field": "images.range", "because": "x", "fields": "y"}],
+        ["images.range"],
+        "images.range",
+    ],
+)
+def test_impossible_entries_are_refused(tmp_path, accept):
+    """Files cannot be accepted, and an entry needs a known field, a known split and a reason."""
+    folder = digits(60, 60).write(tmp_path)
+
+    with pytest.raises(NotUsableError, match="Expected"):
+        diagnose(folder, Contract(), accept=accept)
+
+
+def test_findings_take_keywords_only():
+    """A finding cannot be built by position, where expected and received are easily exchanged."""
+    with pytest.raises(TypeError):
+        Finding(FIELDS[0], "error", "train", "a", "b", "c", "d")
