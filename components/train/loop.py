@@ -6,7 +6,7 @@ and how many steps one call runs changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +18,7 @@ from components.train.augment import random_maps, warp_images
 from components.train.data import TrainingSplit
 from components.train.device import Device
 from components.train.networks import Recipe
+from components.train.stream import read_pieces, steps_in_piece
 from components.train.trainee import Trainee
 
 LEAST_STEPS = 20  # an epoch
@@ -86,9 +87,7 @@ class Loop:
         self._compile()
 
     def _compile(self) -> None:
-        self._run_resident = tf.function(self._resident_steps, jit_compile=self.jit)
-        self._run_streamed = tf.function(self._streamed_steps)
-        self._one_step = tf.function(self._step, jit_compile=True) if self.jit else self._step
+        self._run_steps = tf.function(self._steps, jit_compile=self.jit)
 
     def _make_variables(self) -> None:
         """Make the variables that Keras makes at first use: inside a compiled loop it would be traced twice."""
@@ -121,10 +120,19 @@ class Loop:
     def _run(self, epoch: int, first: int, last: int) -> None:
         order, *tables = self._tables(epoch)
         if self.resident:
-            limits = tf.constant(first), tf.constant(last)
-            self._run_resident(*self._arrays, tf.constant(order), *map(tf.constant, tables), *limits)
-        else:
-            self._run_streamed(self._stream(order, first, last), *map(tf.constant, tables))
+            self._call(self._arrays, order, tables, first, last)
+            return
+        # The same compiled loop, so the same kernels and the same threads: the weights are those of resident data.
+        size = steps_in_piece(self.train, self.batch)
+        own_rows = np.arange(size * self.batch, dtype=np.int32).reshape(size, self.batch)
+        for start, piece in read_pieces(self.train, order[first:last], size):
+            step = first + start
+            mine = [np.resize(table[step : step + size], (size, *table.shape[1:])) for table in tables]
+            self._call(self._on_every_device(piece), own_rows, mine, 0, min(size, last - step))
+
+    def _call(self, arrays: Any, order: np.ndarray, tables: Sequence[np.ndarray], first: int, last: int) -> None:
+        limits = tf.constant(first), tf.constant(last)
+        self._run_steps(*arrays, tf.constant(order), *map(tf.constant, tables), *limits)
 
     def _tables(self, epoch: int) -> tuple[np.ndarray, ...]:
         """Return the epoch's rows, rates and draws, made once an epoch."""
@@ -157,33 +165,10 @@ class Loop:
         )
         return images, labels
 
-    def _stream(self, order: np.ndarray, first: int, last: int) -> tf.data.Dataset:
-        """Return (step, images, labels), read from the split's files while the steps before are computed."""
-        images, labels = self.train.images, self.train.labels
-
-        def batches() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-            for step in range(first, last):
-                ranks = np.argsort(order[step])  # read in the files' order, for the disk's sake
-                rows, back = order[step][ranks], np.argsort(ranks)
-                yield step, images[rows][back], labels[rows][back]
-
-        signature = (
-            tf.TensorSpec((), tf.int32),
-            tf.TensorSpec((self.batch, *images.shape[1:]), tf.as_dtype(images.dtype)),
-            tf.TensorSpec((self.batch, *labels.shape[1:]), tf.as_dtype(labels.dtype)),
-        )
-        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4)
-
-    def _resident_steps(self, images, labels, order, rates, draws, first, last) -> None:  # type: ignore[no-untyped-def]
+    def _steps(self, images, labels, order, rates, draws, first, last) -> None:  # type: ignore[no-untyped-def]
         for step in tf.range(first, last):
             self._set_rate(rates, step)
             self._everywhere(self._step, images, labels, order[step], draws[step])
-
-    def _streamed_steps(self, batches, rates, draws) -> None:  # type: ignore[no-untyped-def]
-        rows = tf.range(self.batch)
-        for step, images, labels in batches:
-            self._set_rate(rates, step)
-            self._everywhere(self._one_step, images, labels, rows, draws[step])
 
     def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
         if self.rates is not None:

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,24 @@ from tests.support.training_data import write_patterns
 
 IDENTITY = {"network": "fast", "seed": 0}
 ROOT = Path(__file__).resolve().parents[3]
-# One training as the step runs it, with a checkpoint after every chunk of steps.
+# One training as the step runs it, with a checkpoint after every chunk of steps. As checkpoint number `at` is about to
+# take its place in the store, the process sends itself the signal: the same point on a fast machine and a slow one.
 PROGRAM = """
-import sys
+import os, sys
 from components.train.request import TrainRequest
 from components.train.train import train_from_paths
-data, out, store, network = sys.argv[1:]
-request = TrainRequest(network=network, epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
+data, out, store, number, at = sys.argv[1:]
+placed = 0
+
+def watch(event, arguments):
+    global placed
+    if event in ("os.rename", "os.link") and str(arguments[1]).endswith(".checkpoint"):
+        placed += 1
+        if placed == int(at):
+            os.kill(os.getpid(), int(number))
+
+sys.addaudithook(watch)
+request = TrainRequest(network="fast", epochs=3, seed=5, checkpoints=store, checkpoint_seconds=0.0)
 train_from_paths(data, out, out + ".html", request)
 """
 
@@ -83,18 +93,12 @@ def test_training_starts_over_after_a_refusal(tmp_path: Path, capsys: pytest.Cap
     assert "refused, training starts over. Expected a checkpoint headed" in capsys.readouterr().out
 
 
-def start(data: Path, out: Path, store: Path | str, network: str) -> subprocess.Popen[str]:
+def train(data: Path, out: Path, store: Path | str, number: int = 0, at: int = 0) -> tuple[int, str]:
+    """Run one attempt to its end, by signal `number` at checkpoint `at` if not 0; return its status and its output."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM, str(data), str(out), str(store), network]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, delay: float) -> None:
-    """Return `delay` seconds after the process has written its first checkpoint, or when it has ended."""
-    began = time.time()
-    while process.poll() is None and not any(path.stat().st_mtime > began for path in store.glob("*.checkpoint")):
-        time.sleep(0.01)
-    time.sleep(delay)
+    command = [sys.executable, "-c", PROGRAM, *map(str, (data, out, store, int(number), at))]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 def results(out: Path) -> tuple[str, list[dict[str, float]]]:
@@ -108,24 +112,15 @@ def results(out: Path) -> tuple[str, list[dict[str, float]]]:
 def test_a_killed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """SIGKILL, then SIGTERM, at random points; the third attempt has the very weights and metrics of one calm run."""
     data, store = tmp_path / "data", tmp_path / "store"
-    write_patterns(data, train=6400)
+    write_patterns(data, train=6400)  # 50 steps an epoch: three checkpoints or more
     store.mkdir()
-    calm = start(data, tmp_path / "calm", "", "fast")
-    assert calm.communicate()[0] is not None and calm.returncode == 0
-    interrupted = 0
-    for kind in (signal.SIGKILL, signal.SIGTERM):
-        process = start(data, tmp_path / "out", store, "fast")
-        wait_for_checkpoint(process, store, random.uniform(0.0, 0.6))
-        process.send_signal(kind)
-        output = process.communicate()[0]
-        interrupted += process.returncode != 0
-        if kind is signal.SIGTERM:
-            assert process.returncode == 143, output
-            assert "the next attempt goes on from here" in output
-    last = start(data, tmp_path / "out", store, "fast")
-    output = last.communicate()[0]
-    assert last.returncode == 0, output
-    assert "checkpoint: going on after step" in output
-    assert interrupted == 2
+    status, output = train(data, tmp_path / "calm", "")
+    assert status == 0, output
+    status, output = train(data, tmp_path / "out", store, signal.SIGKILL, random.choice((1, 2, 3)))
+    assert status == -signal.SIGKILL, output
+    status, output = train(data, tmp_path / "out", store, signal.SIGTERM, random.choice((1, 2)))
+    assert status == 128 + signal.SIGTERM and "the next attempt goes on from here" in output, output
+    status, output = train(data, tmp_path / "out", store)
+    assert status == 0 and "checkpoint: going on after step" in output, output
     assert results(tmp_path / "out") == results(tmp_path / "calm")
     assert not list(store.glob("*.checkpoint"))

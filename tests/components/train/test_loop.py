@@ -23,6 +23,7 @@ from components.train.device import Device, NoUsableGPUError, compute_on, find_d
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
 from components.train.progress import Report
+from components.train.stream import MOST_STEPS, read_pieces, steps_in_piece
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.load import load_contract, resolve_contract
 from tests.support.training_data import patterns
@@ -47,12 +48,20 @@ def small() -> keras.Model:
     return model
 
 
-def trained(device: Device, *, resident: bool = True, cuts: tuple[int, ...] = (), bfloat16: bool = False) -> Trainee:
-    """Train for one epoch of eight steps, in as many calls as `cuts` make."""
+def trained(
+    device: Device,
+    *,
+    resident: bool = True,
+    cuts: tuple[int, ...] = (),
+    bfloat16: bool = False,
+    batch: int = 32,
+    examples: TrainingSplit | None = None,
+) -> Trainee:
+    """Train for one epoch, of eight steps unless `examples` make more, in as many calls as `cuts` make."""
     keras.utils.set_random_seed(0)
     trainee = built_in_trainee(small(), bfloat16=bfloat16)
-    recipe = Recipe(epochs=1, batch=32, peak_rate=0.05, warp=WARP)
-    loop = Loop(trainee, recipe, split(), seed=0, device=device, resident=resident)
+    recipe = Recipe(epochs=1, batch=batch, peak_rate=0.05, warp=WARP)
+    loop = Loop(trainee, recipe, examples or split(), seed=0, device=device, resident=resident)
     points = (0, *cuts, loop.steps_per_epoch)
     for first, last in itertools.pairwise(points):
         loop.run(0, first, last)
@@ -73,8 +82,34 @@ def test_how_often_the_loop_is_left_changes_nothing() -> None:
 
 
 def test_streamed_data_train_as_resident_data() -> None:
-    """Batches read through tf.data give the very weights that data on the device give."""
+    """Examples read while the steps before are computed give the very weights that data on the device give."""
     assert largest_difference(trained(CPU), trained(CPU, resident=False, cuts=(3,))) == 0
+
+
+def test_the_border_between_two_pieces_changes_nothing() -> None:
+    """An epoch of more steps than one piece holds gives the very weights that data on the device give."""
+    examples = split(16 * (MOST_STEPS + 6))
+    ways = [trained(CPU, resident=resident, batch=16, examples=examples) for resident in (True, False)]
+    assert steps_in_piece(examples, 16) == MOST_STEPS
+    assert largest_difference(*ways) == 0
+
+
+def test_pieces_hold_the_examples_of_their_steps() -> None:
+    """Pieces give every step its rows, in the order asked for, and all have one shape."""
+    examples = TrainingSplit(np.arange(100, dtype=np.float32)[:, None], np.arange(100))
+    order = np.random.default_rng(0).permutation(100)[:84].reshape(7, 12)
+    pieces = list(read_pieces(examples, order, 3))
+    assert [start for start, _ in pieces] == [0, 3, 6]
+    assert {(piece.images.shape, piece.labels.shape) for _, piece in pieces} == {((36, 1), (36,))}
+    np.testing.assert_array_equal(np.concatenate([piece.labels for _, piece in pieces])[:84], order.reshape(-1))
+    np.testing.assert_array_equal(pieces[2][1].images[:12, 0], order[6])
+
+
+def test_a_piece_of_large_examples_is_small() -> None:
+    """However large an example, a piece stays near its limit, and holds at least one step."""
+    large = np.broadcast_to(np.float32(0), (64, 1 << 20))  # 4 MiB an example
+    assert steps_in_piece(TrainingSplit(large, np.zeros(64)), 4) == 3
+    assert steps_in_piece(TrainingSplit(large, np.zeros(64)), 32) == 1
 
 
 @pytest.mark.parametrize("resident", [True, False])
