@@ -1,0 +1,33 @@
+"""Why would training fail? Ask before the first step.
+
+    from deep_mnist import doctor
+
+    diagnosis = doctor.check(model, x_train, y_train, validation_data=(x_test, y_test), epochs=5)
+    diagnosis.raise_if_unfit()
+
+    with doctor.guard():          # every fit in the block is judged first, and refused when it is unfit
+        model.fit(x_train, y_train, epochs=5)
+
+Importing this package imports neither numpy nor TensorFlow; a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.case import NotUsableError
+    from deep_mnist.doctor.guarding import guard
+    from deep_mnist.doctor.judge import Diagnosis, UnfitError
+    from deep_mnist.doctor.memory import check
+
+_HOME = {"check": "memory", "guard": "guarding", "Diagnosis": "judge", "UnfitError": "judge", "NotUsableError": "case"}
+
+__all__ = ["Diagnosis", "NotUsableError", "UnfitError", "check", "guard"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -23,6 +23,7 @@ from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
+from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
@@ -45,11 +46,13 @@ class Diagnosis:
         findings: Errors first.
         seconds: From the start of the work.
         case: What was judged, for the report's pictures.
+        origin: The call of fit in its source; None when a folder was judged.
     """
 
     findings: Sequence[Finding]
     seconds: float
     case: Case
+    origin: Origin | None = None
 
     @property
     def verdict(self) -> str:
@@ -62,7 +65,43 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         findings = [each.to_dict() for each in self.findings]
-        return {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        return values if self.origin is None else {**values, "source": self.origin.to_dict()}
+
+    def raise_if_unfit(self) -> Diagnosis:
+        """Return the diagnosis itself when it is fit.
+
+        Raises:
+            UnfitError: It is not; the message holds every error.
+        """
+        if self.verdict != "fit":
+            raise UnfitError(self)
+        return self
+
+    def __str__(self) -> str:
+        """Return the text that the command prints, without color."""
+        from deep_mnist.doctor.report import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the page, in a frame of its own, for a notebook."""
+        from deep_mnist.doctor.report import as_frame
+
+        return as_frame(self)
+
+
+class UnfitError(ValueError):
+    """Training on this data would fail; `diagnosis` says why.
+
+    Attributes:
+        diagnosis: The whole of it.
+    """
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        errors = [each.sentence() for each in diagnosis.findings if each.severity == "error"]
+        super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *errors]))
+        self.diagnosis = diagnosis
 
 
 def diagnose(

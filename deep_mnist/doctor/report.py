@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from deep_mnist.doctor.finding import SEVERITIES, Finding
 from deep_mnist.doctor.judge import Diagnosis
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PICTURES = 6  # drawn of one finding; a page stays far below 1 MB
 MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
@@ -19,6 +24,7 @@ CLASSES = {"error": "bad", "warning": "warn", "accepted": "warn", "note": "soft"
 _BODY = """\
 <h1>Is the data fit for the network?</h1>
 <p class="banner {{ 'good' if fit else 'bad' }}"><strong>{{ headline }}</strong></p>
+{% if source %}<pre>{{ source | join('\n') }}</pre>{% endif %}
 <table>
 <tr><th>split</th><th>images</th><th>labels</th></tr>
 {% for name, images, labels in splits %}
@@ -26,9 +32,10 @@ _BODY = """\
 {% endfor %}
 <tr><td>network</td><td colspan="2"><code>{{ network }}</code></td></tr>
 </table>
-{% for finding, style, pictures in findings %}
+{% for finding, style, pictures, place in findings %}
 <h2 class="{{ style }}">{{ finding.severity }}: {{ finding.field }} <span class="soft">({{ finding.split }})</span></h2>
 <table>
+{% if place %}<tr><th>At</th><td><code>{{ place }}</code></td></tr>{% endif %}
 <tr><th>Expected</th><td>{{ finding.expected }}</td></tr>
 <tr><th>Received</th><td>{{ finding.received }}</td></tr>
 {% if finding.where %}<tr><th>First at</th><td>{{ finding.where | join(', ') }}</td></tr>{% endif %}
@@ -60,20 +67,58 @@ def headline(diagnosis: Diagnosis) -> str:
     return f"{diagnosis.verdict}: {', '.join(told) or 'nothing found'}"
 
 
-def print_text(diagnosis: Diagnosis) -> None:
-    """Print the diagnosis to standard output, in color on a terminal."""
+def print_text(diagnosis: Diagnosis, stream: TextIO | None = None) -> None:
+    """Print the diagnosis to a stream, standard output by default, in color on a terminal."""
     from rich.console import Console
+
+    write_text(diagnosis, Console(file=stream, highlight=False, soft_wrap=True))
+
+
+def as_text(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as text without color."""
+    stream = io.StringIO()
+    print_text(diagnosis, stream)
+    return stream.getvalue().rstrip("\n")
+
+
+def write_text(diagnosis: Diagnosis, console: Console) -> None:
+    """Write the diagnosis to a console of rich's."""
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    for line in _source_lines(diagnosis):
+        console.print(Text(line, "dim"))
     for finding in diagnosis.findings:
         head = Text.assemble((f"{finding.severity:8}", STYLES[finding.severity]), (finding.field, "bold"))
         console.print(head.append(f"  ({finding.split})", "dim"))
-        for name, value in _lines(finding):
+        for name, value in (*_place(diagnosis, finding), *_lines(finding)):
             console.print(Text.assemble((f"  {name:10}", "dim"), value))
         console.print()
     style = "bold green" if diagnosis.verdict == "fit" else "bold red"
     console.print(Text.assemble((headline(diagnosis), style), (f"  ({diagnosis.seconds:.2f} s)", "dim")))
+
+
+def _source_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Yield the call of fit and what its arguments are, then an empty line; nothing for a folder."""
+    origin = diagnosis.origin
+    if origin is None or not (origin.path or origin.notes):
+        return
+    if origin.path:
+        yield f"{origin.file}:{origin.line}  {origin.call}"
+    for role in ("train_images", "train_labels", "test_images", "test_labels"):
+        name, part = role.split("_")
+        split = diagnosis.case.splits.get(name)
+        array = getattr(split, part, None)
+        if array is not None:
+            yield f"  {role:13} {_form(array):28} {origin.place(role)}".rstrip()
+    for note in origin.notes:
+        yield f"  {note}"
+    yield ""
+
+
+def _place(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str]]:
+    place = diagnosis.origin.places(finding) if diagnosis.origin is not None else ""
+    if place:
+        yield "at", place
 
 
 def _lines(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -93,7 +138,8 @@ def as_markdown(diagnosis: Diagnosis) -> str:
     for finding in diagnosis.findings:
         parts.append(f"## {finding.severity}: {finding.field} ({finding.split})\n")
         parts += [
-            f"- **{name}**: {_code(value) if name == 'fix' else _plain(value)}" for name, value in _lines(finding)
+            f"- **{name}**: {_code(value) if name in ('at', 'fix') else _plain(value)}"
+            for name, value in (*_place(diagnosis, finding), *_lines(finding))
         ]
         parts.append("")
     return "\n".join(parts) + f"\nJudged in {diagnosis.seconds:.2f} s.\n"
@@ -120,10 +166,20 @@ def as_html(diagnosis: Diagnosis) -> str:
         headline=headline(diagnosis),
         splits=splits,
         network=f"{contract.name}: input {contract.input_shape}, {contract.layout}, loss {contract.loss}",
-        findings=[(each, CLASSES[each.severity], list(_pictures(diagnosis, each))) for each in diagnosis.findings],
+        findings=[
+            (each, CLASSES[each.severity], list(_pictures(diagnosis, each)), dict(_place(diagnosis, each)).get("at"))
+            for each in diagnosis.findings
+        ],
         seconds=f"{diagnosis.seconds:.2f}",
+        source=[line.strip() for line in _source_lines(diagnosis) if line],
     )
     return page("Data verdict", body)
+
+
+def as_frame(diagnosis: Diagnosis) -> str:
+    """Return the page in an iframe, so that its style and a notebook's leave each other alone."""
+    height = 260 + 260 * min(3, len(diagnosis.findings))
+    return f'<iframe style="width:100%;height:{height}px;border:0" srcdoc="{html.escape(as_html(diagnosis))}"></iframe>'
 
 
 def _form(array: np.ndarray | None) -> str:

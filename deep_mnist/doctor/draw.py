@@ -1,0 +1,236 @@
+"""Turn what fit is given into arrays: whole where it is arrays, else a bounded sample, and say which.
+
+A kind of data is told by its class's name and methods, so that none of TensorFlow, torch, JAX or pandas is imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.finding import Finding
+
+SAMPLE = 2048  # examples drawn of a pipeline; the statistical checks use at most some hundreds
+SAMPLE_BYTES = 256 << 20
+SAMPLE_SECONDS = 0.6  # a slow generator gives what it gives within this time, at least one batch
+
+
+@dataclass
+class Drawn:
+    """What was taken of one split.
+
+    Attributes:
+        images, labels: Arrays, examples on the first axis; None where there is nothing to take.
+        total: Examples there are, None when unknown.
+        source: Kind of data, such as "tf.data.Dataset".
+        whole: Every example was taken.
+        in_order: The examples lie as training meets them before fit shuffles.
+        findings: On the pipeline itself.
+        replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
+    """
+
+    images: np.ndarray | None
+    labels: np.ndarray | None
+    total: int | None = None
+    source: str = "array"
+    whole: bool = True
+    in_order: bool = True
+    findings: list[Finding] = field(default_factory=list)
+    replay: Any = None
+
+    def sentence(self, split: str) -> str:
+        """Return what was judged of this split, for the report; "" when it was all of it."""
+        if self.whole:
+            return ""
+        count = 0 if self.images is None else len(self.images)
+        return f"{split}: {count} of {self.total or 'an unknown number of'} examples of a {self.source} were judged"
+
+
+def is_kind(value: Any, *names: str) -> bool:
+    """Whether a class of one of these names is among the value's classes."""
+    return any(each.__name__ in names for each in type(value).__mro__)
+
+
+def is_pipeline(value: Any) -> bool:
+    """Whether x holds images and labels together."""
+    if is_kind(value, "DatasetV2", "PyDataset", "Sequence", "DataLoader"):
+        return True
+    return isinstance(value, Iterator) and not hasattr(value, "shape")
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """Return an array or tensor of any library as numpy's, without a copy where its library allows that; else None."""
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        return np.asarray(value.detach().cpu().numpy())
+    for method in ("to_numpy", "numpy"):
+        if callable(getattr(value, method, None)):
+            return np.asarray(getattr(value, method)())
+    if hasattr(value, "__array__") and hasattr(value, "shape"):
+        return np.asarray(value)
+    return None
+
+
+def draw_arrays(split: str, x: Any, y: Any, inputs: int) -> Drawn:
+    """Return arrays given as x and y, whatever library they are of; lists are read and told.
+
+    Args:
+        split: "train" or "test", for the findings.
+        inputs: How many inputs the model has: a list or dict of so many arrays is one for each, the first is judged.
+    """
+    findings: list[Finding] = []
+    images, labels = _one(split, "images", x, inputs, findings), _one(split, "labels", y, inputs, findings)
+    return Drawn(images, labels, None if images is None or not images.ndim else len(images), findings=findings)
+
+
+def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]) -> np.ndarray | None:
+    if value is None:
+        return None
+    array = as_array(value)
+    if array is not None:
+        return array
+    if isinstance(value, dict) and value:
+        return _one(split, part, next(iter(value.values())), 1, findings)
+    if not isinstance(value, Sequence) or isinstance(value, str) or not len(value):
+        return None
+    held = all(as_array(each) is not None for each in value[:8])
+    if held and len(value) == max(1, inputs):
+        return as_array(value[0])
+    listed = _stacked(value)
+    name = f"{split}_{part}"
+    shape = "of different shapes" if listed is None else f"of shape {listed.shape[1:]}" if listed.ndim > 1 else ""
+    findings.append(
+        Finding(
+            field=f"{part}.dtype",
+            severity="error",
+            split=split,
+            expected="one array of numbers",
+            received=f"a Python {type(value).__name__} of {len(value)} items {shape}".rstrip(),
+            fix=f"{name} = np.array({name})",
+            why="Keras takes a list for several inputs, or refuses it.",
+        )
+    )
+    return listed
+
+
+def _stacked(values: Sequence[Any]) -> np.ndarray | None:
+    """Return a list's items as one array of numbers, None when they have no common shape."""
+    try:
+        array = np.array([each if (found := as_array(each)) is None else found for each in values])
+    except (ValueError, TypeError):
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+# --- batches ----------------------------------------------------------------------------------------
+
+
+def parts_of(element: Any) -> tuple[Any, Any]:
+    """Return (x, y) of what a pipeline yields: (x, y), (x, y, weights) or x alone; of several inputs the first."""
+    if isinstance(element, tuple | list):
+        x, y = (element[0] if element else None), (element[1] if len(element) > 1 else None)
+    else:
+        x, y = element, None
+    return _first(x), _first(y)
+
+
+def _first(value: Any) -> Any:
+    while isinstance(value, dict | tuple | list) and value:
+        if isinstance(value, list | tuple) and as_array(value[0]) is None and not isinstance(value[0], dict):
+            break
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+    return value
+
+
+def collect(elements: Iterable[Any], batched: Callable[[np.ndarray], bool], limit: int = SAMPLE) -> Collected:
+    """Take elements until the sample is full, the time is over, or there are no more.
+
+    Args:
+        elements: (x, y) batches, or single examples.
+        batched: Tells of an element's x whether it is a batch.
+        limit: Most examples.
+    """
+    taken, started = Collected(), time.perf_counter()
+    for element in elements:
+        x, y = (_array_of(part) for part in parts_of(element))
+        taken.add(element, x, y, x is not None and batched(x))
+        full = taken.examples >= limit or taken.bytes >= SAMPLE_BYTES
+        if x is None or full or time.perf_counter() - started > SAMPLE_SECONDS:
+            taken.ended = False
+            break
+    return taken
+
+
+def _array_of(value: Any) -> np.ndarray | None:
+    if value is None:
+        return None
+    array = as_array(value)
+    if array is None:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            return None
+    return array
+
+
+@dataclass
+class Collected:
+    """Elements of a pipeline and what they hold.
+
+    Attributes:
+        elements: As taken, to be given to fit again.
+        batch_sizes: Of each element, 0 for a single example.
+        ended: The pipeline had no more.
+    """
+
+    elements: list[Any] = field(default_factory=list)
+    xs: list[np.ndarray] = field(default_factory=list)
+    ys: list[np.ndarray] = field(default_factory=list)
+    batch_sizes: list[int] = field(default_factory=list)
+    examples: int = 0
+    bytes: int = 0
+    ended: bool = True
+
+    def add(self, element: Any, x: np.ndarray | None, y: np.ndarray | None, batched: bool) -> None:
+        self.elements.append(element)
+        if x is None:
+            return
+        size = len(x) if batched else 0
+        self.batch_sizes.append(size)
+        self.examples += size or 1
+        self.bytes += x.nbytes
+        self.xs.append(x if batched else x[np.newaxis])
+        if y is not None:
+            self.ys.append(y if batched and y.ndim else y[np.newaxis])
+
+    @property
+    def unbatched(self) -> bool:
+        return bool(self.batch_sizes) and not any(self.batch_sizes)
+
+    def arrays(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return all images and all labels as one array each, None where their shapes differ."""
+        return _joined(self.xs), _joined(self.ys)
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
+    if not parts or len({part.shape[1:] for part in parts}) != 1:
+        return None
+    return np.concatenate(parts)
+
+
+def unbatched(split: str, name: str, shape: tuple[int, ...]) -> Finding:
+    """Return the finding on a pipeline that yields one example at a time."""
+    return Finding(
+        field="images.rank",
+        severity="error",
+        split=split,
+        expected=f"batches: shape (batch, {', '.join(map(str, shape))})",
+        received=f"one example at a time, shape {shape}: {name} is not batched",
+        fix=f"{name} = {name}.batch(32)",
+        why="Keras takes the first axis for the batch: rows of one picture would be examples, or the shape is refused.",
+    )

@@ -1,0 +1,49 @@
+"""One call of fit (or of what stands for it), as it was made: the model, the data, the arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
+
+
+@dataclass
+class FitCall:
+    """What a call of fit says.
+
+    Attributes:
+        model: A Keras model.
+        x, y: As given: arrays, tensors, lists, datasets, sequences, generators, loaders; y None where x holds labels.
+        validation: validation_data as given, None without.
+        facts: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps, where given.
+        verb: "fit", "train_on_batch", "evaluate", "a custom loop" or "Session.run".
+        keywords: Names of fit's parameters by which x, y and validation are called in the source.
+    """
+
+    model: Any
+    x: Any
+    y: Any = None
+    validation: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    verb: str = "fit"
+
+    @property
+    def trains(self) -> bool:
+        return self.verb != "evaluate"
+
+
+def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:
+    """Return the call that function(model, *args, **kwargs) makes; None when Python itself will refuse it."""
+    try:
+        bound = inspect.signature(function).bind(model, *args, **kwargs)
+    except TypeError:
+        return None
+    told = bound.arguments
+    inner = told.get("kwargs")
+    if isinstance(inner, Mapping):
+        told = {**told, **inner}
+    facts = {name: told[name] for name in FACTS if told.get(name) is not None}
+    return FitCall(model, told.get("x"), told.get("y"), told.get("validation_data"), facts, verb)

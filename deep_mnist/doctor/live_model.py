@@ -1,0 +1,139 @@
+"""The contract of a model that lives in this process: read from the same configuration as a `.keras` file's.
+
+Nothing here imports TensorFlow or Keras: a model that is given brings its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from deep_mnist.contract.contract import Contract, ContractError, encoding_of, loss_name
+from deep_mnist.contract.derive import contract_of_model
+from deep_mnist.doctor.case import NotUsableError
+
+MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown
+
+
+def keras_of(model: Any) -> str:
+    """Return the package that a model's class comes from: "keras" or "tf_keras".
+
+    Raises:
+        NotUsableError: It is no Keras model; the message says what to do with what it is.
+    """
+    for each in type(model).__mro__:
+        module = each.__module__.partition(".")[0]
+        if each.__name__ == "Model" and module in ("keras", "tf_keras", "tensorflow"):
+            return "tf_keras" if module == "tf_keras" else "keras"
+    raise NotUsableError(_refusal(model))
+
+
+def _refusal(model: Any) -> str:
+    kinds = {each.__module__.partition(".")[0] for each in type(model).__mro__}
+    named = f"{type(model).__module__}.{type(model).__qualname__}"
+    if "torch" in kinds:
+        told = f"{named}, a torch nn.Module. Fix: judge its data against a contract: doctor FOLDER --contract c.yaml"
+    elif "sklearn" in kinds:
+        told = f"{named}, a scikit-learn estimator, which takes tables and not a network's input. Fix: none is needed"
+    else:
+        told = f"{named}. Fix: give the compiled keras.Model"
+    return f"Expected a Keras model. Received: {told}."
+
+
+def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contract:
+    """Return the contract of a compiled Keras model.
+
+    Args:
+        model: Of keras (any backend) or tf_keras, built or not; it is not changed.
+        example_shape: One example's shape in the data; a model that was never built takes its input shape from it.
+
+    Raises:
+        NotUsableError: It is no Keras model.
+    """
+    package = keras_of(model)
+    name = str(getattr(model, "name", "model"))
+    config, compiled = _serialized(model, package)
+    if config is None:
+        return _without_layers(name, compiled)
+    try:
+        return contract_of_model(name, _with_shape(config, example_shape), compiled, statistics_of(model))
+    except ContractError:
+        pass  # not built from this shape, or a class of its own
+    try:
+        return contract_of_model(name, config, compiled, statistics_of(model))
+    except ContractError:
+        return _without_layers(name, compiled)
+
+
+def _serialized(model: Any, package: str) -> tuple[dict[str, Any] | None, Any]:
+    """Return the model's and the compile configuration, None for what cannot be serialized."""
+    saving = getattr(sys.modules[package], "saving", None)
+    try:
+        compiled = model.get_compile_config()
+    except Exception:  # a user's loss or metric may raise anything while it is serialized
+        compiled = {"loss": _name_of(getattr(model, "loss", None))}
+    try:
+        config = saving.serialize_keras_object(model) if saving is not None else None
+    except Exception:  # as above, of a user's layer
+        config = None
+    return (config if isinstance(config, dict) else None), compiled or None
+
+
+def _with_shape(config: dict[str, Any], shape: tuple[int, ...] | None) -> dict[str, Any]:
+    inner = config.get("config")
+    if shape is None or not isinstance(inner, Mapping) or inner.get("build_input_shape") or "output_layers" in inner:
+        return config
+    return {**config, "config": {**inner, "build_input_shape": [None, *shape]}}
+
+
+def _name_of(loss: Any) -> str | None:
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
+    return None if loss is None else str(name)
+
+
+def _without_layers(name: str, compiled: Any) -> Contract:
+    """The contract of a class of its own: what it was compiled with, and nothing about its layers."""
+    loss = compiled.get("loss") if isinstance(compiled, Mapping) else None
+    told = loss.get("class_name") if isinstance(loss, Mapping) else loss
+    if told == "function" and isinstance(loss, Mapping):
+        told = loss.get("config")
+    inner = loss.get("config") if isinstance(loss, Mapping) else None
+    unknown = ["input_shape: the model is of a class of its own", "input scaling: the model is of a class of its own"]
+    contract = Contract(name=name, unknown=tuple(unknown))
+    if isinstance(told, str):
+        from_logits = bool(inner.get("from_logits")) if isinstance(inner, Mapping) else False
+        contract = replace(contract, loss=loss_name(told), from_logits=from_logits)
+    return replace(contract, label_encoding=encoding_of(contract))
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether fit could start: compile() was called."""
+    return bool(getattr(model, "compiled", getattr(model, "_is_compiled", True)))
+
+
+# --- Normalization layers ---------------------------------------------------------------------------
+
+
+def statistics_of(model: Any) -> Callable[[], list[Any]]:
+    """Return a reader of (mean, variance, adapted?) of each Normalization layer, as the file reader gives it."""
+    return lambda: list(_statistics(model))
+
+
+def _statistics(model: Any) -> Iterator[tuple[list[float], list[float], bool]]:
+    for layer in _layers(model):
+        if type(layer).__name__ != "Normalization" or getattr(layer, "input_mean", None) is not None:
+            continue
+        weights = layer.get_weights()
+        if len(weights) < 2 or max(each.size for each in weights[:2]) > MAX_STATISTICS:
+            yield [0.0], [1.0], False
+            continue
+        mean, variance = ([float(each) for each in weight.reshape(-1)] for weight in weights[:2])
+        yield mean, variance, any(mean) or any(each != 1 for each in variance)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers(layer)
