@@ -49,14 +49,15 @@ compile: .venv/local ## build/training.yaml, the KFP definition
 test: .venv/dev ## every test that needs no container engine
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not docker' $(ARGS)
 
-check: .venv/dev ## ruff and mypy
+check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 
 bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time
 	.venv/bin/python -m bench.doctor
 	.venv/bin/python -m bench.training
 
 clean: ## remove what was built here (runs and registry stay)
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 -include docker/targets.mk manifests/targets.mk

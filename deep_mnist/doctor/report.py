@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from deep_mnist.doctor.finding import SEVERITIES, Finding
-from deep_mnist.doctor.judge import Diagnosis
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from deep_mnist.doctor.judge import Diagnosis
 
 PICTURES = 6  # drawn of one finding; a page stays far below 1 MB
 MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
