@@ -16,6 +16,7 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
+from pipeline.local.kfp_patches import keep_parameters
 from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
 
 USER = 10001  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
@@ -99,6 +100,4 @@ def _accelerate(task: dsl.PipelineTask, count: Any, kind: Any) -> None:
             'Declare it `gpu_count: str = "0"`: of an `int` parameter the driver makes no request, silently.'
         )
     task.set_accelerator_type(kind).set_accelerator_limit(count)
-    # KFP 2.17 forgets these two at the border of a `dsl.If`: the driver would find no such parameter.
-    parameters = [each for each in (count, kind) if not isinstance(each, str)]
-    task.register_pipeline_channels(parameters)
+    keep_parameters(task, count, kind)

@@ -37,10 +37,13 @@ def compare(
         run_id: This run.
         attempt: A JSON file that `remember` takes.
     """
-    from components.compare.compare import TrainingIdentity, compare_with_registry
+    from components.failure import report_failure
 
-    recipe = TrainingIdentity(network, model, epochs, seed, code)
-    return compare_with_registry(dataset.path, recipe, registry, model_name, slot, run_id, attempt.path)
+    with report_failure():
+        from components.compare.compare import TrainingIdentity, compare_with_registry
+
+        recipe = TrainingIdentity(network, model, epochs, seed, code)
+        return compare_with_registry(dataset.path, recipe, registry, model_name, slot, run_id, attempt.path)
 
 
 @dsl.component(base_image=image("compare"), install_kfp_package=False)
@@ -53,6 +56,9 @@ def remember(attempt: Input[Artifact], promotion: Input[Artifact], registry: str
         registry: gs:// address or folder of the model registry.
         model_name: Name in the registry.
     """
-    from components.compare.compare import remember_in_registry
+    from components.failure import report_failure
 
-    remember_in_registry(attempt.path, promotion.path, registry, model_name)
+    with report_failure():
+        from components.compare.compare import remember_in_registry
+
+        remember_in_registry(attempt.path, promotion.path, registry, model_name)

@@ -15,8 +15,11 @@ def download(dataset: str, dataset_digest: str, raw: Output[Dataset]) -> str:
         dataset_digest: What identifies the user's own data at this moment; it only keys KFP's cache.
         raw: The files as they came, with a manifest.
     """
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.download.download import download_dataset
+    with report_failure():
+        from pathlib import Path
 
-    return download_dataset(dataset, Path(raw.path)).digest
+        from components.download.download import download_dataset
+
+        return download_dataset(dataset, Path(raw.path)).digest

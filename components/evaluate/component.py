@@ -36,24 +36,27 @@ def evaluate(
         confusion: Confusion matrix and micro-averaged ROC.
         metrics: Table of numbers.
     """
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.evaluate.evaluate import evaluate_from_paths, kfp_metrics
-    from deep_mnist.registry.promotion import Floors
+    with report_failure():
+        from pathlib import Path
 
-    result = evaluate_from_paths(
-        Path(dataset.path),
-        Path(trained.path),
-        Path(evaluation.path),
-        Path(report.path),
-        Path(summary.path),
-        registry=registry,
-        model_name=model_name,
-        floors=Floors(min_accuracy, min_class_accuracy, confidence),
-    )
-    curve = result["roc_micro"]
-    confusion.log_roc_curve(curve["fpr"], curve["tpr"], curve["thresholds"])
-    confusion.log_confusion_matrix([str(row["label"]) for row in result["per_class"]], result["confusion_matrix"])
-    for name, value in kfp_metrics(result).items():
-        metrics.log_metric(name, value)
-    return float(result["accuracy"])
+        from components.evaluate.evaluate import evaluate_from_paths, kfp_metrics
+        from deep_mnist.registry.promotion import Floors
+
+        result = evaluate_from_paths(
+            Path(dataset.path),
+            Path(trained.path),
+            Path(evaluation.path),
+            Path(report.path),
+            Path(summary.path),
+            registry=registry,
+            model_name=model_name,
+            floors=Floors(min_accuracy, min_class_accuracy, confidence),
+        )
+        curve = result["roc_micro"]
+        confusion.log_roc_curve(curve["fpr"], curve["tpr"], curve["thresholds"])
+        confusion.log_confusion_matrix([str(row["label"]) for row in result["per_class"]], result["confusion_matrix"])
+        for name, value in kfp_metrics(result).items():
+            metrics.log_metric(name, value)
+        return float(result["accuracy"])

@@ -31,17 +31,20 @@ def preprocess(
         seed: Of the stratified split.
         dataset: Folder of `.npy` files with manifest and preprocessing record.
     """
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.preprocess.preprocess import preprocess_dataset
-    from deep_mnist.contract.load import resolve_contract
+    with report_failure():
+        from pathlib import Path
 
-    return preprocess_dataset(
-        Path(raw.path),
-        resolve_contract(network, model),
-        Path(dataset.path),
-        source=source,
-        preparation=preparation,
-        validation_fraction=validation_fraction,
-        seed=seed,
-    ).digest
+        from components.preprocess.preprocess import preprocess_dataset
+        from deep_mnist.contract.load import resolve_contract
+
+        return preprocess_dataset(
+            Path(raw.path),
+            resolve_contract(network, model),
+            Path(dataset.path),
+            source=source,
+            preparation=preparation,
+            validation_fraction=validation_fraction,
+            seed=seed,
+        ).digest

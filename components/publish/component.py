@@ -32,16 +32,19 @@ def publish(
         promotion: JSON: promoted, version, accuracy, champion_accuracy, reason, uri.
         card: The model card.
     """
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.publish.publish import PublishRequest, publish_from_paths
+    with report_failure():
+        from pathlib import Path
 
-    result = publish_from_paths(
-        Path(dataset.path),
-        Path(trained.path),
-        Path(evaluation.path),
-        Path(promotion.path),
-        Path(card.path),
-        PublishRequest(registry, model_name, require_promotion, run_name),
-    )
-    return (bool(result["promoted"]), int(result["version"]))
+        from components.publish.publish import PublishRequest, publish_from_paths
+
+        result = publish_from_paths(
+            Path(dataset.path),
+            Path(trained.path),
+            Path(evaluation.path),
+            Path(promotion.path),
+            Path(card.path),
+            PublishRequest(registry, model_name, require_promotion, run_name),
+        )
+        return (bool(result["promoted"]), int(result["version"]))

@@ -21,15 +21,18 @@ def train(
     metrics: Output[Metrics],
 ) -> None:
     """Train a network on validated data; `ready` is require_valid's token, so nothing starts before it."""
-    import json
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.train.request import TrainRequest
-    from components.train.train import train_from_paths
+    with report_failure():
+        import json
+        from pathlib import Path
 
-    request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
-    values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
-    for name, value in values.items():
-        metrics.log_metric(name, value)
-    # kfp.local takes a step for unchanged only while every artifact has its file.
-    Path(metrics.path).write_text(json.dumps(values))
+        from components.train.request import TrainRequest
+        from components.train.train import train_from_paths
+
+        request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
+        values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
+        for name, value in values.items():
+            metrics.log_metric(name, value)
+        # kfp.local takes a step for unchanged only while every artifact has its file.
+        Path(metrics.path).write_text(json.dumps(values))

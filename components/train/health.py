@@ -47,6 +47,9 @@ class UnhealthyTrainingError(RuntimeError):
             for each in findings
         ]
         super().__init__("\n  ".join([f"training ended early, at step {step}:", *lines]))
+        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in findings)
+        self.received = "\n".join(f"{each.field}: {each.received}" for each in findings)
+        self.fix = "\n".join(dict.fromkeys(each.fix for each in findings))
 
 
 @dataclass(frozen=True)

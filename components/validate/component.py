@@ -29,21 +29,27 @@ def validate(
         report: The same with pictures.
         summary: The same as Markdown.
     """
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.validate.validate import validate_dataset, write_reports
-    from deep_mnist.contract.load import resolve_contract
+    with report_failure():
+        from pathlib import Path
 
-    diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model))
-    return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
+        from components.validate.validate import validate_dataset, write_reports
+        from deep_mnist.contract.load import resolve_contract
+
+        diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model))
+        return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
 
 
 @dsl.component(base_image=image("validate"), install_kfp_package=False)
 def require_valid(findings: Input[Artifact], verdict: str) -> str:
     """Return "fit", or fail with every error: no later task starts before this one has passed."""
-    import json
-    from pathlib import Path
+    from components.failure import report_failure
 
-    from components.validate.validate import require_valid as require
+    with report_failure():
+        import json
+        from pathlib import Path
 
-    return require(json.loads(Path(findings.path).read_text())["findings"], verdict)
+        from components.validate.validate import require_valid as require
+
+        return require(json.loads(Path(findings.path).read_text())["findings"], verdict)

@@ -15,7 +15,25 @@ from deep_mnist.doctor.settings import SETTINGS, read_settings
 
 
 class InvalidDataError(ValueError):
-    """Raised with every error found in the data, not only the first."""
+    """Data that the network cannot use, with every error found in them, not only the first.
+
+    Attributes:
+        expected, received, fix: Of all errors, in their order.
+    """
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        lines = [
+            f"{each['field']} ({each['split']})\n"
+            f"    Expected: {each['expected']}\n    Received: {each['received']}\n"
+            + (f"    Where: {', '.join(map(str, each['where']))}\n" if each.get("where") else "")
+            + f"    Fix: {each['fix']}"
+            for each in errors
+        ]
+        count = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
+        super().__init__("\n  ".join([f"the data are not fit to train on, {count}:", *lines]))
+        self.expected = "\n".join(f"{each['field']}: {each['expected']}" for each in errors)
+        self.received = "\n".join(f"{each['field']}: {each['received']}" for each in errors)
+        self.fix = "\n".join(dict.fromkeys(str(each["fix"]) for each in errors))
 
 
 class Outputs(NamedTuple):
@@ -75,11 +93,4 @@ def require_valid(findings: Sequence[Mapping[str, Any]], told_verdict: str) -> s
     errors = [each for each in findings if each.get("severity") == "error"]
     if told_verdict == "fit" and not errors:
         return "fit"
-    lines = [
-        f"{each['field']} ({each['split']})\n"
-        f"    Expected: {each['expected']}\n    Received: {each['received']}\n"
-        + (f"    Where: {', '.join(map(str, each['where']))}\n" if each.get("where") else "")
-        + f"    Fix: {each['fix']}"
-        for each in errors
-    ]
-    raise InvalidDataError("\n  ".join([f"the data are not fit to train on, {len(errors)} errors:", *lines]))
+    raise InvalidDataError(errors)

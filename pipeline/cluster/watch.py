@@ -1,4 +1,4 @@
-"""`python -m pipeline watch`: follow a run on a cluster; show the log of the step that failed.
+"""`python -m pipeline watch`: follow a run on a cluster; show why a step failed.
 
 Exit status: 0 succeeded, 1 failed, 3 canceled, 4 still running when the patience was over, 2 the cluster cannot be
 used, 130 interrupted (the run goes on).
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from components.failure import MARK, failure_in_log
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
@@ -140,7 +141,7 @@ def _table(states: Mapping[str, str]) -> Any:
 
 
 def explain(connection: Connection, run: Any) -> None:
-    """Print why a run ended as it did: its error, and the end of the log of each step that failed."""
+    """Print why a run ended as it did: its error, and what each step that failed told in its log."""
     if run.error and run.error.message:
         click.echo(run.error.message)
     try:
@@ -150,7 +151,7 @@ def explain(connection: Connection, run: Any) -> None:
         pods = []
     for step, pod, message in pods:
         click.echo(f"--- {step}: {message or 'failed'} (pod {pod})")
-        click.echo(_log(connection, run.run_id, pod))
+        click.echo(_reason(connection, run.run_id, pod))
     if not pods and run.state == "FAILED":
         click.echo(
             "The API has no log of it. Try: kubectl logs -l pipeline/runid=" + run.run_id + " --tail=100 --prefix"
@@ -199,9 +200,14 @@ def _pod_name(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> str:
     return f"{metadata.get('name')}-{node.get('templateName')}-{identity.rpartition('-')[2]}"
 
 
-def _log(connection: Connection, run_id: str, pod: str) -> str:
+def _reason(connection: Connection, run_id: str, pod: str) -> str:
+    """Return why a pod's step failed, as the step told in its log; the log's end where it had no chance to."""
     try:
         text = connection.get_text(f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log")
     except ClusterError as error:
         return f"No log. {error.message}"
-    return "\n".join(text.rstrip().splitlines()[-LOG_LINES:])
+    failure = failure_in_log(text)
+    lines = [line for line in text.rstrip().splitlines() if MARK not in line]
+    if failure is None:
+        return "\n".join(lines[-LOG_LINES:])
+    return failure.text() if failure.foreseen else "\n".join([*lines[-LOG_LINES:], failure.text()])

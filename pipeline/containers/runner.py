@@ -1,7 +1,8 @@
-"""Run the steps as containers: kfp.local's DockerRunner, with `run_step` in the place of its own function.
+"""Run the steps as containers: kfp.local's DockerRunner, and `run_step` in the place of its own function.
 
 All containers have a read-only root, no capabilities, and the caller's user; see `step` for what each of them gets.
 
+    kfp_patches.run_containers_with(run_step)
     runner = start_runner(pipeline_root=root, mounts=[(registry, False)], labels={"deep-mnist-run": "one"})
     kfp.local.init(runner=runner, pipeline_root=str(root))
 """
@@ -15,10 +16,9 @@ from typing import Any
 
 from components.images import COMPONENTS
 from pipeline.containers.built import image_reference
-from pipeline.containers.engine import ContainersError, engine_ready, open_engine, stop_with_this_process
-from pipeline.containers.step import mounts_of, run_step
+from pipeline.containers.engine import engine_ready, open_engine, stop_with_this_process
+from pipeline.containers.step import mounts_of
 
-TESTED_KFP = "2.17.0"
 # Settings that a step must see as it would as a process.
 SETTINGS = ("DEEP_MNIST_", "KERAS_", "OMP_", "OPENBLAS_", "TF_")
 PROCESSES = 1024
@@ -31,7 +31,7 @@ def start_runner(
     labels: Mapping[str, str],
     gpu: bool = False,
 ) -> Any:
-    """Return a guarded kfp.local.DockerRunner whose containers end with this process, however it ends.
+    """Return a kfp.local.DockerRunner whose containers end with this process, however it ends.
 
     Args:
         pipeline_root: Where kfp.local writes artifacts; it mounts this folder itself.
@@ -41,11 +41,10 @@ def start_runner(
         gpu: Give the training step every GPU of this machine.
 
     Raises:
-        ContainersError: No engine, another kfp than the guard was written for, or a path that cannot be mounted.
+        ContainersError: No engine, or a path that cannot be mounted.
     """
     from kfp import local
 
-    guard()
     client = open_engine()
     cores = client.info()["NCPU"]
     client.close()
@@ -67,22 +66,6 @@ def start_runner(
 
         arguments["device_requests"] = [DeviceRequest(count=-1, capabilities=[["gpu"]])]
     return local.DockerRunner(**arguments)
-
-
-def guard() -> None:
-    """Have kfp.local's Docker task handler run containers through `run_step`.
-
-    Raises:
-        ContainersError: kfp is of a version that this was not written for.
-    """
-    import kfp
-    from kfp.local import docker_task_handler
-
-    if kfp.__version__ != TESTED_KFP:
-        raise ContainersError(
-            f"Expected kfp {TESTED_KFP}. Received: {kfp.__version__}. Install the locked version: make install"
-        )
-    docker_task_handler.run_docker_container = run_step
 
 
 def require_ready(mounts: Iterable[tuple[Path, bool]], *, gpu: bool = False) -> None:

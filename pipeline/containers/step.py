@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
 from pipeline.containers.settings import download_cache, network_settings
+from pipeline.ending import note_ending
 from pipeline.resources import RESOURCES
 
 # Steps that reach out by their nature; the others do when a parameter of theirs is an address.
@@ -119,25 +120,28 @@ def run_step(client: Any, image: str, command: list[str], volumes: Mapping[str, 
     step = step_of(command)
     _require_image(client, image)
     try:
-        status = _run_to_end(client.containers.create(image, command, **_arguments_for(step, volumes, arguments)))
+        container = client.containers.create(image, command, **_arguments_for(step, volumes, arguments))
+        status, memory = _run_to_end(container)
     except docker.errors.APIError as error:
         raise ContainersError(f"Expected the engine to run {image}. Received: {error.explanation or error}.") from error
-    if status == 0 and step.output_file and not step.output_file.is_file():
-        print(f"Expected {step.output_file} of a step that succeeded. Received: no file.", flush=True)
-        return 1
+    if step.output_file and (status or not step.output_file.is_file()):
+        note_ending(step.name.replace("_", "-"), step.output_file.parent, status, killed_for_memory=memory)
+        return status or 1
     return status
 
 
-def _run_to_end(container: Any) -> int:
+def _run_to_end(container: Any) -> tuple[int, str]:
+    """Return the exit status and, when the container was killed for its memory, its limit."""
     try:
         container.start()
         _print_output(container)
         status = container.wait()["StatusCode"]
         container.reload()
-        if container.attrs["State"].get("OOMKilled"):
-            limit = container.attrs["HostConfig"]["Memory"] >> 20
-            print(f"The container was killed: its memory limit of {limit} MiB was reached.", flush=True)
-        return status
+        if not container.attrs["State"].get("OOMKilled"):
+            return status, ""
+        limit = container.attrs["HostConfig"]["Memory"] >> 20
+        print(f"The container was killed: its memory limit of {limit} MiB was reached.", flush=True)
+        return status, f"a container killed at its memory limit of {limit} MiB"
     finally:
         remove(container)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.failure import MARK, Failure, read_failure
+from pipeline.ending import failure_of_ending, full_disk
 from pipeline.local.process import Run, Task
 
 # What a user sees in the last line: require_valid is half of validate.
 STEP_OF = {"require-valid": "validate"}
 LAST_LOG_LINES = 25
-FULL_DISK_BYTES = 1 << 20
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -74,8 +74,10 @@ def outcome_of(run: Run, report: Path) -> Outcome:
             details,
         )
     findings = errors_found(run) if step == "validate" else []
-    reason = _reasons(findings) or _full_disk(run) or last_error(run)
-    return Outcome("FAILED", 1, {"step": step, "findings": len(findings), **ending}, reason, details)
+    failure = failure_of_run(run)
+    reason = failure.text() if failure.foreseen else f"{_last_lines(run)}\n{failure.text()}".lstrip()
+    fields = {"step": step, "findings": len(findings), **ending}
+    return Outcome("FAILED", 1, fields, reason, {**details, "error": json.loads(failure.to_json())})
 
 
 def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> Outcome:
@@ -101,39 +103,21 @@ def errors_found(run: Run) -> list[dict[str, Any]]:
     return [finding for finding in findings if finding["severity"] == "error"]
 
 
-def _full_disk(run: Run) -> str:
-    """A full disk also swallows the log, so it is looked for."""
-    free = shutil.disk_usage(run.folder).free
-    if free >= FULL_DISK_BYTES:
-        return ""
-    return f"Expected room on the disk of {run.folder}. Received: {free} bytes free. Fix: free some, or RUNS=elsewhere"
-
-
-def _reasons(findings: list[dict[str, Any]]) -> str:
-    lines = []
-    for each in findings:
-        lines.append(f"{each['field']} ({each['split']}): expected {each['expected']}; received {each['received']}")
-        lines.append(f"    fix: {each['fix']}")
-    return "\n".join(lines)
+def failure_of_run(run: Run) -> Failure:
+    """Return why the run failed: as the step or the worker told, else what is known."""
+    task = run.failed_task
+    told = (task.failure if task else None) or read_failure(run.folder)
+    if told:
+        return told
+    step = task.name if task else ""
+    return full_disk(run.folder, step) or failure_of_ending(step, run.folder, run.worker_status)
 
 
 def log_lines(run: Run) -> list[str]:
-    """Return the run's log without terminal colours."""
+    """Return the run's log without terminal colours and without what is for machines."""
     text = run.log.read_text(errors="replace") if run.log.exists() else ""
-    return [_COLOR.sub("", line).rstrip() for line in text.splitlines()]
+    return [_COLOR.sub("", line).rstrip() for line in text.splitlines() if MARK not in line]
 
 
-def last_error(run: Run) -> str:
-    """Return the message of the last Python exception in the log, or the log's last lines."""
-    lines = [line.removeprefix("    ") for line in log_lines(run)]
-    heads = [
-        i for i, line in enumerate(lines) if re.match(r"^(\w+\.)*\w*(Error|Exception|Data|Missing|Exit)\b.*: ", line)
-    ]
-    if not heads:
-        return "\n".join(line for line in lines[-LAST_LOG_LINES:] if line.strip())
-    message = []
-    for line in lines[heads[-1] : heads[-1] + LAST_LOG_LINES]:
-        if not line.strip() or re.match(r"^\d\d:\d\d:\d\d\.\d+ - ", line):
-            break
-        message.append(line)
-    return "\n".join(message)
+def _last_lines(run: Run) -> str:
+    return "\n".join([line for line in log_lines(run) if line.strip()][-LAST_LOG_LINES:])

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from components.failure import Failure
 from pipeline.containers.engine import stop_all
 
 TASKS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")
@@ -34,13 +35,14 @@ class UsageError(ValueError):
 
 @dataclass
 class Task:
-    """One task's state: waiting, running, done, cached, failed or stopped."""
+    """One task's state: waiting, running, done, cached, failed or stopped; and why it failed."""
 
     name: str
     state: str = "waiting"
     started: float = 0.0
     seconds: float = 0.0
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
 
     def artifact(self, name: str) -> Path | None:
         """Return the path of an output artifact, or None when it was not written."""
@@ -51,7 +53,7 @@ class Task:
 
 @dataclass
 class Run:
-    """A run as it stands: its folder, its arguments, its tasks in order, and the signal that ended it, if one did."""
+    """A run as it stands: its folder, its arguments, its tasks in order, and what ended it."""
 
     folder: Path
     arguments: Mapping[str, Any]
@@ -59,6 +61,7 @@ class Run:
     started: float
     seconds: float = 0.0
     signal: int = 0
+    worker_status: int = 0
 
     @property
     def log(self) -> Path:
@@ -148,7 +151,7 @@ def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
             _follow(run, worker, on_change)
         finally:
             _end_group(worker)
-    run.seconds = time.time() - run.started
+    run.seconds, run.worker_status = time.time() - run.started, worker.returncode
     if worker.returncode and run.failed_task is None:  # every task ended well, yet the worker did not
         list(run.tasks.values())[-1].state = "failed"
 
@@ -192,6 +195,7 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
         task.state, task.started = "running", event["time"]
         return
     task.state, task.outputs = event["state"], event["outputs"]
+    task.failure = Failure.from_dict(event["failure"]) if event["failure"] else None
     task.seconds = event["time"] - task.started
 
 

@@ -18,9 +18,9 @@ from components.images import IMAGE_OF
 from pipeline.containers import build, settings, step
 from pipeline.containers.built import content_digest, tag_of
 from pipeline.containers.engine import ContainersError, EngineMissingError, engine_ready
-from pipeline.containers.runner import TESTED_KFP
 from pipeline.containers.sbom import write_sbom
 from pipeline.containers.step import Step, mounts_of, step_of
+from pipeline.local.kfp_patches import TESTED_KFP
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()

@@ -27,6 +27,7 @@ from pipeline.containers.built import BUILD, ROOT, built_images, image_reference
 from pipeline.containers.engine import ContainersError, stop_all
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
+from pipeline.local.kfp_patches import run_containers_with
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.runs import command, environment, run_pipeline
 
@@ -51,6 +52,7 @@ def engine():
 
 @pytest.fixture
 def runner(tmp_path):
+    run_containers_with(run_step)
     return start_runner(pipeline_root=tmp_path, labels={"deep-mnist-test": tmp_path.name})
 
 

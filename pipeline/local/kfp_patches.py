@@ -1,0 +1,144 @@
+"""Every change we make to kfp, in one place; each was tested with TESTED_KFP, and a test shows why it is still needed.
+
+    what is changed                                    why
+    orchestrator.task_executor.execute_single_task     a task's start and end are told to nobody; an exit status of 0
+                                                       is a success even where the executor wrote no output
+    cache.LocalCache.get                               a reused task looks like one that ran
+    subprocess_task_handler.run_local_subprocess       how a process ended is lost: killed is told as failed
+    docker_task_handler.run_docker_container           "container not found" is a success (kubeflow/pipelines #13332;
+                                                       fixes #13402 and #13907 are open)
+    dsl.PipelineTask.register_pipeline_channels        called once more for an accelerator's count and type, which the
+                                                       compiler forgets at the border of a `dsl.If`: the driver would
+                                                       find no such parameter
+
+All but the last, which the compiler needs, happen in the process that runs the definition here (`worker.py`). What kfp
+does to `python3` in arguments is not changed but refused, by `process.refuse_python3`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from components.failure import read_failure
+from pipeline.ending import memory_kills, note_ending
+
+TESTED_KFP = "2.17.0"
+Tell = Callable[[dict[str, Any]], None]
+
+
+class UntestedKfpError(RuntimeError):
+    """Another kfp than these changes were written for."""
+
+    fix = "install the locked version: make install"
+
+
+def require_tested_kfp() -> None:
+    """Return silently when the installed kfp is the one that these changes were tested with.
+
+    Raises:
+        UntestedKfpError: It is another.
+    """
+    import kfp
+
+    if kfp.__version__ != TESTED_KFP:
+        raise UntestedKfpError(f"Expected kfp {TESTED_KFP}. Received: {kfp.__version__}. Fix: {UntestedKfpError.fix}")
+
+
+def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
+    """Have the one function that runs a task tell when it starts, how it ends, and why it failed.
+
+    Args:
+        tell: Takes {"event": "start", "task"} and {"event": "end", "task", "state", "outputs", "failure"}.
+        pipeline_root: Where kfp.local writes artifacts.
+    """
+    from kfp.local.cache import LocalCache
+    from kfp.local.orchestrator import task_executor
+
+    execute, look_up = task_executor.execute_single_task, LocalCache.get
+    hits: list[str] = []
+
+    def look_up_and_note(cache: LocalCache, key: str) -> Any:
+        found = look_up(cache, key)
+        hits.extend([key] if found is not None else [])
+        return found
+
+    def execute_and_tell(*, task_name: str, **arguments: Any) -> Any:
+        tell({"event": "start", "task": task_name})
+        hits.clear()
+        outputs, status = execute(task_name=task_name, **arguments)
+        folder = _folder_of(pipeline_root, arguments["task_spec"].component_ref.name)
+        status, end = _ending(task_name, outputs, status, folder, cached=bool(hits))
+        tell({"event": "end", "task": task_name, **end})
+        return (outputs if end["state"] != "failed" else {}), status
+
+    LocalCache.get, task_executor.execute_single_task = look_up_and_note, execute_and_tell
+
+
+def _ending(task: str, outputs: Mapping[str, Any], status: Any, folder: Path, *, cached: bool) -> tuple[Any, dict]:
+    """Return kfp's status and the end of a task's event; a success needs the executor's output."""
+    from kfp.local.status import Status
+
+    if status == Status.SUCCESS and not cached and not (folder / "executor_output.json").is_file():
+        status = Status.FAILURE
+        note_ending(task, folder, 0)
+    if status != Status.SUCCESS:
+        failure = read_failure(folder)
+        return status, {"state": "failed", "outputs": {}, "failure": json.loads(failure.to_json()) if failure else None}
+    plain = {name: _plain(value) for name, value in outputs.items()}
+    return status, {"state": "cached" if cached else "done", "outputs": plain, "failure": None}
+
+
+def _folder_of(pipeline_root: Path, component: str) -> Path:
+    """Return where a component of this run writes; kfp.local makes one folder for a run below the root."""
+    runs = [each for each in pipeline_root.glob(f"*/{component.removeprefix('comp-')}") if each.is_dir()]
+    return runs[-1] if runs else pipeline_root / "none" / component
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "uri"):
+        return {"path": value.uri, "metadata": dict(value.metadata)}
+    return value
+
+
+def note_endings_of_processes() -> None:
+    """Have the function that runs a step's process note how it ended, where the step could not say so itself."""
+    from kfp.local import subprocess_task_handler
+
+    run = subprocess_task_handler.run_local_subprocess
+
+    def run_and_note(full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
+        killed = memory_kills()
+        status = run(full_command, env_vars)
+        outputs = outputs_of(full_command)
+        if status and outputs:
+            note = "the kernel killed a process of this machine for its memory" if memory_kills() > killed else ""
+            step, folder = outputs
+            note_ending(step, folder, status, killed_for_memory=note)
+        return status
+
+    subprocess_task_handler.run_local_subprocess = run_and_note
+
+
+def outputs_of(command: list[str]) -> tuple[str, Path] | None:
+    """Return the step and the folder of its outputs that kfp's command line names, or None."""
+    named = dict(pairwise(command))
+    output_file = json.loads(named.get("--executor_input", "{}")).get("outputs", {}).get("outputFile")
+    step = named.get("--function_to_execute", "").replace("_", "-")
+    return (step, Path(output_file).parent) if output_file else None
+
+
+def run_containers_with(run_container: Callable[..., int]) -> None:
+    """Have the Docker task handler run containers through `run_container`, which takes and returns the same."""
+    from kfp.local import docker_task_handler
+
+    require_tested_kfp()
+    docker_task_handler.run_docker_container = run_container
+
+
+def keep_parameters(task: Any, *values: Any) -> None:
+    """Register the parameters that an accelerator is set from, so that they pass the border of a `dsl.If`."""
+    task.register_pipeline_channels([each for each in values if not isinstance(each, str)])
