@@ -9,77 +9,26 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import jinja2
 import numpy as np
 from PIL import Image
 
-_ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
 
-_PAGE = _ENVIRONMENT.from_string("""\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-:root { color-scheme: light; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --good: #1a7f4b; --bad: #b3261e;
-        --warn: #9a6700; --accent: #2457c5; --paper: #fff; --tint: #f5f7fa }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; color: var(--ink); background: var(--paper);
-       font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem } h2 { font-size: 1.2rem; margin: 2rem 0 .6rem;
-     border-bottom: 1px solid var(--line); padding-bottom: .3rem } h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
-table { border-collapse: collapse; margin: .5rem 0 } th, td { padding: .3rem .7rem; text-align: left;
-     border-bottom: 1px solid var(--line); vertical-align: top } td.number, th.number { text-align: right;
-     font-variant-numeric: tabular-nums }
-code, pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; background: var(--tint);
-     border-radius: 4px } code { padding: .1rem .3rem } pre { padding: .7rem; overflow-x: auto }
-.good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) } .soft { color: var(--soft) }
-.banner { padding: .8rem 1rem; border-radius: 8px; background: var(--tint); border-left: 5px solid var(--soft);
-     font-size: 1.05rem } .banner.good { border-color: var(--good) } .banner.bad { border-color: var(--bad) }
-.banner.warn { border-color: var(--warn) }
-.grid { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0; text-align: center; font-size: .8rem }
-figure img { image-rendering: pixelated; border: 1px solid var(--line); width: 84px; height: 84px; object-fit: contain }
-svg { max-width: 100%; height: auto }
-</style>
-</head>
-<body>
-<main>
-{{ body }}
-</main>
-</body>
-</html>
-""")
+_PAGE = _ENVIRONMENT.get_template("page.html.j2")
 
-_CHART = _ENVIRONMENT.from_string("""\
-<svg viewBox="0 0 {{ width }} {{ height }}" width="{{ width }}" height="{{ height }}" role="img"
-     aria-label="{{ title }}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="11">
-<text x="{{ left }}" y="16" font-size="13" fill="#1c2430">{{ title }}</text>
-{% for y, text in rows %}
-<line x1="{{ left }}" x2="{{ right }}" y1="{{ y }}" y2="{{ y }}" stroke="#dfe4ea"/>
-<text x="{{ left - 6 }}" y="{{ y + 4 }}" text-anchor="end" fill="#5b6675">{{ text }}</text>
-{% endfor %}
-{% for x, text in columns %}
-<text x="{{ x }}" y="{{ bottom + 16 }}" text-anchor="middle" fill="#5b6675">{{ text }}</text>
-{% endfor %}
-<text x="{{ (left + right) / 2 }}" y="{{ bottom + 32 }}" text-anchor="middle" fill="#5b6675">{{ x_title }}</text>
-{% for line in lines %}
-<polyline fill="none" stroke="{{ line.color }}" stroke-width="2" points="{{ line.points }}"/>
-{% for x, y in line.dots %}<circle cx="{{ x }}" cy="{{ y }}" r="2.5" fill="{{ line.color }}"/>{% endfor %}
-<rect x="{{ line.key_x }}" y="{{ height - 14 }}" width="10" height="10" fill="{{ line.color }}"/>
-<text x="{{ line.key_x + 14 }}" y="{{ height - 5 }}" fill="#1c2430">{{ line.name }}</text>
-{% endfor %}
-</svg>
-""")
+_CHART = _ENVIRONMENT.get_template("chart.svg.j2")
 
 _COLORS = ("#2457c5", "#c2410c", "#1a7f4b", "#7c3aed", "#0e7490", "#be185d", "#a16207", "#475569", "#4d7c0f", "#b91c1c")
 
 
-def template(source: str) -> jinja2.Template:
-    """Compile an autoescaped jinja2 template for use with `page`."""
-    return _ENVIRONMENT.from_string(source)
+def template(path: Path) -> jinja2.Template:
+    """Return the autoescaped jinja2 template in a file, for use with `page`."""
+    return _ENVIRONMENT.from_string(path.read_text(encoding="utf-8"))
 
 
 def page(title: str, body: str) -> str:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from deep_mnist.html import chart, page, template
 
 _HERE = Path(__file__).resolve().parent
-_HTML = template((_HERE / "report.html.j2").read_text())
-_MARKDOWN = template((_HERE / "summary.md.j2").read_text())
+_HTML = template(_HERE / "report.html.j2")
+_MARKDOWN = template(_HERE / "summary.md.j2")
 
 
 def html(evaluation: Mapping[str, Any]) -> str:

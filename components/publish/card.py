@@ -13,7 +13,7 @@ from components.images import provenance
 from deep_mnist.html import template
 
 TRAINING = ("seed", "recipe", "versions", "device", "times", "code_digest")
-_MARKDOWN = template((Path(__file__).resolve().parent / "card.md.j2").read_text())
+_MARKDOWN = template(Path(__file__).with_name("card.md.j2"))
 
 
 def card_facts(

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2.utils import markupsafe
 
 from deep_mnist.html import chart, page, template
 
-_BODY = template("""\
-<h1>Training of {{ facts.network }}</h1>
-<p class="soft">seed {{ facts.seed }} · {{ facts.parameters }} parameters · {{ history | length }} epochs ·
-{{ "%.1f" | format(facts.times.training_seconds) }} s of training · {{ facts.device.kind }}</p>
-<div>{% for drawing in charts %}{{ drawing }}{% endfor %}</div>
-<table><tr>{% for name in columns %}<th class="number">{{ name.replace("_", " ") }}</th>{% endfor %}</tr>
-{% for record in history %}
-<tr>{% for name in columns %}<td class="number">{{ "%.6g" | format(record[name]) }}</td>{% endfor %}</tr>
-{% endfor %}
-</table>
-""")
+_BODY = template(Path(__file__).with_name("curves.html.j2"))
 
 _CHARTS = {
     "loss": ("loss", "val_loss"),

@@ -6,6 +6,7 @@ import html
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -22,36 +23,7 @@ MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
 STYLES = {"error": "bold red", "warning": "bold yellow", "accepted": "bold magenta", "note": "bold cyan"}
 CLASSES = {"error": "bad", "warning": "warn", "accepted": "warn", "note": "soft"}
 
-_BODY = """\
-<h1>Is the data fit for the network?</h1>
-<p class="banner {{ 'good' if fit else 'bad' }}"><strong>{{ headline }}</strong></p>
-{% if source %}<pre>{{ source | join('\n') }}</pre>{% endif %}
-<table>
-<tr><th>split</th><th>images</th><th>labels</th></tr>
-{% for name, images, labels in splits %}
-<tr><td>{{ name }}</td><td><code>{{ images }}</code></td><td><code>{{ labels }}</code></td></tr>
-{% endfor %}
-<tr><td>network</td><td colspan="2"><code>{{ network }}</code></td></tr>
-</table>
-{% for finding, style, pictures, place in findings %}
-<h2 class="{{ style }}">{{ finding.severity }}: {{ finding.field }} <span class="soft">({{ finding.split }})</span></h2>
-<table>
-{% if place %}<tr><th>At</th><td><code>{{ place }}</code></td></tr>{% endif %}
-<tr><th>Expected</th><td>{{ finding.expected }}</td></tr>
-<tr><th>Received</th><td>{{ finding.received }}</td></tr>
-{% if finding.where %}<tr><th>First at</th><td>{{ finding.where | join(', ') }}</td></tr>{% endif %}
-<tr><th>Fix</th><td><code>{{ finding.fix }}</code></td></tr>
-<tr><th>Otherwise</th><td>{{ finding.why }}</td></tr>
-{% if finding.because %}<tr><th>Accepted</th><td>because {{ finding.because }}</td></tr>{% endif %}
-</table>
-{% if pictures %}<div class="grid">
-{% for caption, source in pictures %}
-<figure><img src="{{ source }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
-{% endfor %}
-</div>{% endif %}
-{% endfor %}
-<p class="soft">Judged in {{ seconds }} s.</p>
-"""
+_BODY = Path(__file__).with_name("report.html.j2")
 
 
 def as_json(diagnosis: Diagnosis) -> str:
