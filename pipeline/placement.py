@@ -16,7 +16,7 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
-from pipeline.local.kfp_patches import keep_parameters
+from pipeline.kfp_patches import keep_parameters
 from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
 
 USER = 10001  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one

@@ -24,10 +24,10 @@ from typing import Any
 
 from components.failure import failure_of, write_failure
 from components.images import image
+from pipeline import kfp_patches
 from pipeline.containers.built import image_reference
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
-from pipeline.local import kfp_patches
 
 ORPHAN_CHECK_SECONDS = 0.5
 

@@ -20,7 +20,7 @@ from pipeline.containers.built import content_digest, tag_of
 from pipeline.containers.engine import ContainersError, EngineMissingError, engine_ready
 from pipeline.containers.sbom import write_sbom
 from pipeline.containers.step import Step, mounts_of, step_of
-from pipeline.local.kfp_patches import TESTED_KFP
+from pipeline.kfp_patches import TESTED_KFP
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()

@@ -27,7 +27,7 @@ from pipeline.containers.built import BUILD, ROOT, built_images, image_reference
 from pipeline.containers.engine import ContainersError, stop_all
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
-from pipeline.local.kfp_patches import run_containers_with
+from pipeline.kfp_patches import run_containers_with
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.runs import command, environment, run_pipeline
 
