@@ -11,8 +11,8 @@
                                                        compiler forgets at the border of a `dsl.If`: the driver would
                                                        find no such parameter
 
-All but the last, which the compiler needs, happen in the process that runs the definition here (`local/worker.py`). What kfp
-does to `python3` in arguments is not changed but refused, by `local.process.refuse_python3`.
+All but the last, which the compiler needs, happen in the process that runs the definition (`local/worker.py`). What
+kfp does to `python3` in arguments is not changed but refused, by `local.process.refuse_python3`.
 """
 
 from __future__ import annotations
