@@ -23,6 +23,8 @@ ONE_HOT_LOSSES = (
     "mean_squared_error", "mean_absolute_error", "categorical_hinge", "mean_squared_logarithmic_error", "huber",
     "log_cosh", "poisson", "mean_absolute_percentage_error", "squared_hinge", "hinge", "dice", "tversky",
 )  # fmt: skip
+DISTRIBUTION_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
+REGRESSION_LOSSES = tuple(loss for loss in ONE_HOT_LOSSES if loss not in DISTRIBUTION_LOSSES)
 BINARY_LOSSES = ("binary_crossentropy", "binary_focal_crossentropy")
 _LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
                "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
@@ -71,8 +73,11 @@ class Contract:
         num_classes: Number of classes.
         label_encoding: "sparse" (integers 0..num_classes-1), "one_hot", or None when no loss tells.
         output_units, output_rank: Width of the output and its rank, batch axis counted.
+        output_shape: One prediction's shape without the batch axis, None where a length is unknown.
         output_tail: Activations (and argmax and the like) from the last weights to the output, in order.
         output_dtype: Compute dtype of the last layer, such as "float32".
+        first_layer: Class name of the first layer with weights (or of an unknown layer) that the input meets.
+        metrics: Names of the compile configuration's metrics.
         norm_layers: Every BatchNormalization.
         input_faults: What is wrong between the declared input and the first layers' data_format.
         lambda_layers: Names of the layers that hold Python code.
@@ -98,8 +103,11 @@ class Contract:
     label_encoding: str | None = None
     output_units: int | None = None
     output_rank: int | None = None
+    output_shape: tuple[int | None, ...] | None = None
     output_tail: tuple[str, ...] = ()
     output_dtype: str = "float32"
+    first_layer: str | None = None
+    metrics: tuple[str, ...] = ()
     norm_layers: tuple[NormLayer, ...] = ()
     input_faults: tuple[str, ...] = ()
     lambda_layers: tuple[str, ...] = ()
@@ -298,8 +306,11 @@ _READERS: dict[str, Any] = {
     "label_encoding": _read_choice("sparse", "one_hot", None),
     "output_units": _read_optional(int),
     "output_rank": _read_optional(int),
+    "output_shape": _read_shape,
     "output_tail": _read_strings,
     "output_dtype": str,
+    "first_layer": _read_optional(str),
+    "metrics": _read_strings,
     "norm_layers": lambda value: tuple(NormLayer(**each) for each in value),
     "input_faults": _read_strings,
     "lambda_layers": _read_strings,

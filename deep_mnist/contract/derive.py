@@ -45,6 +45,7 @@ class _Prefix:
     normalizes: bool = False
     normalization: str | None = None
     raw_range: bool = False
+    reader: str | None = None
     unknown: list[str] = field(default_factory=list)
 
 
@@ -93,6 +94,7 @@ def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], li
     prefix = _prefix(graph, statistics)
     loss, from_logits = _loss(compiled, unknown)
     units, rank, tail = _output(graph, unknown)
+    produced = graph.nodes[graph.outputs[0]].output_shape
     contract = Contract(
         name=name,
         input_shape=shape,
@@ -109,8 +111,11 @@ def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], li
         num_classes=2 if units == 1 else units,
         output_units=units,
         output_rank=rank,
+        output_shape=produced[1:] if produced and len(produced) > 1 else None,
         output_tail=tail,
         output_dtype=_dtype_of(graph.nodes[graph.outputs[0]]),
+        first_layer=prefix.reader or None,
+        metrics=_metrics(compiled),
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
@@ -130,10 +135,12 @@ def _prefix(graph: Graph, statistics: Callable[[], list[Any]] | None) -> _Prefix
         seen.add(key)
         followers = [(name, node) for name, node in graph.nodes.items() if key in node.sources]
         if len(followers) != 1:
+            prefix.reader = _kind(followers[0][1])[:60] if followers else None
             if any(_kind(node) in ("Rescaling", "Normalization", "TrueDivide") for _, node in followers):
                 prefix.unknown.append("input scaling: the input feeds several branches, one of which scales")
             break
         key, node = followers[0]
+        prefix.reader = _kind(node)[:60]
         if not _follow(node, prefix, statistics):
             break
     prefix.raw_range = prefix.scales and (prefix.raw_range or 0 < abs(prefix.scale) < RAW_PIXEL_STEP)
@@ -389,6 +396,21 @@ def _loss(compiled: Any, unknown: list[str]) -> tuple[str | None, bool | None]:
         return loss_name(told["class_name"]), isinstance(config, Mapping) and bool(config.get("from_logits", False))
     unknown.append("loss: the model was saved without one" if told is None else "loss: several, or of another form")
     return None, None
+
+
+def _metrics(compiled: Any) -> tuple[str, ...]:
+    """Return the names of the metrics, however they are nested."""
+    names: list[str] = []
+    pending = [compiled.get("metrics") if isinstance(compiled, Mapping) else None]
+    while pending:
+        told = pending.pop()
+        if isinstance(told, str):
+            names.append(told[:60])
+        elif isinstance(told, Mapping) and isinstance(told.get("class_name"), str):
+            pending.append(told["config"] if told["class_name"] == "function" else loss_name(told["class_name"]))
+        elif isinstance(told, Mapping | list | tuple):
+            pending += list(told.values() if isinstance(told, Mapping) else told)
+    return tuple(sorted(set(names)))
 
 
 def _dtype_of(node: Node) -> str:

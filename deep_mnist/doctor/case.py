@@ -13,7 +13,9 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.arrays import IDX_NAME, ArrayFileError, ObjectArrayError, find_arrays
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.doctor.kind_of_input import InputKind, kind_of_input
 from deep_mnist.doctor.survey import Survey, survey
+from deep_mnist.doctor.task import Task, task_of
 
 MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
@@ -32,6 +34,7 @@ class Split:
         name: "train", "validation" or "test".
         images, labels: As they are, read-only.
         faults: Of the files: "images" or "labels" -> the error.
+        tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
         from_idx: The images come from an IDX file, a format without a channel axis.
     """
 
@@ -40,6 +43,7 @@ class Split:
     labels: np.ndarray | None = None
     faults: dict[str, ArrayFileError] = field(default_factory=dict)
     from_idx: bool = False
+    tells_classes: bool = True
 
     @cached_property
     def survey(self) -> Survey | None:
@@ -53,7 +57,7 @@ class Split:
     @cached_property
     def classes(self) -> np.ndarray | None:
         """Class of each example, integers (n,), whatever the encoding; None when the labels tell no classes."""
-        return classes_of(self.labels)
+        return classes_of(self.labels) if self.tells_classes else None
 
     @property
     def paired(self) -> bool:
@@ -70,6 +74,20 @@ class Case:
     contract: Contract
     record: Preprocessing | None = None
     fit: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for split in self.splits.values():
+            split.tells_classes = self.task.has_classes
+
+    @cached_property
+    def input_kind(self) -> InputKind:
+        """What the inputs are; checks that speak of images ask first."""
+        return kind_of_input(self.contract, self.train.images)
+
+    @cached_property
+    def task(self) -> Task:
+        """What the network predicts; checks that speak of classes ask first."""
+        return task_of(self.contract, self.train.labels)
 
     @property
     def train(self) -> Split:

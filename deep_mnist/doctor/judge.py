@@ -19,6 +19,7 @@ from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.labels import check_labels
 from deep_mnist.doctor.checks.network import check_model
 from deep_mnist.doctor.checks.pixels import check_pixels
+from deep_mnist.doctor.checks.ranges import check_range
 from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
@@ -28,7 +29,12 @@ from deep_mnist.doctor.settings import read_settings
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_record, check_splits, check_relations)  # fmt: skip
-SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (check_form, check_labels, check_pixels)
+SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
+    check_form,
+    check_labels,
+    check_pixels,
+    check_range,
+)
 
 ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
 ODD_AXES = ("images.rank", "images.layout", "images.shape", "images.count")

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.contract import BINARY_LOSSES, ONE_HOT_LOSSES, Contract
+from deep_mnist.contract.contract import BINARY_LOSSES, REGRESSION_LOSSES, Contract
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
+from deep_mnist.doctor.checks.targets import check_targets
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
-_OF_DISTRIBUTIONS = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
-REGRESSION_LOSSES = tuple(loss for loss in ONE_HOT_LOSSES if loss not in _OF_DISTRIBUTIONS)
 
 
 def check_labels(case: Case, split: Split) -> Iterator[Finding]:
@@ -29,6 +28,9 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
         return
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         yield _not_finite(split, labels)
+        return
+    if not case.task.has_classes:
+        yield from check_targets(case, split)
         return
     rank = labels.ndim
     if rank == 1 or (rank == 2 and labels.shape[1] == 1):
@@ -309,8 +311,12 @@ def _check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterato
     expected = contract.output_units or contract.num_classes
     if expected and width != expected:
         yield _width(split, labels, expected)
-    elif contract.label_encoding == "one_hot" and contract.loss not in BINARY_LOSSES and not proper.all():
-        yield from _improper_rows(contract, split, labels, proper)
+    elif (
+        contract.label_encoding == "one_hot"
+        and contract.loss not in (*BINARY_LOSSES, *REGRESSION_LOSSES)
+        and not proper.all()
+    ):
+        yield from _improper_rows(split, labels, proper)
 
 
 def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
@@ -335,14 +341,13 @@ def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
     )
 
 
-def _improper_rows(contract: Contract, split: Split, labels: np.ndarray, proper: np.ndarray) -> Iterator[Finding]:
+def _improper_rows(split: Split, labels: np.ndarray, proper: np.ndarray) -> Iterator[Finding]:
     name, wrong = f"{split.name}_labels", ~proper
     received = f"{int(wrong.sum())} rows that sum to {float(labels[wrong][0].sum()):.4g} or hold negative numbers"
-    regression = contract.loss in REGRESSION_LOSSES
     yield _found(
         split,
         "encoding",
-        "warning" if regression else "error",
+        "error",
         "rows that are probabilities, summing to 1",
         received,
         f'{name} = np.eye({labels.shape[1]}, dtype="float32")[{name}.argmax(axis=1)]',

@@ -19,7 +19,7 @@ def check_model(case: Case) -> Iterator[Finding]:
     yield from _check_input(contract)
     yield from _check_norm_axes(contract)
     yield from _check_lambda(contract)
-    yield from _check_output_form(contract)
+    yield from _check_output_form(case)
     yield from _check_units(contract)
     yield from _check_activation(contract)
     yield from _check_loss_known(contract)
@@ -89,7 +89,8 @@ def _check_lambda(contract: Contract) -> Iterator[Finding]:
         )
 
 
-def _check_output_form(contract: Contract) -> Iterator[Finding]:
+def _check_output_form(case: Case) -> Iterator[Finding]:
+    contract = case.contract
     chosen = [name for name in contract.output_tail if name in ("argmax", "argmin")]
     if chosen:
         yield _model(
@@ -100,7 +101,7 @@ def _check_output_form(contract: Contract) -> Iterator[Finding]:
             "End the model with the softmax and take argmax after predict(): model = Model(inputs, softmax_output).",
             "argmax has no gradient: the loss would refuse the rank or nothing would be learned.",
         )
-    elif contract.output_rank is not None and contract.output_rank != 2:
+    elif contract.output_rank is not None and contract.output_rank != 2 and case.task.has_classes:
         yield _model(
             "model.output_rank",
             "error",

@@ -1,0 +1,219 @@
+"""Checks of pixel values against the range that the network's first layers expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.survey import sample_indices, take
+
+# All of these hold for what the first weights see: pixel * scale + offset of the layers before them.
+UNSCALED = 10.0  # root mean square; 0..1, -1..1 and standardized pixels stay below 1.5, MNIST in 0..255 has 84
+LARGE = 3.0  # root mean square worth a warning; MNIST under ImageNet's constants has 2.1, in 0..16 about 5
+FLAT = 0.02  # deviation; MNIST has 0.31 in 0..1, rows of unit length 0.035, scaled twice 0.0012
+UNIT_SLACK = 0.3  # resizing with bicubic filters overshoots 0..1 by up to a quarter
+STANDARD_MEAN = 0.25  # of pixels standardized by their own data; MNIST's constants on Fashion give 0.5
+STANDARD_DEVIATION = (0.7, 1.4)  # likewise; 256 digits under MNIST's constants give 0.99
+NORMALIZED_MEAN, NORMALIZED_DEVIATION = 1.0, (0.3, 3.0)  # behind an adapted Normalization layer
+ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 13 %, divided as integers 0.7 %
+SAMPLE = 500  # examples looked at for whole numbers
+
+
+@dataclass
+class Values:
+    """Pixel values as the first weights see them."""
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    whole: bool
+    raw_low: float
+    raw_high: float
+
+    @property
+    def rms(self) -> float:
+        return float(np.hypot(self.mean, self.deviation))
+
+
+def values_of(split: Split, contract: Contract) -> Values | None:
+    """Return the split's pixel values behind the network's own scaling; None without finite pixels."""
+    seen = split.survey
+    if seen is None or split.images is None or not seen.finite_pixels:
+        return None
+    scale, offset = contract.pixel_scale, contract.pixel_offset
+    ends = sorted((seen.low * scale + offset, seen.high * scale + offset))
+    mean, deviation = seen.mean * scale + offset, seen.deviation * abs(scale)
+    return Values(ends[0], ends[1], mean, deviation, _is_whole(split.images), seen.low, seen.high)
+
+
+def _is_whole(images: np.ndarray) -> bool:
+    if images.dtype.kind in "iub":
+        return True
+    some = take(images, sample_indices(len(images), SAMPLE))
+    with np.errstate(invalid="ignore"):
+        return bool((some == np.rint(some)).all())
+
+
+def check_range(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield what is wrong with the range of a split's pixels."""
+    if not case.input_kind.shows_images:
+        return
+    seen = split.survey
+    values = values_of(split, case.contract)
+    by_pixel = case.train.survey is not None and case.train.survey.standardized_by_pixel
+    if seen is not None and values is not None and seen.constant < seen.count - seen.not_finite and not by_pixel:
+        yield from _check_range(case.contract, split, values, values_of(case.train, case.contract) or values)
+
+
+def _check_range(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
+    if values.whole and values.raw_low >= 0 and values.raw_high <= 1 and _greys_lost(split):
+        yield _range(
+            split,
+            "error",
+            _wanted(contract),
+            _received(values) + ", only 0 and 1: the greys are lost",
+            f'Scale after the cast, from the raw pixels: {split.name}_images = raw.astype("float32") / 255',
+            "Division among integers left 0 and 1, nearly all 0: little is left to learn.",
+            FaultKind.LOST,
+        )
+        return
+    if contract.normalizes_input or not contract.scaling_is_known:
+        return
+    if contract.normalization == "adapted":
+        yield from _check_normalized(split, values)
+    elif contract.scales_inside and contract.input_range[1] > 1.5:
+        yield from _check_raw(contract, split, values)
+    else:
+        yield from _check_scaled(contract, split, values, train)
+
+
+def _greys_lost(split: Split) -> bool:
+    seen, images = split.survey, split.images
+    if seen is None or images is None:
+        return False
+    return images.dtype.kind in "iu" or seen.mean < ONES_LEFT
+
+
+def _check_normalized(split: Split, values: Values) -> Iterator[Finding]:
+    low, high = NORMALIZED_DEVIATION
+    if abs(values.mean) <= NORMALIZED_MEAN and low <= values.deviation <= high:
+        return
+    name = f"{split.name}_images"
+    factor = "* 255" if values.deviation < low else "/ 255"
+    yield _range(
+        split,
+        "error",
+        "pixels of the scale that the Normalization layer was adapted to",
+        f"{_received(values)}; behind the layer mean {values.mean:.3g} and deviation {values.deviation:.3g}",
+        f'{name} = {name}.astype("float32") {factor}',
+        "The layer shifts and scales by another data's statistics: inputs far from 0 and 1, poor learning.",
+    )
+
+
+def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Finding]:
+    """The network has a Rescaling layer for 0..255."""
+    low, high = contract.input_range
+    name, slack = f"{split.name}_images", UNIT_SLACK * (high - low)
+    if values.deviation < FLAT:
+        fix, width = (
+            f"{name} = {name} * 255  # or remove the Rescaling layer",
+            max(values.raw_high - values.raw_low, 1e-12),
+        )
+        if values.raw_low < 0:
+            fix = f"{name} = ({name} - {_number(values.raw_low)}) * {255 / width:.6g}"
+        yield _range(
+            split,
+            "error",
+            f"pixels {low:g}..{high:g}, which the Rescaling layer scales",
+            _received(values),
+            fix,
+            "Scaled twice, the network sees 0..0.004: every picture looks the same, accuracy is chance.",
+        )
+    elif values.raw_low < low - slack or values.raw_high > high + slack:
+        yield _range(
+            split,
+            "error",
+            f"pixels {low:g}..{high:g}, which the Rescaling layer scales",
+            _received(values),
+            _back_to(name, values, 255),
+            "The network sees pixels far outside the range it is built for.",
+        )
+
+
+def _check_scaled(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
+    """The network takes pixels as they are."""
+    name, wanted = f"{split.name}_images", _wanted(contract)
+    fix = _back_to(name, values, 1)
+    if values.rms > UNSCALED:
+        raw = values.raw_low >= 0 and values.whole and values.raw_high <= 255
+        received = _received(values) + (", never divided by 255" if raw else "")
+        fix = f'{name} = {name}.astype("float32") / 255' if raw else fix
+        why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
+        yield _range(split, "error", wanted, received, fix, why)
+    elif values.deviation < FLAT:
+        twice = values.raw_low >= 0 and values.raw_high < 0.05
+        received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
+        why = "All pictures look alike to the network: accuracy stays at chance."
+        yield _range(split, "error", wanted, received, fix, why)
+    elif values.rms > LARGE:
+        why = "Inputs several times larger than usual: training is unstable or slow."
+        yield _range(split, "warning", wanted, _received(values), fix, why)
+    elif values.low < -UNIT_SLACK and not _is_symmetric(values) and not _is_standard(values):
+        told = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
+        fix = f"{name} = ({name} - {_number(train.mean)}) / {train.deviation:.6g}  # train's, in every split"
+        why = "The inputs are off centre; weights must first undo it, and published results do not repeat."
+        yield _range(
+            split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {told}", fix, why
+        )
+
+
+def _is_symmetric(values: Values) -> bool:
+    """-1..1 and -0.5..0.5, and pixels merely centred (deviation of 0..1 pixels, mean 0)."""
+    usual = any(abs(values.low + half) < 0.1 * half and abs(values.high - half) < 0.1 * half for half in (0.5, 1.0))
+    centred = abs(values.mean) < 0.1 and values.high - values.low < 1.1
+    return usual or centred
+
+
+def _is_standard(values: Values) -> bool:
+    low, high = STANDARD_DEVIATION
+    return abs(values.mean) <= STANDARD_MEAN and low <= values.deviation <= high
+
+
+def _back_to(name: str, values: Values, high: int) -> str:
+    span = max(values.raw_high - values.raw_low, 1e-12)
+    shifted = f"({name} - {_number(values.raw_low)})" if values.raw_low else name
+    return f'{name} = ({shifted} * {high / span:.8g}).astype("float32")  # into 0..{high}, the same in every split'
+
+
+def _number(value: float) -> str:
+    return f"({value:.6g})" if value < 0 else f"{value:.6g}"
+
+
+def _wanted(contract: Contract) -> str:
+    low, high = contract.input_range
+    return f"pixels {low:g}..{high:g}" + ("" if contract.scales_inside else " (or standardized), scaled once")
+
+
+def _received(values: Values) -> str:
+    return f"{values.raw_low:.4g}..{values.raw_high:.4g}"
+
+
+def _range(
+    split: Split, severity: str, expected: str, received: str, fix: str, why: str, kind: FaultKind = FaultKind.RANGE
+) -> Finding:
+    return Finding(
+        field="images.range",
+        severity=severity,
+        split=split.name,
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+        kind=kind,
+    )
