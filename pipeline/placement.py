@@ -19,10 +19,10 @@ from kfp import dsl, kubernetes
 from pipeline.kfp_patches import keep_parameters
 from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
 
-USER = 10001  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
+USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
 SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
-SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST",)
+SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST", "DEEP_MNIST_MIRRORS")
 
 
 def place(

@@ -20,7 +20,7 @@ class Resources:
         memory: Limit, in Mi; half of it is requested. KFP's launcher (some 150 MiB) counts too.
         timeout: Seconds a pod may live, image pull included.
         retries: Times the step may be repeated. Which failures are repeated is the cluster's
-            policy (manifests/components/retry-policy): lost nodes, not bad data.
+            policy (manifests/components/workflow-defaults): lost nodes, not bad data.
         reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
             depend on the registry, and a reused training would be served as new.
         may_use_gpu: True where an accelerator is of use.

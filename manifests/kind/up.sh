@@ -40,5 +40,5 @@ for deployment in fake-gcs mysql metadata-grpc-deployment ml-pipeline workflow-c
   on_cluster -n kubeflow rollout status "deployment/$deployment" --timeout=900s \
     || fail "$deployment to be ready within 15 minutes" "not ready" "See: kubectl --context $CONTEXT -n kubeflow describe pods"
 done
-on_cluster -n kubeflow wait --for=condition=complete --timeout=300s job/bucket
+on_cluster -n kubeflow wait --for=condition=complete --timeout=900s job/bucket
 say "ready: make kind-run"

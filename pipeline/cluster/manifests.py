@@ -13,7 +13,7 @@ from pipeline.cluster.definition import compile_definition, pipeline_for_cluster
 from pipeline.cluster.schedule import version_name
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("base", "overlays/kind", "overlays/gke", "overlays/gpu", "overlays/kserve")
+FOLDERS = ("base", "overlays/kind", "overlays/gke", "overlays/gpu", "overlays/kserve", "kserve-cluster-scoped")
 GITOPS = ROOT / "manifests" / "overlays" / "gitops" / "pipeline.yaml"
 
 

@@ -32,14 +32,14 @@ def gcs_server() -> Iterator[str]:
         command += ["-public-host", f"127.0.0.1:{port}", "-filesystem-root", root, "-log-level", "error"]
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            _wait_until_ready(server, url)
+            wait_until_ready(server, url)
             yield url
         finally:
             server.kill()  # it has nothing to save, and ends its connections slowly when asked to
             server.wait(timeout=10)
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
+def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if server.poll() is not None:

@@ -82,7 +82,7 @@ def test_every_task_says_how_it_runs(options):
         assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(
             resources
         )
-        assert kubernetes["securityContext"] == {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
+        assert kubernetes["securityContext"] == {"runAsUser": "1000", "runAsGroup": "1000", "runAsNonRoot": True}
         assert kubernetes["imagePullPolicy"] == "IfNotPresent"
         assert kubernetes["podMetadata"]["labels"]["deep-mnist/step"]
         retry, limit = task.spec["retryPolicy"], int(kubernetes["activeDeadlineSeconds"])

@@ -1,0 +1,196 @@
+"""What is laid over Kubeflow Pipelines: rendered over stand-ins with upstream's names, and over upstream itself.
+
+DEEP_MNIST_UPSTREAM names a folder with the trees of kubeflow/pipelines at 2.17.0 in pipelines/ and of
+argoproj/argo-workflows at v4.0.5 in argo-workflows/; without it, the tests that need them are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.cluster.manifests import rendered
+from tests.support.manifests import MANIFESTS, named, workload_pods
+from tests.support.pod_security import violations
+from tests.support.upstream import needs_upstream, upstream_resources
+
+FOLDERS = ["kubeflow-cluster-scoped", *(f"overlays/{each}/kubeflow" for each in ("kind", "gke", "gitops"))]
+
+# Of the resources that we lay something over, the names and no more: a patch of another name fails to render.
+# 2.17.0: manifests/kustomize/base/installs/generic/kfp-launcher-configmap.yaml,
+# manifests/kustomize/base/pipeline/ml-pipeline-ui-sa.yaml,
+# manifests/kustomize/third-party/argo/base/workflow-controller-configmap-patch.yaml, and
+# manifests/kustomize/cluster-scoped-resources/namespace.yaml
+STAND_IN = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: kubeflow, labels: {pod-security.kubernetes.io/enforce: baseline}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: workflow-controller-configmap, namespace: kubeflow}
+data: {executor: kept, workflowDefaults: "spec: {templateDefaults: {retryStrategy: {retryPolicy: OnError}}}"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: kfp-launcher, namespace: kubeflow}
+data: {defaultPipelineRoot: ""}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: ml-pipeline-ui, namespace: kubeflow}
+"""
+
+
+def over_stand_ins(tmp_path: Path, folder: str) -> dict[tuple[str, str], dict]:
+    """Render a folder with its remote resource replaced by stand-ins of the same names."""
+    shutil.copytree(MANIFESTS, tmp_path / "manifests", ignore=shutil.ignore_patterns("pipeline.yaml"))
+    (tmp_path / "manifests/upstream").mkdir()
+    (tmp_path / "manifests/upstream/all.yaml").write_text(STAND_IN)
+    (tmp_path / "manifests/upstream/kustomization.yaml").write_text("resources: [all.yaml]\n")
+    path = tmp_path / "manifests" / folder / "kustomization.yaml"
+    local = os.path.relpath(tmp_path / "manifests/upstream", path.parent)
+    path.write_text(re.sub(r"^- https://.*$", f"- {local}", path.read_text(), flags=re.MULTILINE))
+    found = yaml.safe_load_all(rendered(path.parent))
+    return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+
+def workflow_defaults(found: dict[tuple[str, str], dict]) -> dict:
+    return yaml.safe_load(found["ConfigMap", "workflow-controller-configmap"]["data"]["workflowDefaults"])["spec"]
+
+
+def retried(expression: str, status: str, message: str) -> bool:
+    """Evaluate the retry expression as Argo does, written as Python; `matches` finds a pattern anywhere."""
+    python = expression.replace("&&", " and ").replace("||", " or ")
+    python = python.replace("lastRetry.status", "status").replace("lastRetry.message", "message")
+    python = re.sub(r'message matches (".+?")', r"bool(re.search(\1, message))", python)
+    return bool(eval(python, {"re": re, "status": status, "message": message}))
+
+
+LOST = [
+    ("Error", "pod deleted"),
+    ("Failed", "Pod was terminated in response to imminent node shutdown."),
+    ("Failed", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 62Mi."),
+    ("Failed", "Preempted in order to admit critical pod"),
+    ("Failed", "Pod was rejected: Allocate failed due to no healthy devices present"),
+    ("Error", "Pod failed before main container starts due to ContainerCreating: "),
+]
+FINAL = [
+    ("Failed", "main: Error (exit code 1)"),  # bad data
+    ("Failed", "main: OOMKilled (exit code 137)"),
+    ("Failed", "Pod was active on the node longer than the specified deadline"),
+    ("Failed", ""),  # a DAG around a step that failed
+    ("Error", ""),  # a DAG around a pod that was lost more often than may be: Argo gives DAGs no message
+]
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_lost_nodes_are_retried_and_bad_data_are_not(tmp_path, folder):
+    """Argo's policy gives way to an expression, for with one the policy is Always; the other settings are kept.
+
+    The messages are those of Argo v4.0.5, workflow/controller/operator.go:1709 (inferFailedReason: a pod's own message,
+    else container, reason, exit code); DAG nodes carry none: workflow/controller/dag.go:334.
+    """
+    found = over_stand_ins(tmp_path, folder)
+    retry = workflow_defaults(found)["templateDefaults"]["retryStrategy"]
+
+    assert found["ConfigMap", "workflow-controller-configmap"]["data"]["executor"] == "kept"
+    assert "retryPolicy" not in retry
+    assert [each for each in LOST if not retried(retry["expression"], *each)] == []
+    assert [each for each in FINAL if retried(retry["expression"], *each)] == []
+
+
+def test_runs_take_no_variables_of_services_and_a_priority_class(tmp_path):
+    """Argo gives every pod of a run no service links, and the priority class that cluster.env names, if any."""
+    plain = workflow_defaults(over_stand_ins(tmp_path, "overlays/gke/kubeflow"))
+    (tmp_path / "manifests/components/workflow-defaults/cluster.env").write_text("PRIORITY_CLASS=batch\n")
+    named_one = yaml.safe_load_all(rendered(tmp_path / "manifests/overlays/gke/kubeflow"))
+    batch = workflow_defaults({(each["kind"], each["metadata"]["name"]): each for each in named_one})
+
+    assert yaml.safe_load(plain["podSpecPatch"]) == {"enableServiceLinks": False}
+    assert (plain["podPriorityClassName"], batch["podPriorityClassName"]) == ("", "batch")
+    assert {**plain, "podPriorityClassName": "batch"} == batch
+
+
+def test_kinds_artifacts_stay_in_the_store_that_kubeflow_ships(tmp_path):
+    """Its UI reads gs:// from Google alone, so the pipeline root is left alone; the registry's bucket is the job's."""
+    found = over_stand_ins(tmp_path, "overlays/kind/kubeflow")
+    job = named("overlays/kind", "Job", "bucket")["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    (bucket,) = re.findall(r"--store gs://([\w-]+)/registry", (MANIFESTS / "kind/run.sh").read_text())
+
+    assert found["ConfigMap", "kfp-launcher"]["data"]["defaultPipelineRoot"] == ""
+    assert f'"{bucket}"' in job
+
+
+def test_gkes_artifacts_go_to_the_bucket_of_cluster_env(tmp_path):
+    """One file names the bucket and the UI's account."""
+    found = over_stand_ins(tmp_path, "overlays/gke/kubeflow")
+
+    assert found["ConfigMap", "kfp-launcher"]["data"]["defaultPipelineRoot"] == "gs://BUCKET/artifacts"
+    assert found["ServiceAccount", "ml-pipeline-ui"]["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
+
+
+def test_kubeflows_namespace_is_restricted(tmp_path):
+    """Upstream enforces "baseline"; ours enforces "restricted"."""
+    labels = over_stand_ins(tmp_path, "kubeflow-cluster-scoped")["Namespace", "kubeflow"]["metadata"]["labels"]
+
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_upstream_is_pinned_and_kept_apart():
+    """Only the kubeflow folders need a network, and all of them name the one release."""
+    remote = {
+        path.parent.relative_to(MANIFESTS).as_posix(): re.findall(r"^- (https://\S+)", path.read_text(), re.MULTILINE)
+        for path in MANIFESTS.rglob("kustomization.yaml")
+        if "\n- https://" in path.read_text()
+    }
+
+    assert set(remote) == {
+        "kubeflow-cluster-scoped", "overlays/kind/kubeflow", "overlays/gke/kubeflow", "overlays/gitops/kubeflow",
+    }  # fmt: skip
+    assert all("?ref=2.17.0&" in url for urls in remote.values() for url in urls)
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("upstream")
+
+
+@needs_upstream
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_it_renders_over_upstream_itself(copy, folder):
+    """Nothing of ours patches a name that is not there, and what we change arrives."""
+    found = {(each["kind"], each["metadata"]["name"]): each for each in upstream_resources(copy, folder)}
+
+    if folder == FOLDERS[0]:
+        labels = found["Namespace", "kubeflow"]["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        return
+    defaults = workflow_defaults(found)
+    assert defaults["podSpecPatch"] and "retryPolicy" not in defaults["templateDefaults"]["retryStrategy"]
+    assert "archiveLogs" in found["ConfigMap", "workflow-controller-configmap"]["data"]["artifactRepository"]
+
+
+@needs_upstream
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_a_restricted_namespace_admits_all_of_kubeflow(copy, folder):
+    """Every pod that upstream starts, its init containers included, passes the rules."""
+    pods = workload_pods(upstream_resources(copy, folder))
+
+    assert len(pods) >= 14
+    assert {name: violations(pod) for name, pod in pods if violations(pod)} == {}
+
+
+@needs_upstream
+def test_the_stand_ins_bear_upstreams_names(copy):
+    """What the tests lay our patches over is there under the same names."""
+    names = {
+        (each["kind"], each["metadata"]["name"]) for folder in FOLDERS for each in upstream_resources(copy, folder)
+    }
+
+    assert {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(STAND_IN)} <= names
