@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 # Before numpy is imported: the doctor's small matrices, with two BLAS threads on two busy cores, wait for each other.
@@ -12,46 +13,63 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
-from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support import remotes
 from tests.support.gcs_server import gcs_server
+from tests.support.remotes import Remote, new_address
+from tests.support.s3_server import credentials, s3_server
 
 if TYPE_CHECKING:
     from tests.support.kfp_server import KfpServer
 
 
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables, for child processes too, and put back what was there."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    yield
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+
+
 @pytest.fixture(scope="session")
 def gcs() -> Iterator[str]:
     """The URL of a real fake-gcs-server; STORAGE_EMULATOR_HOST names it until the session ends."""
-    with gcs_server() as url:
-        before = os.environ.get("STORAGE_EMULATOR_HOST")
-        os.environ["STORAGE_EMULATOR_HOST"] = url
+    with gcs_server() as url, environment({"STORAGE_EMULATOR_HOST": url}):
         yield url
-        if before is None:
-            del os.environ["STORAGE_EMULATOR_HOST"]
-        else:
-            os.environ["STORAGE_EMULATOR_HOST"] = before
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The URL of a real SeaweedFS; the AWS_… variables name it and its owner until the session ends."""
+    with s3_server() as url, environment({**credentials(), "AWS_ENDPOINT_URL_S3": url}):
+        yield url
 
 
 @pytest.fixture
 def bucket(gcs: str) -> str:
     """A new, empty bucket: "gs://…"."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    name = f"bucket-{uuid.uuid4().hex[:12]}"
-    options = {"api_endpoint": gcs}
-    client = storage.Client(project="test", credentials=AnonymousCredentials(), client_options=options)
-    client.create_bucket(name)
-    return f"gs://{name}"
+    return new_address("gs", gcs)
 
 
-@pytest.fixture
-def proxy(gcs: str) -> Iterator[FaultProxy]:
-    """A proxy in front of the server; STORAGE_EMULATOR_HOST names it for this test."""
-    with fault_proxy(gcs) as running:
-        os.environ["STORAGE_EMULATOR_HOST"] = running.url
-        yield running
-        os.environ["STORAGE_EMULATOR_HOST"] = gcs
+@pytest.fixture(params=["folder", "gs", "s3"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where nothing is stored yet: a folder and a prefix of a bucket of each kind, on real servers."""
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    server = request.getfixturevalue({"gs": "gcs", "s3": "s3"}[request.param])
+    return f"{new_address(request.param, server)}/some/prefix"
+
+
+@pytest.fixture(params=["gs", "s3"])
+def remote(request: pytest.FixtureRequest) -> Iterator[Remote]:
+    """A new bucket of each kind, behind a fault proxy that the environment names for this test."""
+    server = request.getfixturevalue({"gs": "gcs", "s3": "s3"}[request.param])
+    with remotes.remote(request.param, server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -117,8 +117,7 @@ def _identity(model: str) -> str:
     if not model:
         return ""
     folder, _, name = model.rpartition("/")
-    about = open_store(folder).describe(name)
-    return str(about.get("sha256") or about.get("crc32c"))
+    return str(open_store(folder).describe(name)["checksum"])
 
 
 def _judged_key(name: str, fingerprint: str) -> str:

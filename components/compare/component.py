@@ -26,10 +26,10 @@ def compare(
     Args:
         dataset: What preprocess wrote.
         ready: The pass of require_valid.
-        registry: gs:// address or folder of the model registry.
+        registry: gs:// or s3:// address or folder of the model registry.
         model_name: Name in the registry.
         network: Name of a built-in network, used when `model` is empty.
-        model: Path or gs:// address of a user's own network.
+        model: Path, gs:// or s3:// address of a user's own network.
         epochs: As for train.
         seed: As for train.
         code: The training image, whose tag names the code.
@@ -53,7 +53,7 @@ def remember(attempt: Input[Artifact], promotion: Input[Artifact], registry: str
     Args:
         attempt: What compare wrote.
         promotion: What publish decided.
-        registry: gs:// address or folder of the model registry.
+        registry: gs:// or s3:// address or folder of the model registry.
         model_name: Name in the registry.
     """
     from components.failure import report_failure

@@ -11,7 +11,7 @@ def download(dataset: str, dataset_digest: str, raw: Output[Dataset]) -> str:
     """Bring a dataset here and return the digest of its files.
 
     Args:
-        dataset: "mnist", "fashion-mnist", or a folder, gs:// or https:// address of the user's own.
+        dataset: "mnist", "fashion-mnist", or a folder, gs://, s3:// or https:// address of the user's own.
         dataset_digest: What identifies the user's own data at this moment; it only keys KFP's cache.
         raw: The files as they came, with a manifest.
     """

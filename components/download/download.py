@@ -21,6 +21,7 @@ from deep_mnist.data.dataset import (
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached, known_dataset
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
+from deep_mnist.storage.address import is_store_address, is_web_address, store_schemes
 from deep_mnist.storage.open import fetch, open_store
 
 DATA_ENDINGS = (".npy", ".npz", ".gz", "-ubyte")
@@ -36,7 +37,7 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
     """Write the dataset's files to `folder` and return it, opened.
 
     Args:
-        dataset: "mnist" or "fashion-mnist"; or the user's own: a folder, one file, a gs:// or an https://
+        dataset: "mnist" or "fashion-mnist"; or the user's own: a folder, one file, a gs://, s3:// or https://
             address of IDX files (plain or gz), `.npz` or `.npy`. "#sha256=HEX" after the address of one file
             pins it.
         folder: Made if missing. A known dataset comes as {train,test}_{images,labels}.npy, images uint8
@@ -48,9 +49,9 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
     folder.mkdir(parents=True, exist_ok=True)
     if dataset in KNOWN:
         return _copy(known_dataset(KNOWN[dataset]), folder)
-    if dataset.startswith(("https://", "http://")):
+    if is_web_address(dataset):
         _fetch_https_data(dataset, folder)
-    elif dataset.startswith("gs://"):
+    elif is_store_address(dataset):
         _fetch_bucket(dataset, folder)
     else:
         _copy_own(Path(dataset.removeprefix("file://")), dataset, folder)
@@ -110,7 +111,8 @@ def _copy_own(path: Path, given: str, folder: Path) -> None:
     if not path.exists():
         known = ", ".join(KNOWN)
         raise DownloadError(
-            f"Expected a known dataset ({known}), a folder, or a gs:// or https:// address. Received: {given!r}, "
+            f"Expected a known dataset ({known}), a folder, or a {store_schemes()} or https:// address. "
+            f"Received: {given!r}, "
             f"and no folder or file of that name."
         )
     files = [path] if path.suffix == ".npz" else sorted(path.iterdir()) if path.is_dir() else []

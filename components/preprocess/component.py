@@ -24,7 +24,7 @@ def preprocess(
         raw: What download brought.
         source: The dataset's name or address, for the record.
         network: Name of a built-in network, used when `model` is empty.
-        model: Path or gs:// address of a user's own network.
+        model: Path, gs:// or s3:// address of a user's own network.
         model_digest: SHA-256 of that file; it only keys KFP's cache.
         preparation: auto, contract or none.
         validation_fraction: Share of the training examples set apart.

@@ -23,7 +23,7 @@ def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Mo
     labels' encoding and the output's activation; a line says so.
 
     Args:
-        address: A path, file:// or gs:// address.
+        address: A path, file://, gs:// or s3:// address.
         digest: SHA-256 that the file must have, or "".
 
     Raises:

@@ -18,7 +18,7 @@ class TrainRequest:
 
     Attributes:
         network: Name of a built-in network; unused when `model` is given.
-        model: Path, file:// or gs:// address of a user's own `.keras`, or "".
+        model: Path, file://, gs:// or s3:// address of a user's own `.keras`, or "".
         model_digest: SHA-256 that the user's file must have, or "".
         epochs: Passes over the training split; 0 means the network's own number.
         seed: Seed of the weights, the order and the augmentation.

@@ -23,7 +23,7 @@ def validate(
     Args:
         dataset: What preprocess wrote.
         network: Name of a built-in network, used when `model` is empty.
-        model: Path or gs:// address of a user's own network.
+        model: Path, gs:// or s3:// address of a user's own network.
         model_digest: SHA-256 of that file; it only keys KFP's cache.
         findings: The doctor's JSON object.
         report: The same with pictures.

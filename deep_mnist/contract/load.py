@@ -46,7 +46,7 @@ def load_contract(path: Path | str) -> Contract:
 
 
 def resolve_contract(network: str, model: str = "") -> Contract:
-    """Return the contract of `model` (a path, file:// or gs:// address) when given, else of a built-in network.
+    """Return the contract of `model` (a path, file://, gs:// or s3:// address) when given, else of a built-in network.
 
     Raises:
         ValueError: The network is unknown (the message lists the known ones), or the model cannot be read.

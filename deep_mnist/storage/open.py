@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from deep_mnist.storage.address import is_store_address
+from deep_mnist.storage.bucket import BucketStore
 from deep_mnist.storage.folder import FolderStore
-from deep_mnist.storage.gcs import BucketStore
+from deep_mnist.storage.gcs import GcsStore
+from deep_mnist.storage.s3 import S3Store
 from deep_mnist.storage.store import PATIENCE_SECONDS, TIMEOUT_SECONDS, NotFoundError, StorageError, Store
+
+BUCKETS: dict[str, type[BucketStore]] = {store.scheme: store for store in (GcsStore, S3Store)}
+_KNOWN = f"{', '.join(f'{scheme}://bucket/key' for scheme in BUCKETS)}, file:///path or a path"
 
 
 def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float = TIMEOUT_SECONDS) -> Store:
-    """Return the store at a `gs://bucket/prefix`, a `file://` URL or a folder's path; nothing is created yet.
+    """Return the store at a bucket's address, a `file://` URL or a folder's path; nothing is created yet.
 
     Args:
-        url: Where the store is.
+        url: `gs://bucket/prefix`, `s3://bucket/prefix`, `file:///folder` or a path.
         patience: Seconds after which repeated requests (or the wait for a folder's lock) are given up; large objects
             get a second more for each megabyte.
         timeout: Seconds after which one request is given up.
@@ -22,21 +28,21 @@ def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float =
     scheme, separator, rest = url.partition("://")
     if (url and not separator) or (scheme == "file" and rest):
         return FolderStore(_folder(url), patience=patience)
-    if scheme == "gs" and rest:
-        bucket, _, prefix = rest.partition("/")
-        return BucketStore(bucket, prefix, patience=patience, timeout=timeout)
-    raise StorageError(f"Expected gs://bucket/prefix, file:///folder or a path. Received: {url!r}")
+    bucket, _, prefix = rest.partition("/")
+    if scheme in BUCKETS and bucket:
+        return BUCKETS[scheme](bucket, prefix, patience=patience, timeout=timeout)
+    raise StorageError(f"Expected {_KNOWN}. Received: {url!r}")
 
 
 def fetch(url: str, destination: Path) -> None:
     """Write the object or local file at `url` to `destination`, whole or not at all."""
     scheme, separator, rest = url.partition("://")
-    if scheme == "gs" and separator:
+    if is_store_address(url):
         bucket, _, key = rest.partition("/")
-        open_store(f"gs://{bucket}").download_file(key, destination)
+        open_store(f"{scheme}://{bucket}").download_file(key, destination)
         return
     if separator and scheme != "file":
-        raise StorageError(f"Expected gs://bucket/key, file:///path or a path. Received: {url!r}")
+        raise StorageError(f"Expected {_KNOWN}. Received: {url!r}")
     path = _folder(url)
     if not path.is_file():
         raise NotFoundError(f"Expected a file at {path}. Received: {'a folder' if path.is_dir() else 'nothing'}.")

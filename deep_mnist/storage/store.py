@@ -1,17 +1,17 @@
-"""Objects in `gs://` buckets and in plain folders, with the same conditional writes.
+"""Objects in `gs://` and `s3://` buckets and in plain folders, with the same conditional writes.
 
-    store = open_store("gs://bucket/models")            # or "file:///srv/models", "./registry"
+    store = open_store("gs://bucket/models")            # or "s3://bucket/models", "file:///srv/models", "./registry"
     data, generation = store.read("mnist/champion.json")
     store.write("mnist/champion.json", data, if_generation=generation)   # PreconditionFailedError if it moved
 
-A generation names one state of one object: an integer in a bucket, the SHA-256 of the bytes in a
+A generation names one state of one object: an integer in `gs://`, an ETag in `s3://`, the SHA-256 of the bytes in a
 folder. `if_generation=0` means "must not exist". A reader sees a whole object or none, at any
 moment and whichever process is killed; the last step of a write is one rename or one request.
 
-A bucket's requests carry CRC32C checksums and are repeated, with jitter, until `patience` seconds
+A bucket's requests carry checksums (CRC32C, or SHA-256 and MD5) and are repeated, with jitter, until `patience` seconds
 have passed. A conditional write whose answer was lost is recognised by the token that it wrote, so
 a repetition is neither lost nor done twice; only when somebody overwrote it before that can nobody say,
-and then `OvertakenError` does. `STORAGE_EMULATOR_HOST` names an emulator.
+and then `OvertakenError` does. `STORAGE_EMULATOR_HOST` names an emulator of `gs://`, `AWS_ENDPOINT_URL_S3` a server of `s3://`.
 
 Errors:
     StorageError(OSError)        something else: no rights, no space, a bad address
@@ -76,8 +76,7 @@ class Store(ABC):
 
     @abstractmethod
     def describe(self, key: str) -> dict[str, Any]:
-        """Return size (bytes), checksum ("sha256" in a folder, "crc32c" in a bucket), generation and modified (Unix
-        time) of an object."""
+        """Return size (bytes), checksum ("sha256:…", "crc32c:…" or "etag:…"), generation and modified (Unix time)."""
 
     @abstractmethod
     def list(self, prefix: str = "") -> Names:

@@ -21,7 +21,8 @@ from deep_mnist.registry.promotion import Floors, open_split
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.open import open_store
-from tests.support.fault_proxy import QUICK, FaultProxy, no_fault, some_faults
+from tests.support.fault_proxy import QUICK, no_fault, some_faults
+from tests.support.remotes import Remote
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
 
 SERVED = {"saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"}
@@ -211,24 +212,22 @@ def test_an_evaluation_of_something_else_is_refused(work: Path, registry: Path, 
 
 
 @pytest.mark.usefixtures("first")
-def test_a_bucket_behind_a_bad_network_gets_one_champion(
-    work: Path, proxy: FaultProxy, bucket: str, tmp_path: Path
-) -> None:
+def test_a_bucket_behind_a_bad_network_gets_one_champion(work: Path, remote: Remote, tmp_path: Path) -> None:
     """Evaluate and publish through a network that breaks every fifth request: one version, whole, promoted once."""
-    proxy.use(some_faults(0.2, seed=1, faults=QUICK))
-    weak = Round(work, tmp_path, f"{bucket}/models", "weak", "run-1")
+    remote.proxy.use(some_faults(0.2, seed=1, faults=QUICK))
+    weak = Round(work, tmp_path, f"{remote.url}/models", "weak", "run-1")
     weak.evaluate()
     promotion = weak.publish()
-    broken = sum(fault is not None for _, _, fault in proxy.seen)
-    proxy.use(no_fault)
-    opened = Registry(f"{bucket}/models", "digits")
+    broken = sum(fault is not None for _, _, fault in remote.proxy.seen)
+    remote.proxy.use(no_fault)
+    opened = Registry(f"{remote.url}/models", "digits")
     champion = opened.champion()
     opened.download(champion, tmp_path / "down")
 
     assert broken > 3
-    assert promotion["promoted"] and f"{bucket}/models/digits/1" == promotion["uri"]
+    assert promotion["promoted"] and f"{remote.url}/models/digits/1" == promotion["uri"]
     assert [1] == [each.number for each in opened.versions()] == [reign.version for reign in opened.log()]
-    assert {f"digits/1/{name}" for name in SERVED | KEPT} <= set(open_store(f"{bucket}/models").list("digits/1/"))
+    assert {f"digits/1/{name}" for name in SERVED | KEPT} <= set(open_store(f"{remote.url}/models").list("digits/1/"))
     assert (256, []) == tuple(replay(tmp_path / "down")[key] for key in ("requests", "faults"))
 
 

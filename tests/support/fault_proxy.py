@@ -69,6 +69,10 @@ def dead_from(first: int, fault: str) -> Choice:
 class FaultProxy(ThreadingHTTPServer):
     """Forwards to `upstream`; `choose` says what befalls request number 1, 2, 3…
 
+    Args:
+        upstream: URL of the server.
+        keep_host: Send the client's `Host` on, as a signature over it demands; else the server's own.
+
     Attributes:
         seen: (method, path, fault) of every request, in order.
     """
@@ -76,9 +80,10 @@ class FaultProxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, keep_host: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = upstream
+        self.dropped = {"connection"} if keep_host else {"connection", "host"}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.choose: Choice = no_fault
         self.seen: list[tuple[str, str, str | None]] = []
@@ -116,12 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(response, content, cut=fault == "truncate")
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
 
     def _forward(self, body: bytes) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection(urlsplit(self.server.upstream).netloc, timeout=30)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
-        connection.request(self.command, self.path, body, headers)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in self.server.dropped}
+        connection.request(self.command, self.path, body or None, headers)
         response = connection.getresponse()
         content = response.read()
         connection.close()
@@ -134,7 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.getheaders():
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value.replace(self.server.upstream, self.server.url))
-        self.send_header("Content-Length", str(len(content)))
+        length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length or "0")
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut else content)
         if cut:
@@ -161,9 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+def fault_proxy(upstream: str, *, keep_host: bool = False) -> Iterator[FaultProxy]:
     """Run a proxy and yield it."""
-    with FaultProxy(upstream) as proxy:
+    with FaultProxy(upstream, keep_host=keep_host) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

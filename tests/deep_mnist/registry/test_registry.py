@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -15,9 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from deep_mnist.registry.registry import LostRaceError, Registry, RegistryError, Reign
+from deep_mnist.storage.address import is_store_address
 from deep_mnist.storage.store import StorageError
 from pipeline.models import models, rollback
-from tests.support.fault_proxy import AFTER, BEFORE, QUICK, FaultProxy, dead_from, no_fault, once, some_faults
+from tests.support.fault_proxy import AFTER, BEFORE, QUICK, dead_from, no_fault, once, some_faults
+from tests.support.remotes import Remote
 from tests.support.versions import facts, make_folder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,22 +51,15 @@ def require_whole(registry: Registry, reign: Reign, folder: Path) -> None:
     assert f"weights {content}" == (folder / "variables/data").read_text()
 
 
-def direct(proxy: FaultProxy, bucket: str) -> Registry:
+def direct(remote: Remote) -> Registry:
     """Return the registry without the proxy in between."""
-    os.environ["STORAGE_EMULATOR_HOST"] = proxy.upstream
-    registry = Registry(bucket, "mnist")
-    os.environ["STORAGE_EMULATOR_HOST"] = proxy.url
-    return registry
+    with remote.direct():
+        return Registry(remote.url, "mnist")
 
 
-def moves_pointer(method: str, path: str) -> bool:
-    """The pointer's move is the only upload that names a generation other than 0."""
-    return method == "POST" and re.search(r"ifGenerationMatch=[1-9]", path) is not None
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return str(tmp_path / "registry") if request.param == "folder" else f"{request.getfixturevalue('bucket')}/models"
+@pytest.fixture
+def url(address: str) -> str:
+    return address
 
 
 @pytest.fixture
@@ -221,7 +215,7 @@ racers = [threading.Thread(target=race, args=(number,)) for number in range(thre
 
 def test_200_racing_promoters_leave_one_history(url: str, tmp_path: Path) -> None:
     """Many promoters (200 on a folder): each wins or loses, the log holds the winners and only them, nothing else."""
-    processes, threads = (4, 10) if url.startswith("gs://") else (8, 25)
+    processes, threads = (4, 10) if is_store_address(url) else (8, 25)
     arguments = [[url, str(tmp_path), str(process), str(threads)] for process in range(processes)]
     command = [sys.executable, "-c", RACER]
     running = [
@@ -302,23 +296,21 @@ def test_a_promoter_killed_anywhere_leaves_one_whole_champion(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("fault", ["reset", "reset_after"])
-def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(
-    proxy: FaultProxy, bucket: str, tmp_path: Path, fault: str
-) -> None:
+def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(remote: Remote, tmp_path: Path, fault: str) -> None:
     """The network dies at each request in turn: old or new reigns, whole; and the next promoter succeeds."""
-    unbroken = direct(proxy, bucket)
+    unbroken = direct(remote)
     promote(unbroken, tmp_path, "old")
     reached = 0
     for point in range(1, 100):
-        cut = Registry(bucket, "mnist", patience=0.15, timeout=0.2)
+        cut = Registry(remote.url, "mnist", patience=0.15, timeout=0.2)
         folder, expected = make_folder(tmp_path / f"new-{point}", f"new-{point}"), unbroken.champion()
-        proxy.use(dead_from(point, fault))
+        remote.proxy.use(dead_from(point, fault))
         try:
             cut.promote(folder, facts(f"new-{point}"), expected=expected)
-            through = not any(broken for _, _, broken in proxy.seen)
+            through = not any(broken for _, _, broken in remote.proxy.seen)
         except StorageError:
             reached, through = point, False
-        proxy.use(no_fault)
+        remote.proxy.use(no_fault)
         champion = unbroken.champion()
 
         assert champion.sequence in (expected.sequence, expected.sequence + 1)
@@ -333,36 +325,36 @@ def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(
 
 
 @pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
-def test_a_lost_answer_promotes_once(proxy: FaultProxy, bucket: str, tmp_path: Path, fault: str) -> None:
+def test_a_lost_answer_promotes_once(remote: Remote, tmp_path: Path, fault: str) -> None:
     """When the answer to the very move of the pointer is lost, the promoter still learns that it won, once."""
-    registry = Registry(bucket, "mnist", timeout=0.25)
-    proxy.use(once(fault, "POST", "."))
+    registry = Registry(remote.url, "mnist", timeout=0.25)
+    remote.proxy.use(once(fault, *remote.wire.put))
     promote(registry, tmp_path, "a")
     moves = [0]
 
     def at_the_pointer(_number: int, method: str, path: str) -> str | None:
-        if moves_pointer(method, path):
+        if remote.moves_pointer(method, path):
             moves[0] += 1
             return fault if moves[0] == 1 else None
         return None
 
-    proxy.use(at_the_pointer)
+    remote.proxy.use(at_the_pointer)
     reign = promote(registry, tmp_path, "b")
-    proxy.use(no_fault)
+    remote.proxy.use(no_fault)
 
     assert 2 <= moves[0]
     assert (2, 2) == (reign.version, reign.sequence)
     assert reign == require_consistent(registry)[-1]
 
 
-def test_a_lost_answer_is_found_in_the_log_when_overtaken(proxy: FaultProxy, bucket: str, tmp_path: Path) -> None:
+def test_a_lost_answer_is_found_in_the_log_when_overtaken(remote: Remote, tmp_path: Path) -> None:
     """A promoter whose answer was lost, and who was followed by another before it asked again, knows that it won."""
-    registry, other = Registry(bucket, "mnist"), direct(proxy, bucket)
+    registry, other = Registry(remote.url, "mnist"), direct(remote)
     promote(other, tmp_path, "a")
     states = ["before"]
 
     def lose_then_overtake(_number: int, method: str, path: str) -> str | None:
-        if states[-1] == "before" and moves_pointer(method, path):
+        if states[-1] == "before" and remote.moves_pointer(method, path):
             states.append("lost")
             return "reset_after"
         if states[-1] == "lost":
@@ -370,7 +362,7 @@ def test_a_lost_answer_is_found_in_the_log_when_overtaken(proxy: FaultProxy, buc
             promote(other, tmp_path, "c")
         return None
 
-    proxy.use(lose_then_overtake)
+    remote.proxy.use(lose_then_overtake)
     reign = promote(registry, tmp_path, "b")
     log = require_consistent(other)
 
@@ -379,12 +371,12 @@ def test_a_lost_answer_is_found_in_the_log_when_overtaken(proxy: FaultProxy, buc
     assert reign == log[1]
 
 
-def test_racing_promoters_survive_a_bad_network(proxy: FaultProxy, bucket: str, tmp_path: Path) -> None:
+def test_racing_promoters_survive_a_bad_network(remote: Remote, tmp_path: Path) -> None:
     """Through a network that breaks 20 % of the requests, 4 promoters who try until they win leave 4 reigns."""
-    proxy.use(some_faults(0.2, seed=5, faults=QUICK))
+    remote.proxy.use(some_faults(0.2, seed=5, faults=QUICK))
 
     def until_won(content: str) -> None:
-        registry = Registry(bucket, "mnist")
+        registry = Registry(remote.url, "mnist")
         folder = make_folder(tmp_path / content, content)
         while True:
             try:
@@ -398,9 +390,9 @@ def test_racing_promoters_survive_a_bad_network(proxy: FaultProxy, bucket: str, 
         promoter.start()
     for promoter in promoters:
         promoter.join()
-    broken = sum(fault is not None for _, _, fault in proxy.seen)
-    proxy.use(no_fault)
-    registry = Registry(bucket, "mnist")
+    broken = sum(fault is not None for _, _, fault in remote.proxy.seen)
+    remote.proxy.use(no_fault)
+    registry = Registry(remote.url, "mnist")
     log = require_consistent(registry)
 
     assert broken > 10

