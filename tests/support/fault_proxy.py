@@ -5,7 +5,7 @@ A fault befalls a request before it reaches the server (nothing was done) or aft
     unavailable  unavailable_after     the answer is HTTP 503
     reset        reset_after           the connection is reset
     hang         hang_after            no answer comes until the client gives up
-    truncate                           the answer breaks off in the middle of its body
+    truncate                           the answer breaks off in the middle of its body, or is lost when it has none
 """
 
 from __future__ import annotations
@@ -116,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._break(fault)
             return
         response, content = self._forward(body)
+        if fault == "truncate" and not content:
+            self._reset()
+            return
         if fault and fault != "truncate":
             self._break(fault.removesuffix("_after"))
             return
