@@ -58,7 +58,8 @@ def build_pipeline(
         model: str = "",
         model_digest: str = "",
         preparation: str = "auto",
-        validation_fraction: float = 0.0833333333,
+        validation_fraction: float = 1 / 12,
+        accept: list = [],  # noqa: B006
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -90,7 +91,13 @@ def build_pipeline(
         )
         placed(prepared, "preprocess")
 
-        judged = validate(dataset=prepared.outputs["dataset"], network=network, model=model, model_digest=model_digest)
+        judged = validate(
+            dataset=prepared.outputs["dataset"],
+            network=network,
+            model=model,
+            model_digest=model_digest,
+            accept=accept,
+        )
         placed(judged, "validate")
 
         passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])

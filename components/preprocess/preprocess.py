@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from deep_mnist.data.dataset import (
     seal_dataset,
     sha256_of_array,
 )
+from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
 from deep_mnist.serving.export import network_input
 
 PREPARATIONS = ("auto", "contract", "none")
@@ -40,7 +42,7 @@ def preprocess_dataset(
     *,
     source: str = "",
     preparation: str = "auto",
-    validation_fraction: float = 1 / 12,
+    validation_fraction: float = VALIDATION_FRACTION,
     seed: int = 0,
 ) -> Dataset:
     """Write the dataset that `contract` asks for to `folder` and return it.
@@ -65,7 +67,9 @@ def preprocess_dataset(
     opened = open_dataset(raw, written_by="download")
     arrays = _read(raw)
     if arrays is None or (preparation == "auto" and not _is_raw(arrays)):
-        return _pass_on(opened, contract, folder, source=source)
+        return _pass_on(
+            opened, contract, folder, source=source, split_seed=seed, validation_fraction=validation_fraction
+        )
     if not _is_raw(arrays):
         raise DatasetError(
             f"Expected raw data to convert: uint8 images (n, rows, columns), integer labels (n,). Received: "
@@ -104,14 +108,13 @@ def _forms(arrays: Arrays) -> str:
     return ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
 
 
-def _pass_on(raw: Dataset, contract: Contract, folder: Path, *, source: str) -> Dataset:
-    """Copy prepared data unchanged, with a record that says so."""
+def _pass_on(raw: Dataset, contract: Contract, folder: Path, **chosen: Any) -> Dataset:
+    """Copy prepared data unchanged, with a record that says so; `chosen` are fields of the record."""
     print("preprocess: the data are not raw uint8 images with integer labels; passed on as prepared", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name in raw.files:
         shutil.copyfile(raw.folder / name, folder / name)
     record = Preprocessing(
-        source=source,
         layout=contract.layout,
         image_shape=tuple(side or 0 for side in contract.input_shape or ()),
         dtype=contract.input_dtype,
@@ -121,6 +124,7 @@ def _pass_on(raw: Dataset, contract: Contract, folder: Path, *, source: str) -> 
         num_classes=contract.num_classes or 0,
         prepared=True,
         source_digests={name: str(entry["sha256"]) for name, entry in raw.files.items()},
+        **chosen,
     )
     return seal_dataset(folder, record)
 
@@ -145,7 +149,7 @@ def _classes(arrays: Arrays) -> int:
 def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, np.ndarray]]:
     """Return split -> (name of its source split, sorted row indices into it).
 
-    The same rows of each class are drawn for the same seed, on every machine (PCG64).
+    A missing split is held out of train, the same rows for the same seed.
     """
     labels = np.asarray(arrays["train_labels"])
     train = np.arange(len(labels))
@@ -155,20 +159,10 @@ def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, n
         if f"{split}_images" in arrays:
             splits[split] = (split, np.arange(len(arrays[f"{split}_labels"])))
             continue
-        held_out = _stratified(labels, train, share, random)
+        held_out = held_out_rows(labels, train, share, random)
         splits[split] = ("train", held_out)
         train = np.setdiff1d(train, held_out, assume_unique=True)
     return {"train": ("train", train), **splits}
-
-
-def _stratified(labels: np.ndarray, rows: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
-    """Draw `fraction` of each class's rows, at least one of every class that has two."""
-    drawn = []
-    for label in np.unique(labels[rows]):
-        members = rows[labels[rows] == label]
-        count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        drawn.append(random.choice(members, size=count, replace=False))
-    return np.sort(np.concatenate(drawn))
 
 
 def _record(arrays: Arrays, contract: Contract, source: str, *, seed: int, validation_fraction: float) -> Preprocessing:

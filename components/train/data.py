@@ -9,8 +9,7 @@ import numpy as np
 
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset
-
-HELD_OUT = 1 / 12
+from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class TrainingSplit:
 def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSplit]:
     """Return the verified dataset with its train and validation splits.
 
-    Data prepared by its user may have no validation split; then a twelfth of train is held out.
+    Data prepared by their user may have no validation split; then the share that the record names is held out of train.
 
     Raises:
         DatasetError: A file is missing or altered, or there is no preprocessing record.
@@ -46,8 +45,9 @@ def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSp
     train = _split(folder, arrays, "train")
     if "validation_images" in arrays:
         return dataset, train, _split(folder, arrays, "validation")
-    print(f"data: no validation split; holding out {HELD_OUT:.1%} of train", flush=True)
-    return dataset, *_hold_out(train, dataset.record.split_seed)
+    fraction = dataset.record.validation_fraction or VALIDATION_FRACTION
+    print(f"data: no validation split; holding out {fraction:.1%} of train", flush=True)
+    return dataset, *_hold_out(train, fraction, dataset.record.split_seed)
 
 
 def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> TrainingSplit:
@@ -63,10 +63,12 @@ def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> TrainingSp
     return split
 
 
-def _hold_out(train: TrainingSplit, seed: int) -> tuple[TrainingSplit, TrainingSplit]:
-    order = np.random.default_rng(seed).permutation(len(train))
-    count = max(1, round(len(train) * HELD_OUT))
-    held, kept = np.sort(order[:count]), np.sort(order[count:])
+def _hold_out(train: TrainingSplit, fraction: float, seed: int) -> tuple[TrainingSplit, TrainingSplit]:
+    labels = np.asarray(train.labels)
+    classes = labels.reshape(len(labels), -1).argmax(axis=1) if labels.size > len(labels) else labels.reshape(-1)
+    rows = np.arange(len(train))
+    held = held_out_rows(classes, rows, fraction, np.random.default_rng(seed))
+    kept = np.setdiff1d(rows, held, assume_unique=True)
     return (
         TrainingSplit(train.images[kept], train.labels[kept]),
         TrainingSplit(train.images[held], train.labels[held]),

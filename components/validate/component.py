@@ -14,6 +14,7 @@ def validate(
     network: str,
     model: str,
     model_digest: str,
+    accept: list,
     findings: Output[Artifact],
     report: Output[HTML],
     summary: Output[Markdown],
@@ -25,6 +26,7 @@ def validate(
         network: Name of a built-in network, used when `model` is empty.
         model: Path, gs:// or s3:// address of a user's own network.
         model_digest: SHA-256 of that file; it only keys KFP's cache.
+        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
         findings: The doctor's JSON object.
         report: The same with pictures.
         summary: The same as Markdown.
@@ -37,7 +39,7 @@ def validate(
         from components.validate.validate import validate_dataset, write_reports
         from deep_mnist.contract.load import resolve_contract
 
-        diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model))
+        diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model), accept)
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
 
 

@@ -43,8 +43,13 @@ class Outputs(NamedTuple):
     errors: int
 
 
-def validate_dataset(folder: Path, contract: Contract) -> Diagnosis:
+def validate_dataset(folder: Path, contract: Contract, accept: Sequence[Mapping[str, Any]] = ()) -> Diagnosis:
     """Judge the dataset that preprocess wrote.
+
+    Args:
+        folder: A dataset folder.
+        contract: What the network demands.
+        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
 
     Raises:
         DatasetError: The folder was altered since, or holds nothing; the message names the step to rerun.
@@ -53,7 +58,7 @@ def validate_dataset(folder: Path, contract: Contract) -> Diagnosis:
     try:
         settings = read_settings(folder)
         told = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
-        return diagnose(folder, told, fit=settings.get("fit") or contract.fit, record=record)
+        return diagnose(folder, told, fit=settings.get("fit") or contract.fit, record=record, accept=accept)
     except NotUsableError as error:
         raise DatasetError(f"{error} Rerun preprocess.") from error
 

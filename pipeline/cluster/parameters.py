@@ -3,55 +3,40 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
-from deep_mnist.contract.load import resolve_contract
+from deep_mnist.data.known import KNOWN
+from deep_mnist.storage.address import is_address, is_store_address, store_schemes
+from pipeline.arguments import RunArguments, UsageError, complete
 from pipeline.cluster.definition import Definition, typed
-from pipeline.local.process import UsageError
-from pipeline.local.run import ADDRESS, BUILT_IN_DATASETS, FLOORS, OWN_FLOORS, digest_of_model, model_name_for
+from pipeline.digests import digest_of_model
+from pipeline.options import RUN_OPTIONS, add_options, run_options
 from pipeline.resources import GPU_TYPE
 
-F = TypeVar("F", bound=Callable[..., Any])
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
-def parameter_options(command: F) -> F:
-    """Add the options that say what a run shall do."""
-    options = [
-        click.option("--dataset", default="mnist", show_default=True, help="mnist, fashion-mnist, gs:// or https://"),
-        click.option("--network", default="fast", show_default=True, help="A built-in network."),
-        click.option("--model", default="", help="Your own network: gs:// of a .keras file; takes --network's place."),
-        click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
-        click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
-        click.option("--store", default="", envvar="DEEP_MNIST_STORE", help="The model registry: gs://bucket/folder."),
-        click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
-        click.option("--gpu", type=click.IntRange(0), default=0, show_default=True, help="GPUs for training."),
-        click.option("--gpu-type", default=GPU_TYPE, show_default=True, help="The resource's name on the nodes."),
-        click.option("--node-selector", multiple=True, metavar="KEY=VALUE", help="Label of the nodes for training."),
-        click.option(
-            "--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."
-        ),
-        click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any other pipeline parameter."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def install_options(command: F) -> F:
-    """Add the options whose defaults are the install's own."""
-    command = click.option("--pipeline-root", default="", help="gs:// folder for artifacts; default: the install's.")(
-        command
-    )
-    return click.option(
+parameter_options = add_options(
+    run_options,
+    click.option("--store", default="", envvar="DEEP_MNIST_STORE", help="The model registry: bucket and folder."),
+    click.option("--gpu", type=click.IntRange(0), default=0, show_default=True, help="GPUs for training."),
+    click.option("--gpu-type", default=GPU_TYPE, show_default=True, help="The resource's name on the nodes."),
+    click.option("--node-selector", multiple=True, metavar="KEY=VALUE", help="Label of the nodes for training."),
+    click.option("--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."),
+    click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any pipeline parameter by its name."),
+)
+install_options = add_options(
+    click.option("--pipeline-root", default="", help="Address of the folder for artifacts; default: the install's."),
+    click.option(
         "--service-account",
         default="",
         envvar="DEEP_MNIST_SERVICE_ACCOUNT",
         help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
-    )(command)
+    ),
+)
 
 
 def parameters_for(
@@ -60,53 +45,59 @@ def parameters_for(
     parameter: Sequence[str] = (),
     needs_store: bool = True,
     pin_model: bool = False,
-    **asked: Any,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Return every parameter that is given or derived; the rest keep the definition's defaults.
+    """Return every parameter of the definition, from the options and, last, from NAME=VALUE texts.
 
-    A plan may go without a store, a run may not. `pin_model` reads the user's network and fixes its SHA-256, so that
-    another file at the same address is neither taken for it nor answered from the cache.
+    Args:
+        definition: Says the parameters' types.
+        parameter: NAME=VALUE texts, which win.
+        needs_store: A plan may go without a store, a run may not.
+        pin_model: Read the user's network and fix its SHA-256, so that another file at the same address is neither
+            taken for it nor answered from the cache.
+        options: Those of `parameter_options`; others are left alone.
 
     Raises:
         click.BadParameter: A value cannot be used on a cluster, or a name is unknown.
     """
-    dataset = _address(asked["dataset"], "dataset", BUILT_IN_DATASETS)
-    store = _registry(asked["store"]) if asked["store"] or needs_store else ""
-    accuracy, class_accuracy = FLOORS.get(dataset, OWN_FLOORS)
-    derived = {
-        "dataset": dataset,
+    try:
+        arguments = arguments_there(options, needs_store=needs_store, pin_model=pin_model)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+    known = {name: value for name, value in arguments.to_dict().items() if name in definition.inputs}
+    return {**known, **typed(definition, dict(_pair(each, "parameter") for each in parameter))}
+
+
+def arguments_there(options: Mapping[str, Any], *, needs_store: bool, pin_model: bool) -> RunArguments:
+    """Return the arguments of a run on a cluster, whose pods see no file of this machine.
+
+    Raises:
+        click.BadParameter: An address cannot be used there.
+        UsageError: The network is unknown, cannot be read, or an acceptance cannot be used.
+    """
+    dataset, model = _address(options["dataset"], "dataset", tuple(KNOWN)), _address(options["model"], "model", ("",))
+    store = _registry(options["store"]) if options["store"] or needs_store else ""
+    return complete(
+        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model},
         # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
-        "dataset_digest": "pinned" if dataset in BUILT_IN_DATASETS else secrets.token_hex(8),
-        "network": asked["network"] if asked["model"] else _known(asked["network"]),
-        "model": _address(asked["model"], "model", ("",)),
-        "model_digest": _pinned(asked["model"]) if pin_model else "",
-        "epochs": asked["epochs"],
-        "seed": asked["seed"],
-        "registry": store,
-        "checkpoints": f"{store}/checkpoints" if store else "",
-        "model_name": asked["model_name"] or model_name_for(dataset),
-        "min_accuracy": accuracy,
-        "min_class_accuracy": class_accuracy,
-        **_accelerator(asked),
-    }
-    return {**derived, **typed(definition, dict(_pair(each, "parameter") for each in parameter))}
+        dataset_digest="pinned" if dataset in KNOWN else secrets.token_hex(8),
+        model_digest=digest_of_model(model) if pin_model else "",
+        registry=store,
+        checkpoints=f"{store}/checkpoints" if store else "",
+        **_accelerator(options),
+    )
 
 
-def with_defaults(definition: Definition, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all parameters, those that are not given at their defaults."""
-    return {name: parameters.get(name, entry.get("defaultValue")) for name, entry in definition.inputs.items()}
-
-
-def _accelerator(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _accelerator(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that place training. A count is text: of a number the driver makes no request."""
-    count = asked["gpu"]
-    tolerations = [toleration(each) for each in asked["toleration"]]
+    count = options["gpu"]
+    tolerations = [toleration(each) for each in options["toleration"]]
     if count and not tolerations:
-        tolerations = [toleration(f"{asked['gpu_type']}:NoSchedule")]  # how GPU nodes are usually tainted
+        tolerations = [toleration(f"{options['gpu_type']}:NoSchedule")]  # how GPU nodes are usually tainted
     return {
         "gpu_count": str(count),
-        "gpu_type": asked["gpu_type"],
-        "node_selector": dict(_pair(each, "node-selector") for each in asked["node_selector"]),
+        "gpu_type": options["gpu_type"],
+        "node_selector": dict(_pair(each, "node-selector") for each in options["node_selector"]),
         "tolerations": tolerations,
         "require_gpu": bool(count),
     }
@@ -124,36 +115,21 @@ def toleration(text: str) -> dict[str, str]:
     return {**entry, **({"value": value} if equals else {}), **({"effect": effect} if effect else {})}
 
 
-def _pinned(model: str) -> str:
-    try:
-        return digest_of_model(model)
-    except UsageError as error:
-        raise click.BadParameter(str(error), param_hint="--model") from error
-
-
-def _known(network: str) -> str:
-    try:
-        resolve_contract(network, "")
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--network") from error
-    return network
-
-
 def _registry(store: str) -> str:
-    if not store.startswith("gs://") or not store.removeprefix("gs://").strip("/"):
+    if not is_store_address(store) or not store.partition("://")[2].strip("/"):
         raise click.BadParameter(
-            f"Expected a registry that every pod reaches: --store gs://bucket/folder, or DEEP_MNIST_STORE. "
+            "Expected a registry that every pod reaches: --store gs://bucket/folder, or DEEP_MNIST_STORE. "
             f"Received: {store!r}."
         )
     return store.rstrip("/")
 
 
 def _address(given: str, name: str, known: Sequence[str]) -> str:
-    if given in known or ADDRESS.match(given):
+    if given in known or is_address(given):
         return given
     names = ", ".join(each for each in known if each)
     raise click.BadParameter(
-        f"Expected {name} to be {names + ', ' if names else ''}gs:// or https://. Received: {given!r}. "
+        f"Expected {name} to be {names + ', ' if names else ''}{store_schemes()} or https://. Received: {given!r}. "
         "A pod does not see this machine's files: upload them first."
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
-from pipeline.cluster.parameters import parameter_options, parameters_for, with_defaults
+from pipeline.cluster.parameters import parameter_options, parameters_for
 
 PLACEHOLDER = "{{$.inputs.parameters['"
 
@@ -19,10 +19,10 @@ PLACEHOLDER = "{{$.inputs.parameters['"
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--retraining", is_flag=True, help="Plan what `schedule` sends: it trains only when something changed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def plan(fresh: bool, retraining: bool, as_json: bool, **asked: Any) -> None:
+def plan(fresh: bool, retraining: bool, as_json: bool, **options: Any) -> None:
     """Show the steps, their images, what may be reused, and what asks for a GPU. Nothing is sent."""
-    definition = compile_definition(gpu=asked["gpu"], reuse=not (fresh or retraining), only_when_changed=retraining)
-    parameters = with_defaults(definition, parameters_for(definition, needs_store=False, **asked))
+    definition = compile_definition(gpu=options["gpu"], reuse=not (fresh or retraining), only_when_changed=retraining)
+    parameters = parameters_for(definition, needs_store=False, **options)
     planned = planned_run(definition, parameters)
     if as_json:
         click.echo(json.dumps(planned))

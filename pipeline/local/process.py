@@ -21,16 +21,13 @@ from types import FrameType
 from typing import Any
 
 from components.failure import Failure
+from pipeline.arguments import UsageError
 from pipeline.containers.engine import stop_all
 
 TASKS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")
 POLL_SECONDS = 0.1
 # A trainer that is asked to end writes a checkpoint first.
 GRACE_SECONDS = 10.0
-
-
-class UsageError(ValueError):
-    """What was asked cannot be run; nothing was started. The message says what to change."""
 
 
 @dataclass

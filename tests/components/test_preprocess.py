@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.download.download import download_dataset
 from components.preprocess.preprocess import preprocess_dataset
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.data.stratify import held_out_counts
 from tests.support.digits import draw_digits, write_raw_folder
 
 
@@ -105,6 +108,27 @@ def test_the_validation_split_is_stratified_and_seeded(raw, tmp_path):
     assert len(first.labels("train")) + len(first.labels("validation")) == 300
 
 
+@pytest.mark.parametrize("fraction", [1 / 12, 0.0833333333], ids=["exact", "rounded"])
+def test_mnist_gives_up_exactly_5000(fraction):
+    """MNIST's 60,000 training digits split into 55,000 and 5,000, each class within one example of its share."""
+    counts = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
+    held_out = held_out_counts(counts, fraction)
+
+    assert held_out.sum() == 5000
+    assert np.abs(held_out - counts / 12).max() < 1
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=30), st.floats(0.01, 0.49))
+def test_every_class_keeps_and_gives_examples(counts, fraction):
+    """No class is emptied, each with two examples gives one, and the total is exact unless classes are tiny."""
+    counts = np.array(counts)
+    held_out = held_out_counts(counts, fraction)
+
+    assert (held_out < np.maximum(counts, 1)).all() and (held_out[counts > 1] >= 1).all()
+    if (fraction * counts >= 1).all():
+        assert abs(held_out.sum() - fraction * counts.sum()) <= 0.5 + 1e-6
+
+
 def test_train_and_validation_share_no_row(raw, tmp_path):
     """Together they are the source's training split, each row once."""
     dataset = preprocess_dataset(raw, resolve_contract("fast"), tmp_path / "out")
@@ -129,11 +153,11 @@ def test_prepared_data_pass_unchanged(tmp_path):
     """What is not raw goes on byte for byte, and the record says so."""
     images, labels = draw_digits(40)
     floats = images.astype(np.float32) / 255
-    given = raw_of(tmp_path, train_images=floats, train_labels=labels)
-    dataset = preprocess_dataset(given, contract(), tmp_path / "out")
+    own = raw_of(tmp_path, train_images=floats, train_labels=labels)
+    dataset = preprocess_dataset(own, contract(), tmp_path / "out")
 
     assert dataset.record.prepared
-    assert (tmp_path / "out" / "train_images.npy").read_bytes() == (given / "train_images.npy").read_bytes()
+    assert (tmp_path / "out" / "train_images.npy").read_bytes() == (own / "train_images.npy").read_bytes()
 
 
 def test_an_unreadable_file_passes_for_validate_to_name(tmp_path):
@@ -150,9 +174,9 @@ def test_an_unreadable_file_passes_for_validate_to_name(tmp_path):
 def test_prepared_data_are_refused_where_raw_is_demanded(tmp_path):
     """preparation=contract does not guess how to undo what the user did."""
     images, labels = draw_digits(40)
-    given = raw_of(tmp_path, train_images=images.astype(np.float32), train_labels=labels)
+    own = raw_of(tmp_path, train_images=images.astype(np.float32), train_labels=labels)
     with pytest.raises(DatasetError, match="Expected raw data to convert"):
-        preprocess_dataset(given, contract(), tmp_path / "out", preparation="contract")
+        preprocess_dataset(own, contract(), tmp_path / "out", preparation="contract")
 
 
 def test_a_network_that_asks_for_nothing_gets_the_raw_arrays(raw, tmp_path):

@@ -12,7 +12,6 @@ import yaml
 
 from pipeline.compile import compile_to
 from pipeline.local.process import TASKS
-from pipeline.local.run import model_name_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,18 +119,3 @@ def test_changed_code_has_another_image_tag(tmp_path):
 
     assert after_train[0] != before[0] and after_train[1] == before[1]
     assert after_shared[0] != after_train[0] and after_shared[1] != after_train[1]
-
-
-@pytest.mark.parametrize(
-    ("dataset", "name"),
-    [
-        ("mnist", "mnist"),
-        ("/data/My Digits", "my-digits"),
-        ("https://example.com/a/digits.npz#sha256=00", "digits"),
-        ("gs://bucket/digits/", "digits"),
-        ("/", "own"),
-    ],
-)
-def test_the_registry_name_follows_the_dataset(dataset, name):
-    """Each dataset's models get a name that a folder and a bucket can hold."""
-    assert model_name_for(dataset) == name

@@ -384,10 +384,7 @@ def test_an_unchanged_slot_runs_no_training(tmp_path):
     shutil.copytree(data, raw)
     seal_dataset(raw)
     contract = resolve_contract("fast", "")
-    prepared = preprocess_dataset(
-        raw, contract, tmp_path / "prepared", source=str(data), preparation="auto",
-        validation_fraction=0.0833333333, seed=0,
-    )  # fmt: skip
+    prepared = preprocess_dataset(raw, contract, tmp_path / "prepared", source=str(data))
     _champion(tmp_path / "registry", "own", prepared.digest)
     command = [sys.executable, "-c", LOCAL_RUN, str(data), str(tmp_path / "registry"), str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)

@@ -1,0 +1,53 @@
+"""What identifies data and networks by their content, before a run starts."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tempfile
+from pathlib import Path
+
+from deep_mnist.data.known import KNOWN
+from deep_mnist.storage.address import is_address, is_store_address
+from deep_mnist.storage.open import fetch, open_store
+from deep_mnist.storage.store import StorageError, sha256_of_file
+from pipeline.arguments import UsageError
+
+
+def digest_of_data(dataset: str) -> str:
+    """Return what identifies the data now, so that changed data never return an old result."""
+    if dataset in KNOWN or "#sha256=" in dataset:
+        return "pinned"
+    if is_store_address(dataset):
+        if Path(dataset).suffix == ".npz":
+            folder, _, name = dataset.rpartition("/")
+            return _digest(str(open_store(folder).describe(name)))
+        store = open_store(dataset)
+        return _digest(*(str(store.describe(name)) for name in sorted(store.list(""))))
+    if is_address(dataset):
+        return secrets.token_hex(8)  # who serves it may change it at any time: always fetched anew
+    path = Path(dataset)
+    files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+    return _digest(*(f"{each.name} {sha256_of_file(each)}" for each in files))
+
+
+def digest_of_model(model: str) -> str:
+    """Return the SHA-256 of a user's network, by a path or an address; the steps demand the same file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    if not model or Path(model).is_dir():  # a folder is no network that can be trained, as validate will say
+        return ""
+    if not is_address(model):
+        return sha256_of_file(Path(model))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            fetch(model, Path(folder) / "model.keras")
+        except StorageError as error:
+            raise UsageError(f"Expected to read MODEL={model}. Received: {error}") from error
+        return sha256_of_file(Path(folder) / "model.keras")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
