@@ -13,6 +13,7 @@ GPU ?= 0
 RUNS ?= ./runs
 ARGS ?=
 DIR ?=
+SCRIPT ?=
 
 .PHONY: help install run test check bench doctor compile clean
 
@@ -40,8 +41,8 @@ run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline he
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
 
-doctor: .venv/local ## why does my network fail? DIR=folder of train_images.npy … and model.keras
-	@.venv/bin/python -m deep_mnist.doctor '$(DIR)' $(ARGS)
+doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
+	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)
 
 compile: .venv/local ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml

@@ -1,5 +1,6 @@
-"""python -m deep_mnist.doctor FOLDER: why would training on this data fail?
+"""python -m deep_mnist.doctor FOLDER|SCRIPT.py: why would training fail?
 
+    python -m deep_mnist.doctor train.py -- --epochs 5      # the script, unmodified, up to its first fit
     python -m deep_mnist.doctor data/                       # judged by data/model.keras and data/contract.json
     python -m deep_mnist.doctor data/ --model mine.keras --loss categorical_crossentropy
     python -m deep_mnist.doctor data/ --contract c.yaml --json
@@ -10,63 +11,121 @@ Exit status: 0 fit, 1 unfit, 2 not usable (bad usage, nothing readable to judge)
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.judge import Diagnosis
 
 STARTED = time.perf_counter()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Judge a folder and print the diagnosis; return the exit status."""
+    """Judge a folder or a script and print the diagnosis; return the exit status."""
     from deep_mnist.data.dataset import DatasetError
     from deep_mnist.doctor.case import NotUsableError
-    from deep_mnist.doctor.judge import diagnose
-    from deep_mnist.doctor.settings import contract_for, known_record
 
-    told = _parser().parse_args(arguments)
-    settings = {"loss": told.loss, "from_logits": told.from_logits, "num_classes": told.classes}
+    own, script_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
     try:
-        if not told.folder.is_dir():
-            raise NotUsableError(f"Expected a folder. Received: {told.folder}, which is none.")
-        contract = contract_for(told.folder, model=told.model or told.contract, told=settings)
-        diagnosis = diagnose(told.folder, contract, record=known_record(told.folder), started=STARTED)
-        return _write(told, diagnosis)
+        if options.target.is_dir():
+            return _judge_folder(options)
+        return _judge_script(options, script_arguments)
     except (NotUsableError, DatasetError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
 
 
-def _write(told: argparse.Namespace, diagnosis: object) -> int:
-    from deep_mnist.doctor import report
-    from deep_mnist.doctor.judge import Diagnosis
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the doctor's own arguments and, after --, the script's."""
+    if "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
 
-    if not isinstance(diagnosis, Diagnosis):
-        raise TypeError(f"Expected a diagnosis. Received: {type(diagnosis).__name__}.")
-    if told.html:
-        told.html.write_text(report.as_html(diagnosis))
-    if told.markdown:
-        told.markdown.write_text(report.as_markdown(diagnosis))
-    if told.json:
-        print(report.as_json(diagnosis))
-    else:
-        report.print_text(diagnosis)
+
+def _judge_folder(options: argparse.Namespace) -> int:
+    from deep_mnist.doctor.judge import diagnose
+    from deep_mnist.doctor.memory import acceptances_of
+    from deep_mnist.doctor.settings import contract_for, known_record
+
+    contract = contract_for(options.target, model=options.model or options.contract, told=_overrides(options))
+    accept = acceptances_of(dict(options.accept))
+    record = known_record(options.target)
+    diagnosis = diagnose(options.target, contract, record=record, accept=accept, started=STARTED)
+    _write(options, [diagnosis], sys.stdout)
     return 0 if diagnosis.verdict == "fit" else 1
+
+
+def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
+    from deep_mnist.doctor.script import ScriptOptions, run_script
+
+    diagnoses: list[Diagnosis] = []
+    stdout = _own_stdout() if options.json else sys.stdout
+
+    def report(diagnosis: Diagnosis) -> None:
+        diagnoses.append(diagnosis)
+        last = not options.all
+        if last or not options.json:
+            _write(options, diagnoses if last else diagnoses[-1:], stdout)
+
+    overrides = {name: value for name, value in _overrides(options).items() if value is not None}
+    script = ScriptOptions(options.train, options.all, dict(options.accept), overrides, report)
+    status = run_script(options.target, arguments, script)
+    if options.all and options.json and diagnoses:
+        _write(options, diagnoses, stdout)
+    return status
+
+
+def _own_stdout() -> TextIO:
+    """Return a stream to standard output, to which from now on the script's own prints do not go."""
+    own = os.fdopen(os.dup(1), "w")
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    return own
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    return {"loss": options.loss, "from_logits": options.from_logits, "num_classes": options.classes}
+
+
+def _write(options: argparse.Namespace, diagnoses: list[Diagnosis], stdout: TextIO) -> None:
+    """Write the reports; of several fits, one JSON object with the whole verdict and each fit's diagnosis."""
+    from deep_mnist.doctor import report
+
+    last = diagnoses[-1]
+    if options.html:
+        options.html.write_text(report.as_html(last))
+    if options.markdown:
+        options.markdown.write_text(report.as_markdown(last))
+    if options.json:
+        print(report.as_json(last) if not options.all else report.as_json_of_all(diagnoses), file=stdout, flush=True)
+    else:
+        report.print_text(last, stdout)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deep_mnist.doctor",
-        description="Say why training on this data would fail.",
+        description="Say why training would fail: on the data in a folder, or of an unmodified script.",
         epilog="Exit status: 0 fit, 1 unfit, 2 not usable.",
     )
-    parser.add_argument("folder", type=Path, help="folder of .npy or IDX files, or with one .npz")
+    parser.add_argument("target", type=Path, help="a Python script (its arguments after --), or a folder of arrays")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")
     source.add_argument("--contract", type=Path, help="contract .yaml or .json written by hand")
     parser.add_argument("--loss", help="loss that fit uses; wins over the model's own")
     parser.add_argument("--from-logits", action=argparse.BooleanOptionalAction, default=None, help="of that loss")
     parser.add_argument("--classes", type=_classes, metavar="N", help="number of classes")
+    parser.add_argument(
+        "--accept", type=_acceptance, action="append", default=[], metavar='FIELD="REASON"', help="take responsibility"
+    )
+    parser.add_argument("--train", action="store_true", help="of a script: go on when it is fit")
+    parser.add_argument("--all", action="store_true", help="of a script: judge every fit, not the first alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the offending images")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the findings as Markdown")
@@ -77,6 +136,13 @@ def _classes(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1_000_000:
         raise argparse.ArgumentTypeError(f"expected a number of classes, received {text!r}")
     return int(text)
+
+
+def _acceptance(text: str) -> tuple[str, str]:
+    field, mark, reason = text.partition("=")
+    if not mark or not reason.strip():
+        raise argparse.ArgumentTypeError(f'expected FIELD="a reason", received {text!r}')
+    return field.strip(), reason.strip()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,10 @@ def as_array(value: Any) -> np.ndarray | None:
         if callable(getattr(value, method, None)):
             return np.asarray(getattr(value, method)())
     if hasattr(value, "__array__") and hasattr(value, "shape"):
-        return np.asarray(value)
+        try:
+            return np.asarray(value)
+        except (NotImplementedError, TypeError):  # a symbol of a graph has no numbers
+            return None
     return None
 
 

@@ -19,8 +19,9 @@ class FitCall:
         x, y: As given: arrays, tensors, lists, datasets, sequences, generators, loaders; y None where x holds labels.
         validation: validation_data as given, None without.
         facts: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps, where given.
-        verb: "fit", "train_on_batch", "evaluate", "a custom loop" or "Session.run".
-        keywords: Names of fit's parameters by which x, y and validation are called in the source.
+        verb: "fit", "train_on_batch", "evaluate", "a custom loop", "Session.run", "check" or "assert_fit".
+        overrides: loss, from_logits that the source tells beside compile(), as a custom loop's loss object does.
+        direct: x and y are the call's own arguments; else they were found where the call's batch came from.
     """
 
     model: Any
@@ -29,10 +30,8 @@ class FitCall:
     validation: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     verb: str = "fit"
-
-    @property
-    def trains(self) -> bool:
-        return self.verb != "evaluate"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    direct: bool = True
 
 
 def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:
@@ -45,5 +44,5 @@ def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, k
     inner = told.get("kwargs")
     if isinstance(inner, Mapping):
         told = {**told, **inner}
-    facts = {name: told[name] for name in FACTS if told.get(name) is not None}
+    facts = {name: told[name] for name in (*FACTS, "return_dict") if told.get(name) is not None}
     return FitCall(model, told.get("x"), told.get("y"), told.get("validation_data"), facts, verb)

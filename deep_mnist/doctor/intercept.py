@@ -17,7 +17,7 @@ from deep_mnist.doctor.fit_call import FitCall, bound_call
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
-LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
+LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.", "contextlib")
 
 # Called before each first-hand call with the call, the caller's frame and the original method, already bound to
 # (model, *args, **kwargs) of which x may have been replaced; what it returns is the call's result.
@@ -44,15 +44,14 @@ class Watch(importlib.abc.MetaPathFinder):
             sys.meta_path.remove(self)
 
     def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None,
-        target: ModuleType | None = None,  # noqa: ARG002 (importlib gives it)
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return the module's own spec with the patch behind its loader; None for any other module."""
         if name not in self.patches:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        later = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        specs = (each.find_spec(name, path, target) for each in later if hasattr(each, "find_spec"))
+        spec = next((each for each in specs if each is not None), None)
         if spec is None or spec.loader is None:
             return None
         execute, patch = spec.loader.exec_module, self.patches[name]
@@ -108,9 +107,14 @@ def is_inside() -> bool:
 
 def caller(frame: FrameType | None) -> FrameType | None:
     """Return the nearest frame that is no library's."""
-    while frame is not None and (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
+    while frame is not None and _is_of_a_library(frame):
         frame = frame.f_back
     return frame
+
+
+def _is_of_a_library(frame: FrameType) -> bool:
+    generated = "__autograph_generated_file" in frame.f_code.co_filename
+    return generated or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES)
 
 
 def methods_watch(verbs: Sequence[str], before: Before) -> tuple[Watch, Callable[[], None]]:

@@ -22,7 +22,8 @@ from deep_mnist.doctor.fit_call import FitCall
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)\b")
 LONGEST_CALL = 100  # characters of the call shown
-POSITIONS = {"fit": ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")}
+FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
+POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,9 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     variables = {role: source.variable(role, each, value) for role, each, value in _roles(call, expressions)}
     if cut is not None and train.images is not None:
         variables |= _tails(variables, len(train.images) - cut)
-    receiver = node.func.value if node is not None and isinstance(node.func, ast.Attribute) else None
-    if call.verb in ("check", "assert_fit"):
-        receiver = expressions.get("model")
+    receiver = expressions.get("model")
+    if call.verb in ("fit", "train_on_batch", "evaluate") and node is not None and isinstance(node.func, ast.Attribute):
+        receiver = node.func.value
     variables["model"] = source.variable("model", receiver, call.model)
     text = source.text(node)
     return Origin(
@@ -141,10 +142,9 @@ def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, 
 
 def _expressions(call: FitCall, node: ast.Call | None) -> Iterator[tuple[str, ast.expr]]:
     """Yield (parameter, expression) of the call's arguments."""
-    if node is None:
+    if node is None or not call.direct:
         return
-    names = POSITIONS["fit"] if call.verb not in ("check", "assert_fit") else ("model", "x", "y")
-    for name, argument in zip(names, node.args, strict=False):
+    for name, argument in zip(POSITIONS.get(call.verb, ("x", "y")), node.args, strict=False):
         if isinstance(argument, ast.Starred):
             return
         yield name, argument

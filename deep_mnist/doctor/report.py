@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +29,14 @@ _BODY = Path(__file__).with_name("report.html.j2")
 def as_json(diagnosis: Diagnosis) -> str:
     """Return the object that `--json` prints."""
     return json.dumps(diagnosis.to_dict(), indent=1)
+
+
+def as_json_of_all(diagnoses: Sequence[Diagnosis]) -> str:
+    """Return one object with the verdict on all fits of a script and the diagnosis of each."""
+    unfit = any(each.verdict != "fit" for each in diagnoses)
+    return json.dumps(
+        {"verdict": "unfit" if unfit else "fit", "fits": [each.to_dict() for each in diagnoses]}, indent=1
+    )
 
 
 def headline(diagnosis: Diagnosis) -> str:

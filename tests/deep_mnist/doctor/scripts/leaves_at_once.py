@@ -1,0 +1,4 @@
+# expect: unusable os._exit
+import os
+
+os._exit(0)

@@ -1,0 +1,18 @@
+# expect: fit
+import numpy as np
+import tf_keras as keras
+
+with np.load("digits.npz") as data:
+    x_train, y_train, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+x_train, x_test = (x.astype("float32") / 255 for x in (x_train, x_test))
+
+model = keras.Sequential(
+    [
+        keras.layers.Input((28, 28)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x_train, y_train, epochs=2)

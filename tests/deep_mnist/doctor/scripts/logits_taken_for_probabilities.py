@@ -1,0 +1,11 @@
+# expect: unfit contract.from_logits
+import numpy as np
+from tensorflow import keras
+
+with np.load("digits.npz") as data:
+    x_train, y_train, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+x_train, x_test = (x.astype("float32") / 255 for x in (x_train, x_test))
+
+model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+model.fit(x_train, y_train)

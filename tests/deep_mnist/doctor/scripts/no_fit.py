@@ -1,0 +1,2 @@
+# expect: unusable no.call
+print("nothing to see")

@@ -1,0 +1,20 @@
+# expect: unfit splits.order
+import numpy as np
+from tensorflow import keras
+
+with np.load("digits.npz") as data:
+    x_train, y_train, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+x_train, x_test = (x.astype("float32") / 255 for x in (x_train, x_test))
+
+model = keras.Sequential(
+    [
+        keras.Input((28, 28)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+order = np.argsort(y_train, kind="stable")
+model.fit(x_train[order], y_train[order], validation_split=0.2)

@@ -1,0 +1,19 @@
+# expect: unfit images.range
+import numpy as np
+from tensorflow import keras
+
+with np.load("digits.npz") as data:
+    x_train, y_train, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+
+model = keras.Sequential(
+    [
+        keras.Input((28, 28)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+for start in range(0, 600, 32):
+    model.train_on_batch(x_train[start : start + 32], y_train[start : start + 32])

@@ -1,0 +1,156 @@
+"""The doctor on unmodified scripts: each of scripts/ says in its first line what is expected of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.digits import draw_digits
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPTS = Path(__file__).with_name("scripts")
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+STATUS = {"fit": 0, "unfit": 1, "unusable": 2}
+OPTIONS = {"in_functions": ["--", "--epochs", "7"]}
+EXTRA = {
+    "trains": ["functional", "--train"],
+    "refuses": ["raw_pixels", "--train"],
+    "accepts": ["raw_pixels", "--accept", "images.range=a trial", "--accept", "images.dtype=a trial"],
+    "every": ["every_fit", "--all"],
+    "loss": ["functional", "--loss", "categorical_crossentropy"],
+}
+
+pytest.importorskip("tensorflow")
+
+
+@dataclass
+class Ended:
+    """What the doctor did with a script."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with 600 and 200 digits, uint8, and their classes."""
+    place = tmp_path_factory.mktemp("scripts")
+    x_train, y_train = draw_digits(600, 0)
+    x_test, y_test = draw_digits(200, 1)
+    np.savez(place / "digits.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return place
+
+
+@pytest.fixture(scope="module")
+def ended(folder: Path) -> dict[str, Ended]:
+    """Every script's end, in one process with forks, since each import of TensorFlow costs seconds."""
+    runs = {name: [str(SCRIPTS / f"{name}.py"), "--json", *OPTIONS.get(name, [])] for name in NAMES}
+    runs |= {name: [str(SCRIPTS / f"{script}.py"), "--json", *more] for name, (script, *more) in EXTRA.items()}
+    runs["text"] = [str(SCRIPTS / "raw_pixels.py")]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, input=json.dumps(runs), capture_output=True, text=True, check=True
+    )
+    statuses = json.loads(done.stdout.splitlines()[-1])
+    return {
+        name: Ended(status, *((folder / f"{name}{suffix}").read_text() for suffix in (".out", ".err")))
+        for name, status in statuses.items()
+    }
+
+
+def graver(told: dict[str, Any]) -> set[str]:
+    return {each["field"] for each in told["findings"] if each["severity"] in ("error", "warning")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_script_gets_the_verdict_it_expects(ended, name):
+    """Exit status, verdict, and every field that its first line names; fit scripts raise no warning."""
+    verdict, *fields = (SCRIPTS / f"{name}.py").read_text().partition("\n")[0].removeprefix("# expect: ").split()
+    if name == "legacy_keras" and importlib.util.find_spec("tf_keras") is None:
+        pytest.skip("tf_keras is not installed")
+    run = ended[name]
+
+    assert run.status == STATUS[verdict], run.err
+    if verdict == "unusable":
+        assert "doctor: " in run.err and (fields[0] in run.err or fields[0] == "no.call"), run.err
+    else:
+        assert run.told["verdict"] == verdict
+        assert set(fields) <= graver(run.told), run.out
+        assert fields or not graver(run.told), run.out
+
+
+def test_findings_are_told_in_the_scripts_names_and_lines(ended):
+    """x_train, the line it was set on, and the line of the call."""
+    text = ended["text"].out
+    lines = (SCRIPTS / "raw_pixels.py").read_text().splitlines()
+    call = next(number for number, line in enumerate(lines, 1) if "model.fit(" in line)
+    load = next(number for number, line in enumerate(lines, 1) if "x_train, y_train, x_test, y_test = " in line)
+
+    assert f"raw_pixels.py:{call}  model.fit(x_train, y_train, epochs=2)" in text
+    assert f"x_train (raw_pixels.py:{load})" in text
+    assert 'x_train = x_train.astype("float32") / 255' in text
+
+
+def test_a_functions_parameter_is_followed_to_the_modules_variable(ended):
+    """`images` of train() is `digits` of the script, which got its own arguments."""
+    source = ended["in_functions"].told["source"]
+
+    assert source["variables"]["train_images"]["name"] == "digits"
+
+
+def test_nothing_is_trained_before_the_verdict(ended):
+    """No epoch of Keras's appears; a script that catches everything does not train either."""
+    for name in ("raw_pixels", "functional", "swallows_everything", "custom_loop"):
+        assert not re.search(r"Epoch 1|ms/step", ended[name].out + ended[name].err)
+
+
+def test_train_goes_on_when_fit(ended):
+    """--train runs the epochs of a fit script, and none of an unfit one."""
+    assert ended["trains"].status == 0 and "Epoch 3/3" in ended["trains"].err
+    assert ended["refuses"].status == 1 and "Epoch" not in ended["refuses"].err
+
+
+def test_every_fit_is_judged(ended):
+    """--all goes on without training; the whole is unfit when one fit is."""
+    told = ended["every"].told
+
+    assert [each["verdict"] for each in told["fits"]] == ["fit", "unfit", "fit"]
+    assert (told["verdict"], ended["every"].status) == ("unfit", 1)
+
+
+def test_a_person_accepts_on_the_command_line(ended):
+    """The finding stays, accepted, with its reason."""
+    found = [each for each in ended["accepts"].told["findings"] if each["severity"] == "accepted"]
+
+    assert ended["accepts"].status == 0
+    assert {each["because"] for each in found} == {"a trial"}
+
+
+def test_the_command_lines_loss_wins(ended):
+    """categorical_crossentropy for class numbers is refused, whatever the script compiled."""
+    assert "labels.encoding" in graver(ended["loss"].told)
+
+
+def test_the_scripts_own_traceback_stays(ended):
+    """A failing script shows its own lines and none of the doctor's."""
+    err = ended["missing_file"].err
+
+    assert 'np.load("digit.npz")' in err and "FileNotFoundError" in err
+    assert "runpy" not in err and "deep_mnist/doctor/script.py" not in err
+    assert "digits.npz, which is there" in err
