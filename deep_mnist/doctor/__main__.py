@@ -114,7 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Say why training would fail: on the data in a folder, or of an unmodified script.",
         epilog="Exit status: 0 fit, 1 unfit, 2 not usable.",
     )
-    parser.add_argument("target", type=Path, help="a Python script (its arguments after --), or a folder of arrays")
+    parser.add_argument(
+        "target",
+        type=Path,
+        metavar="folder|script.py",
+        help="a Python script (its arguments after --), or a folder of arrays",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")
     source.add_argument("--contract", type=Path, help="contract .yaml or .json written by hand")

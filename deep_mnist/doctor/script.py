@@ -232,8 +232,8 @@ _exit = os._exit
 
 def _eagerly() -> contextlib.AbstractContextManager[None]:
     """Outside of a tf.function's graph, when TensorFlow is there: a custom loop's step may be in one."""
-    tensorflow = sys.modules.get("tensorflow")
-    return tensorflow.init_scope() if hasattr(tensorflow, "init_scope") else contextlib.nullcontext()
+    scope = getattr(sys.modules.get("tensorflow"), "init_scope", contextlib.nullcontext)
+    return scope()
 
 
 def _from_script(trace: TracebackType | None, path: Path) -> TracebackType | None:
