@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deep_mnist.registry.metrics import read_metrics, record, render
 from deep_mnist.registry.registry import Registry, RegistryError, Reign, Version
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
 
-STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder or gs://.")
+STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder, gs:// or s3://.")
 NAME = click.option("--model-name", default="", help="Name in the registry; not needed when it holds just one.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -78,6 +79,14 @@ def show_model(store: str, model_name: str, as_json: bool, version: int | None) 
         click.echo(f"  {each.sequence:4}  {each.time}  {_event(each)}  {each.facts.accuracy:.4f}  {each.facts.reason}")
 
 
+@models.command("metrics")
+@_options(STORE)
+def show_metrics(store: str) -> None:
+    """Print what a monitoring system should know of every model, as OpenMetrics text."""
+    with _plain_errors():
+        click.echo(render(read_metrics(open_store(store))), nl=False)
+
+
 @click.command()
 @_options(STORE, NAME, JSON)
 @click.option("--to", type=click.IntRange(1), help="Version to go back to; default: the one before the champion.")
@@ -92,6 +101,7 @@ def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason:
         registry = Registry(store, _only_name(store, model_name))
         before = registry.champion()
         reign = registry.rollback(to, reason=reason)
+        record(registry)
     if as_json:
         click.echo(json.dumps({"reign": _reign_row(reign), "uri": registry.uri(reign.version)}))
         return

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.data.dataset import open_dataset
+from deep_mnist.registry.metrics import record
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError
@@ -50,7 +51,9 @@ def compare_with_registry(
             {"fingerprint": fingerprint, "data_digest": digest, "recipe": described, "slot": slot, "run": run_id}
         )
     )
-    known = _known(models, fingerprint, digest, recipe) or _taken(models, fingerprint, slot, run_id)
+    judged = _known(models, fingerprint, digest, recipe)
+    record(models, outcome="unchanged" if judged else "", slot=slot)
+    known = judged or _taken(models, fingerprint, slot, run_id)
     print(f"unchanged: {known}" if known else f"changed: data {digest[:12]} have not been trained on", flush=True)
     return not known
 
@@ -59,23 +62,23 @@ def remember_in_registry(attempt: str, promotion: str, registry: str, model_name
     """Write what was judged; a repetition writes the same again."""
     facts = json.loads(Path(attempt).read_text())
     decided = json.loads(Path(promotion).read_text())
-    record = {
+    judgement = {
         **facts,
         "promoted": decided.get("promoted"),
         "version": decided.get("version"),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     models = Registry(registry, model_name)
-    models.store.write(_judged_key(model_name, facts["fingerprint"]), json.dumps(record, indent=1).encode())
-    print(f"remembered: data {facts['data_digest'][:12]}, promoted: {record['promoted']}", flush=True)
+    models.store.write(_judged_key(model_name, facts["fingerprint"]), json.dumps(judgement, indent=1).encode())
+    print(f"remembered: data {facts['data_digest'][:12]}, promoted: {judgement['promoted']}", flush=True)
 
 
 def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIdentity) -> str:
     """Return why there is nothing to train, "" if there is."""
     try:
-        record = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
-        outcome = f"promoted as version {record['version']}" if record["promoted"] else "not promoted"
-        return f"data {digest[:12]} with this recipe were judged at {record['time']} and {outcome}"
+        judgement = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
+        outcome = f"promoted as version {judgement['version']}" if judgement["promoted"] else "not promoted"
+        return f"data {digest[:12]} with this recipe were judged at {judgement['time']} and {outcome}"
     except NotFoundError:
         pass
     champion = models.champion()

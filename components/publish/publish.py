@@ -17,6 +17,7 @@ from typing import Any
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
+from deep_mnist.registry.metrics import record
 from deep_mnist.registry.promotion import Floors, JudgedSplit, decide, describe_champion, open_split, score_champion
 from deep_mnist.registry.registry import Facts, LostRaceError, Registry, Reign
 from deep_mnist.serving.export import TrainedNetwork, export
@@ -113,6 +114,7 @@ def publish_from_paths(
     promotion.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     card.write_text(card_markdown(card_facts(candidate.evaluation, trained, request.model_name, result)))
     _say(result)
+    record(registry, outcome="promoted" if result["promoted"] else "not_promoted")
     if request.require_promotion and not result["promoted"]:
         raise NotPromotedError(f"Expected the model to be promoted. Received: {result['reason']}")
     return result
