@@ -1,0 +1,411 @@
+"""Rehearse a training on the CPU for some seconds: what only a run can show, before an accelerator is paid for.
+
+    rehearsal = rehearse(model, x, y, batch_size=32, epochs=5)
+    rehearsal.findings      # fields rehearsal.initial_loss, .gradients, .updates, .memorizes, .outputs, .loss, .cost
+
+The network runs as it was compiled, on a bounded sample, and gets every variable back bit by bit afterwards. A healthy
+network pays for one short run; only where that run does not learn are a batch learned by heart and other rates tried,
+so that a finding names its evidence: the rate that would do, the layer that is dead, the batch that cannot be learned.
+
+False alarms: none on the 33 healthy public networks of the project's bank, none on the built-in ones over 20 seeds
+(`bench/rehearsal.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deep_mnist.contract.contract import loss_name
+from deep_mnist.doctor import rehearsal_findings as say
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.vitals import (
+    CONSTANT_SPREAD,
+    PROBED,
+    Vitals,
+    as_tensors,
+    broken_weights,
+    constant_loss,
+    first_broken_layer,
+    look_into,
+)
+
+SECONDS = 20.0
+STEPS = 150
+EXAMPLES = 1024
+RUN_STEPS = 60  # of the run at the user's own rate
+HEART_STEPS = 40  # to learn one batch by heart
+HEART_EXAMPLES = 16
+RANGE_STEPS = 10  # at each other rate
+FACTORS = (1e-1, 1e1, 1e-2, 1e2, 1e-3, 1e3)
+MEMORY_BYTES = 4 << 30
+BYTES_A_PARAMETER = 24  # weight, gradient, two slots of Adam, and the copy to restore it from, with room
+
+LEARNS = 0.9  # of the loss at the start: below it a run has moved
+BY_HEART = 0.7  # of the loss at the start: a healthy network is below 0.3 after HEART_STEPS
+DIVERGED = 2.0  # times the loss at the start
+HIGH_START = 10.0  # times the constant predictor's loss; He and Glorot starts on scaled data lie below 3
+SUMMED = 1.6  # loss of a batch over that of its half: 1 for a mean, 2 for a sum
+SMALL_UPDATE = 5e-5  # of a weight's norm, a step; fine-tuning with Adam at 1e-5 makes 2e-4
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a rehearsal showed.
+
+    Attributes:
+        findings: Errors first; empty but for the note on cost when the network is sound.
+        losses: Of the run's steps, in order.
+        steps, seconds: All that were spent.
+        facts: What was measured: "initial_loss", "constant_loss", "update", "seconds_per_step", "memory_bytes".
+    """
+
+    findings: Sequence[Finding]
+    losses: Sequence[float]
+    steps: int
+    seconds: float
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+def rehearse(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    examples: int | None = None,
+    seconds: float = SECONDS,
+    steps: int = STEPS,
+    memory_bytes: int = MEMORY_BYTES,
+    seed: int = 0,
+) -> Rehearsal:
+    """Run a compiled network for a few steps and return what that showed; its variables are restored bit by bit.
+
+    Args:
+        model: Compiled Keras model on TensorFlow.
+        x, y: Arrays, or lists and dicts of arrays, examples along the first axis; at most EXAMPLES of them are used.
+        batch_size: Of the real training; default 32.
+        epochs: Of the real training; only for the note on cost.
+        examples: Of the whole training set, when x is a sample of it.
+        seconds, steps: Limits of the rehearsal. The clock is looked at between steps.
+        memory_bytes: A network whose weights, gradients and slots need more is not run.
+        seed: Of the order of the examples.
+    """
+    reason = _why_not(model, memory_bytes)
+    if reason:
+        return Rehearsal([say.abstention(reason)], [], 0, 0.0)
+    x, y, count = _sample(x, y, seed)
+    stage = _Stage(model, x, y, count, min(batch_size or 32, count), seconds, steps)
+    with restored(model):
+        findings = stage.perform()
+    cost = _cost(stage, examples or count, epochs)
+    order = {"error": 0, "warning": 1, "note": 2}
+    findings = sorted([*findings, cost], key=lambda each: order[each.severity])
+    return Rehearsal(findings, stage.losses, stage.spent, stage.clock(), stage.facts)
+
+
+@contextmanager
+def restored(model: keras.Model) -> Iterator[None]:
+    """Give every variable of a network and its optimizer its value back at the end, bit by bit."""
+    optimizer = model.optimizer
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *optimizer.variables]
+    before = [np.array(variable.value) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        model.reset_metrics()
+
+
+def _why_not(model: Any, memory_bytes: int) -> str:
+    """Return why a network cannot be rehearsed here, "" when it can."""
+    if not isinstance(model, keras.Model) or keras.backend.backend() != "tensorflow":
+        return (
+            f"the rehearsal runs Keras 3 on TensorFlow; this is {type(model).__module__} on {keras.backend.backend()}"
+        )
+    if not (getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None):
+        return "the network is not compiled"
+    if type(model).train_step is not keras.Model.train_step:
+        return f"{type(model).__name__} has a train_step of its own"
+    needed = model.count_params() * BYTES_A_PARAMETER if model.built else 0
+    if needed > memory_bytes:
+        return f"it needs about {needed >> 20} MiB, and the limit is {memory_bytes >> 20} MiB"
+    return ""
+
+
+def _sample(x: Any, y: Any, seed: int) -> tuple[Any, Any, int]:
+    """Return at most EXAMPLES examples in random order; sorted files would otherwise show one class."""
+    total = len(tf.nest.flatten(x)[0])
+    rows = np.sort(np.random.default_rng(seed).permutation(total)[:EXAMPLES])
+    order = np.random.default_rng((seed, 1)).permutation(len(rows))
+
+    def taken(array: Any) -> np.ndarray:
+        return np.asarray(array[rows] if hasattr(array, "dtype") else [array[row] for row in rows])[order]
+
+    return tf.nest.map_structure(taken, x), None if y is None else tf.nest.map_structure(taken, y), len(rows)
+
+
+class _Stage:
+    """One rehearsal: the network, its sample, and what is left of steps and time."""
+
+    def __init__(self, model: keras.Model, x: Any, y: Any, count: int, batch: int, seconds: float, steps: int) -> None:
+        self.model, self.x, self.y, self.count, self.batch = model, x, y, count, batch
+        self.seconds, self.steps, self.spent = seconds, steps, 0
+        self.began = time.perf_counter()
+        self.losses: list[float] = []
+        self.facts: dict[str, float] = {}
+        self._step = tf.function(self._one_step, reduce_retracing=True)
+        self.start: list[np.ndarray] = []
+
+    # --- the run ---------------------------------------------------------------------------------------------------
+
+    def perform(self) -> list[Finding]:
+        """Run and judge; what follows from an earlier finding is not said again."""
+        if not self.model.trainable_variables:
+            return [say.nothing_to_train()]
+        if broken := broken_weights(self.model):
+            return [say.broken_weight(broken)]
+        self._variables = [*self.model.variables, *self.model.optimizer.variables]
+        self.start = [np.array(variable.value) for variable in self._variables]
+        before = self._look()
+        if not before.finite:
+            return [self._not_finite()]
+        found = [*self._initial(before)]
+        self.losses = self._run(self._batches(self.batch), RUN_STEPS)
+        if not all(map(math.isfinite, self.losses)):
+            return [*found, self._lost(len(self.losses))]
+        after = self._look()
+        found += say.unconnected(before) + say.still(before, after)
+        found += self._high_start()
+        if self._learns(self.losses):
+            return [*found, *say.dead(before, after)]
+        return self._failing(found, before, after)
+
+    def _failing(self, found: list[Finding], before: Vitals, after: Vitals) -> list[Finding]:
+        """Find out why the run did not learn."""
+        named = [*found, *say.dead(before, after), *say.vanishing(before, after)]
+        if named:
+            return named
+        heart = self._run(self._one_batch(), HEART_STEPS, fresh=True)
+        if self._by_heart(heart) and not self._diverged(self.losses):
+            return []
+        better = self._other_rate(heart)
+        if better:
+            return self._rate(*better)
+        return self._cannot_learn(heart, after)
+
+    def _cannot_learn(self, heart: list[float], after: Vitals) -> list[Finding]:
+        if after.spread < CONSTANT_SPREAD:
+            return [say.same_answer(after)]
+        if "constant_loss" in self.facts and not self._by_heart(heart) and len(heart) == HEART_STEPS:
+            return [self._not_by_heart(heart)]
+        return []
+
+    def _not_finite(self) -> Finding:
+        rows = slice(0, min(PROBED, self.count))
+        return say.not_finite(first_broken_layer(self.model, as_tensors(_rows(self.x, rows))), self._look())
+
+    def _look(self) -> Vitals:
+        rows = slice(0, min(PROBED, self.count))
+        return look_into(self.model, self._loss, _rows(self.x, rows), _rows(self.y, rows))
+
+    def _loss(self, x: Any, y: Any, outputs: Any) -> Any:
+        return self.model.compute_loss(x, y, outputs, training=True)
+
+    def _one_step(self, x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self._loss(x, y, self.model(x, training=True))
+            scaled = self.model.optimizer.scale_loss(loss)
+        weights = self.model.trainable_variables
+        gradients = tape.gradient(scaled, [weight.value for weight in weights])
+        pairs = [(each, weight) for each, weight in zip(gradients, weights, strict=True) if each is not None]
+        self.model.optimizer.apply_gradients(pairs)
+        return loss
+
+    def _run(self, batches: Iterator[tuple[Any, Any]], steps: int, *, fresh: bool = False) -> list[float]:
+        """Return the losses of some steps, fewer when time or steps run out; the first update is measured."""
+        if fresh:
+            self._rewind()
+        losses: list[float] = []
+        for _ in range(steps):
+            if self.spent >= self.steps or self.clock() > self.seconds:
+                break
+            began = time.perf_counter()
+            kernels = self._kernels() if "update" not in self.facts and len(losses) == 3 else []
+            losses.append(float(self._step(*map(as_tensors, next(batches)))))
+            self.spent += 1
+            if len(losses) > 1:
+                self.facts.setdefault("seconds_per_step", time.perf_counter() - began)
+            if kernels:
+                self.facts["update"] = _update(kernels, self._kernels())
+            if not math.isfinite(losses[-1]):
+                break
+        return losses
+
+    def _rewind(self) -> None:
+        for variable, value in zip(self._variables, self.start, strict=True):
+            variable.assign(value)
+
+    def _kernels(self) -> list[np.ndarray]:
+        return [np.array(w.value, np.float32) for w in self.model.trainable_variables if len(w.shape) > 1]
+
+    def _batches(self, size: int) -> Iterator[tuple[Any, Any]]:
+        starts = range(0, self.count - size + 1, size)
+        while True:
+            for start in starts:
+                rows = slice(start, start + size)
+                yield _rows(self.x, rows), _rows(self.y, rows)
+
+    def _one_batch(self) -> Iterator[tuple[Any, Any]]:
+        rows = slice(0, min(HEART_EXAMPLES, self.count))
+        while True:
+            yield _rows(self.x, rows), _rows(self.y, rows)
+
+    def clock(self) -> float:
+        """Return the seconds since the start."""
+        return time.perf_counter() - self.began
+
+    # --- what the losses say ---------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _learns(losses: Sequence[float]) -> bool:
+        edge = max(1, len(losses) // 6)
+        start, end = float(np.mean(losses[:edge])), float(np.median(losses[-2 * edge :]))
+        return len(losses) < 6 or end < LEARNS * start or end < start - 1.0 * abs(start)
+
+    @staticmethod
+    def _by_heart(losses: Sequence[float]) -> bool:
+        finite = len(losses) > 2 and all(map(math.isfinite, losses))
+        return finite and float(np.mean(losses[-3:])) < BY_HEART * losses[0]
+
+    @staticmethod
+    def _diverged(losses: Sequence[float]) -> bool:
+        edge = max(1, len(losses) // 6)
+        return not math.isfinite(losses[-1]) or float(np.median(losses[-edge:])) > DIVERGED * abs(losses[0]) + 1e-6
+
+    def _other_rate(self, heart: Sequence[float]) -> tuple[float, float, list[float]] | None:
+        """Return (rate, rate that would do, its losses) where another rate learns the batch and this one does not."""
+        rate = _constant_rate(self.model.optimizer)
+        if rate is None:
+            return None
+        best = float(np.min(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
+        for factor in FACTORS:
+            self._rewind()
+            self.model.optimizer.learning_rate.assign(rate * factor)
+            losses = self._run(self._one_batch(), RANGE_STEPS)
+            if len(losses) == RANGE_STEPS and self._by_heart(losses) and np.mean(losses[-3:]) < BY_HEART * best:
+                return rate, rate * factor, losses
+        return None
+
+    # --- findings that need the run --------------------------------------------------------------------------------
+
+    def _initial(self, before: Vitals) -> list[Finding]:
+        self.facts["initial_loss"] = before.loss
+        reference = constant_loss(self.y, _loss_of(self.model))
+        if reference is None or reference <= 0:
+            return []
+        self.facts["constant_loss"] = reference
+        ratio = self._summed()
+        return [say.summed_loss(ratio)] if ratio > SUMMED else []
+
+    def _summed(self) -> float:
+        """Return the loss of a batch over the mean loss of its halves: 2 when the loss is a sum over the batch."""
+        whole = min(32, self.count) // 2 * 2
+        if whole < 2:
+            return 1.0
+        whole_loss, *halves = (
+            self._plain_loss(slice(*rows)) for rows in ((0, whole), (0, whole // 2), (whole // 2, whole))
+        )
+        return whole_loss / float(np.mean(halves)) if np.mean(halves) > 0 else 1.0
+
+    def _plain_loss(self, rows: slice) -> float:
+        """Return the loss of some examples, without what regularizers add."""
+        x, y = as_tensors(_rows(self.x, rows)), as_tensors(_rows(self.y, rows))
+        loss = self.model.compute_loss(x, y, self.model(x, training=False), training=False)
+        return float(loss) - sum(float(each) for each in self.model.losses)
+
+    def _high_start(self) -> list[Finding]:
+        """A start far above the constant predictor's loss is a fault only if the run does not come down from it."""
+        start, reference = self.facts["initial_loss"], self.facts.get("constant_loss")
+        if reference is None or start < HIGH_START * reference or float(np.median(self.losses[-5:])) < 2 * reference:
+            return []
+        return [say.high_start(start, reference, float(np.median(self.losses[-5:])), len(self.losses))]
+
+    def _lost(self, step: int) -> Finding:
+        """The loss stopped being finite: because of the rate, when a smaller one stays finite."""
+        rows = slice(0, min(PROBED, self.count))
+        layer = first_broken_layer(self.model, as_tensors(_rows(self.x, rows)))
+        rate = _constant_rate(self.model.optimizer)
+        smaller = self._finite_rate(rate) if rate is not None else None
+        return say.lost(step, layer, rate, smaller, self.losses)
+
+    def _finite_rate(self, rate: float) -> float | None:
+        for factor in (1e-1, 1e-2, 1e-3, 1e-4):
+            self._rewind()
+            self.model.optimizer.learning_rate.assign(rate * factor)
+            losses = self._run(self._one_batch(), RANGE_STEPS)
+            if len(losses) == RANGE_STEPS and all(map(math.isfinite, losses)) and losses[-1] < losses[0]:
+                return rate * factor
+        return None
+
+    def _rate(self, rate: float, better: float, losses: Sequence[float]) -> list[Finding]:
+        update = self.facts.get("update", math.nan)
+        if better > rate and not update < SMALL_UPDATE:
+            return []  # a larger rate may be faster, but this one moves the weights
+        return [say.rate(rate, better, losses, self.losses, update)]
+
+    def _not_by_heart(self, heart: Sequence[float]) -> Finding:
+        return say.not_by_heart(min(HEART_EXAMPLES, self.count), heart, self.facts["constant_loss"])
+
+
+def _rows(arrays: Any, rows: slice) -> Any:
+    return None if arrays is None else tf.nest.map_structure(lambda array: array[rows], arrays)
+
+
+def _update(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
+    """Return the median over the weight matrices of their change's norm over their own norm."""
+    shares = [
+        float(np.linalg.norm(new - old)) / (float(np.linalg.norm(old)) + 1e-12)
+        for old, new in zip(before, after, strict=True)
+    ]
+    return float(np.median(shares))
+
+
+def _constant_rate(optimizer: Any) -> float | None:
+    """Return the optimizer's rate, None when a schedule sets it."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    return float(optimizer.learning_rate)
+
+
+def _loss_of(model: keras.Model) -> str | None:
+    """Return the compiled loss's snake-case name, None for several losses or a function of the user's own."""
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", None)
+    return loss_name(name) if isinstance(name, str) else None
+
+
+def _cost(stage: _Stage, examples: int, epochs: int | None) -> Finding:
+    step = stage.facts.get("seconds_per_step", math.nan)
+    epoch = step * math.ceil(examples / stage.batch)
+    stage.facts["memory_bytes"] = float(_resident_bytes())
+    return say.cost(step, stage.batch, epoch, epochs, int(stage.facts["memory_bytes"]))
+
+
+def _resident_bytes() -> int:
+    """Return the memory this process holds now."""
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
