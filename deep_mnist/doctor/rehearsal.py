@@ -34,6 +34,7 @@ from deep_mnist.doctor.vitals import (
     Vitals,
     as_tensors,
     broken_weights,
+    compiled_loss,
     constant_loss,
     first_broken_layer,
     look_into,
@@ -45,16 +46,21 @@ EXAMPLES = 1024
 RUN_STEPS = 60  # of the run at the user's own rate
 HEART_STEPS = 40  # to learn one batch by heart
 HEART_EXAMPLES = 16
-RANGE_STEPS = 10  # at each other rate
-FACTORS = (1e-1, 1e1, 1e-2, 1e2, 1e-3, 1e3)
+PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smaller than 91x91, 13 of 224x224x3
+RANGE_STEPS = 15  # at each other rate
+RUN_SHARE = 0.4  # of the time, for the run; the rest is for finding out why it did not learn
+LOWER, HIGHER = (1e-1, 1e-2, 1e-3), (1e1, 1e2, 1e3)  # times the user's rate
 MEMORY_BYTES = 4 << 30
 BYTES_A_PARAMETER = 24  # weight, gradient, two slots of Adam, and the copy to restore it from, with room
 
 LEARNS = 0.9  # of the loss at the start: below it a run has moved
 BY_HEART = 0.7  # of the loss at the start: a healthy network is below 0.3 after HEART_STEPS
+BETTER = 0.85  # of the loss at the start, within RANGE_STEPS at another rate
+CERTAIN = 0.6  # of the loss at the start: below it the run may end early
 DIVERGED = 2.0  # times the loss at the start
 HIGH_START = 10.0  # times the constant predictor's loss; He and Glorot starts on scaled data lie below 3
 SUMMED = 1.6  # loss of a batch over that of its half: 1 for a mean, 2 for a sum
+LARGE_UPDATE = 0.1  # of a weight's norm, a step; Adam at 1e-3 on a fresh network makes 0.005 to 0.03
 SMALL_UPDATE = 5e-5  # of a weight's norm, a step; fine-tuning with Adam at 1e-5 makes 2e-4
 
 
@@ -105,7 +111,9 @@ def rehearse(
     if reason:
         return Rehearsal([say.abstention(reason)], [], 0, 0.0)
     x, y, count = _sample(x, y, seed)
-    stage = _Stage(model, x, y, count, min(batch_size or 32, count), seconds, steps)
+    if not model.built:
+        model(as_tensors(_rows(x, slice(0, 2))), training=False)
+    stage = _Stage(model, x, y, count, min(batch_size or 32, 64, count), seconds, steps)
     with restored(model):
         findings = stage.perform()
     cost = _cost(stage, examples or count, epochs)
@@ -166,6 +174,9 @@ class _Stage:
         self.seconds, self.steps, self.spent = seconds, steps, 0
         self.began = time.perf_counter()
         self.losses: list[float] = []
+        self._out_of_time = False
+        self._probed = slice(0, min(_affordable(x, PROBED), count))
+        self._short = slice(0, min(_affordable(x, HEART_EXAMPLES), count))
         self.facts: dict[str, float] = {}
         self._step = tf.function(self._one_step, reduce_retracing=True)
         self.start: list[np.ndarray] = []
@@ -184,12 +195,12 @@ class _Stage:
         if not before.finite:
             return [self._not_finite()]
         found = [*self._initial(before)]
-        self.losses = self._run(self._batches(self.batch), RUN_STEPS)
+        self.losses = self._run(self._batches(self.batch), RUN_STEPS, share=RUN_SHARE)
         if not all(map(math.isfinite, self.losses)):
             return [*found, self._lost(len(self.losses))]
         after = self._look()
-        found += say.unconnected(before) + say.still(before, after)
-        found += self._high_start()
+        found += say.unconnected(before) + say.still(before, after) + say.exploding(before)
+        found += [] if found else self._high_start()
         if self._learns(self.losses):
             return [*found, *say.dead(before, after)]
         return self._failing(found, before, after)
@@ -200,30 +211,30 @@ class _Stage:
         if named:
             return named
         heart = self._run(self._one_batch(), HEART_STEPS, fresh=True)
-        if self._by_heart(heart) and not self._diverged(self.losses):
+        wild = self._diverged(self.losses) or self.facts.get("update", 0.0) > LARGE_UPDATE
+        if self._by_heart(heart) and not wild:
             return []
         better = self._other_rate(heart)
         if better:
-            return self._rate(*better)
-        return self._cannot_learn(heart, after)
-
-    def _cannot_learn(self, heart: list[float], after: Vitals) -> list[Finding]:
+            return [say.rate(*better, self.losses, self.facts.get("update", math.nan))]
         if after.spread < CONSTANT_SPREAD:
             return [say.same_answer(after)]
-        if "constant_loss" in self.facts and not self._by_heart(heart) and len(heart) == HEART_STEPS:
-            return [self._not_by_heart(heart)]
+        if self._out_of_time:
+            return [say.undecided(self.losses, self.clock())]
+        if "constant_loss" in self.facts and not self._by_heart(heart):
+            return [say.not_by_heart(self._short.stop, heart, self.facts["constant_loss"])]
         return []
 
     def _not_finite(self) -> Finding:
-        rows = slice(0, min(PROBED, self.count))
+        rows = self._probed
         return say.not_finite(first_broken_layer(self.model, as_tensors(_rows(self.x, rows))), self._look())
 
     def _look(self) -> Vitals:
-        rows = slice(0, min(PROBED, self.count))
+        rows = self._probed
         return look_into(self.model, self._loss, _rows(self.x, rows), _rows(self.y, rows))
 
     def _loss(self, x: Any, y: Any, outputs: Any) -> Any:
-        return self.model.compute_loss(x, y, outputs, training=True)
+        return compiled_loss(self.model, x, y, outputs, training=True)
 
     def _one_step(self, x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -235,13 +246,15 @@ class _Stage:
         self.model.optimizer.apply_gradients(pairs)
         return loss
 
-    def _run(self, batches: Iterator[tuple[Any, Any]], steps: int, *, fresh: bool = False) -> list[float]:
+    def _run(
+        self, batches: Iterator[tuple[Any, Any]], steps: int, *, fresh: bool = False, share: float = 1.0
+    ) -> list[float]:
         """Return the losses of some steps, fewer when time or steps run out; the first update is measured."""
         if fresh:
             self._rewind()
         losses: list[float] = []
         for _ in range(steps):
-            if self.spent >= self.steps or self.clock() > self.seconds:
+            if self.spent >= self.steps or self.clock() > share * self.seconds or self._certain(losses):
                 break
             began = time.perf_counter()
             kernels = self._kernels() if "update" not in self.facts and len(losses) == 3 else []
@@ -270,9 +283,8 @@ class _Stage:
                 yield _rows(self.x, rows), _rows(self.y, rows)
 
     def _one_batch(self) -> Iterator[tuple[Any, Any]]:
-        rows = slice(0, min(HEART_EXAMPLES, self.count))
         while True:
-            yield _rows(self.x, rows), _rows(self.y, rows)
+            yield _rows(self.x, self._short), _rows(self.y, self._short)
 
     def clock(self) -> float:
         """Return the seconds since the start."""
@@ -280,11 +292,17 @@ class _Stage:
 
     # --- what the losses say ---------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _learns(losses: Sequence[float]) -> bool:
+    def _learns(self, losses: Sequence[float]) -> bool:
+        """Whether a run has left its first loss behind; a run of a few steps is taken to."""
         edge = max(1, len(losses) // 6)
-        start, end = float(np.mean(losses[:edge])), float(np.median(losses[-2 * edge :]))
-        return len(losses) < 6 or end < LEARNS * start or end < start - 1.0 * abs(start)
+        end = float(np.median(losses[-2 * edge :]))
+        start = min(losses[0], self.facts.get("constant_loss", math.inf))
+        return len(losses) < 6 or end < start - (1 - LEARNS) * abs(start)
+
+    def _certain(self, losses: Sequence[float]) -> bool:
+        """Whether a run has shown enough: half the steps, and a loss far below its start and not above a constant's."""
+        enough = min(CERTAIN * losses[0], 2 * self.facts.get("constant_loss", math.inf)) if losses else 0.0
+        return len(losses) >= RUN_STEPS // 2 and float(np.median(losses[-10:])) < enough
 
     @staticmethod
     def _by_heart(losses: Sequence[float]) -> bool:
@@ -297,18 +315,29 @@ class _Stage:
         return not math.isfinite(losses[-1]) or float(np.median(losses[-edge:])) > DIVERGED * abs(losses[0]) + 1e-6
 
     def _other_rate(self, heart: Sequence[float]) -> tuple[float, float, list[float]] | None:
-        """Return (rate, rate that would do, its losses) where another rate learns the batch and this one does not."""
+        """Return (rate, rate that would do, its losses) where another rate learns the batch and this one does not.
+
+        A higher rate is tried only where a step hardly moves the weights: elsewhere it may be faster, but this one is
+        no fault.
+        """
         rate = _constant_rate(self.model.optimizer)
         if rate is None:
             return None
-        best = float(np.min(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
-        for factor in FACTORS:
-            self._rewind()
-            self.model.optimizer.learning_rate.assign(rate * factor)
-            losses = self._run(self._one_batch(), RANGE_STEPS)
-            if len(losses) == RANGE_STEPS and self._by_heart(losses) and np.mean(losses[-3:]) < BY_HEART * best:
+        best = float(np.median(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
+        low = self.facts.get("update", math.inf) < SMALL_UPDATE and not self._diverged(self.losses)
+        for factor in HIGHER if low else LOWER:
+            losses = self._at_rate(rate * factor)
+            if losses and float(np.mean(losses[-3:])) < BETTER * min(losses[0], best):
                 return rate, rate * factor, losses
         return None
+
+    def _at_rate(self, rate: float) -> list[float]:
+        """Return the losses of one batch trained at another rate from the start, [] where time or finiteness ended."""
+        self._rewind()
+        self.model.optimizer.learning_rate.assign(rate)
+        losses = self._run(self._one_batch(), RANGE_STEPS)
+        self._out_of_time |= len(losses) < RANGE_STEPS and all(map(math.isfinite, losses))
+        return losses if len(losses) == RANGE_STEPS and all(map(math.isfinite, losses)) else []
 
     # --- findings that need the run --------------------------------------------------------------------------------
 
@@ -334,7 +363,7 @@ class _Stage:
     def _plain_loss(self, rows: slice) -> float:
         """Return the loss of some examples, without what regularizers add."""
         x, y = as_tensors(_rows(self.x, rows)), as_tensors(_rows(self.y, rows))
-        loss = self.model.compute_loss(x, y, self.model(x, training=False), training=False)
+        loss = compiled_loss(self.model, x, y, self.model(x, training=False), training=False)
         return float(loss) - sum(float(each) for each in self.model.losses)
 
     def _high_start(self) -> list[Finding]:
@@ -346,7 +375,7 @@ class _Stage:
 
     def _lost(self, step: int) -> Finding:
         """The loss stopped being finite: because of the rate, when a smaller one stays finite."""
-        rows = slice(0, min(PROBED, self.count))
+        rows = self._probed
         layer = first_broken_layer(self.model, as_tensors(_rows(self.x, rows)))
         rate = _constant_rate(self.model.optimizer)
         smaller = self._finite_rate(rate) if rate is not None else None
@@ -354,25 +383,20 @@ class _Stage:
 
     def _finite_rate(self, rate: float) -> float | None:
         for factor in (1e-1, 1e-2, 1e-3, 1e-4):
-            self._rewind()
-            self.model.optimizer.learning_rate.assign(rate * factor)
-            losses = self._run(self._one_batch(), RANGE_STEPS)
-            if len(losses) == RANGE_STEPS and all(map(math.isfinite, losses)) and losses[-1] < losses[0]:
+            losses = self._at_rate(rate * factor)
+            if losses and losses[-1] < losses[0]:
                 return rate * factor
         return None
-
-    def _rate(self, rate: float, better: float, losses: Sequence[float]) -> list[Finding]:
-        update = self.facts.get("update", math.nan)
-        if better > rate and not update < SMALL_UPDATE:
-            return []  # a larger rate may be faster, but this one moves the weights
-        return [say.rate(rate, better, losses, self.losses, update)]
-
-    def _not_by_heart(self, heart: Sequence[float]) -> Finding:
-        return say.not_by_heart(min(HEART_EXAMPLES, self.count), heart, self.facts["constant_loss"])
 
 
 def _rows(arrays: Any, rows: slice) -> Any:
     return None if arrays is None else tf.nest.map_structure(lambda array: array[rows], arrays)
+
+
+def _affordable(x: Any, most: int) -> int:
+    """Return how many examples may be looked at in one go: fewer of large ones, at least 4."""
+    values = sum(int(np.prod(array.shape[1:])) for array in tf.nest.flatten(x))
+    return max(4, min(most, PROBED_VALUES // max(1, values)))
 
 
 def _update(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:

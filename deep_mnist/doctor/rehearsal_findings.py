@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DEAD_SHARE = 0.98  # of a layer's units, zero for every probed example: a healthy ReLU layer has 0 to 60 %
 VANISHED = 1e-6  # gradient over weight, both as norms; healthy first layers show 1e-3 to 1e2
+EXPLODES = 1e5  # largest relative gradient over the median of the last three; healthy networks stay below 1e3
 SHOWN = 4  # names in one line
 
 
@@ -144,6 +145,25 @@ def vanishing(before: Vitals, after: Vitals) -> list[Finding]:
     ]  # fmt: skip
 
 
+def exploding(before: Vitals) -> list[Finding]:
+    """The gradient grows by orders of magnitude on its way back through the layers."""
+    sizes = list(before.gradients.values())
+    if len(sizes) < 6:
+        return []
+    name, largest = max(before.gradients.items(), key=lambda each: each[1])
+    last = sorted(sizes[-3:])[1]
+    if largest < EXPLODES * last or largest < 10:
+        return []
+    return [
+        _finding(
+            field="gradients", severity="warning", expected="gradients of one order of magnitude in every layer",
+            received=f"{largest:.1e} of the size of {name}, {last:.1e} at the output: it explodes on the way back",
+            fix="Take smaller initial weights (glorot_uniform, he_normal), or add BatchNormalization or shortcuts.",
+            why="Where the gradient explodes the loss is rough: steps that suit the last layers wreck the first ones.",
+        )
+    ]  # fmt: skip
+
+
 def same_answer(after: Vitals) -> Finding:
     """Every example gets the same output after the run."""
     return _finding(
@@ -196,6 +216,16 @@ def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Fi
         "Check that labels and loss belong together, that a nonlinear activation stands between the layers, and that "
         "no softmax, large dropout or strong regularization stands inside.",
         "What cannot learn a few examples cannot learn the set.",
+    )  # fmt: skip
+
+
+def undecided(losses: Sequence[float], seconds: float) -> Finding:
+    """The run did not learn, and time ended before the cause was found."""
+    return _finding(
+        "memorizes", "note", "a loss that falls within the rehearsal",
+        f"losses {_losses(losses)} in {len(losses)} steps; {seconds:.0f} s were not enough to find out why",
+        "Rehearse for longer: doctor.rehearse(model, x, y, seconds=120).",
+        "Either the network is slow to start, or it does not learn.",
     )  # fmt: skip
 
 

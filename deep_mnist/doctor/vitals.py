@@ -70,7 +70,7 @@ def look_into(model: keras.Model, loss_of: Loss, x: Any, y: Any) -> Vitals:
     lowest, highest = _limits(x)
     return Vitals(
         loss=float(loss),
-        gradients={weight.path: _size(each, weight) for weight, each in known if len(weight.shape) > 1},
+        gradients={weight.path: _size(each, weight) for weight, each in known if _is_kernel(weight)},
         unconnected=tuple(w.path for w, each in zip(weights, gradients, strict=True) if each is None),
         still=tuple(weight.path for weight, each in known if not np.any(each)),
         dead=dead_shares(model, x),
@@ -79,6 +79,12 @@ def look_into(model: keras.Model, loss_of: Loss, x: Any, y: Any) -> Vitals:
         lowest=lowest,
         highest=highest,
     )
+
+
+def compiled_loss(model: keras.Model, x: Any, y: Any, outputs: Any, *, training: bool) -> Any:
+    """Return the scalar loss a model was compiled with, its regularizers' included, as `fit` computes it."""
+    # The public compute_loss may be overridden without `training`; Keras's own caller knows both forms.
+    return model._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=None, training=training)
 
 
 def as_tensors(arrays: Any) -> Any:
@@ -99,7 +105,7 @@ def dead_shares(model: keras.Model, x: Any) -> dict[str, float]:
 
 def first_broken_layer(model: keras.Model, x: Any) -> str:
     """Return the name of the first layer whose output is not finite, "" when none is or the layers are not known."""
-    for layer, output in _layer_outputs(model, x, lambda layer: True):
+    for layer, output in _layer_outputs(model, x, lambda layer: bool(layer.name)):
         if not all(map(_is_finite, tf.nest.flatten(output))):
             return str(layer.name)
     return ""
@@ -168,6 +174,11 @@ def _dead_share(output: Any) -> float:
 def _dense(gradient: Any) -> np.ndarray:
     """Return a gradient as an array; an embedding's comes as rows."""
     return np.asarray(tf.cast(tf.convert_to_tensor(gradient), tf.float32))
+
+
+def _is_kernel(weight: Any) -> bool:
+    """Whether a weight is a matrix that has a size: biases and what starts at zero have none to compare with."""
+    return len(weight.shape) > 1 and float(tf.norm(tf.cast(weight.value, tf.float32))) > 1e-6
 
 
 def _size(gradient: np.ndarray, weight: Any) -> float:
