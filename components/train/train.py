@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from components.images import code_digest
 from components.train.checkpoint import Checkpoints
 from components.train.data import TrainingSplit, open_training_data
 from components.train.device import Device, find_device, set_threads
 from components.train.fit import TrainingRun
-from components.train.health import Watch
 from components.train.loop import Loop
 from components.train.networks import Recipe, find_network
 from components.train.outcome import TrainingOutcome, metrics_of, versions, write_trained
@@ -28,6 +28,8 @@ from components.train.progress import Report
 from components.train.request import TrainRequest, recipe_of
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.data.dataset import Dataset, Preprocessing
+from deep_mnist.doctor.vitals import PROBED, look_into
+from deep_mnist.doctor.watchdog import Watch
 
 
 def train_from_paths(
@@ -94,7 +96,7 @@ def fit(
         f"of {loop.batch}; {len(validation)} images to validate; seed {request.seed}",
         flush=True,
     )
-    watch = Watch(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
+    watch = watch_over(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
     training = TrainingRun(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs))
     history = training.run()
     seconds = time.perf_counter() - began
@@ -114,3 +116,9 @@ def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | 
         fused=device.kind == "CPU",
         smoothing=recipe.smoothing,
     )
+
+
+def watch_over(trainee: Trainee, train: TrainingSplit, rate: float) -> Watch:
+    """Return the doctor's watchdog for a training on a split."""
+    images, labels = np.asarray(train.images[:PROBED]), np.asarray(train.labels[:PROBED])
+    return Watch(lambda: look_into(trainee.model, trainee.loss, images, labels), train.labels, rate)

@@ -11,11 +11,12 @@ from components.train.checkpoint import Checkpoints
 from components.train.data import TrainingSplit
 from components.train.device import Device
 from components.train.fit import TrainingRun
-from components.train.health import CHANCE_STEPS, UnhealthyTrainingError, Watch
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.progress import Report
+from components.train.train import watch_over
 from components.train.trainee import own_trainee
+from deep_mnist.doctor.watchdog import CHANCE_STEPS, UnhealthyTrainingError
 from tests.support.training_data import patterns
 
 CPU = Device("CPU", ("CPU",), jit=False, bfloat16=False)
@@ -41,7 +42,7 @@ def train(hidden: list[layers.Layer], data: TrainingSplit, optimizer: keras.opti
     trainee = own_trainee(model)
     recipe = Recipe(epochs=epochs, batch=16)
     loop = Loop(trainee, recipe, data, seed=0, device=CPU)
-    watch = Watch(trainee, data, float(optimizer.learning_rate))
+    watch = watch_over(trainee, data, float(optimizer.learning_rate))
     TrainingRun(loop, split(20, 99), Checkpoints("", {}, every=0), watch, Report(loop.steps, epochs)).run()
 
 
@@ -67,7 +68,7 @@ def test_a_loss_that_is_not_finite_ends_the_training() -> None:
         keras.optimizers.SGD(1e30),
         50,
     )
-    assert field == "training.loss"
+    assert field == "rehearsal.loss"
     assert "weights have become NaN" in text and "1e+30" in text
 
 
@@ -76,7 +77,7 @@ def test_data_that_are_not_finite_are_named() -> None:
     data = split(1600, 0)
     data.images[0] = np.nan
     ((field, text),) = findings_of(dense(16), data, keras.optimizers.Adam(), 5)
-    assert field == "training.loss"
+    assert field == "rehearsal.loss"
     assert "run the doctor" in text
 
 
@@ -84,7 +85,7 @@ def test_dead_units_are_named() -> None:
     """A layer whose units answer to no example is named, long before the budget is spent."""
     hidden = dense(32, bias_initializer=keras.initializers.Constant(-1000.0))
     ((field, text),) = findings_of(hidden, split(1600, 0), keras.optimizers.SGD(0.01), 50)
-    assert field == "training.units"
+    assert field == "rehearsal.outputs"
     assert "100% of them are zero" in text
 
 
@@ -93,7 +94,7 @@ def test_vanishing_gradients_are_named() -> None:
     ((field, text),) = findings_of(
         dense(*[24] * 12, activation="sigmoid"), split(1600, 0), keras.optimizers.SGD(0.01), 50
     )
-    assert field == "training.gradients"
+    assert field == "rehearsal.gradients"
     assert "vanishes" in text
 
 
@@ -102,7 +103,7 @@ def test_exploding_gradients_are_named() -> None:
     data = split(1600, 0, scaled=False, shuffled=True)
     hidden = [layers.Flatten(), layers.Dense(64), layers.Dense(10)]
     ((field, text),) = findings_of(hidden, data, keras.optimizers.SGD(1.0), 50)
-    assert field in ("training.gradients", "training.loss")
+    assert field in ("rehearsal.gradients", "rehearsal.loss")
     assert "Lower the learning rate" in text
 
 
@@ -110,7 +111,7 @@ def test_a_loss_stuck_at_ln_classes_is_named() -> None:
     """Labels that do not belong to their images leave the loss at ln(10), and the diagnosis points at their order."""
     data = split(6400, 0, shuffled=True)
     ((field, text),) = findings_of(dense(16), data, keras.optimizers.SGD(0.001), 50)
-    assert field == "training.loss"
+    assert field == "rehearsal.loss"
     assert "ln(classes), 2.30" in text and "same order" in text
 
 
@@ -118,5 +119,5 @@ def test_accuracy_at_chance_is_named() -> None:
     """A loss that moves without getting anywhere ends the training after the stated number of steps."""
     data = split(6400, 0, shuffled=True)
     ((field, text),) = findings_of(dense(16), data, keras.optimizers.SGD(2.0), 50)
-    assert field in ("training.accuracy", "training.units", "training.loss")
+    assert field in ("rehearsal.outputs", "rehearsal.loss")
     assert "Expected" in text
