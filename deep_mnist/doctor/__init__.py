@@ -21,10 +21,32 @@ if TYPE_CHECKING:
     from deep_mnist.doctor.guarding import guard
     from deep_mnist.doctor.judge import Diagnosis, UnfitError
     from deep_mnist.doctor.memory import check
+    from deep_mnist.doctor.rehearsal import Rehearsal, rehearse
+    from deep_mnist.doctor.watchdog import UnhealthyTrainingError, Watchdog
 
-_HOME = {"check": "memory", "guard": "guarding", "Diagnosis": "judge", "UnfitError": "judge", "NotUsableError": "case"}
+_HOME = {
+    "check": "memory",
+    "guard": "guarding",
+    "rehearse": "rehearsal",
+    "Diagnosis": "judge",
+    "NotUsableError": "case",
+    "Rehearsal": "rehearsal",
+    "UnfitError": "judge",
+    "UnhealthyTrainingError": "watchdog",
+    "Watchdog": "watchdog",
+}
 
-__all__ = ["Diagnosis", "NotUsableError", "UnfitError", "check", "guard"]
+__all__ = [
+    "Diagnosis",
+    "NotUsableError",
+    "Rehearsal",
+    "UnfitError",
+    "UnhealthyTrainingError",
+    "Watchdog",
+    "check",
+    "guard",
+    "rehearse",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,7 @@ from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.draw import Drawn, draw_arrays, is_kind, is_pipeline
 from deep_mnist.doctor.draw_batches import draw_iterator, draw_loader, draw_sequence
 from deep_mnist.doctor.draw_tf_data import draw_dataset, judge_pipeline, runs_of
-from deep_mnist.doctor.finding import Finding, merged
+from deep_mnist.doctor.finding import SEVERITIES, Finding, merged
 from deep_mnist.doctor.fit_call import FACTS, FitCall
 from deep_mnist.doctor.judge import Diagnosis, judge
 from deep_mnist.doctor.live_model import contract_of_live, is_compiled, keras_of
@@ -40,6 +41,7 @@ def check(
     *,
     validation_data: Any = None,
     accept: Accept = None,
+    rehearse: bool = False,
     frame: FrameType | None = None,
     **fit: Any,
 ) -> Diagnosis:
@@ -52,6 +54,7 @@ def check(
         y: Labels (n,) or (n, classes); None where x holds them.
         validation_data: As fit takes it; it is judged as the test split.
         accept: {field: reason}, or [{"field", "split", "because"}]: findings a person has taken responsibility for.
+        rehearse: Run the network for some seconds too, when nothing was found before (`rehearsal.py`).
         frame: Of the code whose variables the findings are told in; the caller's by default.
         **fit: What else fit is given: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps;
             callbacks, verbose and the like are taken and not judged.
@@ -65,7 +68,21 @@ def check(
         'unfit'
     """
     call = call_of_check("check", model, x, y, {**fit, "validation_data": validation_data})
-    return judge_call(call, frame or sys._getframe(1), accept=accept)
+    diagnosis = judge_call(call, frame or sys._getframe(1), accept=accept)
+    return rehearsed(diagnosis, call, accept) if rehearse and diagnosis.verdict == "fit" else diagnosis
+
+
+def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Diagnosis:
+    """Return the diagnosis with what a short run of the network showed; its variables are restored."""
+    from deep_mnist.doctor.rehearsal import rehearse
+
+    train = diagnosis.case.train
+    x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
+    found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
+    entries = acceptances_of(accept)
+    marked = with_acceptances(found.findings, entries)[: len(found.findings)]
+    findings = sorted([*diagnosis.findings, *marked], key=lambda each: SEVERITIES.index(each.severity))
+    return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + found.seconds)
 
 
 def call_of_check(verb: str, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:

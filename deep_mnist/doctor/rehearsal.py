@@ -18,7 +18,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -49,7 +49,7 @@ HEART_EXAMPLES = 16
 PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smaller than 91x91, 13 of 224x224x3
 RANGE_STEPS = 15  # at each other rate
 RUN_SHARE = 0.4  # of the time, for the run; the rest is for finding out why it did not learn
-LOWER, HIGHER = (1e-1, 1e-2, 1e-3), (1e1, 1e2, 1e3)  # times the user's rate
+LOWER, HIGHER = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6), (1e1, 1e2, 1e3)  # times the user's rate
 MEMORY_BYTES = 4 << 30
 BYTES_A_PARAMETER = 24  # weight, gradient, two slots of Adam, and the copy to restore it from, with room
 
@@ -206,13 +206,13 @@ class _Stage:
         return self._failing(found, before, after)
 
     def _failing(self, found: list[Finding], before: Vitals, after: Vitals) -> list[Finding]:
-        """Find out why the run did not learn."""
+        """Find out why the run did not learn: what is found then is an error."""
         named = [*found, *say.dead(before, after), *say.vanishing(before, after)]
         if named:
-            return named
-        heart = self._run(self._one_batch(), HEART_STEPS, fresh=True)
+            return [replace(each, severity="error") for each in named]
         wild = self._diverged(self.losses) or self.facts.get("update", 0.0) > LARGE_UPDATE
-        if self._by_heart(heart) and not wild:
+        heart = [] if wild else self._run(self._one_batch(), HEART_STEPS, fresh=True)
+        if self._by_heart(heart):
             return []
         better = self._other_rate(heart)
         if better:
@@ -221,7 +221,7 @@ class _Stage:
             return [say.same_answer(after)]
         if self._out_of_time:
             return [say.undecided(self.losses, self.clock())]
-        if "constant_loss" in self.facts and not self._by_heart(heart):
+        if "constant_loss" in self.facts and heart:
             return [say.not_by_heart(self._short.stop, heart, self.facts["constant_loss"])]
         return []
 

@@ -167,7 +167,7 @@ def exploding(before: Vitals) -> list[Finding]:
 def same_answer(after: Vitals) -> Finding:
     """Every example gets the same output after the run."""
     return _finding(
-        "outputs", "warning", "outputs that differ between examples",
+        "outputs", "error", "outputs that differ between examples",
         f"after the run every example gets the same answer (they differ by {after.spread:.0e} of their size)",
         f"Check the scale of the inputs ({after.range_text}), the initializers and the last activation.",
         "The network learns the frequency of the labels only.",
@@ -200,7 +200,7 @@ def rate(current: float, better: float, losses: Sequence[float], run: Sequence[f
     which = "high" if better < current else "low"
     size = "" if math.isnan(update) else f"; a step changes a weight by {update:.0e} of its size"
     return _finding(
-        "updates", "warning", f"a rate at which one batch is learned; {better:.1g} does ({_losses(losses)})",
+        "updates", "error", f"a rate at which one batch is learned; {better:.1g} does ({_losses(losses)})",
         f"{current:g} is too {which}: losses {_losses(run)}{size}",
         f"model.optimizer.learning_rate = {better:.1g}",
         "Steps this large jump over every minimum." if which == "high" else "The training would end before it began.",
@@ -210,7 +210,7 @@ def rate(current: float, better: float, losses: Sequence[float], run: Sequence[f
 def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Finding:
     """No rate tried learns a few examples by heart."""
     return _finding(
-        "memorizes", "warning", f"{examples} examples that can be learned by heart",
+        "memorizes", "error", f"{examples} examples that can be learned by heart",
         f"after {len(losses)} steps on them the loss is {losses[-1]:.3g} (a constant answer gives {reference:.3g}), "
         "and no rate from 1/1000 to 1000 times yours does better",
         "Check that labels and loss belong together, that a nonlinear activation stands between the layers, and that "

@@ -1,0 +1,90 @@
+"""A stranger's network is rehearsed in a process of its own, whose limits hold, and which leaves nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+import pytest
+from keras import layers
+
+from deep_mnist.doctor.rehearsal_process import rehearse_file
+from tests.support.digits import draw_digits
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("arrays")
+    images, labels = draw_digits(200, seed=1)
+    np.save(folder / "images.npy", (images / 255).astype(np.float32)[..., None])
+    np.save(folder / "labels.npy", labels)
+    return folder / "images.npy", folder / "labels.npy"
+
+
+def saved(folder: Path, hidden: list[layers.Layer], optimizer: object = "adam") -> Path:
+    model = keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10, activation="softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    model.save(folder / "model.keras")
+    return folder / "model.keras"
+
+
+def children_in(folder: str) -> list[psutil.Process]:
+    """Return the rehearsal's processes that still live."""
+    return [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if each.is_running() and each.status() != psutil.STATUS_ZOMBIE and folder in " ".join(each.cmdline())
+    ]
+
+
+def test_a_file_is_rehearsed(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
+    """A rate far too high is found in a saved network; the file is not changed."""
+    path = saved(tmp_path, [layers.Flatten(), layers.Dense(32, activation="relu")], keras.optimizers.SGD(1e4))
+    before = path.read_bytes()
+
+    findings = rehearse_file(path, *arrays, epochs=2)
+
+    assert [each.field for each in findings if each.severity == "error"] in (["rehearsal.updates"], ["rehearsal.loss"])
+    assert path.read_bytes() == before
+
+
+def test_a_lambda_is_not_run(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
+    """A layer that holds Python code is refused by Keras's safe mode: a note, and nothing was executed."""
+    mark = tmp_path / "executed"
+    name = str(mark)
+    code = layers.Lambda(lambda x, to=name: (open(to, "w").close(), x)[1], output_shape=(28, 28, 1))
+    path = saved(tmp_path, [code, layers.Flatten()])
+    mark.unlink(missing_ok=True)
+
+    (finding,) = rehearse_file(path, *arrays)
+
+    assert finding.severity == "note" and "safe mode" in finding.received
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"), [({"memory_bytes": 64 << 20}, "64 MiB"), ({"limit_seconds": 0.5}, "did not end within 0.5 s")]
+)
+def test_limits_hold(tmp_path: Path, arrays: tuple[Path, Path], limits: dict, reason: str) -> None:
+    """A child that takes too much memory or time is killed, reported, and leaves neither process nor file."""
+    path = saved(tmp_path, [layers.Flatten()])
+    temporary = set(Path(tempfile.gettempdir()).glob("rehearsal-*"))
+
+    (finding,) = rehearse_file(path, *arrays, **limits)
+
+    assert finding.severity == "note" and reason in finding.received
+    assert not children_in("rehearsal_process")
+    assert set(Path(tempfile.gettempdir()).glob("rehearsal-*")) <= temporary
+
+
+def test_a_child_that_dies_is_reported(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
+    """Labels that cannot be read end the child; its last line is the reason."""
+    path = saved(tmp_path, [layers.Flatten()])
+    (tmp_path / "labels.npy").write_bytes(b"no array")
+
+    (finding,) = rehearse_file(path, arrays[0], tmp_path / "labels.npy")
+
+    assert finding.severity == "note" and "ended with status 1" in finding.received
