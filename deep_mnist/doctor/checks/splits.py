@@ -18,6 +18,7 @@ LEAK_WARNING = 0.004  # 3 to 4 times what a published set has by itself
 HASHES_AT_ONCE = 1 << 16
 COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
+MOST_BY_NATURE = 0.05  # share of test images in train that the set's own repetitions may explain
 ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
 MOST_LABEL = 100_000  # a class number; larger ones are told of as values
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
@@ -145,7 +146,7 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
     if not len(shared):
         return
     share = len(shared) / theirs.count
-    few = len(shared) <= FEW_DUPLICATES
+    few = len(shared) <= FEW_DUPLICATES or (share < MOST_BY_NATURE and len(shared) <= _by_nature(ours, theirs))
     severity = "note" if few or share <= LEAK_WARNING else "error" if share > LEAK_ERROR else "warning"
     whole = "the test loader reads the training data" if share > 0.99 else "splits were made after copies were"
     yield Finding(
@@ -162,6 +163,13 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
         where=tuple(int(index) for index in shared[:MAX_WHERE]),
         kind=FaultKind.LEAKAGE,
     )
+
+
+def _by_nature(ours: Survey, theirs: Survey) -> float:
+    """Return how many test images train may hold in a random split of a set that repeats itself as often as train."""
+    pairs = ours.count - len(np.unique(ours.hashes))
+    due = (2 * pairs + 1) * theirs.count / max(1, ours.count)
+    return due + 3 * float(np.sqrt(due))
 
 
 def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> np.ndarray:

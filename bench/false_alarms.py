@@ -1,0 +1,158 @@
+"""python -m bench.false_alarms: how often the doctor alarms on healthy data of kinds it was not made for.
+
+Each draw is a healthy set: pictures of one kind, their right labels, a random split, one of the sizes 60 to 5,000
+(fewer where a kind has fewer), and a network that takes it. An alarm is an error or a warning; a note is none. The goal
+is at most 1 alarm in 300 draws of each kind. No TensorFlow; a draw takes about as long as the doctor.
+
+    python -m bench.false_alarms --draws 300                       # every kind that this machine has, on all cores
+    python -m bench.false_alarms --draws 50 --first 100 digits     # a piece: draws 100 to 149 of one kind
+    python -m bench.false_alarms --photos FOLDER --digits FOLDER   # or PHOTOS_DIR, MNIST_DIR, FASHION_DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bench.healthy import KINDS, Drawn, available
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.judge import judge
+
+SIZES = (60, 100, 160, 300, 600, 1000, 2000, 5000)  # of both splits together
+TEST_SHARES = (0.15, 0.25, 0.4)
+GOAL = 1 / 300
+
+
+@dataclass
+class Tally:
+    """Of one kind of data: draws, draws with an alarm, notes, and which fields alarmed."""
+
+    draws: int = 0
+    alarms: int = 0
+    notes: int = 0
+    seconds: float = 0.0
+    fields: Counter[str] = field(default_factory=Counter)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line for each kind; return 0 when every kind keeps the goal."""
+    told = _options(arguments)
+    for variable, folder in (("PHOTOS_DIR", told.photos), ("MNIST_DIR", told.digits), ("FASHION_DIR", told.clothes)):
+        if folder:
+            os.environ[variable] = str(folder)
+    kinds = [kind for kind in (told.kinds or KINDS) if available(kind)]
+    skipped = [kind for kind in (told.kinds or KINDS) if kind not in kinds]
+    print(f"{'kind':22} {'draws':>5} {'alarms':>6} {'notes':>6} {'s/draw':>7}  alarming fields", flush=True)
+    kept = True
+    with ProcessPoolExecutor(told.workers, initializer=_one_thread) as pool:
+        for kind in kinds:
+            tally = _tally(pool.map(partial(judged, kind), range(told.first, told.first + told.draws), chunksize=4))
+            kept &= tally.alarms <= max(1, GOAL * tally.draws)
+            _tell(kind, tally)
+    if skipped:
+        print(f"skipped, their files are absent: {', '.join(skipped)}")
+    return 0 if kept else 1
+
+
+def judged(kind: str, draw: int) -> tuple[int, list[Finding], float]:
+    """Return (draw, the doctor's findings, seconds) on one healthy set."""
+    case = healthy_case(kind, draw)
+    started = time.perf_counter()
+    return draw, judge(case), time.perf_counter() - started
+
+
+def healthy_case(kind: str, draw: int) -> Case:
+    """Return a healthy set of a kind in memory: the same for the same number of the draw."""
+    random = np.random.default_rng([list(KINDS).index(kind), draw])
+    drawn = KINDS[kind](random, int(random.choice(SIZES)))
+    return _as_case(drawn, random)
+
+
+def _as_case(drawn: Drawn, random: np.random.Generator) -> Case:
+    count = len(drawn.labels)
+    order = random.permutation(count)
+    cut = count - max(10, int(count * random.choice(TEST_SHARES)))
+    train, test = order[:cut], order[cut:]
+    images = drawn.images if drawn.images.ndim == 4 else drawn.images[..., None]
+    splits = {
+        "train": Split("train", images[train], drawn.labels[train]),
+        "test": Split("test", images[test], drawn.labels[test]),
+    }
+    return Case(Path(), splits, _contract(images.shape[1:], drawn.classes))
+
+
+def _contract(shape: tuple[int, ...], classes: int) -> Contract:
+    """Return the contract of a small network that takes 0..255 and scales inside."""
+    return Contract(
+        name="bench",
+        input_shape=shape,
+        layout="channels_last",
+        input_dtype="uint8",
+        input_range=(0.0, 255.0),
+        scales_inside=True,
+        pixel_scale=1 / 255,
+        loss="sparse_categorical_crossentropy",
+        from_logits=False,
+        num_classes=classes,
+        label_encoding="sparse",
+        output_units=classes,
+        output_rank=2,
+        output_tail=("softmax",),
+    )
+
+
+def _tally(results: Iterator[tuple[int, list[Finding], float]]) -> Tally:
+    tally = Tally()
+    for draw, findings, seconds in results:
+        alarms = [each for each in findings if each.severity != "note"]
+        tally.draws += 1
+        tally.seconds += seconds
+        tally.alarms += bool(alarms)
+        tally.notes += len(alarms) < len(findings)
+        tally.fields.update({f"{each.severity} {each.field} ({each.split})" for each in alarms})
+        for each in alarms:
+            print(f"    draw {draw}: {each.sentence()}", file=sys.stderr, flush=True)
+    return tally
+
+
+def _tell(kind: str, tally: Tally) -> None:
+    fields = ", ".join(f"{name} {count}" for name, count in tally.fields.most_common())
+    each = tally.seconds / max(1, tally.draws)
+    print(f"{kind:22} {tally.draws:5} {tally.alarms:6} {tally.notes:6} {each:7.3f}  {fields}", flush=True)
+
+
+def _one_thread() -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.false_alarms", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"one of {', '.join(KINDS)}; every one when left out")
+    parser.add_argument("--draws", type=int, default=100, help="of each kind (default 100)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw, to go on where a piece ended")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    parser.add_argument("--photos", type=Path, help="folder of photo sets: SET/{train,test}/classK/*.jpg")
+    parser.add_argument("--digits", type=Path, help="folder of MNIST's four IDX files")
+    parser.add_argument("--clothes", type=Path, help="folder of Fashion-MNIST's four IDX files")
+    told = parser.parse_args(arguments)
+    unknown = [kind for kind in told.kinds if kind not in KINDS]
+    if unknown:
+        parser.error(f"Expected kinds among {', '.join(KINDS)}. Received: {', '.join(unknown)}.")
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Checks for test pictures that are train pictures but for noise, brightness, compression, a mirror or a turn.
+
+Pictures of one set may lie close by nature (frames of one scene, overlapping cuts): train's own pictures tell how many
+do. Only a share among the test pictures far above train's own, in a comparison of two shares, is an alarm.
+
+False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.features import distances, to_side
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.probe import Sample, orientations
+
+NEAR_COPY = 0.18  # of the usual distance to the nearest other picture; intact digits have none or one below
+COPIES, FEWEST_COPIES = 0.03, 4  # share and number of test pictures that near
+CLEARLY = 5.0  # standard errors of the difference of two shares
+SIDE = 14  # pixels a side of the pictures compared
+AS_IT_IS: Callable[[np.ndarray], np.ndarray] = lambda pictures: pictures  # noqa: E731
+
+
+def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
+    """Yield at most one finding: the way of copying by which most test pictures are train pictures."""
+    if len(test) < FEWEST_COPIES or len(train) < FEWEST_COPIES:
+        return
+    own, others = to_side(train.pictures, SIDE), to_side(test.pictures, SIDE)
+    rows = _directions(own)
+    among = distances(rows, rows)
+    np.fill_diagonal(among, np.inf)
+    reach = NEAR_COPY**2 * float(np.median(among.min(axis=1)))
+    ways = [("", AS_IT_IS), *((told, turn) for _, told, turn in orientations(own.shape[1] == own.shape[2]))]
+    for name, turn in ways:
+        copies = distances(_directions(turn(others)), rows).min(axis=1) < reach
+        if copies.sum() < FEWEST_COPIES or copies.mean() <= COPIES:
+            continue
+        by_nature = distances(_directions(turn(own)), rows)
+        np.fill_diagonal(by_nature, np.inf)
+        usual = float((by_nature.min(axis=1) < reach).mean())
+        if _is_above(float(copies.mean()), len(test), usual, len(train)):
+            yield _copied(name, float(copies.mean()), usual, test.indices[copies])
+            return
+
+
+def _directions(pictures: np.ndarray) -> np.ndarray:
+    """Return pictures as rows of mean 0 and length 1: brightness and contrast do not count."""
+    rows = pictures.reshape(len(pictures), -1)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+def _is_above(share: float, count: int, usual: float, others: int) -> bool:
+    pooled = (share * count + usual * others) / (count + others)
+    return share - usual > CLEARLY * np.sqrt(pooled * (1 - pooled) * (1 / count + 1 / others))
+
+
+def _copied(turn: str, share: float, usual: float, where: np.ndarray) -> Finding:
+    how = f"{turn} copies" if turn else "copies with other brightness, noise or compression"
+    return Finding(
+        field="splits.leakage",
+        severity="error",
+        split="test",
+        expected="test images that training has not seen",
+        received=f"{share:.0%} of the test images looked at differ hardly from a train image ({how}); "
+        f"of train's own pictures {usual:.0%} lie that close to another",
+        fix="Split first, then augment or convert: no copy of a train picture may go to test.",
+        why="The test score counts what was learned by heart: it is too good.",
+        where=tuple(int(index) for index in where[:MAX_WHERE]),
+        kind=FaultKind.NEAR_COPIES,
+    )

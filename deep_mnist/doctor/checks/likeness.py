@@ -1,0 +1,210 @@
+"""Checks of the test split's pictures against train's: turned, inverted, channels reversed, or of another kind.
+
+A transform is told only when train proves that it matters: train's own pictures, transformed, look clearly less like
+the rest of train; and the test pictures, transformed, look clearly more like it, by as much. In a random split of any
+healthy set both move the same way. Where transforms make no difference (textures), nothing is told.
+
+False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.features import distances, to_side
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.probe import Sample, is_channels_first, orientations
+
+FEWEST = 20  # pictures of each split
+COARSE_SIDE = 8  # pixels a side of the pictures compared
+CLEARLY = 5.0  # standard errors
+AS_MUCH = 0.5  # of what the transform costs train: the least that it must bring the test split
+STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test pictures that are stranger than the strangest of train's
+OTHER_PICTURES = "Load test_images from the same data set as train_images, through the same preprocessing."
+LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other pictures are tested."
+
+
+@dataclass(frozen=True)
+class Change:
+    """What may have been done to every test picture.
+
+    Attributes:
+        turn: Name of an orientation, "" for none.
+        told: In words.
+        inverted, reversed: Polarity, order of the channels.
+        apply: To pictures (n, rows, columns, channels) of mean 0.
+    """
+
+    turn: str
+    told: str
+    inverted: bool
+    reversed: bool
+    apply: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a change does to the likeness with train's pictures, in standard errors of the difference.
+
+    Attributes:
+        cost: Of train's own pictures.
+        gain: Of the test pictures.
+        share: The gain as a part of the cost.
+    """
+
+    change: Change
+    cost: float
+    gain: float
+    share: float
+
+
+def changes(square: bool, channels: int) -> list[Change]:
+    """Return every change that such pictures can have undergone."""
+    turns = [("", "", lambda pictures: pictures), *orientations(square)]
+    found = []
+    for inverted in (False, True):
+        for name, told, turn in turns:
+            if name or inverted:
+                words = [part for part in (told, "inverted (dark on light)" if inverted else "") if part]
+                found.append(Change(name, " and ".join(words), inverted, False, _both(turn, inverted)))
+    if channels == 3:
+        found.append(Change("", "with their channels in reverse order", False, True, lambda each: each[..., ::-1]))
+    return found
+
+
+def _both(turn: Callable[[np.ndarray], np.ndarray], inverted: bool) -> Callable[[np.ndarray], np.ndarray]:
+    return (lambda pictures: -turn(pictures)) if inverted else turn
+
+
+def find_change(train: Sample, test: Sample) -> Evidence | None:
+    """Return the change that was made to the test pictures, None when there is none or train cannot tell."""
+    if min(len(train), len(test)) < FEWEST:
+        return None
+    own, others = _coarse(train.pictures), _coarse(test.pictures)
+    flat = own.reshape(len(own), -1)
+    width = float(np.median(distances(flat, flat))) or 1.0
+    before = _closeness(own, flat, width, same=True), _closeness(others, flat, width, same=False)
+    found = []
+    for change in changes(own.shape[1] == own.shape[2], own.shape[3]):
+        cost = before[0] - _closeness(change.apply(own), flat, width, same=True)
+        gain = _closeness(change.apply(others), flat, width, same=False) - before[1]
+        evidence = Evidence(change, _in_errors(cost), _in_errors(gain), float(gain.mean() / max(cost.mean(), 1e-9)))
+        if evidence.cost > CLEARLY and evidence.gain > CLEARLY and evidence.share > AS_MUCH:
+            found.append((float(gain.mean()), evidence))
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def _coarse(pictures: np.ndarray) -> np.ndarray:
+    small = to_side(pictures, COARSE_SIDE)
+    return (small - small.mean()) / (small.std() or 1.0)
+
+
+def _closeness(pictures: np.ndarray, train: np.ndarray, width: float, *, same: bool) -> np.ndarray:
+    """Return each picture's mean likeness to train's pictures, leaving out the one that it was made from."""
+    likeness = np.exp(distances(pictures.reshape(len(pictures), -1), train) * (-1 / width))
+    if not same:
+        return likeness.mean(axis=1)
+    return (likeness.sum(axis=1) - np.diag(likeness)) / (len(train) - 1)
+
+
+def _in_errors(values: np.ndarray) -> float:
+    return float(values.mean() / max(float(values.std()) / np.sqrt(len(values)), 1e-9))
+
+
+def is_of_another_kind(train: Sample, test: Sample) -> bool:
+    """Whether nearly all test pictures look less like train than the strangest of train's own."""
+    if min(len(train), len(test)) < FEWEST:
+        return False
+    among = train.kernel.among
+    usual = (among.sum(axis=1) - np.diag(among)) / (len(train) - 1)
+    seen = train.kernel.to(test.blocks).mean(axis=1)
+    return bool((seen < np.quantile(usual, STRANGE_RANK)).mean() > STRANGE_SHARE)
+
+
+# --- what is told ----------------------------------------------------------------------------------
+
+
+def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[Finding]:
+    """Yield what to say of test pictures that were transformed."""
+    steps = [_turned(test, case.contract, change.turn)] if change.turn else []
+    steps += [_inverted(test)] if change.inverted else []
+    steps += [_reversed(test, case.contract)] if change.reversed else []
+    fix, received = "; ".join(steps), f"test pictures {change.told}: {evidence}"
+    yield _unlike(FaultKind.TRANSFORMED, "images.distribution", "test pictures like the train pictures", received, fix)
+    if change.turn:
+        yield _unlike(FaultKind.ROTATED, "images.orientation", "the train split's orientation", received, fix)
+    if change.inverted:
+        yield _unlike(FaultKind.INVERTED, "images.polarity", "the train split's polarity", received, fix)
+    if change.reversed:
+        yield _unlike(FaultKind.TRANSFORMED, "images.layout", "the train split's order of channels", received, fix)
+
+
+def told_of(evidence: Evidence) -> str:
+    """Return how sure a change is."""
+    return (
+        f"changed back they look more like train's by {evidence.gain:.0f} standard errors, "
+        f"while the same change takes train's own {evidence.cost:.0f} away"
+    )
+
+
+def _unlike(kind: FaultKind, field: str, expected: str, received: str, fix: str) -> Finding:
+    return Finding(
+        field=field,
+        severity="error",
+        split="test",
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=LOOKS_FINE,
+        kind=kind,
+    )
+
+
+def other_pictures(severity: str, received: str, where: np.ndarray) -> Finding:
+    """Return the finding on test pictures that are not of train's kind."""
+    return Finding(
+        field="images.distribution",
+        severity=severity,
+        split="test",
+        expected="test pictures of the same kind as the train pictures",
+        received=received,
+        fix=OTHER_PICTURES,
+        why="Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
+        where=tuple(int(index) for index in where[:MAX_WHERE]),
+        kind=FaultKind.OTHER_IMAGES,
+    )
+
+
+def _inverted(test: Split) -> str:
+    seen = test.survey
+    total = (seen.low + seen.high) if seen is not None else 1
+    return f"test_images = {total:.8g} - test_images"
+
+
+def _reversed(test: Split, contract: Contract) -> str:
+    first = test.images is not None and test.images.ndim == 4 and is_channels_first(test.images.shape, contract)
+    return f"test_images = np.flip(test_images, {1 if first else -1})"
+
+
+def _turned(test: Split, contract: Contract, name: str) -> str:
+    shape = test.images.shape if test.images is not None else ()
+    flat = len(shape) == 2
+    rows, columns = (2, 3) if len(shape) == 4 and is_channels_first(shape, contract) else (1, 2)
+    call = {
+        "transposed": f"swapaxes({{}}, {rows}, {columns})",
+        "mirrored": f"flip({{}}, {columns})",
+        "flipped": f"flip({{}}, {rows})",
+        "half turn": f"flip({{}}, ({rows}, {columns}))",
+        "clockwise": f"rot90({{}}, 1, ({rows}, {columns}))",
+        "anticlockwise": f"rot90({{}}, -1, ({rows}, {columns}))",
+        "anti-transposed": f"rot90(np.swapaxes({{}}, {rows}, {columns}), 2, ({rows}, {columns}))",
+    }[name]
+    if not flat:
+        return "test_images = np." + call.format("test_images")
+    side = round(shape[1] ** 0.5)
+    return "test_images = np." + call.format(f"test_images.reshape(-1, {side}, {side})") + f".reshape(-1, {shape[1]})"

@@ -1,0 +1,119 @@
+"""What a cheap classifier sees of pictures: pooled pixels, directions of edges, tones and colours.
+
+Three blocks, each with a Gaussian kernel of its own width, averaged: no block has to suit every kind of picture.
+Pixels tell digits and clothes, directions of edges (HOG) objects in photos, tones and colours scenes and textures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MOST_SIDE = 32  # pixels a side that pictures are reduced to before anything else
+PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled pictures in the first and the third block
+DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of half a turn), cells a side
+TONES, TONE_REACH = 8, 2.5  # bins of a channel's histogram, over mean ± reach deviations
+
+
+@dataclass
+class Blocks:
+    """Features of pictures, each float32 (n, k)."""
+
+    pixels: np.ndarray
+    edges: np.ndarray
+    tones: np.ndarray
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter((self.pixels, self.edges, self.tones))
+
+    def __getitem__(self, chosen: np.ndarray) -> Blocks:
+        return Blocks(*(block[chosen] for block in self))
+
+
+def reduced(pictures: np.ndarray) -> np.ndarray:
+    """Return float32 (n, rows, columns, channels) as means over blocks of pixels, at most about MOST_SIDE a side."""
+    return pooled(pictures, *(max(1, round(length / MOST_SIDE)) for length in pictures.shape[1:3]))
+
+
+def pooled(pictures: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return means over blocks of rows x columns pixels, cut from the middle; (n, r, c, channels) stays of rank 4."""
+    if rows == columns == 1:
+        return pictures
+    count, height, width, channels = pictures.shape
+    top, left = height % rows // 2, width % columns // 2
+    cut = pictures[:, top : top + height // rows * rows, left : left + width // columns * columns]
+    return cut.reshape(count, height // rows, rows, width // columns, columns, channels).mean(axis=(2, 4))
+
+
+def to_side(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Return pictures pooled to about `side` pixels a side."""
+    return pooled(pictures, *(max(1, round(length / side)) for length in pictures.shape[1:3]))
+
+
+def blocks_of(pictures: np.ndarray) -> Blocks:
+    """Return the features of pictures float32 (n, rows, columns, channels); their common scale does not matter."""
+    values = (pictures - pictures.mean()) / (pictures.std() or 1.0)
+    gray = values.mean(axis=3, keepdims=True)
+    pixels = to_side(gray, PIXEL_SIDE).reshape(len(gray), -1)
+    return Blocks(pixels, _edges(gray[..., 0]), _tones(values))
+
+
+def _edges(gray: np.ndarray) -> np.ndarray:
+    """Histograms of the edges' direction, one for each cell: float32 (n, cells * DIRECTIONS), rows of length 1."""
+    across = gray[:, 1:-1, 2:] - gray[:, 1:-1, :-2]
+    down = gray[:, 2:, 1:-1] - gray[:, :-2, 1:-1]
+    strength = np.sqrt(across * across + down * down)
+    direction = (np.arctan2(down, across) * (DIRECTIONS / np.pi)).astype(np.int8) % DIRECTIONS
+    split = np.stack([strength * (direction == each) for each in range(DIRECTIONS)], axis=3)
+    cells = np.sqrt(to_side(split, CELL_SIDE).reshape(len(gray), -1))
+    return cells / np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
+
+
+def _tones(values: np.ndarray) -> np.ndarray:
+    """Histogram of each channel and coarse colours: float32 (n, channels * (TONES + cells))."""
+    count, channels = len(values), values.shape[3]
+    bins = np.clip((values + TONE_REACH) * (TONES / (2 * TONE_REACH)), 0, TONES - 1).astype(np.int64)
+    place = bins + TONES * np.arange(channels) + TONES * channels * np.arange(count)[:, None, None, None]
+    histogram = np.bincount(place.reshape(-1), minlength=count * channels * TONES).reshape(count, -1)
+    shares = np.sqrt(histogram / (values[0].size / channels)).astype(np.float32)
+    return np.concatenate([shares, to_side(values, TONE_SIDE).reshape(count, -1)], axis=1)
+
+
+@dataclass
+class Kernel:
+    """The likeness of two pictures, 0..1: the mean of the blocks' Gaussians.
+
+    Attributes:
+        blocks: Of the pictures that it was made from.
+        widths: Of the Gaussians: the median squared distance among them.
+        among: float32 (n, n), those pictures' likeness to one another.
+    """
+
+    blocks: Blocks
+    widths: tuple[float, ...]
+    among: np.ndarray
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> Kernel:
+        squares = [distances(block, block) for block in blocks]
+        widths = tuple(float(np.median(each)) or 1.0 for each in squares)
+        return cls(blocks, widths, _likeness(squares, widths))
+
+    def to(self, others: Blocks) -> np.ndarray:
+        """Return float32 (m, n): the likeness of other pictures to these."""
+        squares = [distances(other, block) for other, block in zip(others, self.blocks, strict=True)]
+        return _likeness(squares, self.widths)
+
+
+def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarray:
+    total = np.exp(squares[0] * (-1 / widths[0]))
+    for each, width in zip(squares[1:], widths[1:], strict=True):
+        total += np.exp(each * (-1 / width))
+    return total / len(squares)
+
+
+def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return squared distances float32 (n, m) of rows."""
+    squares = (one * one).sum(axis=1)[:, None] + (other * other).sum(axis=1)[None]
+    return np.maximum(squares - 2 * one @ other.T, 0)
