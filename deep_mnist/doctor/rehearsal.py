@@ -323,13 +323,15 @@ class _Stage:
         rate = _constant_rate(self.model.optimizer)
         if rate is None:
             return None
-        best = float(np.median(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
+        own = float(np.median(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
         low = self.facts.get("update", math.inf) < SMALL_UPDATE and not self._diverged(self.losses)
-        for factor in HIGHER if low else LOWER:
-            losses = self._at_rate(rate * factor)
-            if losses and float(np.mean(losses[-3:])) < BETTER * min(losses[0], best):
-                return rate, rate * factor, losses
-        return None
+        factors = HIGHER if low else LOWER[: len(HIGHER)] if heart else LOWER  # the steps do for so many
+        runs = [(factor, losses) for factor in factors if (losses := self._at_rate(rate * factor))]
+        ends = [float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for _, losses in runs]
+        if not ends or min(ends) > BETTER:
+            return None
+        factor, losses = runs[int(np.argmin(ends))]
+        return (rate, rate * factor, losses) if float(np.mean(losses[-3:])) < BETTER * own else None
 
     def _at_rate(self, rate: float) -> list[float]:
         """Return the losses of one batch trained at another rate from the start, [] where time or finiteness ended."""
