@@ -73,8 +73,11 @@ def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
         if last or not options.json:
             _write(options, diagnoses if last else diagnoses[-1:], stdout)
 
+    def relay(text: str, as_json: str) -> None:
+        print(as_json if options.json else text, file=stdout, flush=True)
+
     overrides = {name: value for name, value in _overrides(options).items() if value is not None}
-    script = ScriptOptions(options.train, options.all, dict(options.accept), overrides, report)
+    script = ScriptOptions(options.train, options.all, dict(options.accept), overrides, report, relay)
     status = run_script(options.target, arguments, script)
     if options.all and options.json and diagnoses:
         _write(options, diagnoses, stdout)

@@ -18,6 +18,7 @@ from deep_mnist.contract.contract import loss_name
 from deep_mnist.doctor.draw import as_array, is_kind
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.intercept import MODEL_MODULES, Before, Watch, caller, inside, is_inside
+from deep_mnist.doctor.origin import attributes_of
 
 MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
@@ -196,12 +197,7 @@ def _arrays(frames: Sequence[FrameType]) -> Iterator[tuple[np.ndarray, Any]]:
 
 
 def _attributes(value: Any) -> list[Any]:
-    if isinstance(value, ModuleType | type) or callable(value):
-        return []
-    held = [*getattr(value, "__dict__", {}).values()]
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        held += value
-    return held[:MOST_ATTRIBUTES]
+    return list(attributes_of(value).values())[:MOST_ATTRIBUTES]
 
 
 def _place_of(row: np.ndarray, array: np.ndarray) -> int | None:

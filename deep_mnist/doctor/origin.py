@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from deep_mnist.doctor.draw import Drawn, is_pipeline
@@ -21,6 +21,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.fit_call import FitCall
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)\b")
+MOST_NAMES = 400  # of one namespace or object, searched for a value
 LONGEST_CALL = 100  # characters of the call shown
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
@@ -210,7 +211,11 @@ class Source:
         return Variable(text if assignable else parameter.get(role, role), text, self._set_at(root) if root else None)
 
     def _name_of(self, value: Any, space: Mapping[str, Any]) -> str | None:
-        return next((name for name, each in space.items() if each is value and not name.startswith("_")), None)
+        """Return the name of a value in a namespace: `x_train`, or `mnist.train.images` of the objects in it."""
+        if value is None:
+            return None
+        own = {name: each for name, each in space.items() if not name.startswith("_")}
+        return next((name for depth in range(3) if (name := _path_to(value, own, depth)) is not None), None)
 
     def _is_parameter(self, name: str) -> bool:
         code = self.frame.f_code
@@ -239,6 +244,27 @@ class Source:
             and ast.unparse(node.func.value) == model
         ]
         return max((line for line in lines if line <= self.frame.f_lineno), default=max(lines, default=None))
+
+
+def _path_to(value: Any, space: Mapping[str, Any], depth: int) -> str | None:
+    for name, each in list(space.items())[:MOST_NAMES]:
+        if depth == 0 and each is value:
+            return name
+        below = _path_to(value, attributes_of(each), depth - 1) if depth else None
+        if below is not None:
+            return f"{name}.{below}"
+    return None
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Return the plain attributes of an object that a script may keep its data in."""
+    if isinstance(value, ModuleType | type) or callable(value):
+        return {}
+    held = (
+        dict(zip(value._fields, value, strict=True)) if isinstance(value, tuple) and hasattr(value, "_fields") else {}
+    )
+    held |= getattr(value, "__dict__", None) or {}
+    return {name: each for name, each in held.items() if not name.startswith("_")}
 
 
 @functools.lru_cache(maxsize=8)

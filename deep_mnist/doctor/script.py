@@ -13,6 +13,7 @@ import multiprocessing
 import multiprocessing.spawn
 import os
 import runpy
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -28,10 +30,13 @@ from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.custom_loop import watch_calls, whole_of_batch
 from deep_mnist.doctor.failures import explained
 from deep_mnist.doctor.fit_call import FitCall
+from deep_mnist.doctor.graph_mode import FedRun, judge_run, watch_sessions
 from deep_mnist.doctor.intercept import Watch, inside, methods_watch
 from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import Accept, judge_call
+from deep_mnist.doctor.report import as_json
 from deep_mnist.doctor.served_data import dataset_patches
+from deep_mnist.doctor.tutorial_data import TutorialFinder
 from deep_mnist.doctor.unrun import result_of
 
 VERBS = ("fit", "train_on_batch", "evaluate")
@@ -48,6 +53,7 @@ class ScriptOptions:
         accept: As in `deep_mnist.doctor.check`.
         overrides: loss, from_logits, num_classes; they win over the script's own.
         report: Called with each diagnosis.
+        relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
     """
 
     train: bool = False
@@ -55,6 +61,7 @@ class ScriptOptions:
     accept: Accept = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     report: Callable[[Diagnosis], None] = print
+    relay: Callable[[str, str], None] = lambda text, _: print(text)
 
 
 class ScriptEnd(BaseException):
@@ -117,6 +124,23 @@ class ScriptRun:
             return result_of(call)
         return self.end(0 if self.verdicts[-1] == "fit" else 1)
 
+    def before_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
+        """Judge the first run of a session that feeds placeholders; later ones are its training."""
+        if self.code is not None:
+            self.leave(self.code)
+        if self.verdicts:
+            return resume()
+        try:
+            diagnosis = judge_run(run, frame, accept=self.options.accept, overrides=self.options.overrides)
+        except NotUsableError as error:
+            print(f"doctor: {error}", file=sys.stderr)
+            return self.end(2)
+        self.verdicts.append(diagnosis.verdict)
+        self.options.report(diagnosis)
+        if self.options.train and diagnosis.verdict == "fit":
+            return resume()
+        return self.end(0 if diagnosis.verdict == "fit" else 1)
+
     def judge(self, call: FitCall, frame: FrameType | None) -> None:
         try:
             with inside(), _eagerly():
@@ -156,7 +180,10 @@ class ScriptRun:
         """Put the doctor before every fit of this process and of those that it starts."""
         methods, restore_methods = methods_watch(VERBS, self.before)
         calls, restore_calls = watch_calls(self.before)
-        watches = [methods, calls, Watch(dataset_patches())]
+        sessions, restore_sessions = watch_sessions(self.before_run)
+        watches = [methods, calls, sessions, Watch(dataset_patches())]
+        tutorials = TutorialFinder()
+        sys.meta_path.append(tutorials)
         os._exit = self._os_exit  # type: ignore[assignment]
         own_signal = signal.signal(signal.SIGUSR1, lambda *_: self._child_ended())
         for watch in watches:
@@ -169,6 +196,8 @@ class ScriptRun:
                 watch.stop()
             restore_methods()
             restore_calls()
+            restore_sessions()
+            sys.meta_path.remove(tutorials)
             signal.signal(signal.SIGUSR1, own_signal)
             os._exit = _exit
 
@@ -186,7 +215,7 @@ class ScriptRun:
 
     def _ended(self, how: str, status: object) -> int:
         if self.status_file.exists():
-            return int(self.status_file.read_text())
+            return self._childs_code()
         if self.code is not None:
             return self.code
         if self.verdicts:
@@ -217,14 +246,19 @@ class ScriptRun:
 
     def _child_ended(self) -> None:
         """A process of the script's has judged its fit: nothing here may go on."""
-        code = int(self.status_file.read_text())
+        code = self._childs_code()
         for child in multiprocessing.active_children():
             child.terminate()
         sys.stdout.flush()
-        self.status_file.unlink()
-        with contextlib.suppress(OSError):
-            self.status_file.parent.rmdir()
+        shutil.rmtree(self.status_file.parent, ignore_errors=True)
         _exit(code)
+
+    def _childs_code(self) -> int:
+        """Return the exit status that a process of the script's has left, its diagnosis passed on."""
+        text, json_file = (self.status_file.with_suffix(suffix) for suffix in (".txt", ".json"))
+        if text.exists():
+            self.options.relay(text.read_text(), json_file.read_text())
+        return int(self.status_file.read_text())
 
 
 _exit = os._exit
@@ -256,7 +290,7 @@ def _spawned_children(run: ScriptRun) -> Iterator[None]:
     )
 
     def with_doctor(**kwargs: Any) -> list[str]:
-        return [part if "spawn_main" not in part else prologue + part for part in own(**kwargs)]
+        return [prologue + part if "spawn_main" in str(part) else part for part in own(**kwargs)]
 
     multiprocessing.spawn.get_command_line = with_doctor
     os.environ[CHILD] = f"{run.owner}:{run.status_file}:{int(run.options.train)}"
@@ -270,7 +304,15 @@ def _spawned_children(run: ScriptRun) -> Iterator[None]:
 def enter_child() -> None:
     """Put the doctor before the fits of a process that the script has spawned."""
     owner, status, train = os.environ[CHILD].split(":")
-    run = ScriptRun(Path(sys.argv[0]), ScriptOptions(train=bool(int(train))), Path(status))
+    run = ScriptRun(
+        Path(sys.argv[0]), ScriptOptions(train=bool(int(train)), report=partial(_leave, Path(status))), Path(status)
+    )
     run.owner = int(owner)
     for watch in (methods_watch(VERBS, run.before)[0], watch_calls(run.before)[0], Watch(dataset_patches())):
         watch.start()
+
+
+def _leave(status: Path, diagnosis: Diagnosis) -> None:
+    """Leave a diagnosis where the process that was started by the doctor finds it."""
+    status.with_suffix(".json").write_text(as_json(diagnosis))
+    status.with_suffix(".txt").write_text(str(diagnosis))

@@ -34,8 +34,8 @@ def test_the_first_example_is_refused_with_both_reasons():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["example2_prepared", "example3_batch_normalization"])
-def test_the_second_and_third_are_fit(script):
+@pytest.mark.parametrize("script", ["example2_prepared", "example3_batch_normalization", "tensorflow1_experts"])
+def test_the_others_are_fit(script):
     """Nothing is found that is more than a note."""
     status, told = doctor(script)
 
