@@ -1,6 +1,6 @@
 """Where and how each step runs on a cluster: resources, time limits, retries, caching, identity, accelerators.
 
-`training.py` calls `place` once per task when it builds for a cluster. A build for this machine
+The definition calls `placer` once, and its result for every task. A build for this machine
 leaves it out: kfp.local ignores most of these settings, but really sleeps and repeats a failed
 step when it has a retry.
 
@@ -11,7 +11,7 @@ silently. So `gpu_count` is a `str` parameter, and "0" asks for none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kfp import dsl, kubernetes
@@ -23,6 +23,22 @@ USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace ref
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
 SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
 SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST", "DEEP_MNIST_MIRRORS")
+
+
+def placer(images: Callable[[str], str], *, cluster: bool, reuse: bool) -> Callable[..., dsl.PipelineTask]:
+    """Return what gives a task its image and, on a cluster, its place: `placed(task, component, **settings)`.
+
+    Args:
+        images: Component name -> image reference.
+        cluster: Whether the pipeline is built for a cluster; for this machine only the image is set.
+        reuse: As in `place`.
+    """
+
+    def placed(task: dsl.PipelineTask, component: str, **settings: Any) -> dsl.PipelineTask:
+        task.set_container_image(images(component))
+        return place(task, component, reuse=reuse, **settings) if cluster else task
+
+    return placed
 
 
 def place(

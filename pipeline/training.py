@@ -6,17 +6,15 @@
 `require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
 accelerator is asked for before the data have passed.
 
-A schedule's definition adds two tasks: `compare` before `train`, which ends the run as "unchanged" when the registry
-has seen these data with this recipe, and `remember` after `publish`.
+`retraining.py` puts `compare` and `remember` around the last three, for schedules.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kfp import dsl
 
-from components.compare.component import compare, remember
 from components.download.component import download
 from components.evaluate.component import evaluate
 from components.images import image, provenance
@@ -24,9 +22,15 @@ from components.preprocess.component import preprocess
 from components.publish.component import publish
 from components.train.component import train
 from components.validate.component import require_valid, validate
-from pipeline import placement
+from pipeline.placement import placer
 
 PIPELINE_NAME = "deep-mnist"
+Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
+
+
+def straight_on(**_known: Any) -> AbstractContextManager[Callable[[dsl.PipelineTask], None]]:
+    """Put nothing around train, evaluate and publish."""
+    return nullcontext(lambda _published: None)
 
 
 def build_pipeline(
@@ -34,7 +38,7 @@ def build_pipeline(
     images: Callable[[str], str] = image,
     cluster: bool = False,
     reuse: bool = True,
-    only_when_changed: bool = False,
+    around: Around = straight_on,
 ) -> Any:
     """Return the pipeline, a kfp GraphComponent.
 
@@ -43,12 +47,10 @@ def build_pipeline(
         cluster: Add what only a cluster heeds: retries, timeouts, resources, accelerators, security contexts, and
             caching by task. Locally a retry would only repeat a failure.
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
-        only_when_changed: Train only when the registry has not yet judged a model of these data; for schedules.
+        around: What stands around train, evaluate and publish; see `retraining.py`.
     """
 
-    def placed(task: dsl.PipelineTask, component: str, **settings: Any) -> dsl.PipelineTask:
-        task.set_container_image(images(component))
-        return placement.place(task, component, reuse=reuse, **settings) if cluster else task
+    placed = placer(images, cluster=cluster, reuse=reuse)
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
     def training(
@@ -91,38 +93,22 @@ def build_pipeline(
         )
         placed(prepared, "preprocess")
 
-        judged = validate(
-            dataset=prepared.outputs["dataset"],
-            network=network,
-            model=model,
-            model_digest=model_digest,
-            accept=accept,
-        )
+        judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
         placed(judged, "validate")
 
         passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
         placed(passed, "validate")
 
-        news = nullcontext()
-        if only_when_changed:
-            compared = compare(
-                dataset=prepared.outputs["dataset"],
-                ready=passed.output,
-                registry=registry,
-                model_name=model_name,
-                network=network,
-                model=model,
-                epochs=epochs,
-                seed=seed,
-                code=images("train"),
-                slot=dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else "",
-                run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
-            )
-            compared.set_caching_options(False)
-            placed(compared, "compare")
-            news = dsl.If(compared.outputs["Output"] == True, name="changed")  # noqa: E712 - becomes a condition in the IR
-
-        with news:
+        with around(
+            dataset=prepared.outputs["dataset"],
+            ready=passed.output,
+            registry=registry,
+            model_name=model_name,
+            network=network,
+            model=model,
+            epochs=epochs,
+            seed=seed,
+        ) as conclude:
             trained = train(
                 dataset=prepared.outputs["dataset"],
                 ready=passed.output,
@@ -168,14 +154,6 @@ def build_pipeline(
             published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
             placed(published, "publish")
 
-            if only_when_changed:
-                noted = remember(
-                    attempt=compared.outputs["attempt"],
-                    promotion=published.outputs["promotion"],
-                    registry=registry,
-                    model_name=model_name,
-                )
-                noted.set_caching_options(False)
-                placed(noted, "compare")
+            conclude(published)
 
     return training

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.metrics import record
 from deep_mnist.registry.registry import Registry
-from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError
 
 
@@ -39,10 +39,10 @@ def compare_with_registry(
     dataset: str, recipe: TrainingIdentity, registry: str, model_name: str, slot: str, run_id: str, attempt: str
 ) -> bool:
     """Compare as the step does: paths in, the answer out, printed and written."""
-    folder = Path(dataset)
-    digest = open_dataset(folder, written_by="preprocess").digest
+    opened = open_dataset(Path(dataset))
+    digest = opened.digest
     models = Registry(registry, model_name)
-    described = {**asdict(recipe), "own_model": _identity(recipe.model)}
+    described = {**asdict(recipe), "own_model": contract_of(opened).model_digest}
     fingerprint = hashlib.sha256(json.dumps([digest, described], sort_keys=True).encode()).hexdigest()
     path = Path(attempt)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,14 +113,6 @@ def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:
         holder = models.store.read(key)[0].decode()
         return "" if holder == run_id else f"run {holder} has taken the slot {slot}"
     return ""
-
-
-def _identity(model: str) -> str:
-    """Return what identifies a user's own network now: its file may change under its name."""
-    if not model:
-        return ""
-    folder, _, name = model.rpartition("/")
-    return str(open_store(folder).describe(name)["checksum"])
 
 
 def _judged_key(name: str, fingerprint: str) -> str:

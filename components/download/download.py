@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import (
+    CONTRACT_FILE,
     Dataset,
     seal_dataset,
     sha256_of_file,
@@ -24,7 +25,7 @@ from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
 from deep_mnist.storage.address import is_store_address, is_web_address, store_schemes
 from deep_mnist.storage.open import fetch, open_store
 
-DATA_ENDINGS = (".npy", ".npz", ".gz", "-ubyte")
+DATA_ENDINGS = (".npy", ".npz", ".gz", "-ubyte", CONTRACT_FILE)  # what a user tells of the network comes along
 # What a folder at an https:// address is asked for, in order of preference.
 REMOTE_NAMES = (
     {name: f"{name}.npy" for name in IDX_NAMES},

@@ -25,11 +25,11 @@ def preprocess(
         source: The dataset's name or address, for the record.
         network: Name of a built-in network, used when `model` is empty.
         model: Path, gs:// or s3:// address of a user's own network.
-        model_digest: SHA-256 of that file; it only keys KFP's cache.
+        model_digest: SHA-256 that this file must have, or "".
         preparation: auto, contract or none.
         validation_fraction: Share of the training examples set apart.
         seed: Of the stratified split.
-        dataset: Folder of `.npy` files with manifest and preprocessing record.
+        dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
     """
     from components.failure import report_failure
 
@@ -41,7 +41,7 @@ def preprocess(
 
         return preprocess_dataset(
             Path(raw.path),
-            resolve_contract(network, model),
+            resolve_contract(network, model, model_digest),
             Path(dataset.path),
             source=source,
             preparation=preparation,

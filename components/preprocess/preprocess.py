@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.folder import ACCEPT, write_contract
 from deep_mnist.data.arrays import ArrayFileError, find_arrays
 from deep_mnist.data.dataset import (
     Dataset,
@@ -25,6 +26,8 @@ from deep_mnist.data.dataset import (
     sha256_of_array,
 )
 from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
+from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.settings import read_settings, with_folder_settings
 from deep_mnist.serving.export import network_input
 
 PREPARATIONS = ("auto", "contract", "none")
@@ -49,8 +52,8 @@ def preprocess_dataset(
 
     Args:
         raw: Folder written by download.
-        contract: What the network demands of images and labels.
-        folder: Receives {train,validation,test}_{images,labels}.npy and the manifest with the record.
+        contract: What the network demands of images and labels; a contract.json beside the raw data adds to it.
+        folder: Receives {train,validation,test}_{images,labels}.npy, the whole contract, the manifest with the record.
         source: The dataset's name or address, for the record.
         preparation: "contract" converts raw data; "none" changes nothing but the split; "auto" is "contract" for
             raw data (and the contract's own wish otherwise) and passes on what is not raw.
@@ -65,21 +68,38 @@ def preprocess_dataset(
     if not 0 < validation_fraction < 0.5:
         raise DatasetError(f"Expected 0 < validation_fraction < 0.5. Received: {validation_fraction}.")
     opened = open_dataset(raw, written_by="download")
+    settings = _settings(raw)
+    contract = with_folder_settings(contract, settings)
+    chosen = {"source": source, "split_seed": seed, "validation_fraction": validation_fraction}
+    folder.mkdir(parents=True, exist_ok=True)
     arrays = _read(raw)
     if arrays is None or (preparation == "auto" and not _is_raw(arrays)):
-        return _pass_on(
-            opened, contract, folder, source=source, split_seed=seed, validation_fraction=validation_fraction
-        )
+        record = _pass_on(opened, contract, folder, **chosen)
+    else:
+        record = _convert(arrays, contract, folder, preparation, **chosen)
+    write_contract(folder, contract, settings.get(ACCEPT) or ())
+    return seal_dataset(folder, record)
+
+
+def _settings(raw: Path) -> dict[str, Any]:
+    try:
+        return read_settings(raw)
+    except NotUsableError as error:
+        raise DatasetError(f"{error} Fix: correct contract.json beside the data") from error
+
+
+def _convert(arrays: Arrays, contract: Contract, folder: Path, preparation: str, **chosen: Any) -> Preprocessing:
+    """Write raw data as the contract asks for them; `chosen` are fields of the record."""
     if not _is_raw(arrays):
         raise DatasetError(
             f"Expected raw data to convert: uint8 images (n, rows, columns), integer labels (n,). Received: "
-            f"{_forms(arrays)}. Use preparation=none to pass it on as it is."
+            f"{_forms(arrays)}. Fix: preparation=none passes them on as they are"
         )
     if preparation == "none" or contract.preparation == "none":
         contract = _as_it_is(arrays)
-    splits = _split(arrays, validation_fraction, seed)
-    record = _record(arrays, contract, source, seed=seed, validation_fraction=validation_fraction)
-    return _write(folder, arrays, splits, record)
+    record = _record(arrays, contract, **chosen)
+    _write(folder, arrays, _split(arrays, record.validation_fraction, record.split_seed), record)
+    return record
 
 
 def _read(raw: Path) -> Arrays | None:
@@ -108,13 +128,12 @@ def _forms(arrays: Arrays) -> str:
     return ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
 
 
-def _pass_on(raw: Dataset, contract: Contract, folder: Path, **chosen: Any) -> Dataset:
+def _pass_on(raw: Dataset, contract: Contract, folder: Path, **chosen: Any) -> Preprocessing:
     """Copy prepared data unchanged, with a record that says so; `chosen` are fields of the record."""
     print("preprocess: the data are not raw uint8 images with integer labels; passed on as prepared", flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
     for name in raw.files:
         shutil.copyfile(raw.folder / name, folder / name)
-    record = Preprocessing(
+    return Preprocessing(
         layout=contract.layout,
         image_shape=tuple(side or 0 for side in contract.input_shape or ()),
         dtype=contract.input_dtype,
@@ -126,7 +145,6 @@ def _pass_on(raw: Dataset, contract: Contract, folder: Path, **chosen: Any) -> D
         source_digests={name: str(entry["sha256"]) for name, entry in raw.files.items()},
         **chosen,
     )
-    return seal_dataset(folder, record)
 
 
 def _as_it_is(arrays: Arrays) -> Contract:
@@ -165,12 +183,11 @@ def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, n
     return {"train": ("train", train), **splits}
 
 
-def _record(arrays: Arrays, contract: Contract, source: str, *, seed: int, validation_fraction: float) -> Preprocessing:
+def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
     low, high = contract.input_range
     floats = contract.input_dtype != "uint8"
     scale = (float(high) - float(low)) / 255.0 if floats else 1.0
     return Preprocessing(
-        source=source,
         layout=contract.layout,
         image_shape=_shape_for(contract, arrays["train_images"].shape[1:]),
         dtype="float32" if floats else "uint8",
@@ -178,9 +195,8 @@ def _record(arrays: Arrays, contract: Contract, source: str, *, seed: int, valid
         offset=float(low) if floats else 0.0,
         label_encoding=contract.label_encoding or "sparse",
         num_classes=contract.num_classes or _classes(arrays),
-        split_seed=seed,
-        validation_fraction=validation_fraction,
         source_digests={name: sha256_of_array(np.asarray(array)) for name, array in arrays.items()},
+        **chosen,
     )
 
 
@@ -196,10 +212,7 @@ def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...
     return (rows, columns)
 
 
-def _write(
-    folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing
-) -> Dataset:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing) -> None:
     for split, (origin, rows) in splits.items():
         images, labels = arrays[f"{origin}_images"], arrays[f"{origin}_labels"]
         stored = np.lib.format.open_memmap(
@@ -214,7 +227,6 @@ def _write(
         del stored
         np.save(folder / f"{split}_labels.npy", convert_labels(np.asarray(labels)[rows], record), allow_pickle=False)
         print(f"preprocess: {split} {len(rows)} images {record.dtype} {record.image_shape}", flush=True)
-    return seal_dataset(folder, record)
 
 
 def _chunks(count: int) -> Iterator[slice]:

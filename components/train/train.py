@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from components.train.own_model import load_own_model
 from components.train.progress import Report
 from components.train.request import TrainRequest, recipe_of
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
-from deep_mnist.data.dataset import Dataset, Preprocessing
+from deep_mnist.contract.folder import contract_of
+from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
 from deep_mnist.doctor.vitals import PROBED, look_into
 from deep_mnist.doctor.watchdog import Watch
 
@@ -48,6 +49,7 @@ def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> d
     device = find_device(require_gpu=request.require_gpu)
     recipe = recipe_of(request, device.kind)
     dataset, train_split, validation = open_training_data(folder)
+    request = pinned(request, dataset)
     checkpoints = Checkpoints(
         request.checkpoints, identity_of(request, recipe, dataset, device), every=request.checkpoint_seconds
     )
@@ -55,6 +57,23 @@ def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> d
     write_trained(trained, curves, request, dataset, outcome, started)
     checkpoints.remove()
     return metrics_of(outcome)
+
+
+def pinned(request: TrainRequest, dataset: Dataset) -> TrainRequest:
+    """Return the request with the SHA-256 of the user's own network that the dataset was made and judged for.
+
+    Raises:
+        DatasetError: The dataset was made for another file.
+    """
+    if not request.model:
+        return request
+    digest = contract_of(dataset).model_digest
+    if request.model_digest not in ("", digest):
+        raise DatasetError(
+            f"Expected a dataset made for {request.model} with SHA-256 {request.model_digest}. "
+            f"Received: one for {digest or 'a folder'}. Fix: rerun preprocess"
+        )
+    return replace(request, model_digest=digest)
 
 
 def identity_of(request: TrainRequest, recipe: Recipe, dataset: Dataset, device: Device) -> dict[str, Any]:

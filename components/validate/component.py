@@ -11,21 +11,15 @@ from components.images import image
 @dsl.component(base_image=image("validate"), install_kfp_package=False)
 def validate(
     dataset: Input[Dataset],
-    network: str,
-    model: str,
-    model_digest: str,
     accept: list,
     findings: Output[Artifact],
     report: Output[HTML],
     summary: Output[Markdown],
 ) -> NamedTuple("Outputs", [("verdict", str), ("errors", int)]):  # type: ignore[valid-type]
-    """Judge the dataset against the network's contract and write what was found.
+    """Judge the dataset against the contract that lies in it and write what was found.
 
     Args:
-        dataset: What preprocess wrote.
-        network: Name of a built-in network, used when `model` is empty.
-        model: Path, gs:// or s3:// address of a user's own network.
-        model_digest: SHA-256 of that file; it only keys KFP's cache.
+        dataset: What preprocess wrote; the network's contract lies in it.
         accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
         findings: The doctor's JSON object.
         report: The same with pictures.
@@ -37,9 +31,8 @@ def validate(
         from pathlib import Path
 
         from components.validate.validate import validate_dataset, write_reports
-        from deep_mnist.contract.load import resolve_contract
 
-        diagnosis = validate_dataset(Path(dataset.path), resolve_contract(network, model), accept)
+        diagnosis = validate_dataset(Path(dataset.path), accept)
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
 
 

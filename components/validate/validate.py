@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deep_mnist.contract.contract import Contract, with_settings
-from deep_mnist.data.dataset import MANIFEST, DatasetError, Preprocessing, open_dataset
+from deep_mnist.contract.folder import contract_of
+from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.judge import Diagnosis, diagnose
 from deep_mnist.doctor.report import as_html, as_json, as_markdown, headline
-from deep_mnist.doctor.settings import SETTINGS, read_settings
 
 
 class InvalidDataError(ValueError):
@@ -43,33 +42,23 @@ class Outputs(NamedTuple):
     errors: int
 
 
-def validate_dataset(folder: Path, contract: Contract, accept: Sequence[Mapping[str, Any]] = ()) -> Diagnosis:
-    """Judge the dataset that preprocess wrote.
+def validate_dataset(folder: Path, accept: Sequence[Mapping[str, Any]] = ()) -> Diagnosis:
+    """Judge the dataset that preprocess wrote, by the contract that lies in it.
 
     Args:
         folder: A dataset folder.
-        contract: What the network demands.
-        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
+        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}]; contract.json
+            may name more.
 
     Raises:
         DatasetError: The folder was altered since, or holds nothing; the message names the step to rerun.
     """
-    record = open_record(folder)
+    dataset = open_dataset(folder)
+    contract = contract_of(dataset)
     try:
-        settings = read_settings(folder)
-        told = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
-        return diagnose(folder, told, fit=settings.get("fit") or contract.fit, record=record, accept=accept)
+        return diagnose(folder, contract, fit=contract.fit, record=dataset.record, accept=accept)
     except NotUsableError as error:
         raise DatasetError(f"{error} Rerun preprocess.") from error
-
-
-def open_record(folder: Path) -> Preprocessing | None:
-    """Return the preprocessing record of a dataset folder after checking every file's digest, None without one.
-
-    Raises:
-        DatasetError: A file is missing or altered.
-    """
-    return open_dataset(folder).record if (folder / MANIFEST).is_file() else None
 
 
 def write_reports(diagnosis: Diagnosis, findings: Path, report: Path, summary: Path) -> Outputs:

@@ -85,6 +85,7 @@ class Contract:
         preparation: "contract", or "none" for a network that is fed raw data as it is (the seed's Example 1).
         unknown: What could not be derived, each as one phrase.
         conflicts: Where two sources contradict each other, each as one phrase.
+        model_digest: SHA-256 of the file of a user's own network, "" for a built-in one.
     """
 
     name: str = "contract"
@@ -115,6 +116,7 @@ class Contract:
     preparation: str = "contract"
     unknown: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    model_digest: str = ""
 
     @property
     def output_activation(self) -> str | None:
@@ -318,4 +320,5 @@ _READERS: dict[str, Any] = {
     "preparation": _read_choice("contract", "none"),
     "unknown": _read_strings,
     "conflicts": _read_strings,
+    "model_digest": str,
 }

@@ -21,6 +21,7 @@ from deep_mnist.contract.derive import contract_of_model
 from deep_mnist.contract.keras_file import read_keras_file
 from deep_mnist.contract.saved_model import contract_of_saved_model
 from deep_mnist.storage.open import fetch
+from deep_mnist.storage.store import sha256_of_file
 
 CONTRACTS = Path(__file__).resolve().parent / "builtin"
 
@@ -45,28 +46,39 @@ def load_contract(path: Path | str) -> Contract:
     return contract_of_model(path.stem, model, compiled, weights)
 
 
-def resolve_contract(network: str, model: str = "") -> Contract:
-    """Return the contract of `model` (a path, file://, gs:// or s3:// address) when given, else of a built-in network.
+def resolve_contract(network: str, model: str = "", digest: str = "") -> Contract:
+    """Return the contract of `model` when given, else of a built-in network.
+
+    Args:
+        network: Name of a built-in network.
+        model: Path, file://, gs:// or s3:// address of a user's own network; its SHA-256 becomes `model_digest`.
+        digest: SHA-256 that the model's file must have, or "".
 
     Raises:
-        ValueError: The network is unknown (the message lists the known ones), or the model cannot be read.
+        ValueError: The network is unknown (the message lists the known ones), or the model cannot be read or is
+            another than the one with this SHA-256.
     """
     if model:
-        if "://" not in model:
-            return load_contract(Path(model))
-        return _fetched_contract(model)
+        contract = _contract_with_digest(model)
+        if digest and contract.model_digest != digest:
+            raise ContractError(
+                f"Expected {model} with SHA-256 {digest}. Received: {contract.model_digest or 'a folder'}. "
+                "Fix: start the run again; the file was changed after it started"
+            )
+        return contract
     known = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
     if network not in known:
         raise ValueError(f"Expected a network among {', '.join(known)}, or a model file. Received: {network!r}.")
     return load_contract(CONTRACTS / f"{network}.yaml")
 
 
-def _fetched_contract(address: str) -> Contract:
-    suffix = Path(address).suffix
+def _contract_with_digest(model: str) -> Contract:
+    if "://" not in model and not Path(model).is_file():
+        return load_contract(Path(model))  # a SavedModel's folder, or nothing that can be read
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{suffix}"
-        fetch(address, copy)
-        return replace(load_contract(copy), name=Path(address).stem)
+        copy = Path(folder) / f"model{Path(model).suffix}"
+        fetch(model, copy)  # what is read and what is digested is one and the same copy
+        return replace(load_contract(copy), name=Path(model).stem, model_digest=sha256_of_file(copy))
 
 
 def _kind_of(path: Path) -> str:

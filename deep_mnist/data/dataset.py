@@ -1,5 +1,6 @@
 """The one on-disk format between steps: a folder of a few `.npy` files and `manifest.json`.
 
+    contract.json               what the network demands, as preprocess verified it
     manifest.json               size and SHA-256 of each file, and the preprocessing record
     train_images.npy            what the record says: dtype, shape and range of one split's images
     train_labels.npy            …and its labels; likewise validation_* and test_*
@@ -23,6 +24,7 @@ from deep_mnist.storage.store import sha256_of_file
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
+CONTRACT_FILE = "contract.json"  # what the data are for, see deep_mnist.contract.folder; no part of their identity
 
 
 class DatasetError(ValueError):
@@ -83,7 +85,7 @@ class Dataset:
     Attributes:
         folder: Where the files are.
         record: What preprocess did; None in a folder that download wrote.
-        digest: SHA-256 over the files' names and SHA-256: the identity of the data.
+        digest: SHA-256 over the data files' names and SHA-256: the identity of the data.
         files: File name -> {"bytes": size, "sha256": hex}.
     """
 
@@ -172,7 +174,8 @@ def _check_file(path: Path, entry: Mapping[str, Any], written_by: str) -> None:
 
 
 def _digest(files: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = "".join(f"{name} {entry['sha256']}\n" for name, entry in sorted(files.items()))
+    data = {name: entry for name, entry in files.items() if name != CONTRACT_FILE}
+    lines = "".join(f"{name} {entry['sha256']}\n" for name, entry in sorted(data.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

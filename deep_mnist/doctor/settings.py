@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.contract.contract import Contract, ContractError, with_settings
+from deep_mnist.contract.folder import ACCEPT, is_whole
 from deep_mnist.contract.load import load_contract, read_json
-from deep_mnist.data.dataset import MANIFEST, DatasetError, Preprocessing
+from deep_mnist.data.dataset import CONTRACT_FILE, MANIFEST, DatasetError, Preprocessing
 from deep_mnist.doctor.case import NotUsableError
 
 NO_MODEL = ("input_shape: no model was given", "input scaling: no model was given", "loss: no model was given")
@@ -22,7 +23,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         NotUsableError: It is no object, or a field has an impossible value.
     """
-    path = folder / "contract.json"
+    path = folder / CONTRACT_FILE
     if not path.is_file():
         return {}
     try:
@@ -60,10 +61,22 @@ def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, 
     try:
         if path is not None:
             contract = load_contract(path)
+        elif is_whole(settings):  # a dataset that preprocess wrote
+            contract = Contract.from_dict({name: value for name, value in settings.items() if name != ACCEPT})
         else:
             contract = Contract(name="none given", unknown=NO_MODEL)
     except ContractError as error:
         raise NotUsableError(str(error)) from error
+    return with_folder_settings(contract, settings)
+
+
+def with_folder_settings(contract: Contract, settings: Mapping[str, Any]) -> Contract:
+    """Return a network's contract with what a folder's contract.json tells, which wins; contradictions are named.
+
+    Args:
+        contract: Of the network.
+        settings: What `read_settings` returned.
+    """
     contract = _with_conflicts(contract, settings)
     contract = with_settings(contract, **{name: settings.get(name) for name in SETTINGS})
     return replace(contract, fit=settings.get("fit") or contract.fit)

@@ -17,6 +17,7 @@ import click
 import yaml
 
 from components.images import image_references
+from pipeline.retraining import build_retraining
 from pipeline.training import build_pipeline
 
 TYPES = {
@@ -105,24 +106,30 @@ class Definition:
             yield CompiledTask(name, group, spec, executor, kubernetes)
 
 
-def compile_definition(*, gpu: int = 0, **options: Any) -> Definition:
+def compile_definition(*, gpu: int = 0, reuse: bool = True, retraining: bool = False) -> Definition:
     """Compile the pipeline for a cluster; the arguments are those of `pipeline_for_cluster`."""
-    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), tuple(sorted(options.items())))
+    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), reuse, retraining)
 
 
-def pipeline_for_cluster(*, gpu: int = 0, **options: Any) -> Any:
+def pipeline_for_cluster(*, gpu: int = 0, reuse: bool = True, retraining: bool = False) -> Any:
     """Return the pipeline for a cluster, a kfp GraphComponent.
 
     Args:
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
-        options: `build_pipeline`'s.
+        reuse: Take a step's earlier result where the same inputs always give the same outputs.
+        retraining: What a schedule runs: it trains only when something changed.
     """
-    return build_pipeline(images=image_references(gpu=bool(gpu)).__getitem__, cluster=True, **options)
+    return _built(image_references(gpu=bool(gpu)), reuse, retraining)
 
 
 @cache
-def _compiled_with(references: tuple[tuple[str, str], ...], options: tuple[tuple[str, Any], ...]) -> Definition:
-    return compiled(build_pipeline(images=dict(references).__getitem__, cluster=True, **dict(options)))
+def _compiled_with(references: tuple[tuple[str, str], ...], reuse: bool, retraining: bool) -> Definition:
+    return compiled(_built(dict(references), reuse, retraining))
+
+
+def _built(references: Mapping[str, str], reuse: bool, retraining: bool) -> Any:
+    build = build_retraining if retraining else build_pipeline
+    return build(images=references.__getitem__, cluster=True, reuse=reuse)
 
 
 def require_images() -> None:

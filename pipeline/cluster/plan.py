@@ -21,7 +21,7 @@ PLACEHOLDER = "{{$.inputs.parameters['"
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def plan(fresh: bool, retraining: bool, as_json: bool, **options: Any) -> None:
     """Show the steps, their images, what may be reused, and what asks for a GPU. Nothing is sent."""
-    definition = compile_definition(gpu=options["gpu"], reuse=not (fresh or retraining), only_when_changed=retraining)
+    definition = compile_definition(gpu=options["gpu"], reuse=not (fresh or retraining), retraining=retraining)
     parameters = parameters_for(definition, needs_store=False, **options)
     planned = planned_run(definition, parameters)
     if as_json:

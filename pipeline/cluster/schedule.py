@@ -105,7 +105,7 @@ def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
         )
     if not options["dry_run"]:
         require_images()
-    definition = compile_definition(gpu=options["gpu"], reuse=False, only_when_changed=not options["always"])
+    definition = compile_definition(gpu=options["gpu"], reuse=False, retraining=not options["always"])
     # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
     given = parameters_for(definition, needs_store=not options["dry_run"], **options)
     parameters = {**given, "dataset_digest": "", "run_name": options["name"]}

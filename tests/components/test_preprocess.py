@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,11 +11,14 @@ from hypothesis import strategies as st
 
 from components.download.download import download_dataset
 from components.preprocess.preprocess import preprocess_dataset
-from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.contract import Contract, ContractError
+from deep_mnist.contract.folder import contract_of
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.data.stratify import held_out_counts
+from deep_mnist.storage.store import sha256_of_file
 from tests.support.digits import draw_digits, write_raw_folder
+from tests.support.keras_models import classifier, write_keras
 
 
 @pytest.fixture
@@ -191,3 +196,43 @@ def test_a_validation_fraction_out_of_range_is_refused(raw, tmp_path, fraction):
     """No split may be empty or take half of the data."""
     with pytest.raises(DatasetError, match=r"Expected 0 < validation_fraction < 0\.5"):
         preprocess_dataset(raw, contract(), tmp_path / "out", validation_fraction=fraction)
+
+
+def test_the_whole_contract_lies_in_the_dataset(raw, tmp_path):
+    """Later steps read in the dataset what preprocess verified, the digest of the user's own file included."""
+    write_keras(tmp_path / "own.keras", classifier(), "sparse_categorical_crossentropy")
+    own = resolve_contract("fast", str(tmp_path / "own.keras"))
+    dataset = preprocess_dataset(raw, own, tmp_path / "out")
+
+    assert contract_of(open_dataset(tmp_path / "out")) == own
+    assert own.model_digest == sha256_of_file(tmp_path / "own.keras")
+    assert "contract.json" in dataset.files
+
+
+def test_what_a_user_tells_beside_the_data_is_part_of_the_contract(tmp_path):
+    """The loss in contract.json decides the labels' encoding, and what a person accepts travels along."""
+    own = write_raw_folder(tmp_path / "own", 60, 20)
+    told = {"loss": "categorical_crossentropy", "accept": [{"field": "splits.order", "because": "on purpose"}]}
+    (own / "contract.json").write_text(json.dumps(told))
+    download_dataset(str(own), tmp_path / "raw")
+    dataset = preprocess_dataset(tmp_path / "raw", contract(loss=None, label_encoding=None), tmp_path / "out")
+
+    assert dataset.labels("train").shape[1:] == (10,)
+    assert contract_of(dataset).loss == "categorical_crossentropy"
+    assert json.loads((tmp_path / "out" / "contract.json").read_text())["accept"] == told["accept"]
+
+
+def test_the_contract_is_no_part_of_the_datas_identity(raw, tmp_path):
+    """The same arrays for a network of another name are the same data."""
+    first = preprocess_dataset(raw, contract(name="one"), tmp_path / "one")
+    second = preprocess_dataset(raw, contract(name="two"), tmp_path / "two")
+
+    assert first.digest == second.digest
+    assert contract_of(first).name != contract_of(second).name
+
+
+def test_another_file_than_the_one_that_was_pinned_is_refused(tmp_path):
+    """A network that changed after the run started is named before any data are converted."""
+    write_keras(tmp_path / "own.keras", classifier(), "sparse_categorical_crossentropy")
+    with pytest.raises(ContractError, match=r"SHA-256 0{64}\. Received: [0-9a-f]{64}\. Fix:"):
+        resolve_contract("fast", str(tmp_path / "own.keras"), "0" * 64)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import Dataset, Preprocessing, write_dataset
 
 CLASSES = 10
@@ -21,9 +23,18 @@ def patterns(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_patterns(
-    folder: Path, *, one_hot: bool = False, train: int = 640, shuffled: bool = False, record: bool = True
+    folder: Path,
+    *,
+    one_hot: bool = False,
+    train: int = 640,
+    shuffled: bool = False,
+    record: bool = True,
+    model_digest: str = "",
 ) -> Dataset:
-    """Write a dataset for a network that scales inside, or (`one_hot`) for the seed's Example 2."""
+    """Write a dataset for a network that scales inside, or (`one_hot`) for the seed's Example 2.
+
+    `model_digest` is that of the user's own network which the dataset is for.
+    """
     arrays: dict[str, np.ndarray] = {}
     for seed, (split, count) in enumerate({"train": train, "validation": 100, "test": 100}.items()):
         images, labels = patterns(count, seed)
@@ -41,4 +52,6 @@ def write_patterns(
         label_encoding="one_hot" if one_hot else "sparse",
         num_classes=CLASSES,
     )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_contract(folder, Contract(model_digest=model_digest))
     return write_dataset(folder, arrays, made if record else None)

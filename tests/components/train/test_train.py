@@ -185,9 +185,16 @@ def test_an_uncompiled_model_gets_stated_defaults(
     assert metrics["validation_accuracy"] > 0.8
 
 
-def test_an_altered_model_is_refused(scaled: Path, tmp_path: Path) -> None:
-    """A model file that is not the one the run began with is refused by its digest."""
+def test_an_altered_model_is_refused(tmp_path: Path) -> None:
+    """A model file that is not the one the data were judged for is refused by its digest."""
+    write_patterns(tmp_path / "data", one_hot=True, model_digest="0" * 64)
     with pytest.raises(UnusableModelError, match="SHA-256"):
+        run(tmp_path / "data", tmp_path / "out", model=str(save_own(tmp_path)))
+
+
+def test_data_made_for_another_file_are_refused(scaled: Path, tmp_path: Path) -> None:
+    """A run that pins one file does not train on data that were judged for another."""
+    with pytest.raises(DatasetError, match="Expected a dataset made for"):
         run(scaled, tmp_path / "out", model=str(save_own(tmp_path)), model_digest="0" * 64)
 
 

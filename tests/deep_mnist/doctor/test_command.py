@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import pytest
 from components.validate.component import require_valid, validate
 from components.validate.validate import InvalidDataError, validate_dataset
 from components.validate.validate import require_valid as require
+from deep_mnist.contract.folder import write_contract
 from deep_mnist.contract.load import resolve_contract
-from deep_mnist.data.dataset import Dataset, Preprocessing, write_dataset
+from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, seal_dataset, write_dataset
 from deep_mnist.doctor.report import as_html, as_json, as_markdown
 from tests.support.digits import draw_digits, write_idx_folder
 from tests.support.doctor_cases import digits, told_of
@@ -34,13 +36,14 @@ def inverted_test(folder: Path) -> Path:
     return digits().change(lambda images: 1 - images, "test_images").write(folder)
 
 
-def dataset(folder: Path, **changes: object) -> Dataset:
-    """Write what preprocess writes for the network `fast`."""
+def dataset(folder: Path, network: str = "fast", **changes: object) -> Dataset:
+    """Write what preprocess writes for the network `fast`, said to be for `network`."""
     arrays = {}
     for seed, (split, count) in enumerate({"train": 300, "validation": 60, "test": 100}.items()):
         images, labels = draw_digits(count, seed)
         arrays |= {f"{split}_images": images[..., np.newaxis], f"{split}_labels": labels.astype(np.int32)}
     record = Preprocessing("digits", "channels_last", (28, 28, 1), "uint8", 1.0, 0.0, "sparse", 10)
+    write_contract(folder, resolve_contract(network))
     return write_dataset(folder, arrays, replace(record, **changes))
 
 
@@ -235,7 +238,7 @@ def test_a_dataset_of_preprocess_is_fit(tmp_path):
     """What preprocess writes for a network passes, its validation split included."""
     dataset(tmp_path)
 
-    diagnosis = validate_dataset(tmp_path, resolve_contract("fast"))
+    diagnosis = validate_dataset(tmp_path)
 
     assert (diagnosis.verdict, told_of(diagnosis)) == ("fit", [])
     assert set(diagnosis.case.splits) == {"train", "validation", "test"}
@@ -255,7 +258,7 @@ def test_a_record_that_contradicts_the_data_is_told(tmp_path, changes, field):
     """Serving is built from the record, so data, record and contract must agree."""
     dataset(tmp_path, **changes)
 
-    diagnosis = validate_dataset(tmp_path, resolve_contract("fast"))
+    diagnosis = validate_dataset(tmp_path)
 
     assert (field, "error", "both") in told_of(diagnosis)
 
@@ -265,19 +268,20 @@ def test_a_fault_of_the_validation_split_is_told(tmp_path):
     written = dataset(tmp_path)
     labels = np.array(written.labels("validation"))
     labels[4] = 77
-    arrays = {path[:-4]: np.load(tmp_path / path) for path in written.files}
+    arrays = {path[:-4]: np.load(tmp_path / path) for path in written.files if path.endswith(".npy")}
     write_dataset(tmp_path, {**arrays, "validation_labels": labels}, written.record)
 
-    assert told_of(validate_dataset(tmp_path, resolve_contract("fast"))) == [("labels.values", "error", "validation")]
+    assert told_of(validate_dataset(tmp_path)) == [("labels.values", "error", "validation")]
 
 
 def test_raw_pixels_for_example1_are_refused(tmp_path):
     """The seed document's Example 1 feeds raw bytes to a network without a Rescaling layer."""
     images, labels = draw_digits(300)
     record = Preprocessing("digits", "rows_columns", (28, 28), "uint8", 1.0, 0.0, "sparse", 10)
+    write_contract(tmp_path, resolve_contract("example1"))
     write_dataset(tmp_path, {"train_images": images, "train_labels": labels}, record)
 
-    told = told_of(validate_dataset(tmp_path, resolve_contract("example1")))
+    told = told_of(validate_dataset(tmp_path))
 
     assert {("images.dtype", "error", "train"), ("images.range", "error", "train")} == set(told)
 
@@ -289,9 +293,9 @@ class Artifact:
         self.path = str(path)
 
 
-def run_steps(folder: Path, network: str) -> str:
+def run_steps(folder: Path, accept: Sequence[dict] = ()) -> str:
     outputs = {name: Artifact(folder / "out" / name) for name in ("findings", "report", "summary")}
-    found = validate.python_func(dataset=Artifact(folder), network=network, model="", model_digest="", **outputs)
+    found = validate.python_func(dataset=Artifact(folder), accept=list(accept), **outputs)
     assert Path(outputs["report"].path).read_text().startswith("<!doctype html>")
     assert Path(outputs["summary"].path).read_text().startswith(f"# Data verdict: {found.verdict}")
     return require_valid.python_func(findings=outputs["findings"], verdict=found.verdict)
@@ -301,18 +305,49 @@ def test_the_steps_let_fit_data_pass(tmp_path):
     """validate writes its three reports and require_valid returns the token that train waits for."""
     dataset(tmp_path)
 
-    assert run_steps(tmp_path, "fast") == "fit"
+    assert run_steps(tmp_path) == "fit"
 
 
 def test_the_steps_stop_unfit_data_with_every_error(tmp_path):
     """validate succeeds and leaves its reports; require_valid fails and tells all errors."""
-    dataset(tmp_path)
+    dataset(tmp_path, "example2")
 
     with pytest.raises(InvalidDataError, match=r"(?s)images.dtype.*Expected:.*Received:.*Fix:.*images.range") as caught:
-        run_steps(tmp_path, "example2")
+        run_steps(tmp_path)
 
     assert "labels.encoding" in str(caught.value)
     assert (tmp_path / "out" / "report").is_file()
+
+
+def test_what_a_person_accepts_does_not_stop_the_steps(tmp_path):
+    """An acceptance of every error lets train start, and the report keeps the findings with the reason."""
+    dataset(tmp_path, scale=1 / 255)
+    with pytest.raises(InvalidDataError, match=r"images\.range"):
+        run_steps(tmp_path)
+    accepted = [{"field": "images.range", "because": "the camera's own scale"}]
+
+    assert run_steps(tmp_path, accepted) == "fit"
+    assert "the camera&#39;s own scale" in (tmp_path / "out" / "report").read_text()
+
+
+def test_a_dataset_without_its_contract_is_refused(tmp_path):
+    """What preprocess did not finish, or another step changed, is not judged."""
+    dataset(tmp_path)
+    (tmp_path / "contract.json").write_text("{}")
+    with pytest.raises(DatasetError, match=r"contract.json.*Rerun preprocess"):
+        validate_dataset(tmp_path)
+    seal_dataset(tmp_path)
+    with pytest.raises(DatasetError, match=r"the whole contract.*rerun preprocess"):
+        validate_dataset(tmp_path)
+
+
+def test_the_doctor_judges_a_dataset_of_the_pipeline(tmp_path):
+    """A dataset's folder brings its whole contract, so that the command needs no model."""
+    dataset(tmp_path, "example2")
+    ended = doctor(tmp_path, "--json")
+
+    assert ended.returncode == 1
+    assert "images.dtype" in {finding["field"] for finding in json.loads(ended.stdout)["findings"]}
 
 
 @pytest.mark.parametrize(("findings", "verdict"), [([], "unfit"), ([{"severity": "error"}], "fit")])

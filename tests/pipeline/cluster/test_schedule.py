@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from components.compare.compare import TrainingIdentity, compare_with_registry, remember_in_registry
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import write_dataset
 from deep_mnist.registry.registry import Facts, Registry
 from pipeline.__main__ import pipeline
@@ -218,14 +220,14 @@ def test_a_version_is_uploaded_once(server):
 
 def test_a_slot_never_serves_cached_training():
     """In a schedule's definition no task may take an earlier result: the data are fetched, the model is trained."""
-    definition = compile_definition(reuse=False, only_when_changed=True)
+    definition = compile_definition(reuse=False, retraining=True)
 
     assert [task.name for task in definition.tasks() if task.cached] == []
 
 
 def test_training_waits_for_news():
     """Training, its GPU included, lies behind the condition that compare found something new and the data passed."""
-    definition = compile_definition(reuse=False, only_when_changed=True)
+    definition = compile_definition(reuse=False, retraining=True)
     groups = {task.name: task.group for task in definition.tasks()}
     root = definition.pipeline["root"]["dag"]["tasks"]
     (condition,) = (name for name in root if "triggerPolicy" in root[name])
@@ -257,8 +259,10 @@ def folder(tmp_path) -> Path:
 RECIPE = TrainingIdentity("fast", "", 0, 0, "registry.example/train:1")
 
 
-def _data(folder: Path, seed: int) -> Path:
+def _data(folder: Path, seed: int, *, model_digest: str = "") -> Path:
     images = np.random.default_rng(seed).integers(0, 256, (20, 28, 28), np.uint8)
+    folder.mkdir()
+    write_contract(folder, Contract(model_digest=model_digest))
     write_dataset(folder, {"train_images": images, "train_labels": np.arange(20, dtype=np.uint8) % 10})
     return folder
 
@@ -321,16 +325,15 @@ def test_changed_data_are_trained(tmp_path, folder):
     assert _compare(tmp_path, _data(tmp_path / "newer", 1), slot="2026-02-28T03:00:00Z", run="b")
 
 
-def test_a_changed_file_of_the_users_own_network_is_trained(tmp_path, folder):
+def test_a_changed_file_of_the_users_own_network_is_trained(tmp_path):
     """The same address with another model in it is something new."""
-    own = tmp_path / "own.keras"
-    own.write_bytes(b"one")
-    recipe = TrainingIdentity("fast", str(own), 0, 0, RECIPE.code)
-    _compare(tmp_path, folder, recipe=recipe)
+    recipe = TrainingIdentity("fast", "gs://models/own.keras", 0, 0, RECIPE.code)
+    one, two = (_data(tmp_path / name, 0, model_digest=digest * 64) for name, digest in (("one", "1"), ("two", "2")))
+    _compare(tmp_path, one, recipe=recipe)
     _judge(tmp_path, promoted=True)
-    own.write_bytes(b"two")
 
-    assert _compare(tmp_path, folder, recipe=recipe, slot="2026-02-28T03:00:00Z", run="b")
+    assert not _compare(tmp_path, one, recipe=recipe, slot="2026-02-28T03:00:00Z", run="b")
+    assert _compare(tmp_path, two, recipe=recipe, slot="2026-02-28T03:00:00Z", run="b")
 
 
 def test_what_failed_is_tried_in_the_next_slot(tmp_path, folder):
@@ -360,11 +363,11 @@ def test_the_champions_own_data_are_unchanged(tmp_path, folder):
 LOCAL_RUN = """
 import sys
 from kfp import local
-from pipeline.training import build_pipeline
+from pipeline.retraining import build_retraining
 
 data, registry, root = sys.argv[1:]
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
-build_pipeline(only_when_changed=True)(dataset=data, dataset_digest="x", registry=registry, model_name="own")
+build_retraining()(dataset=data, dataset_digest="x", registry=registry, model_name="own")
 """
 
 

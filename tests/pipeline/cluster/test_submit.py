@@ -71,7 +71,7 @@ def test_training_without_a_gpu_takes_the_small_image():
     }
 
 
-@pytest.mark.parametrize("options", [{}, {"reuse": False, "only_when_changed": True}], ids=["run", "schedule"])
+@pytest.mark.parametrize("options", [{}, {"reuse": False, "retraining": True}], ids=["run", "schedule"])
 def test_every_task_says_how_it_runs(options):
     """Each task has limits, a time limit, retries that outlast it, a numeric user but root, and a pull policy."""
     tasks = list(compile_definition(**options).tasks())
