@@ -55,6 +55,7 @@ class RunArguments:
         confidence: How sure a loss against the champion must be to count, 0.5..1.
         require_promotion: A model that is not promoted fails the run.
         run_name: Name of the run.
+        model_registry: URL of Kubeflow's Model Registry, which learns of promoted versions; "" for none.
     """
 
     dataset: str = "mnist"
@@ -80,6 +81,7 @@ class RunArguments:
     confidence: float = 0.95
     require_promotion: bool = False
     run_name: str = ""
+    model_registry: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return name -> value, as plain JSON types."""

@@ -72,8 +72,11 @@ run_options = add_options(
         help="How sure a loss against the champion must be to count.",
     ),
     click.option("--require-promotion", is_flag=True, help="A model that is not promoted fails the run."),
+    click.option(
+        "--model-registry", default="", help="URL of Kubeflow's Model Registry, which shall learn of promoted versions."
+    ),
 )
 RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "epochs", "seed", "model_name",
-    "min_accuracy", "min_class_accuracy", "confidence", "require_promotion",
+    "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip

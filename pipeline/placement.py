@@ -22,7 +22,9 @@ from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
 USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
 SETTINGS = "deep-mnist-settings"  # optional ConfigMap of the namespace: what differs between clusters
-SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST", "DEEP_MNIST_MIRRORS")
+SETTINGS_KEYS = ("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "DEEP_MNIST_MIRRORS")
+SECRETS = "deep-mnist-secrets"  # optional Secret of the namespace; needed only where no identity of the pod will do
+SECRET_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MODEL_REGISTRY_TOKEN")
 
 
 def placer(images: Callable[[str], str], *, cluster: bool, reuse: bool) -> Callable[..., dsl.PipelineTask]:
@@ -107,6 +109,7 @@ def _secure(task: dsl.PipelineTask, component: str) -> None:
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
     kubernetes.add_pod_label(task, STEP_LABEL, component.replace("_", "-"))
     kubernetes.use_config_map_as_env(task, SETTINGS, {key: key for key in SETTINGS_KEYS}, optional=True)
+    kubernetes.use_secret_as_env(task, SECRETS, {key: key for key in SECRET_KEYS}, optional=True)
 
 
 def _accelerate(task: dsl.PipelineTask, count: Any, kind: Any) -> None:

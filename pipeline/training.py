@@ -77,6 +77,7 @@ def build_pipeline(
         confidence: float = 0.95,
         require_promotion: bool = False,
         run_name: str = "",
+        model_registry: str = "",
     ) -> None:
         raw = download(dataset=dataset, dataset_digest=dataset_digest)
         placed(raw, "download")
@@ -149,6 +150,7 @@ def build_pipeline(
                 model_name=model_name,
                 require_promotion=require_promotion,
                 run_name=run_name,
+                model_registry=model_registry,
             )
             published.set_caching_options(False)
             published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card

@@ -16,6 +16,7 @@ def publish(
     model_name: str,
     require_promotion: bool,
     run_name: str,
+    model_registry: str,
     promotion: Output[Artifact],
     card: Output[Markdown],
 ) -> NamedTuple("Published", [("promoted", bool), ("version", int)]):  # type: ignore[valid-type]
@@ -29,6 +30,7 @@ def publish(
         model_name: Name under which it shall reign.
         require_promotion: Fail when the model is not promoted.
         run_name: Name of this run; a repeated attempt of the same run promotes nothing twice.
+        model_registry: URL of Kubeflow's Model Registry, which shall learn of promoted versions; "" for none.
         promotion: JSON: promoted, version, accuracy, champion_accuracy, reason, uri.
         card: The model card.
     """
@@ -45,6 +47,6 @@ def publish(
             Path(evaluation.path),
             Path(promotion.path),
             Path(card.path),
-            PublishRequest(registry, model_name, require_promotion, run_name),
+            PublishRequest(registry, model_name, require_promotion, run_name, model_registry),
         )
         return (bool(result["promoted"]), int(result["version"]))

@@ -18,9 +18,11 @@ from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.metrics import record
+from deep_mnist.registry.model_registry import ModelRegistryError, register
 from deep_mnist.registry.promotion import Floors, JudgedSplit, decide, describe_champion, open_split, score_champion
 from deep_mnist.registry.registry import Facts, LostRaceError, Registry, Reign
 from deep_mnist.serving.export import TrainedNetwork, export
+from deep_mnist.storage.store import StorageError
 
 ATTEMPTS = 3
 COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
@@ -42,6 +44,7 @@ class PublishRequest:
     model_name: str
     require_promotion: bool = False
     run_name: str = ""
+    model_registry: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def publish_from_paths(
     card.write_text(card_markdown(card_facts(candidate.evaluation, trained, request.model_name, result)))
     _say(result)
     record(registry, outcome="promoted" if result["promoted"] else "not_promoted")
+    _tell_model_registry(request.model_registry, registry)
     if request.require_promotion and not result["promoted"]:
         raise NotPromotedError(f"Expected the model to be promoted. Received: {result['reason']}")
     return result
@@ -211,6 +215,17 @@ def _outcome(
         "sequence": reign.sequence if reign else 0,
         "model_digest": candidate.evaluation["model_digest"],
     }
+
+
+def _tell_model_registry(url: str, registry: Registry) -> None:
+    """Bring Kubeflow's Model Registry up to date; when that fails, the next publish repairs it."""
+    if not url:
+        return
+    try:
+        versions = register(url, registry)
+        print(f"publish: versions {versions} are new in the Model Registry at {url}", flush=True)
+    except (ModelRegistryError, StorageError) as error:
+        print(f"warning: the Model Registry was not told; the next publish will: {error}", flush=True)
 
 
 def _say(result: dict[str, Any]) -> None:

@@ -11,15 +11,23 @@ from pathlib import Path
 from deep_mnist.data.transfer import cache_folder
 
 PIP_SETTINGS = ("cert", "default-timeout", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host")
+STORE_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "STORAGE_EMULATOR_HOST")
 NETWORK_SETTINGS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CA_BUNDLE",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_PROJECT",
     "HTTPS_PROXY",
     "HTTP_PROXY",
+    "MODEL_REGISTRY_TOKEN",
     "NO_PROXY",
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
-    "STORAGE_EMULATOR_HOST",
+    *STORE_ENDPOINTS,
     "http_proxy",
     "https_proxy",
     "no_proxy",

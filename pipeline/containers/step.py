@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
-from pipeline.containers.settings import download_cache, network_settings
+from pipeline.containers.settings import STORE_ENDPOINTS, download_cache, network_settings
 from pipeline.ending import note_ending
 from pipeline.resources import RESOURCES
 
@@ -203,10 +203,10 @@ def _mounts_for(step: Step, volumes: Mapping[str, Any], allowed: Sequence[Any]) 
 
 
 def _network_mode(settings: Mapping[str, str]) -> str:
-    """The engine's own network, or this machine's when the storage emulator listens on loopback."""
-    emulator = settings.get("STORAGE_EMULATOR_HOST", "")
-    host = urlsplit(emulator if "//" in emulator else f"//{emulator}").hostname
-    return "host" if host in ("localhost", "127.0.0.1", "::1") else "bridge"
+    """The engine's own network, or this machine's when an object store listens on loopback."""
+    endpoints = [settings.get(name, "") for name in STORE_ENDPOINTS]
+    hosts = {urlsplit(each if "//" in each else f"//{each}").hostname for each in endpoints}
+    return "host" if hosts & {"localhost", "127.0.0.1", "::1"} else "bridge"
 
 
 def _memory(step: Step) -> int:

@@ -22,6 +22,7 @@ from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.open import open_store
 from tests.support.fault_proxy import QUICK, no_fault, some_faults
+from tests.support.model_registry_server import model_registry_server
 from tests.support.remotes import Remote
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
 
@@ -155,6 +156,27 @@ def test_a_better_model_takes_over_and_a_worse_one_does_not(work: Path, registry
     assert (True, 2) == (repeated["promoted"], repeated["version"])
     assert "by an earlier attempt" in repeated["reason"]
     assert 2 == len(Registry(str(registry), "digits").log())
+
+
+def test_the_model_registry_learns_of_what_an_earlier_publish_could_not_tell(
+    work: Path, registry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With Kubeflow's Model Registry down a model is promoted all the same; the next publish registers it, promoted or
+    not."""
+    good, weak = (Round(work, tmp_path, registry, name, f"run-{name}") for name in ("good", "weak"))
+    with model_registry_server() as catalogue:
+        catalogue.fault = lambda _method, _path: 503
+        good.evaluate()
+        promotion = good.publish(model_registry=catalogue.url)
+        warned = capsys.readouterr().out
+        catalogue.fault = lambda _method, _path: 0
+        weak.evaluate()
+        refusal = weak.publish(model_registry=catalogue.url)
+
+        assert (True, False) == (promotion["promoted"], refusal["promoted"])
+        assert "warning: the Model Registry was not told; the next publish will: Expected an answer to GET" in warned
+        assert ["1", "2"] == catalogue.names("model_versions")
+        assert promotion["uri"] == catalogue.tables["artifacts"][-1]["uri"]
 
 
 def test_the_loser_of_a_race_judges_again(work: Path, registry: Path, tmp_path: Path) -> None:

@@ -1,0 +1,185 @@
+"""Tell Kubeflow's Model Registry which versions this registry promoted, over its REST API (v1alpha3).
+
+The pointer in our own registry decides what is served; the Model Registry is a catalogue for people and other tools. So
+it is told after the pointer has moved, and a failure is a warning. Every call brings all promoted versions up to date,
+found by name first: what one publish failed to register, the next one does, and no repetition registers twice.
+
+    RegisteredModel  <name>                    custom property `champion`: the version that the pointer names
+    └── ModelVersion <number>                  accuracy, digests, run, reason
+        └── ModelArtifact <name>-<number>      uri of the SavedModel
+
+Its Python client (package model-registry) is not used: it brings an asynchronous HTTP stack for these seven requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from deep_mnist.registry.registry import Registry, Reign
+
+TOKEN_VARIABLE = "MODEL_REGISTRY_TOKEN"
+TIMEOUT_SECONDS = (5.0, 20.0)
+PAGE = 100
+MODEL_FORMAT = "savedmodel"
+
+
+class ModelRegistryError(OSError):
+    """The Model Registry could not be told."""
+
+
+def register(url: str, registry: Registry) -> list[int]:
+    """Register every promoted version that the Model Registry lacks; return their numbers.
+
+    Args:
+        url: Where its API is, such as "http://model-registry-service.kubeflow:8080". The environment variable
+            MODEL_REGISTRY_TOKEN, when set, is sent as a bearer token.
+        registry: What was promoted.
+
+    Raises:
+        ModelRegistryError: No answer, or one that is no success.
+        StorageError: Our own registry cannot be read.
+    """
+    log = registry.log()
+    if not log:
+        return []
+    with _Api(url) as api:
+        model = _model(api, registry)
+        known = {version["name"]: version for version in api.pages(f"registered_models/{model['id']}/versions")}
+        added = [reign for reign in log if str(reign.version) not in known]
+        # An earlier publish may have been cut off between a version and its artifact; only its newest can be.
+        newest = max((reign.version for reign in log if str(reign.version) in known), default=0)
+        for reign in log:
+            if reign in added or reign.version == newest:
+                _version(api, registry, model["id"], known.get(str(reign.version)), reign)
+        _name_champion(api, model, log[-1])
+    return [reign.version for reign in added]
+
+
+def _model(api: _Api, registry: Registry) -> Mapping[str, Any]:
+    """Return the registered model of this name, made when there is none."""
+    found = api.find("registered_model", name=registry.name)
+    if found:
+        return found
+    body = {"name": registry.name, "description": f"Promoted by the Deep MNIST pipeline: {registry.store.url}"}
+    return api.create("registered_models", body) or api.require("registered_model", name=registry.name)
+
+
+def _version(api: _Api, registry: Registry, model_id: str, known: Mapping[str, Any] | None, reign: Reign) -> None:
+    """Make sure that a version and its artifact are there."""
+    name = str(reign.version)
+    found = known
+    if found is None:
+        body = {
+            "name": name,
+            "registeredModelId": model_id,
+            "description": reign.facts.reason,
+            "customProperties": _properties(reign),
+        }
+        found = api.create("model_versions", body)
+    found = found or api.require("model_version", name=name, parentResourceId=model_id)
+    path, artifact = f"model_versions/{found['id']}/artifacts", f"{registry.name}-{name}"
+    if any(each.get("name") == artifact for each in api.pages(path)):
+        return
+    body = {
+        "artifactType": "model-artifact",
+        "name": artifact,
+        "uri": registry.uri(reign.version),
+        "modelFormatName": MODEL_FORMAT,
+    }
+    api.create(path, body)
+
+
+def _name_champion(api: _Api, model: Mapping[str, Any], champion: Reign) -> None:
+    """Note on the registered model which version the pointer names."""
+    properties, name = model.get("customProperties") or {}, _text(str(champion.version))
+    if properties.get("champion") != name:
+        api.update(f"registered_models/{model['id']}", {"customProperties": {**properties, "champion": name}})
+
+
+def _properties(reign: Reign) -> dict[str, dict[str, Any]]:
+    texts = {
+        "model_digest": reign.facts.model_digest,
+        "data_digest": reign.facts.data_digest,
+        "test_digest": reign.facts.test_digest,
+        "run": reign.facts.run,
+        "promoted": reign.time,
+        "action": reign.action,
+        "restores": str(reign.restores or ""),
+    }
+    accuracy = {"metadataType": "MetadataDoubleValue", "double_value": reign.facts.accuracy}
+    return {"accuracy": accuracy, **{name: _text(text) for name, text in texts.items() if text}}
+
+
+def _text(value: str) -> dict[str, Any]:
+    return {"metadataType": "MetadataStringValue", "string_value": value}
+
+
+class _Api:
+    """The requests, with a token, a time limit and three tries for those that change nothing."""
+
+    def __init__(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ModelRegistryError(f"Expected http://host:port of a Model Registry. Received: {url!r}.")
+        self.base = f"{url.rstrip('/')}/api/model_registry/v1alpha3"
+        self.session = requests.Session()
+        retry = Retry(total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), allowed_methods=("GET",))
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, HTTPAdapter(max_retries=retry))
+        if token := os.environ.get(TOKEN_VARIABLE):
+            self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> _Api:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+    def find(self, path: str, **parameters: str) -> Mapping[str, Any] | None:
+        """Return the one that matches, None when none does."""
+        return self._call("GET", path, expected=(200, 404), params=parameters)
+
+    def require(self, path: str, **parameters: str) -> Mapping[str, Any]:
+        """Return the one that matches; somebody else has just made it."""
+        found = self.find(path, **parameters)
+        if found is None:
+            raise ModelRegistryError(f"Expected {self.base}/{path} with {parameters}. Received: none, yet it exists.")
+        return found
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what was made, None when one of this name exists."""
+        return self._call("POST", path, expected=(200, 201, 409), json=body)
+
+    def update(self, path: str, body: Mapping[str, Any]) -> None:
+        self._call("PATCH", path, expected=(200,), json=body)
+
+    def pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """Yield every item of a list."""
+        token = ""
+        while True:
+            page = (
+                self._call("GET", path, expected=(200,), params={"pageSize": str(PAGE), "nextPageToken": token}) or {}
+            )
+            yield from page.get("items") or ()
+            token = page.get("nextPageToken") or ""
+            if not token:
+                return
+
+    def _call(self, method: str, path: str, *, expected: tuple[int, ...], **arguments: Any) -> Any:
+        url = f"{self.base}/{path}"
+        try:
+            answer = self.session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **arguments)
+            if answer.status_code not in expected:
+                raise ModelRegistryError(
+                    f"Expected HTTP {expected[0]} from {method} {url}. Received: HTTP {answer.status_code}: "
+                    f"{answer.text[:300]}"
+                )
+            return answer.json() if answer.status_code in (200, 201) else None
+        except (requests.RequestException, ValueError) as error:
+            raise ModelRegistryError(f"Expected an answer to {method} {url}. Received: {error}") from error
