@@ -75,7 +75,8 @@ def arguments_there(options: Mapping[str, Any], *, needs_store: bool, pin_model:
         click.BadParameter: An address cannot be used there.
         UsageError: The network is unknown, cannot be read, or an acceptance cannot be used.
     """
-    dataset, model = _address(options["dataset"], "dataset", tuple(KNOWN)), _address(options["model"], "model", ("",))
+    dataset = _address(options["dataset"], "dataset", tuple(KNOWN), web=True)
+    model = _address(options["model"], "model", ("",), web=False)  # no step fetches a network from the web
     store = _registry(options["store"]) if options["store"] or needs_store else ""
     return complete(
         **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model},
@@ -124,13 +125,12 @@ def _registry(store: str) -> str:
     return store.rstrip("/")
 
 
-def _address(given: str, name: str, known: Sequence[str]) -> str:
-    if given in known or is_address(given):
+def _address(given: str, name: str, known: Sequence[str], *, web: bool) -> str:
+    if given in known or is_store_address(given) or (web and is_address(given)):
         return given
-    names = ", ".join(each for each in known if each)
+    fit = ", ".join([*(each for each in known if each), store_schemes() + (" or https://" if web else "")])
     raise click.BadParameter(
-        f"Expected {name} to be {names + ', ' if names else ''}{store_schemes()} or https://. Received: {given!r}. "
-        "A pod does not see this machine's files: upload them first."
+        f"Expected {name} to be {fit}. Received: {given!r}. A pod does not see this machine's files: upload them first."
     )
 
 

@@ -43,15 +43,17 @@ class Schedule:
     service_account: str = ""
     pipeline_root: str = ""
 
-    @property
-    def digest(self) -> str:
-        """Hex SHA-256 of everything the schedule says, the definition and its images included."""
-        said = [self.cron.expression, self.definition.digest, self.parameters, self.service_account, self.pipeline_root]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    def digest(self, server: str) -> str:
+        """Hex SHA-256 of everything the schedule says, the definition and its images included.
 
-    @property
-    def description(self) -> str:
-        return f"{MARK}{self.digest}"
+        The server's version counts: a schedule holds the Workflow that the server compiled when it was made, with the
+        driver and the launcher of that version, so that after an upgrade it must be made anew.
+        """
+        said = [self.cron.expression, self.definition.digest, self.parameters, self.service_account, self.pipeline_root]
+        return hashlib.sha256(json.dumps([*said, server], sort_keys=True).encode()).hexdigest()
+
+    def description(self, server: str) -> str:
+        return f"{MARK}{self.digest(server)}"
 
 
 @click.command()
@@ -79,7 +81,8 @@ def schedule(action: str, **options: Any) -> None:
     wanted = wanted_schedule(options)
     _announce(wanted)
     if options["dry_run"]:
-        click.echo(json.dumps(recurring_run(wanted, "<experiment>", "<pipeline>", "<version>").to_dict(), default=str))
+        sent = recurring_run(wanted, "", "<experiment>", "<pipeline>", "<version>")
+        click.echo(json.dumps(sent.to_dict(), default=str))
         click.echo("Dry run: nothing was sent.")
         return
     connection = connect(options)
@@ -120,13 +123,13 @@ def _announce(wanted: Schedule) -> None:
         click.echo(f"  next {firing:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def recurring_run(wanted: Schedule, experiment: str, pipeline: str, version: str, *, enabled: bool = False) -> Any:
-    """Return the API's object: no catch-up, one run at a time."""
+def recurring_run(wanted: Schedule, server: str, experiment: str, pipeline: str, version: str) -> Any:
+    """Return the API's object, disabled: no catch-up, one run at a time."""
     import kfp_server_api as api
 
     return api.V2beta1RecurringRun(
         display_name=wanted.name,
-        description=wanted.description,
+        description=wanted.description(server),
         experiment_id=experiment,
         pipeline_version_reference=api.V2beta1PipelineVersionReference(
             pipeline_id=pipeline, pipeline_version_id=version
@@ -135,7 +138,7 @@ def recurring_run(wanted: Schedule, experiment: str, pipeline: str, version: str
         service_account=wanted.service_account or None,
         max_concurrency="1",
         no_catchup=True,
-        mode="ENABLE" if enabled else "DISABLE",
+        mode="DISABLE",
         trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=wanted.cron.expression)),
     )
 
@@ -143,7 +146,7 @@ def recurring_run(wanted: Schedule, experiment: str, pipeline: str, version: str
 def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
     """Make the cluster hold exactly this schedule under its name; return what was done."""
     found = find(connection, wanted.name, experiment)
-    same = [each for each in found if MARK + wanted.digest in (each.description or "")]
+    same = [each for each in found if wanted.description(connection.version) in (each.description or "")]
     keep = same[0] if same else None
     others = [each for each in found if each is not keep]
     if keep and not others:
@@ -151,10 +154,10 @@ def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
     enabled = not found or any(_enabled(each) for each in found)
     if keep is None:
         pipeline, version = upload(connection, wanted.definition)
-        body = recurring_run(wanted, experiment, pipeline, version)
+        body = recurring_run(wanted, connection.version, experiment, pipeline, version)
         keep = connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
     for other in others:
-        _delete(connection, other)
+        delete(connection, other)
     if enabled and not _enabled(keep):
         _enable_new(connection, keep)
     done = "REPLACED" if others else "CREATED"
@@ -232,7 +235,7 @@ def _act(connection: Connection, action: str, name: str, experiment: str) -> Non
         )
     for each in found:
         if action == "delete":
-            _delete(connection, each)
+            delete(connection, each)
         else:
             _switch(connection, each, on=action == "resume")
         click.echo(f"{DONE[action]} {name} id={each.recurring_run_id}")
@@ -276,5 +279,16 @@ def _enable_new(connection: Connection, each: Any) -> None:
         ) from error
 
 
-def _delete(connection: Connection, each: Any) -> None:
-    connection.call(connection.recurring.recurring_run_service_delete_recurring_run, each.recurring_run_id)
+def delete(connection: Connection, each: Any) -> None:
+    """Delete a recurring run and let its runs go on, saying which do.
+
+    Without a policy, Kubernetes would collect the Workflow of a run that trains together with its schedule. A run that
+    goes on does no harm beside the next slot's: a promotion is a compare-and-swap, and a slot is taken once.
+    """
+    method = connection.recurring.recurring_run_service_delete_recurring_run
+    connection.call(method, each.recurring_run_id, propagation_policy="ORPHAN")
+    list_runs = connection.runs.run_service_list_runs
+    latest = connection.call(list_runs, experiment_id=each.experiment_id, page_size=PAGE, sort_by="created_at desc")
+    for run in latest.runs or []:
+        if run.recurring_run_id == each.recurring_run_id and run.state in ("PENDING", "RUNNING"):
+            click.echo(f"Its run {run.run_id} goes on; python -m pipeline watch {run.run_id}")

@@ -6,7 +6,6 @@ used, 130 interrupted (the run goes on).
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +13,23 @@ from typing import Any, TypeVar
 
 import click
 
+from components.argo_workflow import (
+    failed_pods,
+    log_and_error,
+    log_path,
+    pending_pods,
+    run_path,
+    step_name,
+    workflow_in,
+)
 from components.failure import MARK, failure_in_log
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
+from pipeline.cluster.pending import waiting_for
 
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
 OUTAGE_SECONDS = 120.0  # how long the API may be away while a run is watched: a port-forward that is restarted
 LOG_LINES = 60
-_INNER = ("root", "executor")  # names that KFP gives to nodes which are no step of the pipeline
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -49,11 +57,13 @@ def follow(connection: Connection, run_id: str, *, poll: float, patience: float)
     """Show the steps' states until the run has ended; return the exit status."""
     started = time.monotonic()
     try:
-        run = _until_ended(connection, run_id, poll, started + patience)
+        run, pending = _until_ended(connection, run_id, poll, started + patience)
     except KeyboardInterrupt:
         click.echo(f"INTERRUPTED run={run_id} goes on; python -m pipeline watch {run_id}")
         return INTERRUPTED
     if run.state not in EXIT_STATUS:
+        for step, reason in pending.items():
+            click.echo(f"{step} is pending: {reason}")
         click.echo(f"RUNNING run={run_id} after {patience:g} s; it goes on; python -m pipeline watch {run_id}")
         return STILL_RUNNING
     if run.state != "SUCCEEDED":
@@ -62,13 +72,29 @@ def follow(connection: Connection, run_id: str, *, poll: float, patience: float)
     return EXIT_STATUS[run.state]
 
 
-def _until_ended(connection: Connection, run_id: str, poll: float, deadline: float) -> Any:
+def _until_ended(connection: Connection, run_id: str, poll: float, deadline: float) -> tuple[Any, dict[str, str]]:
+    """Return the run as it is at its end or at the deadline, and what its pending steps wait for."""
+    steps: frozenset[str] | None = None
     with StepTable() as table:
         for run in _looks(connection, run_id, poll):
-            table.show(step_states(run))
+            steps = _steps(connection, run) if steps is None else steps
+            states = step_states(run, steps)
+            pending = _pending(connection, run)
+            table.show({**states, **{step: f"PENDING {reason}" for step, reason in pending.items()}})
             if run.state in EXIT_STATUS or time.monotonic() > deadline:
-                return run
+                return run, pending
     raise ClusterError(f"Expected news of run {run_id}. Received: none.")
+
+
+def _pending(connection: Connection, run: Any) -> dict[str, str]:
+    """Return what each pending step waits for; empty when none is pending, or nobody can tell."""
+    if run.state in EXIT_STATUS or not any(each.state == "PENDING" for each in _details(run)):
+        return {}
+    try:
+        pods = pending_pods(_workflow(connection, run.run_id))
+    except ClusterError:
+        return {}
+    return {each.step: waiting_for(each.message) for each in pods}
 
 
 def _looks(connection: Connection, run_id: str, poll: float) -> Iterator[Any]:
@@ -86,16 +112,35 @@ def _looks(connection: Connection, run_id: str, poll: float) -> Iterator[Any]:
         time.sleep(poll)
 
 
-def step_states(run: Any) -> dict[str, str]:
-    """Return each step's state in the API's words, in order of their start."""
-    details = (run.run_details.task_details if run.run_details else None) or []
-    steps = [each for each in details if each.display_name and not _is_inner(each.display_name)]
-    steps.sort(key=lambda each: (each.start_time is None, str(each.start_time)))
-    return {each.display_name: str(each.state or "PENDING") for each in steps}
+def _details(run: Any) -> list[Any]:
+    return (run.run_details.task_details if run.run_details else None) or []
 
 
-def _is_inner(name: str) -> bool:
-    return name.partition("(")[0] in _INNER or name.endswith("-driver") or name.startswith("condition-")
+def _steps(connection: Connection, run: Any) -> frozenset[str]:
+    """Return the names of the tasks in the run's definition, for the API lists Argo's internals beside them."""
+    spec = run.pipeline_spec
+    reference = run.pipeline_version_reference
+    if not spec and reference:
+        get = connection.pipelines.pipeline_service_get_pipeline_version
+        spec = connection.call(get, reference.pipeline_id, reference.pipeline_version_id).pipeline_spec
+    spec = (spec or {}).get("pipeline_spec", spec or {})
+    dags = [spec.get("root", {}), *spec.get("components", {}).values()]
+    tasks = [(name, task) for dag in dags for name, task in dag.get("dag", {}).get("tasks", {}).items()]
+    groups = {name for name, each in spec.get("components", {}).items() if "dag" in each}
+    return frozenset(name for name, task in tasks if task["componentRef"]["name"] not in groups)
+
+
+def step_states(run: Any, steps: frozenset[str]) -> dict[str, str]:
+    """Return each step's state in the API's words, in order of their start.
+
+    A step that may be repeated is there as `train` and once for each attempt, `train(0)`, `train(1)`: the first speaks
+    for all.
+    """
+    details = sorted(_details(run), key=lambda each: (each.start_time is None, str(each.start_time)))
+    names = dict.fromkeys(step_name(each.display_name or "") for each in details)
+    last = {step_name(each.display_name or ""): each for each in details}
+    whole = {each.display_name: each for each in details}
+    return {name: str(whole.get(name, last[name]).state or "PENDING") for name in names if name in steps}
 
 
 class StepTable:
@@ -125,19 +170,26 @@ class StepTable:
         for step, state in states.items():
             if self._told.get(step) != state:
                 self._told[step] = state
-                self._console.print(f"{step:<14} {state.lower()}", highlight=False)
+                self._console.print(f"{step:<14} {_shown(state)}", highlight=False, markup=False)
 
 
 def _table(states: Mapping[str, str]) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     colours = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "bold", "CANCELED": "yellow", "SKIPPED": "cyan"}
     table = Table(box=None, pad_edge=False)
     for heading in ("step", "state"):
         table.add_column(heading)
     for step, state in states.items():
-        table.add_row(step, f"[{colours.get(state, 'dim')}]{state.lower()}[/]")
+        table.add_row(step, Text(_shown(state), style=colours.get(state, "dim")))
     return table
+
+
+def _shown(state: str) -> str:
+    """Return a state in lower case, and what follows it as it is."""
+    word, space, rest = state.partition(" ")
+    return word.lower() + (f": {rest}" if space else "")
 
 
 def explain(connection: Connection, run: Any) -> None:
@@ -145,7 +197,7 @@ def explain(connection: Connection, run: Any) -> None:
     if run.error and run.error.message:
         click.echo(run.error.message)
     try:
-        pods = failed_pods(connection, run.run_id)
+        pods = failed_pods(_workflow(connection, run.run_id))
     except ClusterError as error:
         click.echo(f"The failed pods cannot be listed. {error.message}")
         pods = []
@@ -158,56 +210,24 @@ def explain(connection: Connection, run: Any) -> None:
         )
 
 
-def failed_pods(connection: Connection, run_id: str) -> list[tuple[str, str, str]]:
-    """Return (step, pod, message) of each step whose last pod failed, in order of time.
-
-    The API's task details name no pod; the Argo Workflow, which its first version still answers with, does.
-    """
-    answer = _object(connection.get_text(f"/apis/v1beta1/runs/{run_id}"))
-    workflow = _object((answer.get("pipeline_runtime") or {}).get("workflow_manifest") or "{}")
-    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
-    pods = sorted((node for node in nodes if node.get("type") == "Pod"), key=lambda node: node.get("startedAt") or "")
-    last = {_step_of(node): node for node in pods}
-    return [
-        (step, _pod_name(workflow, node), node.get("message", ""))
-        for step, node in last.items()
-        if node.get("phase") in ("Failed", "Error")
-    ]
-
-
-def _object(text: str) -> dict[str, Any]:
+def _workflow(connection: Connection, run_id: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        return workflow_in(connection.get_text(run_path(run_id)))
     except ValueError as error:
-        raise ClusterError(f"Expected a run's workflow as JSON. Received: {text[:80]!r}.") from error
-    return value if isinstance(value, dict) else {}
-
-
-def _step_of(node: Mapping[str, Any]) -> str:
-    """Return the step in a node's name, as in `deep-mnist-x7k2p.root.condition-1.train.executor(0)`."""
-    parts = [part.partition("(")[0] for part in str(node.get("name", "")).split(".")]
-    names = [part for part in parts[1:] if part not in _INNER]
-    return names[-1].removesuffix("-driver") if names else str(node.get("displayName", "?"))
-
-
-def _pod_name(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> str:
-    """Return the pod's name: Argo puts the template between the workflow's name and the node's hash."""
-    metadata = workflow.get("metadata") or {}
-    style = (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format")
-    identity = str(node.get("id", ""))
-    if style == "v1":
-        return identity
-    return f"{metadata.get('name')}-{node.get('templateName')}-{identity.rpartition('-')[2]}"
+        raise ClusterError(f"Expected a run's workflow as JSON. Received: {error}.") from error
 
 
 def _reason(connection: Connection, run_id: str, pod: str) -> str:
     """Return why a pod's step failed, as the step told in its log; the log's end where it had no chance to."""
     try:
-        text = connection.get_text(f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log")
+        text, unread = log_and_error(connection.get_text(log_path(run_id, pod)))
     except ClusterError as error:
-        return f"No log. {error.message}"
+        text, unread = "", error.message
     failure = failure_in_log(text)
-    lines = [line for line in text.rstrip().splitlines() if MARK not in line]
-    if failure is None:
-        return "\n".join(lines[-LOG_LINES:])
-    return failure.text() if failure.foreseen else "\n".join([*lines[-LOG_LINES:], failure.text()])
+    lines = [line for line in text.rstrip().splitlines() if MARK not in line][-LOG_LINES:]
+    if failure is not None:
+        return failure.text() if failure.foreseen else "\n".join([*lines, failure.text()])
+    if unread:
+        more = "further " if lines else ""
+        lines.append(f"No {more}log. Received: {unread}. Kubeflow's UI has it as `executor-logs`.")
+    return "\n".join(lines)

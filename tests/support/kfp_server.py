@@ -25,6 +25,8 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from tests.support.argo import Workflow
+
 ROOT = "/apis/v2beta1"
 
 
@@ -41,9 +43,9 @@ class KfpServer(ThreadingHTTPServer):
         requests: (method, path) of each request, in order.
         created: The decoded bodies of what was created, by kind.
         recurring: Recurring runs by id, as JSON.
-        states: What `get_run` answers, one element for each look, the last one for ever.
-        workflow: The Argo Workflow of every run.
+        progress: Every run at each look at it, the last one for ever.
         logs: Pod name -> its log.
+        cut_logs: Pods whose log breaks off with an error.
     """
 
     daemon_threads = True
@@ -63,9 +65,10 @@ class KfpServer(ThreadingHTTPServer):
         self.versions: dict[str, dict] = {}
         self.runs: dict[str, dict] = {}
         self.recurring: dict[str, dict] = {}
-        self.states: list[dict] = [{"state": "SUCCEEDED"}]
-        self.workflow: dict[str, Any] = {}
+        self.progress: list[Workflow] = [Workflow(download="Succeeded")]
         self.logs: dict[str, str] = {}
+        self.cut_logs: set[str] = set()
+        self.shown: Workflow | None = None
         self._looks = 0
 
     @property
@@ -84,9 +87,10 @@ class KfpServer(ThreadingHTTPServer):
         return [path for verb, path in self.requests if verb == method and part in path]
 
     def look(self, run: dict) -> dict:
-        state = self.states[min(self._looks, len(self.states) - 1)]
+        shown = self.progress[min(self._looks, len(self.progress) - 1)]
         self._looks += 1
-        return {**run, **state}
+        self.shown = shown
+        return {**run, "state": shown.state, "run_details": {"task_details": shown.task_details()}}
 
 
 def decoded(body: dict, model: str) -> Any:
@@ -194,14 +198,27 @@ class Handler(BaseHTTPRequestHandler):
     def get_run(self, run: str) -> Any:
         return self.server.look(_found(self.server.runs, run))
 
+    def list_runs(self) -> Any:
+        mine = [each for each in self.server.runs.values() if each["experiment_id"] == self.query["experiment_id"]]
+        return {"runs": mine[: int(self.query["page_size"])]}
+
     def get_run_v1(self, run: str) -> Any:
         _found(self.server.runs, run)
-        return {"run": {"id": run}, "pipeline_runtime": {"workflow_manifest": json.dumps(self.server.workflow)}}
+        manifest = json.dumps((self.server.shown or self.server.progress[0]).manifest())
+        return {"run": {"id": run}, "pipeline_runtime": {"workflow_manifest": manifest}}
 
     def get_log(self, _run: str, pod: str) -> Any:
-        if pod not in self.server.logs:
-            raise RefusalError(500, f"Failed to read logs from pod {pod}")
-        return self.server.logs[pod].encode()
+        """The status is sent before the log is read, so an error follows in the body of a 200.
+
+        kubeflow/pipelines 2.17.0: backend/src/apiserver/server/run_log_server.go:61 (WriteHeader) and 67
+        (writeErrorToResponse); the sentences: backend/src/apiserver/resource/resource_manager.go:1170 and 1189.
+        """
+        if pod in self.server.logs and pod not in self.server.cut_logs:
+            return self.server.logs[pod].encode()
+        reason = f"Failed to read logs from pod {pod} due to error opening log stream"
+        error = f'BadRequestError: Failed to read logs for run r: InternalServerError: {reason}: pods "{pod}" not found'
+        said = json.dumps({"error_message": error, "error_details": f"{error}\nstack"}, separators=(",", ":"))
+        return (self.server.logs.get(pod, "") + said).encode()
 
     def list_pipelines(self) -> Any:
         self._namespace(self.query.get("namespace"))
@@ -209,6 +226,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def create_pipeline(self) -> Any:
         pipeline = decoded(json.loads(self.body), "V2beta1Pipeline")
+        _tags(pipeline.tags or {})
         self._namespace(pipeline.namespace)
         self.server.created["pipelines"].append(pipeline)
         return _keep(self.server.pipelines, "pipeline_id", json.loads(self.body))
@@ -227,6 +245,8 @@ class Handler(BaseHTTPRequestHandler):
         parsed_definition(*documents)
         _found(self.server.pipelines, self.query["pipelineid"])
         version = {"name": self.query["name"], "pipeline_id": self.query["pipelineid"], "documents": documents}
+        if "tags" in self.query:
+            version["tags"] = _tags(json.loads(self.query["tags"]))
         kept = _keep(self.server.versions, "pipeline_version_id", version)
         return {key: each for key, each in kept.items() if key != "documents"}
 
@@ -260,9 +280,28 @@ class Handler(BaseHTTPRequestHandler):
         return {}
 
     def delete_recurring(self, run: str) -> Any:
+        """First the ScheduledWorkflow, with which Kubernetes collects its Workflows unless they are orphaned; then
+        the row.
+
+        kubeflow/pipelines 2.17.0: backend/src/apiserver/resource/resource_manager.go:1458 (DeleteJob); a policy that
+        it does not know counts as none.
+        """
         _found(self.server.recurring, run)
+        if self.query.get("propagation_policy") != "ORPHAN":
+            for each in self.server.runs.values():
+                if each.get("recurring_run_id") == run and each["state"] in ("PENDING", "RUNNING"):
+                    each["state"] = "FAILED"  # its Workflow is gone
         del self.server.recurring[run]
         return {}
+
+    def get_version(self, pipeline: str, version: str) -> Any:
+        found = _found(self.server.versions, version)
+        _found(self.server.pipelines, pipeline)
+        shown = {key: each for key, each in found.items() if key != "documents"}
+        return {
+            **shown,
+            "pipeline_spec": dict(zip(("pipeline_spec", "platform_spec"), found["documents"], strict=False)),
+        }
 
 
 def _check_parameters(spec: Any, given: dict) -> None:
@@ -294,6 +333,13 @@ def _filtered(items: dict[str, dict], query: dict[str, str], name: str = "name")
     return found
 
 
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    """kubeflow/pipelines 2.17.0: backend/src/apiserver/model/pipeline_tags.go:37 (ValidateTags)."""
+    if len(tags) > 20 or any(not key or "." in key or len(key) > 63 or len(each) > 63 for key, each in tags.items()):
+        raise RefusalError(400, f"invalid tags {tags}")
+    return tags
+
+
 def _keep(items: dict[str, dict], key: str, item: dict) -> dict:
     identity = str(uuid.uuid4())
     items[identity] = {**item, key: identity, "created_at": datetime.now(UTC).isoformat()}
@@ -311,6 +357,7 @@ ROUTES = [
     ("GET", f"{ROOT}/experiments", Handler.list_experiments),
     ("POST", f"{ROOT}/experiments", Handler.create_experiment),
     ("POST", f"{ROOT}/runs", Handler.create_run),
+    ("GET", f"{ROOT}/runs", Handler.list_runs),
     ("GET", f"{ROOT}/runs/{_ID}", Handler.get_run),
     ("GET", f"/apis/v1beta1/runs/{_ID}", Handler.get_run_v1),
     ("GET", f"/apis/v1alpha1/runs/{_ID}/nodes/{_ID}/log", Handler.get_log),
@@ -318,6 +365,7 @@ ROUTES = [
     ("POST", f"{ROOT}/pipelines", Handler.create_pipeline),
     ("GET", f"{ROOT}/pipelines/{_ID}/versions", Handler.list_versions),
     ("POST", f"{ROOT}/pipelines/upload_version", Handler.upload_version),
+    ("GET", f"{ROOT}/pipelines/{_ID}/versions/{_ID}", Handler.get_version),
     ("GET", f"{ROOT}/recurringruns", Handler.list_recurring),
     ("POST", f"{ROOT}/recurringruns", Handler.create_recurring),
     ("POST", f"{ROOT}/recurringruns/{_ID}:(enable|disable)", Handler.switch_recurring),

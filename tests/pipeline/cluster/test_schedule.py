@@ -139,6 +139,37 @@ def test_anything_that_changes_makes_another_schedule(server, arguments):
     assert len(server.recurring) == 1
 
 
+@pytest.mark.parametrize("arguments", [("apply", "--cron", "0 30 4 * * *"), ("delete",)], ids=["replace", "delete"])
+def test_a_run_that_trains_outlives_its_schedule(server, arguments):
+    """Replacing or deleting a schedule leaves its run's Workflow alone, and says that the run goes on."""
+    schedule(server, "apply")
+    (identity,) = server.recurring
+    (experiment,) = server.experiments
+    for run, state in (("training", "RUNNING"), ("over", "SUCCEEDED")):
+        server.runs[run] = {
+            "run_id": run, "experiment_id": experiment, "recurring_run_id": identity, "state": state,
+        }  # fmt: skip
+    done = schedule(server, *arguments)
+
+    assert done.exit_code == 0, done.output
+    assert identity not in server.recurring
+    assert server.runs["training"]["state"] == "RUNNING"
+    assert "Its run training goes on" in done.output and "run over" not in done.output
+
+
+def test_an_upgrade_of_the_server_reaches_the_schedule():
+    """A schedule holds what the server compiled, with that version's driver, so a newer server makes it anew."""
+    with KfpServer() as server:
+        schedule(server, "apply")
+        server.version = "2.17.1"
+        upgraded = schedule(server, "apply")
+        again = schedule(server, "apply")
+
+    assert "REPLACED" in upgraded.output
+    assert "UNCHANGED" in again.output
+    assert len(server.versions) == 1
+
+
 def test_an_interrupted_replacement_is_finished(server):
     """When a call died between creating and deleting, the next one leaves one schedule, enabled."""
     schedule(server, "apply")

@@ -29,13 +29,6 @@ def run(*arguments: str):
     return CliRunner().invoke(pipeline, list(arguments))
 
 
-def state(name: str, **steps: str) -> dict:
-    """A run as `get_run` answers it."""
-    details = [{"display_name": step.replace("_", "-"), "state": each} for step, each in steps.items()]
-    inner = [{"display_name": "root-driver", "state": "SUCCEEDED"}, {"display_name": "executor", "state": "RUNNING"}]
-    return {"state": name, "run_details": {"task_details": details + inner}}
-
-
 def test_plan_needs_no_cluster():
     """`plan` shows each step with its image, what may be reused and what asks for a GPU, and sends nothing."""
     shown = run("plan", "--store", "gs://models/mnist", "--gpu", "2", "--json")
@@ -140,81 +133,6 @@ def test_an_experiment_is_made_once(server):
     assert {sent.experiment_id for sent in server.created["runs"]} == set(server.experiments)
 
 
-@pytest.mark.parametrize(
-    ("end", "status"), [("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)], ids=["succeeded", "failed", "canceled"]
-)
-def test_waiting_ends_as_the_run_ends(server, end, status):
-    """--wait shows each change of a step and exits by the run's final state."""
-    server.states = [
-        state("PENDING"),
-        state("RUNNING", download="RUNNING"),
-        state("RUNNING", download="SUCCEEDED", require_valid="RUNNING"),
-        state(end, download="SUCCEEDED", require_valid="SUCCEEDED"),
-    ]
-    shown = run(*RUN, "--host", server.url, "--wait")
-    lines = [" ".join(line.split()) for line in shown.output.splitlines()]
-
-    assert shown.exit_code == status, shown.output
-    assert lines[1:5] == ["download running", "download succeeded", "require-valid running", "require-valid succeeded"]
-    assert lines[-1].startswith(f"{end} run=")
-
-
-def test_the_log_of_the_failing_step_is_shown(server):
-    """After a failure the last pod of each failed step is named, with its message and log; a retried success is not."""
-    server.states = [state("FAILED", train="FAILED")]
-
-    def pod(name: str, number: int, phase: str, message: str = "") -> dict:
-        return {
-            "id": f"deep-mnist-x7k2p-{number}", "name": f"deep-mnist-x7k2p.root.{name}", "type": "Pod",
-            "phase": phase, "message": message, "startedAt": f"2026-01-01T00:00:0{number}Z",
-            "templateName": "retry-system-container-impl",
-        }  # fmt: skip
-
-    nodes = [
-        pod("download.executor(0)", 1, "Error", "pod deleted"),
-        pod("download.executor(1)", 2, "Succeeded"),
-        pod("train.executor(0)", 3, "Failed", "OOMKilled (exit code 137)"),
-    ]
-    server.workflow = {
-        "metadata": {"name": "deep-mnist-x7k2p"},
-        "status": {"nodes": {each["id"]: each for each in nodes}},
-    }
-    server.logs = {"deep-mnist-x7k2p-retry-system-container-impl-3": "epoch 1\nkilled\n"}
-    shown = run(*RUN, "--host", server.url, "--wait")
-
-    assert "--- train: OOMKilled (exit code 137) (pod deep-mnist-x7k2p-retry-system-container-impl-3)" in shown.output
-    assert "epoch 1\nkilled\n" in shown.output
-    assert "--- download" not in shown.output
-
-
-def test_watch_joins_a_run(server):
-    """`watch RUN` follows a run that somebody else started."""
-    run(*RUN, "--host", server.url)
-    shown = run("watch", next(iter(server.runs)), "--host", server.url, "--poll", "0.02")
-
-    assert shown.exit_code == 0
-    assert shown.output.startswith("SUCCEEDED run=")
-
-
-def test_waiting_outlasts_a_short_outage(server):
-    """An API that is away for a moment does not end the watch."""
-    run(*RUN, "--host", server.url)
-    identity = next(iter(server.runs))
-    server.fail[("GET", f"/runs/{identity}")] = [502, 503]
-    shown = run("watch", identity, "--host", server.url, "--poll", "0.02")
-
-    assert shown.exit_code == 0, shown.output
-
-
-def test_patience_ends(server):
-    """A run that does not end is left to itself after --patience, with its own exit status."""
-    server.states = [state("RUNNING")]
-    shown = run(*RUN, "--host", server.url, "--wait", "--patience", "0.1")
-
-    assert shown.exit_code == 4
-    assert "it goes on" in shown.output
-
-
 def test_an_unreachable_host_is_said_so():
     """Nobody listens: one sentence names the address and the port-forward."""
     with socket.socket() as unused:
@@ -310,6 +228,7 @@ def test_another_version_of_the_server_is_refused():
     ("arguments", "expected"),
     [
         (("--dataset", "./mine"), "upload them first"),
+        (("--model", "https://models.example/mine.keras"), "Expected model to be gs://"),
         (("--store", "./registry"), "gs://bucket/folder"),
         (("--network", "vgg"), "deep_mnist"),
         (("-p", "batch=3"), "Expected one of"),

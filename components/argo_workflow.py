@@ -1,0 +1,101 @@
+"""What Kubeflow's API tells of a run through its Argo Workflow: which pods failed, what others wait for, their logs.
+
+The API's own task details name no pod and no reason. Its first version, `/apis/v1beta1/runs/ID`, answers with the
+Workflow as Argo last reported it, and there every node carries Kubernetes' own words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+INNER = ("root", "executor")  # nodes that KFP adds, which are no step of the pipeline
+ATTEMPT = re.compile(r"\(\d+\)$")
+GROUP = re.compile(r"^(condition|exit-handler|for-loop)-")
+_ERROR_IN_LOG = re.compile(r'\{"error_message":.*\}\s*\Z', re.DOTALL)
+
+
+class PodState(NamedTuple):
+    """One pod of a run: its step, its name, and what Argo or Kubernetes says of it, which may be ""."""
+
+    step: str
+    pod: str
+    message: str
+
+
+def run_path(run_id: str) -> str:
+    """Return the path of a run with its Workflow."""
+    return f"/apis/v1beta1/runs/{run_id}"
+
+
+def log_path(run_id: str, pod: str) -> str:
+    """Return the path of a pod's log, read from Kubernetes or, once the pod is gone, from the store."""
+    return f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log"
+
+
+def workflow_in(answer: str) -> dict[str, Any]:
+    """Return the Workflow in the API's answer about a run; empty before Argo has reported one.
+
+    Raises:
+        ValueError: The answer is not JSON.
+    """
+    run = json.loads(answer)
+    runtime = run.get("pipeline_runtime") if isinstance(run, dict) else None
+    workflow = json.loads((runtime or {}).get("workflow_manifest") or "{}")
+    return workflow if isinstance(workflow, dict) else {}
+
+
+def failed_pods(workflow: Mapping[str, Any]) -> list[PodState]:
+    """Return each step whose last pod failed, in order of their start."""
+    return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") in ("Failed", "Error")]
+
+
+def pending_pods(workflow: Mapping[str, Any]) -> list[PodState]:
+    """Return each step whose pod was created or is to be, and does not run yet."""
+    return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") == "Pending"]
+
+
+def log_and_error(text: str) -> tuple[str, str]:
+    """Return the log and the error in an answer of the log's path, which says 200 before it has read anything."""
+    found = _ERROR_IN_LOG.search(text)
+    try:
+        error = json.loads(found[0]) if found else {}
+    except ValueError:
+        return text, ""
+    return (text[: found.start()], str(error["error_message"])) if found else (text, "")
+
+
+def step_name(display_name: str) -> str:
+    """Return a node's display name without the number of the attempt, as in `train(1)`."""
+    return ATTEMPT.sub("", display_name)
+
+
+def _last_pods(workflow: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the last pod of each driver and each executor, in order of their start; of a step, the later of the two."""
+    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
+    pods = sorted((node for node in nodes if node.get("type") == "Pod"), key=lambda node: node.get("startedAt") or "")
+    yield from {_step_of(node): node for node in pods}.values()
+
+
+def _state(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> PodState:
+    return PodState(_step_of(node), _pod_name(workflow, node), str(node.get("message") or ""))
+
+
+def _step_of(node: Mapping[str, Any]) -> str:
+    """Return the step in a node's name, as in `deep-mnist-x7k2p(0).root(0).condition-1(0).train(0).executor(0)`."""
+    parts = [step_name(part) for part in str(node.get("name", "")).split(".")]
+    names = [part.removesuffix("-driver") for part in parts[1:]]
+    steps = [name for name in names if name not in (*INNER, "onExit") and not GROUP.match(name)]
+    return steps[-1] if steps else "the run"
+
+
+def _pod_name(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    """Return the pod's name: Argo puts the template between the workflow's name and the node's hash."""
+    metadata = workflow.get("metadata") or {}
+    style = (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format")
+    identity = str(node.get("id", ""))
+    if style == "v1":
+        return identity
+    return f"{metadata.get('name')}-{node.get('templateName')}-{identity.rpartition('-')[2]}"

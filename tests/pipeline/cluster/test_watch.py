@@ -1,0 +1,205 @@
+"""watch: a run as Kubeflow's API tells it, with Argo's own nodes, retries, pending pods and broken logs."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from components.failure import MARK, Failure
+from pipeline.__main__ import pipeline
+from tests.support.argo import Workflow
+from tests.support.kfp_server import KfpServer
+
+RUN = ("submit", "--store", "gs://models/mnist", "--poll", "0.02", "--wait")
+pytestmark = pytest.mark.usefixtures("pushed_images")
+
+
+def submit(server: KfpServer, *arguments: str):
+    return CliRunner().invoke(pipeline, [*RUN, "--host", server.url, *arguments])
+
+
+def lines(shown) -> list[str]:
+    return [" ".join(line.split()) for line in shown.output.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)], ids=["succeeded", "failed", "canceled"]
+)
+def test_waiting_ends_as_the_run_ends(server, end, status):
+    """--wait shows each change of a step and exits by the run's final state."""
+    server.progress = [
+        Workflow(),
+        Workflow(download="Running"),
+        Workflow(download="Succeeded", require_valid="Running"),
+        Workflow(download="Succeeded", require_valid="Succeeded").ended(end),
+    ]
+    shown = submit(server)
+
+    assert shown.exit_code == status, shown.output
+    assert lines(shown)[1:5] == [
+        "download running", "download succeeded", "require-valid running", "require-valid succeeded",
+    ]  # fmt: skip
+    assert lines(shown)[-1].startswith(f"{end} run=")
+
+
+def test_only_steps_of_the_definition_are_shown(server):
+    """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
+    server.progress = [
+        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-changed-1"),
+        Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")]),
+    ]
+    shown = submit(server)
+
+    assert lines(shown)[1:-1] == ["download running", "download succeeded"]
+    assert "deep-mnist-x7k2p" in {each["display_name"] for each in server.progress[0].task_details()}
+
+
+def test_the_log_of_the_failing_step_is_shown(server):
+    """After a failure the last pod of each failed step is named, with its message and log; a retried success is not."""
+    server.progress = [
+        Workflow(
+            download=[("Error", "pod deleted"), ("Succeeded", "")],
+            train=[("Failed", "main: OOMKilled (exit code 137)")],
+        )
+    ]
+    (pod,) = server.progress[0].pods_of("train")
+    server.logs = {pod: "epoch 1\nkilled\n"}
+    shown = submit(server)
+
+    assert f"--- train: main: OOMKilled (exit code 137) (pod {pod})" in shown.output
+    assert "epoch 1\nkilled\n" in shown.output
+    assert "--- download" not in shown.output and "--- root" not in shown.output
+    assert shown.output.count("--- ") == 1
+
+
+def test_what_a_step_told_of_its_failure_is_shown(server):
+    """A refusal that the step foresaw is shown by its sentences, not by its log."""
+    server.progress = [Workflow(require_valid="Failed")]
+    (pod,) = server.progress[0].pods_of("require-valid")
+    told = Failure("UnfitDataError", "images.range: 0..255", expected="0..1", received="0..255", fix="divide by 255")
+    server.logs = {pod: f"noise\n{MARK}{told.to_json()}\nF1124 main.go:50] exit status 1\n"}
+    shown = submit(server)
+
+    assert told.text() in shown.output
+    assert "noise" not in shown.output and "main.go" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("log", "end"), [("", "No log. Received: "), ("epoch 1\n", "epoch 1\nNo further log. Received: ")]
+)
+def test_an_error_of_the_log_is_not_printed_as_log(server, log, end):
+    """The API says 200 before it reads a log, so the error is in the body: it is told apart from what was read."""
+    server.progress = [Workflow(train="Failed")]
+    (pod,) = server.progress[0].pods_of("train")
+    server.logs = {pod: log} if log else {}
+    server.cut_logs = {pod}
+    shown = submit(server)
+
+    assert f"{end}BadRequestError: Failed to read logs" in shown.output
+    assert "error_details" not in shown.output
+    assert "`executor-logs`" in shown.output
+
+
+NO_GPU = (
+    "Unschedulable: 0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) had untolerated taint(s). "
+    "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+)
+NO_IMAGE = 'ImagePullBackOff: Back-off pulling image "registry.example/deep-mnist/train:1"'
+NO_QUOTA = (
+    'pods "deep-mnist-x7k2p-1" is forbidden: exceeded quota: deep-mnist-budget, requested: requests.cpu=2, '
+    "used: requests.cpu=31, limited: requests.cpu=32"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "fix"),
+    [
+        (NO_GPU, "--gpu"),
+        (NO_IMAGE, "--pull-secret"),
+        (NO_QUOTA, "ResourceQuota"),
+        (
+            "Unschedulable: 0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+            "--node-selector",
+        ),
+        ("PodInitializing", ""),
+        ("", "no reason is given yet"),
+    ],
+)
+def test_why_a_step_is_pending(server, message, fix):
+    """What Kubernetes says of a pending pod is shown beside its step, with what to do, and at the end of patience."""
+    server.progress = [Workflow(download="Succeeded", train=("Pending", message))]
+    shown = submit(server, "--patience", "0.1")
+
+    assert shown.exit_code == 4
+    said = f"{message} {fix}".strip()
+    assert f"train pending: {message}".strip() in " ".join(shown.output.split())
+    assert fix in shown.output
+    assert shown.output.splitlines()[-2].startswith(f"train is pending: {said.partition(' --')[0][:40]}")
+
+
+def test_a_pending_driver_is_told_by_its_step(server):
+    """A step whose driver's pod cannot start is pending, too; and the driver of the whole run is the run's."""
+    server.progress = [Workflow(download="Succeeded").driver("preprocess", "Pending", NO_IMAGE)]
+    server.progress[0].state = "RUNNING"
+    shown = submit(server, "--patience", "0.1")
+
+    assert "preprocess is pending: ImagePullBackOff" in shown.output
+
+
+def test_a_step_that_runs_again_is_no_longer_pending(server):
+    """A reason is shown while it holds."""
+    server.progress = [
+        Workflow(train=("Pending", NO_GPU)),
+        Workflow(train=[("Error", "pod deleted"), ("Running", "")]),
+        Workflow(train=[("Error", "pod deleted"), ("Succeeded", "")]),
+    ]
+    shown = submit(server)
+
+    assert [line.partition(":")[0] for line in lines(shown)[1:-1]] == [
+        "train pending",
+        "train running",
+        "train succeeded",
+    ]
+    assert shown.exit_code == 0
+
+
+def test_watch_joins_a_run(server):
+    """`watch RUN` follows a run that somebody else started."""
+    CliRunner().invoke(pipeline, ["submit", "--store", "gs://models/mnist", "--host", server.url])
+    shown = CliRunner().invoke(pipeline, ["watch", next(iter(server.runs)), "--host", server.url, "--poll", "0.02"])
+
+    assert shown.exit_code == 0
+    assert lines(shown) == ["download succeeded", lines(shown)[-1]]
+
+
+def test_watch_joins_a_run_of_a_schedule(server):
+    """A schedule's run carries no definition, only its version's id: the steps are those of the version."""
+    command = ["schedule", "apply", "--store", "gs://models/mnist", "--host", server.url]
+    assert CliRunner().invoke(pipeline, command).exit_code == 0
+    (schedule,) = server.created["recurringruns"]
+    reference = schedule.pipeline_version_reference.to_dict()
+    server.runs["r"] = {"run_id": "r", "pipeline_version_reference": reference}
+    server.progress = [Workflow(compare="Succeeded", unknown="Succeeded")]
+    shown = CliRunner().invoke(pipeline, ["watch", "r", "--host", server.url, "--poll", "0.02"])
+
+    assert shown.exit_code == 0, shown.output
+    assert lines(shown)[:-1] == ["compare succeeded"]
+
+
+def test_waiting_outlasts_a_short_outage(server):
+    """An API that is away for a moment does not end the watch."""
+    CliRunner().invoke(pipeline, ["submit", "--store", "gs://models/mnist", "--host", server.url])
+    identity = next(iter(server.runs))
+    server.fail[("GET", f"/runs/{identity}")] = [502, 503]
+    shown = CliRunner().invoke(pipeline, ["watch", identity, "--host", server.url, "--poll", "0.02"])
+
+    assert shown.exit_code == 0, shown.output
+
+
+def test_patience_ends(server):
+    """A run that does not end is left to itself after --patience, with its own exit status."""
+    server.progress = [Workflow(train="Running")]
+    shown = submit(server, "--patience", "0.1")
+
+    assert shown.exit_code == 4
+    assert "it goes on" in shown.output

@@ -1,0 +1,157 @@
+"""A run as Argo Workflows v4.0.5 and Kubeflow Pipelines 2.17.0 report it: the nodes of its Workflow, and its tasks.
+
+Names of nodes, after kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/:
+    dag.go:155         the entrypoint's tasks are `root-driver` and `root`
+    dag.go:250, 293    a task of a DAG is `NAME-driver` and `NAME`; a group of tasks is a DAG of its own
+    container.go:414   a container's task is a DAG of one task, `executor`
+and argoproj/argo-workflows v4.0.5, workflow/controller/operator.go:
+    2377   an attempt of a template that may be retried is `NAME(0)`, `NAME(1)`, … below a node `NAME` of type Retry.
+           KFP gives every template such a strategy (third-party/argo/base/workflow-controller-configmap-patch.yaml:
+           templateDefaults), so these nest: `wf(0).root(0).train(0).executor(0)`
+    2890   the display name is the name without that of the node around it, and without the separator
+    2775   the separator
+    dag.go:334   a DAG that failed has no message of its own
+    1149   the Retry node says `retryStrategy.expression evaluated to false`, or
+    1138   `No more retries left`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WORKFLOW = "deep-mnist-x7k2p"
+DRIVER, EXECUTOR = "system-container-driver", "metadata-0-1-retry-system-container-executor"
+IMPL = "metadata-0-1-retry-system-container-impl"
+SEPARATOR = re.compile(r"^(\[\d+\])?\.")
+# backend/src/apiserver/model/run.go:97 (ToV2)
+STATES = {
+    "Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Skipped": "SKIPPED", "Failed": "FAILED",
+    "Error": "FAILED", "Omitted": "RUNTIME_STATE_UNSPECIFIED",
+}  # fmt: skip
+LIVE = ("Pending", "Running")
+Attempt = tuple[str, str]
+
+
+class Workflow:
+    """The nodes of a run whose steps are at these attempts, each (phase, message), in order of their start.
+
+    A step may be given by its phase alone, or by its one attempt.
+    """
+
+    def __init__(self, **steps: str | Attempt | Sequence[Attempt]) -> None:
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self._clock = 0
+        attempts = {name.replace("_", "-"): _attempts(each) for name, each in steps.items()}
+        ends = [each[-1][0] for each in attempts.values()]
+        phase = _aggregate(ends)
+        self.phase, self.state = phase, STATES[phase]
+        top = self._retried(WORKFLOW, "", "DAG", "entrypoint", [(phase, "")])
+        self._driver(top, "root-driver", "Succeeded")
+        root = self._retried(f"{top}.root", top, "DAG", "root", [(phase, "")])
+        for name, each in attempts.items():
+            self._step(root, name, each)
+
+    def group(self, name: str, driver: Attempt = ("Succeeded", "")) -> Workflow:
+        """Add a group of tasks that has just started, such as `condition-changed-1`."""
+        boundary = f"{WORKFLOW}(0).root(0)"
+        self._driver(boundary, f"{name}-driver", *driver)
+        self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [("Running", "")])
+        return self
+
+    def driver(self, step: str, phase: str, message: str = "") -> Workflow:
+        """Add a step of which only the driver's pod was made."""
+        self._driver(f"{WORKFLOW}(0).root(0)", f"{step}-driver", phase, message)
+        return self
+
+    def ended(self, state: str) -> Workflow:
+        """Let the API call the run's state by another name than Argo's, as it does with CANCELED."""
+        self.state = state
+        return self
+
+    def pod_name(self, node: Mapping[str, Any]) -> str:
+        """backend/src/common/util/workflow.go:391 (RetrievePodName)."""
+        return f"{WORKFLOW}-{node['templateName']}-{node['id'].rpartition('-')[2]}"
+
+    def pods_of(self, step: str) -> list[str]:
+        """Return the names of the pods of a step, in order of their attempts."""
+        return [
+            self.pod_name(each)
+            for each in self.nodes.values()
+            if each["type"] == "Pod" and f".{step}(" in each["name"] and each["templateName"] == IMPL
+        ]
+
+    def manifest(self) -> dict[str, Any]:
+        return {
+            "metadata": {"name": WORKFLOW, "annotations": {"workflows.argoproj.io/pod-name-format": "v2"}},
+            "status": {"phase": self.phase, "nodes": self.nodes},
+        }
+
+    def task_details(self) -> list[dict[str, Any]]:
+        """Every node is a task, in order of the nodes' ids: backend/src/apiserver/server/api_converter.go:1827."""
+        return [
+            {
+                "display_name": node["displayName"],
+                "start_time": node["startedAt"],
+                "state": STATES[node["phase"]],
+                "child_tasks": [{"pod_name": each} for each in node["children"]],
+            }
+            for _, node in sorted(self.nodes.items())
+        ]
+
+    def _step(self, boundary: str, name: str, attempts: Sequence[Attempt]) -> None:
+        self._driver(boundary, f"{name}-driver", "Succeeded")
+        phase = attempts[-1][0]
+        dag = self._retried(
+            f"{boundary}.{name}", boundary, "DAG", EXECUTOR, [("Running" if phase in LIVE else phase, "")]
+        )
+        self._retried(f"{dag}.executor", dag, "Pod", IMPL, attempts)
+
+    def _driver(self, boundary: str, name: str, phase: str, message: str = "") -> None:
+        self._retried(f"{boundary}.{name}", boundary, "Pod", DRIVER, [(phase, message)])
+
+    def _retried(self, name: str, boundary: str, kind: str, template: str, attempts: Sequence[Attempt]) -> str:
+        """Add a Retry node with its attempts; return the last attempt's name."""
+        phase, message = attempts[-1]
+        said = "" if phase in (*LIVE, "Succeeded") else "retryStrategy.expression evaluated to false"
+        children = [f"{name}({number})" for number in range(len(attempts))]
+        parent = self._node(name, boundary, "Retry", template, "Running" if phase in LIVE else phase, said)
+        parent["children"] = [_identity(each) for each in children]
+        for child, (phase, message) in zip(children, attempts, strict=True):
+            self._node(child, boundary, kind, template, phase, "" if kind == "DAG" else message)
+        return children[-1]
+
+    def _node(self, name: str, boundary: str, kind: str, template: str, phase: str, message: str) -> dict[str, Any]:
+        self._clock += 1
+        display = SEPARATOR.sub("", name.removeprefix(boundary)) if boundary else name
+        node = {
+            "id": _identity(name), "name": name, "displayName": display, "type": kind, "templateName": template,
+            "boundaryID": _identity(boundary) if boundary else "", "phase": phase, "children": [],
+            "startedAt": f"2026-01-01T{self._clock // 3600:02}:{self._clock // 60 % 60:02}:{self._clock % 60:02}Z",
+        }  # fmt: skip
+        if message:
+            node["message"] = message
+        self.nodes[node["id"]] = node
+        return node
+
+
+def _attempts(given: str | Attempt | Sequence[Attempt]) -> list[Attempt]:
+    if isinstance(given, str):
+        return [(given, "main: Error (exit code 1)" if given == "Failed" else "")]
+    return [given] if isinstance(given, tuple) else list(given)  # type: ignore[list-item]
+
+
+def _aggregate(ends: Sequence[str]) -> str:
+    failed = [each for each in ends if each in ("Failed", "Error")]
+    return failed[0] if failed else "Running" if not ends or set(ends) & set(LIVE) else "Succeeded"
+
+
+def _identity(name: str) -> str:
+    """pkg/apis/workflow/v1alpha1/workflow_types.go (NodeID): the workflow's name and the FNV-1a hash of the node's."""
+    if name == WORKFLOW:
+        return name
+    value = 0x811C9DC5
+    for byte in name.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return f"{WORKFLOW}-{value}"
