@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
+import markupsafe
 import numpy as np
 from PIL import Image
 
@@ -33,7 +34,7 @@ def template(path: Path) -> jinja2.Template:
 
 def page(title: str, body: str) -> str:
     """Return a whole HTML document around `body`, which must be escaped already (as `template` does)."""
-    return _PAGE.render(title=title, body=jinja2.utils.markupsafe.Markup(body))
+    return _PAGE.render(title=title, body=markupsafe.Markup(body))
 
 
 def main_of(document: str) -> str:

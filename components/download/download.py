@@ -17,13 +17,13 @@ from deep_mnist.data.dataset import (
     CONTRACT_FILE,
     Dataset,
     seal_dataset,
-    sha256_of_file,
 )
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached, known_dataset
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
 from deep_mnist.storage.address import is_store_address, is_web_address, store_schemes
 from deep_mnist.storage.open import fetch, open_store
+from deep_mnist.storage.store import sha256_of_file
 
 DATA_ENDINGS = (".npy", ".npz", ".gz", "-ubyte", CONTRACT_FILE)  # what a user tells of the network comes along
 # What a folder at an https:// address is asked for, in order of preference.

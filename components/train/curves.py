@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2.utils import markupsafe
+import markupsafe
 
 from deep_mnist.html import chart, page, template
 

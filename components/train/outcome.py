@@ -22,7 +22,8 @@ from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.request import TrainRequest
 from deep_mnist.contract.load import load_contract
-from deep_mnist.data.dataset import Dataset, sha256_of_file
+from deep_mnist.data.dataset import Dataset
+from deep_mnist.storage.store import sha256_of_file
 
 
 @dataclass(frozen=True)

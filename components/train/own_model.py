@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras
 
-from deep_mnist.data.dataset import Preprocessing, sha256_of_file
+from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.storage.open import fetch
+from deep_mnist.storage.store import sha256_of_file
 
 
 class UnusableModelError(ValueError):

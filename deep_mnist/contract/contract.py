@@ -132,7 +132,8 @@ class Contract:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return json.loads(json.dumps(asdict(self)))
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
 
     def to_yaml(self) -> str:
         """Return the checked-in form: what equals its default is left out."""

@@ -291,7 +291,8 @@ def _data_offset(archive: Path, entry: zipfile.ZipInfo) -> int:
         raw.seek(entry.header_offset)
         local = raw.read(30)
     name_length, extra_length = struct.unpack("<HH", local[26:30])
-    return entry.header_offset + 30 + name_length + extra_length
+    start: int = entry.header_offset + 30 + name_length + extra_length
+    return start
 
 
 def _members(archive: Path) -> list[str]:

@@ -106,7 +106,8 @@ class Dataset:
     def _array(self, name: str) -> np.ndarray:
         if name not in self.files:
             raise DatasetError(f"Expected {name} in {self.folder}. Received: {sorted(self.files)}.")
-        return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        return array
 
 
 def write_dataset(folder: Path, arrays: Mapping[str, np.ndarray], record: Preprocessing | None = None) -> Dataset:

@@ -66,4 +66,5 @@ def read_wheel(wheel: Path) -> dict[str, np.ndarray]:
 
 def _pixels(flat: np.ndarray) -> np.ndarray:
     """float32 (n, 784), pixel / 256 exactly -> uint8 (n, 28, 28)."""
-    return np.rint(np.asarray(flat) * 256).astype(np.uint8).reshape(-1, 28, 28)
+    images: np.ndarray = np.rint(np.asarray(flat) * 256).astype(np.uint8).reshape(-1, 28, 28)
+    return images

@@ -223,7 +223,8 @@ class Collected:
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
     if not parts or len({part.shape[1:] for part in parts}) != 1:
         return None
-    return np.concatenate(parts)
+    joined: np.ndarray = np.concatenate(parts)
+    return joined
 
 
 def unbatched(split: str, name: str, shape: tuple[int, ...]) -> Finding:

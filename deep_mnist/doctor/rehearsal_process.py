@@ -155,7 +155,8 @@ def give_up_network() -> bool:
     """Leave this process without a network, where the system allows it; return whether it did."""
     libc = ctypes.CDLL(None, use_errno=True)
     try:
-        return libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
+        alone: bool = libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
+        return alone
     except AttributeError:  # no Linux
         return False
 

@@ -201,7 +201,8 @@ def hash_rows(rows: np.ndarray) -> np.ndarray:
         raw = padded
     words = raw.view(np.uint64)
     factors = np.random.default_rng(HASH_SEED).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2)
-    return np.einsum("ij,j->i", words, factors + np.uint64(1))
+    hashes: np.ndarray = np.einsum("ij,j->i", words, factors + np.uint64(1))
+    return hashes
 
 
 def sample_indices(count: int, wanted: int, seed: int = 0) -> np.ndarray:

@@ -127,7 +127,7 @@ def chance_of(labels: Any) -> tuple[float, float]:
     return float(shares.max()), float(-(shares * np.log(shares)).sum())
 
 
-class Watchdog(keras.callbacks.Callback):
+class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
     """The watchdog for any `model.fit` of a classifier compiled with an accuracy metric; without one, for its loss.
 
     Args:

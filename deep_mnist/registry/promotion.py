@@ -101,13 +101,15 @@ def _joined(images: str, labels: str) -> str:
 def class_numbers(labels: np.ndarray) -> np.ndarray:
     """Integers (n,) or (n, 1), or one-hot rows (n, classes) -> int64 (n,)."""
     if labels.ndim == 2 and labels.shape[1] > 1:
-        return labels.argmax(axis=1).astype(np.int64)
+        classes: np.ndarray = labels.argmax(axis=1).astype(np.int64)
+        return classes
     return labels.reshape(-1).astype(np.int64)
 
 
 def hits(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return bool (n,): where the most probable class is the true one."""
-    return answers.argmax(axis=1) == labels
+    correct: np.ndarray = answers.argmax(axis=1) == labels
+    return correct
 
 
 def class_accuracies(hit: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:

@@ -79,7 +79,8 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
         return np.concatenate([1.0 - hit, hit], axis=1)
     if kind == "logits":
         values = np.exp(values - values.max(axis=1, keepdims=True))
-    return values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
+    shares: np.ndarray = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
+    return shares
 
 
 def output_kind(model: Any) -> str:
@@ -212,12 +213,12 @@ def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
     sides = [side or None for side in record.image_shape]
     prepared = tf.TensorSpec((None, *sides), tf.dtypes.as_dtype(record.dtype), name="images")
 
-    @tf.function(input_signature=[prepared])
+    @tf.function(input_signature=[prepared])  # type: ignore[untyped-decorator]
     def answer(images: Any) -> dict[str, Any]:
         return _graph_answers(network.model(images, training=False), network.kind, tf)
 
     # No rank is fixed, so that pictures with and without a channel axis are both welcome.
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")])
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")])  # type: ignore[untyped-decorator]
     def answer_raw(images: Any) -> dict[str, Any]:
         fed = _graph_input(images, record, tf)
         return _graph_answers(network.model(fed, training=False), network.kind, tf)

@@ -47,7 +47,8 @@ class GcsStore(BucketStore):
             source, size=size, if_generation_match=if_generation, timeout=self.timeout, retry=None, checksum="crc32c"
         )
         _require_checksum(source, blob, f"{self.scheme}://{self.bucket}/{name}")
-        return blob.generation
+        generation: int = blob.generation
+        return generation
 
     def _head_once(self, name: str) -> Head:
         blob = self._reload(name)
@@ -116,9 +117,9 @@ def _require_checksum(source: BinaryIO, blob: Any, name: str) -> None:
     import google_crc32c
 
     source.seek(0)
-    checksum = google_crc32c.Checksum()
+    checksum = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
     while block := source.read(1 << 20):
-        checksum.update(block)
-    expected = base64.b64encode(checksum.digest()).decode()
+        checksum.update(block)  # type: ignore[no-untyped-call]
+    expected = base64.b64encode(checksum.digest()).decode()  # type: ignore[no-untyped-call]
     if blob.crc32c != expected:
         raise CorruptTransferError(f"Expected CRC32C {expected} at {name}. Received: {blob.crc32c}")

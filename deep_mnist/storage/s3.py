@@ -84,7 +84,8 @@ class S3Store(BucketStore):
         _require_sha256(digest.hexdigest(), answer, f"s3://{self.bucket}/{name}")
 
     def _get(self, name: str) -> dict[str, Any]:
-        return self._client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
+        answer: dict[str, Any] = self._client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
+        return answer
 
     def _put_once(
         self, source: BinaryIO, name: str, size: int, if_generation: Generation | None, token: str
@@ -109,7 +110,8 @@ class S3Store(BucketStore):
         received = answer.get("ChecksumSHA256")  # a server that knows no x-amz-checksum has verified the MD5
         if received and base64.b64decode(received) != sha256:
             raise CorruptTransferError(f"Expected SHA-256 {sha256.hex()} at s3://{self.bucket}/{name}: {received}")
-        return answer["ETag"]
+        tag: str = answer["ETag"]
+        return tag
 
     def _head_once(self, name: str) -> Head:
         answer = self._client.head_object(Bucket=self.bucket, Key=name)
