@@ -143,7 +143,8 @@ class _Api:
 
     def find(self, path: str, **parameters: str) -> Mapping[str, Any] | None:
         """Return the one that matches, None when none does."""
-        return self._call("GET", path, expected=(200, 404), params=parameters)
+        found: Mapping[str, Any] | None = self._call("GET", path, expected=(200, 404), params=parameters)
+        return found
 
     def require(self, path: str, **parameters: str) -> Mapping[str, Any]:
         """Return the one that matches; somebody else has just made it."""
@@ -154,7 +155,8 @@ class _Api:
 
     def create(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return what was made, None when one of this name exists."""
-        return self._call("POST", path, expected=(200, 201, 409), json=body)
+        made: Mapping[str, Any] | None = self._call("POST", path, expected=(200, 201, 409), json=body)
+        return made
 
     def update(self, path: str, body: Mapping[str, Any]) -> None:
         self._call("PATCH", path, expected=(200,), json=body)
