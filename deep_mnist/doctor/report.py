@@ -52,13 +52,16 @@ def print_text(diagnosis: Diagnosis, stream: TextIO | None = None) -> None:
     """Print the diagnosis to a stream, standard output by default, in color on a terminal."""
     from rich.console import Console
 
-    write_text(diagnosis, Console(file=stream, highlight=False, soft_wrap=True))
+    write_text(diagnosis, Console(file=stream, highlight=False, soft_wrap=True, force_jupyter=False))
 
 
 def as_text(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as text without color."""
+    from rich.console import Console
+
     stream = io.StringIO()
-    print_text(diagnosis, stream)
+    plain = Console(file=stream, highlight=False, soft_wrap=True, force_jupyter=False, color_system=None)
+    write_text(diagnosis, plain)
     return stream.getvalue().rstrip("\n")
 
 

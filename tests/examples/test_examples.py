@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.capture import PICTURE, drawn, printed, without_seconds
+
 ROOT = Path(__file__).resolve().parents[2]
 pytest.importorskip("tensorflow")
 
@@ -41,3 +43,27 @@ def test_the_others_are_fit(script):
 
     assert (status, told["verdict"]) == (0, "fit")
     assert {each["severity"] for each in told["findings"]} <= {"note"}
+
+
+@pytest.mark.slow
+def test_the_picture_in_the_readme_is_what_the_doctor_prints():
+    """docs/example1.svg is current; `python -m docs.capture` writes it again."""
+    assert without_seconds(drawn(printed())) == without_seconds(PICTURE.read_text())
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_shows_the_diagnosis():
+    """Its cells run in order; the page names both reasons in the notebook's names, and the fixed data are fit."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(ROOT / "examples" / "in_a_notebook.ipynb", as_version=4)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+    nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3").execute(env=variables)
+
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pages = [each.data["text/html"] for each in shown if "text/html" in each.get("data", {})]
+    texts = "".join(each.text for each in shown if each.get("name") == "stdout")
+    assert len(pages) == 1 and all(word in pages[0] for word in ("images.range", "images.dtype", "x_train"))
+    assert "fit: nothing found" in texts
+    assert "ERROR images.range" in texts
