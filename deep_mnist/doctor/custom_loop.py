@@ -18,7 +18,7 @@ from deep_mnist.contract.contract import loss_name
 from deep_mnist.doctor.draw import as_array, is_kind
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.intercept import MODEL_MODULES, Before, Watch, caller, inside, is_inside
-from deep_mnist.doctor.origin import attributes_of
+from deep_mnist.doctor.source import attributes_of
 
 MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from

@@ -11,7 +11,7 @@ import numpy as np
 
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.graph_walk import consumers, rates_of, trains
-from deep_mnist.doctor.origin import Source
+from deep_mnist.doctor.source import Source
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.graph_mode import FedRun

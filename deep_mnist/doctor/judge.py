@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
@@ -146,7 +147,11 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
         NotUsableError: An entry of `accept` is none.
     """
     entries = read_acceptances(accept)
-    with np.errstate(all="ignore"):  # numbers beyond all range are judged, not warned of on the side
+    # Two BLAS threads wait for each other on small matrices; numbers beyond all range are judged, not warned of.
+    with (
+        threadpool_limits(1, user_api="blas"),
+        np.errstate(all="ignore"),
+    ):  # numbers beyond all range are judged, not warned of on the side
         found = [finding for check in CASE_CHECKS for finding in check(case)]
         found += [each for check in SPLIT_CHECKS for split in case.splits.values() for each in check(case, split)]
     return merged(with_acceptances(_without_consequences(found, case), entries))

@@ -18,9 +18,9 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
 from deep_mnist.doctor.case import Case, NotUsableError, Split
 from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.draw import Drawn, draw_arrays, is_kind, is_pipeline
-from deep_mnist.doctor.draw_batches import draw_iterator, draw_loader, draw_sequence
-from deep_mnist.doctor.draw_tf_data import draw_dataset, judge_pipeline, runs_of
+from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
+from deep_mnist.doctor.draw_call import draw_train, draw_validation, example_shape, rank_of
+from deep_mnist.doctor.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.finding import SEVERITIES, Finding, merged
 from deep_mnist.doctor.fit_call import FACTS, FitCall
 from deep_mnist.doctor.judge import Diagnosis, judge
@@ -120,9 +120,9 @@ def judge_call(
     """
     started = time.perf_counter() if started is None else started
     keras_of(call.model)
-    rank = _rank(call.model)
-    train, test = _draw_train(call, rank), _draw_validation(call, rank)
-    contract = contract_of_live(call.model, _example_shape(train, rank))
+    rank = rank_of(call.model)
+    train, test = draw_train(call, rank), draw_validation(call, rank)
+    contract = contract_of_live(call.model, example_shape(train, rank))
     contract = _with_options(contract, overrides)
     origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
     return diagnose_drawn(call, contract, train, test, origin, accept=accept, started=started)
@@ -175,59 +175,6 @@ def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Fin
     used = {each.field for each in marked if each.severity == "accepted"}
     unused = [each for each in with_acceptances([], entries) if each.field in used]
     return [*(each for each in judge(case, entries) if each not in unused), *marked]
-
-
-# --- drawing ---------------------------------------------------------------------------------------
-
-
-def _rank(model: Any) -> int | None:
-    """Return the rank of one example as the network takes it, None where it was never built."""
-    shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None
-    if isinstance(shape, dict):
-        shape = next(iter(shape.values()), None)
-    while isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple):
-        shape = shape[0]
-    return len(shape) - 1 if isinstance(shape, tuple | list) and shape else None
-
-
-def _example_shape(train: Drawn, rank: int | None) -> tuple[int, ...] | None:
-    return train.images.shape[1:] if rank is None and train.images is not None and train.images.ndim > 1 else None
-
-
-def _draw_train(call: FitCall, rank: int | None) -> Drawn:
-    drawn = _draw("train", call.x, call.y, call.model, rank)
-    if drawn.replay is not None:
-        call.x = drawn.replay
-    return drawn
-
-
-def _draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
-    told = call.validation
-    if told is None:
-        return None
-    if isinstance(told, tuple | list) and 2 <= len(told) <= 3:
-        return _draw("test", told[0], told[1], call.model, rank)
-    drawn = _draw("test", told, None, call.model, rank)
-    if drawn.replay is not None:
-        call.validation = drawn.replay
-    return drawn
-
-
-def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
-    if not is_pipeline(x):
-        return draw_arrays(split, x, y, _count_inputs(model))
-    if is_kind(x, "DatasetV2"):
-        return draw_dataset(split, x, rank)
-    if is_kind(x, "DataLoader"):
-        return draw_loader(split, x, rank)
-    if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
-        return draw_sequence(split, x, rank)
-    return draw_iterator(split, x, rank)
-
-
-def _count_inputs(model: Any) -> int:
-    inputs = getattr(model, "inputs", None) if getattr(model, "built", False) else None
-    return len(inputs) if isinstance(inputs, list | tuple) else 1
 
 
 # --- the case --------------------------------------------------------------------------------------

@@ -7,39 +7,21 @@ function's parameter is followed to the module's variable of the same object.
 from __future__ import annotations
 
 import ast
-import functools
-import linecache
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.draw import Drawn, is_pipeline
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.fit_call import FitCall
+from deep_mnist.doctor.source import Source, Variable
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)\b")
-MOST_NAMES = 400  # of one namespace or object, searched for a value
-LONGEST_CALL = 100  # characters of the call shown
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What one of the roles train_images, train_labels, test_images, test_labels, model is called in the source.
-
-    Attributes:
-        name: What a statement may assign to: `x_train`, `x_train[-6000:]`; a parameter of fit where there is none.
-        expression: As it stands in the call, such as `x_train / 255`.
-        line: Where it was last set before the call, None when that could not be found.
-    """
-
-    name: str
-    expression: str
-    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -163,121 +145,6 @@ def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]
             text = f"{train.name}[-{count}:]"
             tails[f"test_{part}"] = Variable(text, text, train.line)
     return tails
-
-
-# --- source ----------------------------------------------------------------------------------------
-
-
-class Source:
-    """The source of a frame: its call, and where its names were set."""
-
-    def __init__(self, frame: FrameType) -> None:
-        self.frame = frame
-        self.path = frame.f_code.co_filename
-        self.lines = linecache.getlines(self.path, frame.f_globals)
-        self.tree = _parsed("".join(self.lines))
-
-    def call_of(self, verb: str) -> ast.Call | None:
-        """Return the call that the frame is in: by its columns where Python knows them, else by its line."""
-        where = _position(self.frame.f_code, self.frame.f_lasti)
-        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
-        for node in calls:
-            if where == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
-                return node
-        line = self.frame.f_lineno
-        near = [node for node in calls if node.lineno <= line <= (node.end_lineno or node.lineno)]
-        named = [node for node in near if isinstance(node.func, ast.Attribute) and node.func.attr == verb]
-        return named[0] if named else None
-
-    def text(self, node: ast.Call | None) -> str:
-        line = self.frame.f_lineno
-        plain = ast.unparse(node) if node is not None else "".join(self.lines[line - 1 : line]).strip()
-        return plain if len(plain) <= LONGEST_CALL else plain[: LONGEST_CALL - 2] + " …"
-
-    def variable(self, role: str, expression: ast.expr | None, value: Any) -> Variable:
-        """Return what `value` is called: its expression, or a name of this frame or module for the same object."""
-        parameter = {"train_images": "x", "train_labels": "y", "test_images": "x_val", "test_labels": "y_val"}
-        if isinstance(expression, ast.Name) and self._is_parameter(expression.id):
-            outer = self._name_of(value, self.frame.f_globals)
-            expression = ast.Name(outer) if outer else expression
-        if expression is None:
-            found = self._name_of(value, self.frame.f_locals) or self._name_of(value, self.frame.f_globals)
-            if found is None:
-                return Variable(parameter.get(role, role), parameter.get(role, role))
-            expression = ast.Name(found)
-        text = ast.unparse(expression)
-        assignable = isinstance(expression, ast.Name | ast.Attribute)
-        root = next((node.id for node in ast.walk(expression) if isinstance(node, ast.Name)), None)
-        return Variable(text if assignable else parameter.get(role, role), text, self._set_at(root) if root else None)
-
-    def _name_of(self, value: Any, space: Mapping[str, Any]) -> str | None:
-        """Return the name of a value in a namespace: `x_train`, or `mnist.train.images` of the objects in it."""
-        if value is None:
-            return None
-        own = {name: each for name, each in space.items() if not name.startswith("_")}
-        return next((name for depth in range(3) if (name := _path_to(value, own, depth)) is not None), None)
-
-    def _is_parameter(self, name: str) -> bool:
-        code = self.frame.f_code
-        return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-    def _set_at(self, name: str) -> int | None:
-        """Return the last line before the call on which a name is set."""
-        before = [line for line in self._assignments(name) if line <= self.frame.f_lineno]
-        return max(before, default=None)
-
-    def _assignments(self, name: str) -> Iterator[int]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
-                yield node.lineno
-            elif isinstance(node, ast.arg) and node.arg == name:
-                yield node.lineno
-
-    def compile_line(self, model: str) -> int | None:
-        """Return the line of the model's last compile() before the call."""
-        lines = [
-            node.lineno
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "compile"
-            and ast.unparse(node.func.value) == model
-        ]
-        return max((line for line in lines if line <= self.frame.f_lineno), default=max(lines, default=None))
-
-
-def _path_to(value: Any, space: Mapping[str, Any], depth: int) -> str | None:
-    for name, each in list(space.items())[:MOST_NAMES]:
-        if depth == 0 and each is value:
-            return name
-        below = _path_to(value, attributes_of(each), depth - 1) if depth else None
-        if below is not None:
-            return f"{name}.{below}"
-    return None
-
-
-def attributes_of(value: Any) -> dict[str, Any]:
-    """Return the plain attributes of an object that a script may keep its data in."""
-    if isinstance(value, ModuleType | type) or callable(value):
-        return {}
-    held = (
-        dict(zip(value._fields, value, strict=True)) if isinstance(value, tuple) and hasattr(value, "_fields") else {}
-    )
-    held |= getattr(value, "__dict__", None) or {}
-    return {name: each for name, each in held.items() if not name.startswith("_")}
-
-
-@functools.lru_cache(maxsize=8)
-def _parsed(text: str) -> ast.AST:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):  # a notebook cell with a magic, or no source at all
-        return ast.Module([], [])
-
-
-def _position(code: CodeType, offset: int) -> tuple[int | None, int | None, int | None, int | None] | None:
-    positions = list(code.co_positions())
-    return positions[offset // 2] if 0 <= offset // 2 < len(positions) else None
 
 
 # --- findings ---------------------------------------------------------------------------------------

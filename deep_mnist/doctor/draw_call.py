@@ -1,0 +1,63 @@
+"""Draw the two splits of a call of fit, each by the kind of data it is given as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deep_mnist.doctor.draw import Drawn, draw_arrays, is_kind, is_pipeline
+from deep_mnist.doctor.draw_batches import draw_iterator, draw_loader, draw_sequence
+from deep_mnist.doctor.draw_tf_data import draw_dataset
+from deep_mnist.doctor.fit_call import FitCall
+
+
+def rank_of(model: Any) -> int | None:
+    """Return the rank of one example as the network takes it, None where it was never built."""
+    shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None
+    if isinstance(shape, dict):
+        shape = next(iter(shape.values()), None)
+    while isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple):
+        shape = shape[0]
+    return len(shape) - 1 if isinstance(shape, tuple | list) and shape else None
+
+
+def example_shape(train: Drawn, rank: int | None) -> tuple[int, ...] | None:
+    """Return one example's shape in the data where the network tells none."""
+    return train.images.shape[1:] if rank is None and train.images is not None and train.images.ndim > 1 else None
+
+
+def draw_train(call: FitCall, rank: int | None) -> Drawn:
+    """Return what x and y hold; a generator that this uses up is replaced in the call."""
+    drawn = _draw("train", call.x, call.y, call.model, rank)
+    if drawn.replay is not None:
+        call.x = drawn.replay
+    return drawn
+
+
+def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
+    """Return what validation_data holds, None without; a used-up generator is replaced in the call."""
+    told = call.validation
+    if told is None:
+        return None
+    if isinstance(told, tuple | list) and 2 <= len(told) <= 3:
+        return _draw("test", told[0], told[1], call.model, rank)
+    drawn = _draw("test", told, None, call.model, rank)
+    if drawn.replay is not None:
+        call.validation = drawn.replay
+    return drawn
+
+
+def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
+    if not is_pipeline(x):
+        return draw_arrays(split, x, y, _count_inputs(model))
+    if is_kind(x, "DatasetV2"):
+        return draw_dataset(split, x, rank)
+    if is_kind(x, "DataLoader"):
+        return draw_loader(split, x, rank)
+    if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
+        return draw_sequence(split, x, rank)
+    return draw_iterator(split, x, rank)
+
+
+def _count_inputs(model: Any) -> int:
+    inputs = getattr(model, "inputs", None) if getattr(model, "built", False) else None
+    return len(inputs) if isinstance(inputs, list | tuple) else 1
