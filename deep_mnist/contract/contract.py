@@ -67,7 +67,9 @@ class Contract:
         input_range: Lowest and highest pixel to feed.
         scales_inside: A Rescaling or Normalization layer (or a division) stands before the first weights.
         pixel_scale, pixel_offset: What those layers make of a pixel: pixel * scale + offset.
-        normalizes_input: Batch or layer normalization meets the pixels before any other weights.
+        normalizes_input: Batch or layer normalization meets the pixels, or what the first weights make of them.
+        convention: Mode of preprocess_input ("caffe", "torch", "tf") that keras.applications documents for the
+            network that the input meets first.
         normalization: "adapted", "not adapted" or "unknown": the state of a Normalization layer, None without one.
         loss, from_logits: Of the compile configuration, None when the model was saved without one.
         num_classes: Number of classes.
@@ -98,6 +100,7 @@ class Contract:
     pixel_offset: float = 0.0
     normalizes_input: bool = False
     normalization: str | None = None
+    convention: str | None = None
     loss: str | None = None
     from_logits: bool | None = None
     num_classes: int | None = None
@@ -303,6 +306,7 @@ _READERS: dict[str, Any] = {
     "pixel_offset": float,
     "normalizes_input": _read_bool,
     "normalization": _read_choice("adapted", "not adapted", "unknown", None),
+    "convention": _read_choice("caffe", "torch", "tf", None),
     "loss": lambda value: None if value is None else loss_name(_read_optional(str)(value)),
     "from_logits": _read_optional(bool),
     "num_classes": _read_optional(int),

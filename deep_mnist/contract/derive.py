@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of, layout_of_shape, loss_name
-from deep_mnist.contract.keras_graph import Graph, GraphError, Node, Shape, channel_axis, read_graph
+from deep_mnist.contract.compiled import activation_name, read_loss, read_metrics
+from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of, layout_of_shape
+from deep_mnist.contract.keras_graph import (
+    Graph,
+    GraphError,
+    Node,
+    OwnClassError,
+    Shape,
+    channel_axis,
+    kind_of,
+    read_graph,
+)
+from deep_mnist.contract.own_class import contract_of_own_class
+from deep_mnist.contract.scaling import WEIGHTED, read_scaling
 
-# Layers before the first weights that leave a pixel's value as it is.
-VALUE_KEEPING = (
-    "Reshape", "Flatten", "Permute", "ExpandDims", "Squeeze", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D",
-    "Cropping2D", "Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation", "RandomTranslation",
-    "RandomZoom", "RandomContrast", "Dropout", "SpatialDropout2D", "GaussianNoise", "Identity", "Cast", "Concatenate",
-    "MaxPooling2D", "AveragePooling2D", "Activation", "UpSampling2D", "Repeat",
-)  # fmt: skip
 SHAPE_CHANGING = ("Reshape", "Flatten", "Permute", "ExpandDims", "Squeeze")
-WEIGHTED = ("Conv", "Dense", "SeparableConv", "DepthwiseConv", "LocallyConnected", "LSTM", "GRU", "SimpleRNN",
-            "Embedding", "MultiHeadAttention", "EinsumDense", "Bidirectional", "RNN")  # fmt: skip
-NORMALIZING = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization")
-OPERATORS = {"truediv": "TrueDivide", "divide": "TrueDivide", "multiply": "Multiply", "mul": "Multiply",
-             "add": "Add", "subtract": "Subtract", "sub": "Subtract", "cast": "Cast", "argmax": "Argmax",
-             "softmax": "Softmax", "Divide": "TrueDivide"}  # fmt: skip
 ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu",
                "ELU": "elu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Argmax": "argmax", "ArgMax": "argmax",
                "LogSoftmax": "log_softmax", "Exp": "exp", "Log": "log", "Argmin": "argmin",
@@ -32,25 +30,14 @@ TRANSPARENT_AT_END = ("Flatten", "Reshape", "Squeeze", "ExpandDims", "Cast", "Id
                       "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
                       "Permute", "ZeroPadding2D", "Cropping2D", "MaxPooling2D", "AveragePooling2D")  # fmt: skip
 MOST_CHANNELS = 4  # a picture has 1, 3 or 4 channels; a longer "channel" axis at the input is rows or columns
-RAW_PIXEL_STEP = 1 / 32  # a factor below this takes 0..255 in, not 0..1
-
-
-@dataclass
-class _Prefix:
-    """What stands between the input and the first weights."""
-
-    scale: float = 1.0
-    offset: float = 0.0
-    scales: bool = False
-    normalizes: bool = False
-    normalization: str | None = None
-    raw_range: bool = False
-    reader: str | None = None
-    unknown: list[str] = field(default_factory=list)
 
 
 def contract_of_model(
-    name: str, model: Mapping[str, Any], compiled: Any, statistics: Callable[[], list[Any]] | None
+    name: str,
+    model: Mapping[str, Any],
+    compiled: Any,
+    statistics: Callable[[], list[Any]] | None,
+    weights: Callable[[], Mapping[str, Shape]] | None = None,
 ) -> Contract:
     """Return the contract of a serialized model.
 
@@ -58,14 +45,20 @@ def contract_of_model(
         name: To call it by.
         model: {"class_name": …, "config": …}, as in a `.keras` file's config.json.
         compiled: Its compile configuration, or None.
+        weights: Reads the shape of each weight by its path, for models that are a class of their own.
         statistics: Reads (mean, variance, adapted?) of each Normalization layer from the weights.
 
     Raises:
-        ContractError: It is no Sequential or Functional model.
+        ContractError: It is no Keras model.
     """
     try:
-        graph = read_graph(model)
-        return _derived(name, graph, compiled, statistics)
+        try:
+            graph = read_graph(model)
+        except OwnClassError:
+            return contract_of_own_class(name, model, *read_loss(compiled), read_metrics(compiled), weights)
+        config = model.get("config")
+        title = config.get("name") if isinstance(config, Mapping) else None
+        return _derived(name, title, graph, compiled, statistics)
     except (
         GraphError,
         TypeError,
@@ -81,7 +74,9 @@ def contract_of_model(
         raise ContractError(f"Expected a readable Keras model. Received: {str(error)[:200]}") from error
 
 
-def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], list[Any]] | None) -> Contract:
+def _derived(
+    name: str, title: Any, graph: Graph, compiled: Any, statistics: Callable[[], list[Any]] | None
+) -> Contract:
     unknown: list[str] = []
     if len(graph.inputs) != 1:
         unknown.append(f"input_shape: the model has {len(graph.inputs)} inputs, the first is judged")
@@ -91,21 +86,24 @@ def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], li
     shape = source.output_shape[1:] if source.output_shape else None
     if shape is None:
         unknown.append("input_shape: the model was saved before it was built")
-    prefix = _prefix(graph, statistics)
-    loss, from_logits = _loss(compiled, unknown)
+    scaling = read_scaling(str(title or name), graph, statistics)
+    pixels = scaling.pixels
+    loss, from_logits, untold = read_loss(compiled)
+    unknown += untold
     units, rank, tail = _output(graph, unknown)
     produced = graph.nodes[graph.outputs[0]].output_shape
     contract = Contract(
         name=name,
         input_shape=shape,
         layout=_layout(graph, shape),
-        input_dtype="uint8" if prefix.raw_range else "float32",
-        input_range=(0.0, 255.0) if prefix.raw_range else (0.0, 1.0),
-        scales_inside=prefix.scales,
-        pixel_scale=prefix.scale,
-        pixel_offset=prefix.offset,
-        normalizes_input=prefix.normalizes,
-        normalization=prefix.normalization,
+        input_dtype="uint8" if pixels.takes_raw else "float32",
+        input_range=(0.0, 255.0) if pixels.takes_raw else (0.0, 1.0),
+        scales_inside=pixels.scales,
+        pixel_scale=pixels.scale,
+        pixel_offset=pixels.offset,
+        normalizes_input=scaling.normalizes,
+        normalization=pixels.normalization,
+        convention=scaling.convention,
         loss=loss,
         from_logits=from_logits,
         num_classes=2 if units == 1 else units,
@@ -114,118 +112,18 @@ def _derived(name: str, graph: Graph, compiled: Any, statistics: Callable[[], li
         output_shape=produced[1:] if produced and len(produced) > 1 else None,
         output_tail=tail,
         output_dtype=_dtype_of(graph.nodes[graph.outputs[0]]),
-        first_layer=prefix.reader or None,
-        metrics=_metrics(compiled),
+        first_layer=scaling.first_layer,
+        metrics=read_metrics(compiled),
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
-        unknown=tuple(unknown + prefix.unknown),
+        unknown=tuple(unknown + scaling.unknown),
     )
     # Read back as if written by hand, so that a hostile configuration's values are checked like anybody's.
     return Contract.from_dict(replace(contract, label_encoding=encoding_of(contract)).to_dict())
 
 
 # --- input -------------------------------------------------------------------------------------
-
-
-def _prefix(graph: Graph, statistics: Callable[[], list[Any]] | None) -> _Prefix:
-    """Follow the pixels from the input to the first layer with weights."""
-    prefix, key, seen = _Prefix(), graph.inputs[0], set()
-    while key not in seen:
-        seen.add(key)
-        followers = [(name, node) for name, node in graph.nodes.items() if key in node.sources]
-        if len(followers) != 1:
-            prefix.reader = _kind(followers[0][1])[:60] if followers else None
-            if any(_kind(node) in ("Rescaling", "Normalization", "TrueDivide") for _, node in followers):
-                prefix.unknown.append("input scaling: the input feeds several branches, one of which scales")
-            break
-        key, node = followers[0]
-        prefix.reader = _kind(node)[:60]
-        if not _follow(node, prefix, statistics):
-            break
-    prefix.raw_range = prefix.scales and (prefix.raw_range or 0 < abs(prefix.scale) < RAW_PIXEL_STEP)
-    return prefix
-
-
-def _follow(node: Node, prefix: _Prefix, statistics: Callable[[], list[Any]] | None) -> bool:
-    """Take one layer into account; False when the pixels have reached weights."""
-    kind = _kind(node)
-    if kind == "Rescaling":
-        _compose(prefix, _mean(node.config.get("scale", 1.0)), _mean(node.config.get("offset", 0.0)))
-    elif kind == "Normalization":
-        _compose_normalization(node, prefix, statistics)
-    elif kind in ("TrueDivide", "Multiply", "Add", "Subtract") and node.constants:
-        _compose_operator(kind, node, prefix)
-    elif kind in NORMALIZING:
-        prefix.normalizes = True
-        return False
-    elif kind == "Lambda":
-        prefix.unknown.append(f"input scaling: the Lambda layer {node.name} holds Python code")
-        return False
-    elif kind not in VALUE_KEEPING or (kind == "Activation" and node.config.get("activation") != "linear"):
-        if not kind.startswith(WEIGHTED):
-            prefix.unknown.append(f"input scaling: layer {node.name} is of the unrecognized class {kind[:60]}")
-        return False
-    return True
-
-
-def _compose(prefix: _Prefix, scale: float, offset: float) -> None:
-    prefix.scale, prefix.offset = prefix.scale * scale, prefix.offset * scale + offset
-    prefix.scales = prefix.scales or scale != 1.0 or offset != 0.0
-
-
-def _compose_operator(kind: str, node: Node, prefix: _Prefix) -> None:
-    position, number = next(iter(node.constants.items()))
-    if kind == "TrueDivide" and position > 0 and number:
-        _compose(prefix, 1 / number, 0.0)
-    elif kind == "Multiply":
-        _compose(prefix, number, 0.0)
-    elif kind == "Add":
-        _compose(prefix, 1.0, number)
-    elif kind == "Subtract":
-        _compose(prefix, *((1.0, -number) if position > 0 else (-1.0, number)))
-
-
-def _compose_normalization(node: Node, prefix: _Prefix, statistics: Callable[[], list[Any]] | None) -> None:
-    mean, variance = node.config.get("mean"), node.config.get("variance")
-    adapted = True
-    if mean is None or variance is None:
-        try:
-            found = statistics() if statistics else []
-        except ContractError as error:
-            prefix.unknown.append(f"normalization: {error}")
-            found = []
-        if len(found) != 1:
-            prefix.normalization = "unknown"
-            prefix.unknown.append("input scaling: the statistics of the Normalization layer could not be read")
-            return
-        mean, variance, adapted = found[0]
-    prefix.normalization = "adapted" if adapted else "not adapted"
-    if not adapted:
-        return
-    center, deviation = _mean(mean), math.sqrt(max(_mean(variance), 1e-14))
-    if node.config.get("invert"):
-        _compose(prefix, deviation, center)
-        return
-    # Statistics of 0..255 data: no 0..1 data has a mean above 1 or a deviation above 0.5.
-    prefix.raw_range = prefix.raw_range or (not prefix.scales and (abs(center) > 1.5 or deviation > 4))
-    _compose(prefix, 1 / deviation, -center / deviation)
-
-
-def _mean(value: Any) -> float:
-    """The mean of a number or of (nested) numbers, such as one scale a channel."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    elif isinstance(value, Mapping):  # a serialized numpy array: {"class_name": "__numpy__", "config": {"value": …}}
-        return _mean(value["config"]["value"])
-    elif isinstance(value, str):
-        raise ContractError(f"Expected numbers as scaling constants. Received: {value[:60]!r}.")
-    else:
-        flat = [_mean(each) for each in value]
-        number = sum(flat) / len(flat) if flat else 0.0
-    if not math.isfinite(number):
-        raise ContractError(f"Expected finite scaling constants. Received: {number}.")
-    return number
 
 
 def _layout(graph: Graph, shape: tuple[int | None, ...] | None) -> str:
@@ -240,7 +138,7 @@ def _met_as_it_is(graph: Graph) -> list[Node]:
     """Layers with a data_format that the input reaches with its axes untouched, nearest first."""
     reached, order, met = set(graph.inputs[:1]), list(graph.nodes.items()), []
     for key, node in order:
-        if not any(source in reached for source in node.sources) or _kind(node) in SHAPE_CHANGING:
+        if not any(source in reached for source in node.sources) or kind_of(node) in SHAPE_CHANGING:
             continue
         reached.add(key)
         if _is_spatial(node):
@@ -250,7 +148,7 @@ def _met_as_it_is(graph: Graph) -> list[Node]:
 
 def _is_spatial(node: Node) -> bool:
     rank = len(node.input_shape) if node.input_shape else 4
-    kind = _kind(node)
+    kind = kind_of(node)
     counts = kind.startswith(("Conv2D", "SeparableConv2D", "DepthwiseConv2D")) or kind.endswith("Pooling2D")
     return counts and rank == 4 and node.config.get("data_format") in ("channels_last", "channels_first")
 
@@ -333,9 +231,9 @@ def _output(graph: Graph, unknown: list[str]) -> tuple[int | None, int | None, t
         named = _activation(node)
         if named is not None:
             tail.append(named)
-        if _kind(node).startswith(WEIGHTED) or node.kind == "InputLayer":
+        if kind_of(node).startswith(WEIGHTED) or node.kind == "InputLayer":
             break
-        if named is None and _kind(node) not in TRANSPARENT_AT_END:
+        if named is None and kind_of(node) not in TRANSPARENT_AT_END:
             unknown.append(f"output_activation: layer {node.name} is of the class {node.kind[:60]}")
             tail.append("unknown")
             break
@@ -357,7 +255,7 @@ def _in_order(tail: Sequence[str]) -> tuple[str, ...]:
 
 def _activation(node: Node) -> str | None:
     """The activation a layer applies ("linear" for none), or None when it is no such layer."""
-    kind = _kind(node)
+    kind = kind_of(node)
     if kind in ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization", "Rescaling"):
         return {"BatchNormalization": "batch_normalization"}.get(kind, kind.lower())
     if kind == "Softmax" and node.input_shape is not None:
@@ -367,50 +265,11 @@ def _activation(node: Node) -> str | None:
     if kind in ACTIVATIONS:
         return ACTIVATIONS[kind]
     if kind == "Activation" or kind.startswith(WEIGHTED):
-        return _activation_name(node.config.get("activation"))
+        return activation_name(node.config.get("activation"))
     return None
 
 
-def _activation_name(told: Any) -> str:
-    if isinstance(told, Mapping):
-        config = told.get("config")
-        inner = config if isinstance(config, str) else config.get("name") if isinstance(config, Mapping) else None
-        name = told.get("class_name") if told.get("class_name") not in ("function", None) else inner
-        told = {"ReLU": "relu", "Softmax": "softmax", "LeakyReLU": "leaky_relu"}.get(str(name), name or inner)
-    return str(told)[:60] if told is not None else "linear"
-
-
 # --- the rest ----------------------------------------------------------------------------------
-
-
-def _loss(compiled: Any, unknown: list[str]) -> tuple[str | None, bool | None]:
-    told = compiled.get("loss") if isinstance(compiled, Mapping) else None
-    if isinstance(told, list | tuple) and len(told) == 1:
-        told = told[0]
-    if isinstance(told, str):
-        return loss_name(told), False
-    if isinstance(told, Mapping) and told.get("class_name") == "function" and isinstance(told.get("config"), str):
-        return loss_name(told["config"]), False
-    if isinstance(told, Mapping) and isinstance(told.get("class_name"), str):
-        config = told.get("config")
-        return loss_name(told["class_name"]), isinstance(config, Mapping) and bool(config.get("from_logits", False))
-    unknown.append("loss: the model was saved without one" if told is None else "loss: several, or of another form")
-    return None, None
-
-
-def _metrics(compiled: Any) -> tuple[str, ...]:
-    """Return the names of the metrics, however they are nested."""
-    names: list[str] = []
-    pending = [compiled.get("metrics") if isinstance(compiled, Mapping) else None]
-    while pending:
-        told = pending.pop()
-        if isinstance(told, str):
-            names.append(told[:60])
-        elif isinstance(told, Mapping) and isinstance(told.get("class_name"), str):
-            pending.append(told["config"] if told["class_name"] == "function" else loss_name(told["class_name"]))
-        elif isinstance(told, Mapping | list | tuple):
-            pending += list(told.values() if isinstance(told, Mapping) else told)
-    return tuple(sorted(set(names)))
 
 
 def _dtype_of(node: Node) -> str:
@@ -420,9 +279,3 @@ def _dtype_of(node: Node) -> str:
         policy = config.get("name") if isinstance(config, Mapping) else None
     name = str(policy or "float32")
     return name.removeprefix("mixed_") if name.startswith("mixed_") else name
-
-
-def _kind(node: Node) -> str:
-    if node.kind in ("TFOpLambda", "SlicingOpLambda"):
-        return OPERATORS.get(str(node.config.get("function", "")).rpartition(".")[2], node.kind)
-    return OPERATORS.get(node.kind, node.kind)

@@ -12,11 +12,34 @@ from typing import Any
 
 from deep_mnist.contract.contract import MAX_TEXT_BYTES, ContractError
 
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError)  # fmt: skip
 MAX_WEIGHTS_BYTES = 2 << 30  # a Normalization layer in a model beyond this stays unknown
 MAX_STATISTICS = 1 << 16  # numbers in one Normalization layer: an image of 256 x 256
 
 Statistics = list[tuple[list[float], list[float], bool]]  # mean, variance, adapted? of each Normalization layer
 ReadStatistics = Callable[[], Statistics]
+Shapes = dict[str, tuple[int, ...]]  # of each weight, by its path in the file
+MAX_WEIGHTS = 10_000  # counted; a cap on hostile files
+
+
+def weight_shapes(path: Path) -> Shapes:
+    """Return the shape of each of the model's weights (not the optimizer's) in a `.keras` file, {} if unreadable."""
+    import h5py
+
+    shapes: Shapes = {}
+
+    def add(name: str, stored: Any) -> bool | None:
+        if isinstance(stored, h5py.Dataset) and not name.startswith("optimizer"):
+            shapes[name] = tuple(stored.shape)
+        return True if len(shapes) >= MAX_WEIGHTS else None
+
+    try:
+        with _opened_weights(path) as stored:
+            stored.visititems(add)
+    except (*_UNREADABLE, ContractError):
+        return {}
+    return shapes
 
 
 def read_keras_file(path: Path) -> tuple[dict[str, Any], Any, ReadStatistics | None]:
@@ -82,21 +105,22 @@ def _read_hdf5(path: Path) -> tuple[dict[str, Any], Any, ReadStatistics | None]:
 
 def _statistics_of_zip(path: Path) -> Statistics:
     """Return mean, variance and whether adapt() was called, of each Normalization layer in order."""
+    try:
+        with _opened_weights(path) as stored:
+            return list(_statistics(stored))
+    except _UNREADABLE as error:
+        raise ContractError(f"Expected readable weights in {path.name}. Received: {error}.") from error
+
+
+def _opened_weights(path: Path) -> Any:
     import h5py
 
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            entry = bundle.getinfo("model.weights.h5")
-            if entry.file_size > MAX_WEIGHTS_BYTES:
-                raise ContractError(
-                    f"Expected weights of at most {MAX_WEIGHTS_BYTES} bytes. Received: {entry.file_size}."
-                )
-            with bundle.open(entry) as stream:
-                data = io.BytesIO(stream.read(entry.file_size))
-        with h5py.File(data, "r") as stored:
-            return list(_statistics(stored))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ContractError(f"Expected readable weights in {path.name}. Received: {error}.") from error
+    with zipfile.ZipFile(path) as bundle:
+        entry = bundle.getinfo("model.weights.h5")
+        if entry.file_size > MAX_WEIGHTS_BYTES:
+            raise ContractError(f"Expected weights of at most {MAX_WEIGHTS_BYTES} bytes. Received: {entry.file_size}.")
+        with bundle.open(entry) as stream:
+            return h5py.File(io.BytesIO(stream.read(entry.file_size)), "r")
 
 
 def _statistics(group: Any) -> Iterator[tuple[list[float], list[float], bool]]:

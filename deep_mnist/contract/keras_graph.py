@@ -26,8 +26,24 @@ SHAPE_KEEPING = (
 )  # fmt: skip
 
 
+OPERATORS = {"truediv": "TrueDivide", "divide": "TrueDivide", "multiply": "Multiply", "mul": "Multiply",
+             "add": "Add", "subtract": "Subtract", "sub": "Subtract", "cast": "Cast", "argmax": "Argmax",
+             "softmax": "Softmax", "Divide": "TrueDivide"}  # fmt: skip
+
+
+def kind_of(node: Node) -> str:
+    """Return a layer's class name, or the operation that it stands for."""
+    if node.kind in ("TFOpLambda", "SlicingOpLambda"):
+        return OPERATORS.get(str(node.config.get("function", "")).rpartition(".")[2], node.kind)
+    return OPERATORS.get(node.kind, node.kind)
+
+
 class GraphError(ValueError):
     """A configuration that is no Keras model, or one this reader will not follow."""
+
+
+class OwnClassError(GraphError):
+    """A model that is a Python class of its own: its file does not tell how the layers are connected."""
 
 
 @dataclass
@@ -90,7 +106,9 @@ def _unfold(model: Mapping[str, Any], path: str, fed: list[str] | None, graph: G
         return _unfold_sequential(config, path, fed, graph, depth)
     if kind == "Sequential" and isinstance(config, Sequence):  # Keras before 2.2 wrote a bare list
         return _unfold_sequential({"layers": config}, path, fed, graph, depth)
-    raise GraphError(f"Expected a Sequential or Functional model. Received: {str(kind)[:60]}, a class of its own.")
+    if not isinstance(kind, str) or not isinstance(config, Mapping):
+        raise GraphError(f"Expected a Sequential or Functional model. Received: {str(kind)[:60]}.")
+    raise OwnClassError(f"Expected a Sequential or Functional model. Received: {kind[:60]}, a class of its own.")
 
 
 def _unfold_sequential(
@@ -186,10 +204,29 @@ def _arguments(call: Any) -> tuple[list[tuple[str, int, int]], dict[int, float],
     for position, argument in enumerate(arguments):
         if isinstance(argument, int | float) and not isinstance(argument, bool):
             constants[position] = float(argument)
+        elif (numbers := _array(argument)) is not None:
+            constants[position] = numbers
         for tensor in _tensors(argument, 0):
             sources.append(_references(tensor["keras_history"])[0])
             shapes.append(_shape(tensor.get("shape")))
     return sources, constants, shapes
+
+
+def _array(value: Any) -> float | None:
+    """Return the mean of a constant array, such as one mean for each channel."""
+    if not isinstance(value, Mapping) or value.get("class_name") not in ("__numpy__", "__tensor__"):
+        return None
+    pending: list[Any] = [value["config"].get("value")]
+    numbers: list[float] = []
+    while pending and len(numbers) <= MAX_LAYERS:
+        told = pending.pop()
+        if isinstance(told, list | tuple):
+            pending += told
+        elif isinstance(told, int | float) and math.isfinite(told):
+            numbers.append(float(told))
+        else:
+            return None
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def _tensors(value: Any, depth: int) -> Iterator[Mapping[str, Any]]:

@@ -18,7 +18,7 @@ import yaml
 
 from deep_mnist.contract.contract import MAX_TEXT_BYTES, Contract, ContractError
 from deep_mnist.contract.derive import contract_of_model
-from deep_mnist.contract.keras_file import read_keras_file
+from deep_mnist.contract.keras_file import read_keras_file, weight_shapes
 from deep_mnist.contract.saved_model import contract_of_saved_model
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import sha256_of_file
@@ -43,7 +43,7 @@ def load_contract(path: Path | str) -> Contract:
         model, compiled, weights = told, told.get("compile_config"), None
     else:
         model, compiled, weights = read_keras_file(path)
-    return contract_of_model(path.stem, model, compiled, weights)
+    return contract_of_model(path.stem, model, compiled, weights, lambda: weight_shapes(path))
 
 
 def resolve_contract(network: str, model: str = "", digest: str = "") -> Contract:

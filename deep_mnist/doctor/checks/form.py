@@ -77,7 +77,7 @@ def check_form(case: Case, split: Split) -> Iterator[Finding]:
     images = split.images
     if images is None:
         return
-    yield from _check_dtype(case.contract, split, images)
+    yield from _check_dtype(case, split, images)
     if images.ndim == 0 or len(images) == 0:
         yield Finding(
             field="images.count",
@@ -94,7 +94,8 @@ def check_form(case: Case, split: Split) -> Iterator[Finding]:
         yield from _check_shape(case.contract, split, images)
 
 
-def _check_dtype(contract: Contract, split: Split, images: np.ndarray) -> Iterator[Finding]:
+def _check_dtype(case: Case, split: Split, images: np.ndarray) -> Iterator[Finding]:
+    contract = case.contract
     name, kind, dtype = f"{split.name}_images", images.dtype.kind, images.dtype
     as_float = f'{name} = {name}.astype("float32")'
     if kind in "USV":
@@ -103,20 +104,20 @@ def _check_dtype(contract: Contract, split: Split, images: np.ndarray) -> Iterat
     elif kind == "c":
         why = "The imaginary part is dropped or refused."
         yield _dtype(split, "error", "real numbers", str(dtype), f'{name} = {name}.real.astype("float32")', why)
-    elif kind == "b" and not contract.scales_inside:
+    elif kind == "b" and not contract.scales_inside and case.input_kind.shows_images:
         why = "Layers compute in float32; raw TensorFlow refuses booleans."
         yield _dtype(split, "error", "float32", "booleans", as_float, why)
     elif kind == "i" and dtype.itemsize == 1 and images.size and int(images.min()) < 0:
         received = "signed bytes below 0: 128..255 were read as -128..-1"
         why = "Bright pixels turn into the darkest ones."
         yield _dtype(split, "error", "unsigned bytes 0..255", received, f"{name} = {name}.view(np.uint8)", why)
-    elif kind in "iu" and not _takes_integers(contract):
+    elif kind in "iu" and not _takes_integers(contract) and case.input_kind.shows_images:
         received = f"{dtype} into a network without a Rescaling layer"
         why = "Raw TensorFlow refuses integers; Keras casts them to 0..255, two hundred times too large."
         yield _dtype(split, "error", "float32, scaled", received, f"{as_float} / 255", why)
     elif kind == "f" and dtype.itemsize > 4:
         why = "Twice the memory and time to move, cast again at every batch; raw TensorFlow refuses doubles."
-        yield _dtype(split, "warning", "float32", str(dtype), as_float, why)
+        yield _dtype(split, "note", "float32", str(dtype), as_float, why)
 
 
 def _takes_integers(contract: Contract) -> bool:

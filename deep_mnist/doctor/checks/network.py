@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deep_mnist.contract.compiled import ACTIVATION_NAMES
 from deep_mnist.contract.contract import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, Contract
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.task import Task
 
 CROSSENTROPIES = (*SPARSE_LOSSES, "categorical_crossentropy", "categorical_focal_crossentropy", *BINARY_LOSSES)
 SCORES = ("softmax", "sigmoid")  # activations that end in 0..1
 AFTER_THE_SCORES = ("dropout", "gaussiannoise", "gaussiandropout", "alphadropout", "batch_normalization", "rescaling")
+TAIL_NAMES = (*ACTIVATION_NAMES, "softmax(axis=1)", "softmax(axis=0)", "softmax(axis=2)", "softmax(axis=-2)",
+              *AFTER_THE_SCORES)  # fmt: skip
 
 
 def check_model(case: Case) -> Iterator[Finding]:
@@ -21,7 +25,7 @@ def check_model(case: Case) -> Iterator[Finding]:
     yield from _check_lambda(contract)
     yield from _check_output_form(case)
     yield from _check_units(contract)
-    yield from _check_activation(contract)
+    yield from _check_activation(case)
     yield from _check_loss_known(contract)
     yield from _check_output_dtype(contract)
     yield from _check_unknown(contract)
@@ -81,11 +85,12 @@ def _check_lambda(contract: Contract) -> Iterator[Finding]:
     if contract.lambda_layers:
         yield _model(
             "model.normalization",
-            "error",
+            "note",
             "layers that are data, such as Rescaling",
             f"Lambda layers, which hold Python code: {', '.join(contract.lambda_layers[:5])}",
             "Replace the Lambda layer by a Keras layer or operation, such as Rescaling(1/255), and save again.",
-            "A model file with code in it is not loaded (safe mode), and what the code does to the pixels is unknown.",
+            "Keras refuses a file with code in it unless safe_mode is off, as the train step does; the code "
+            "is never run here, so what it computes is not judged.",
         )
 
 
@@ -141,14 +146,21 @@ def _units(contract: Contract, expected: str, units: int, severity: str = "error
     )
 
 
-def _check_activation(contract: Contract) -> Iterator[Finding]:
-    """Judge the last activation against loss and from_logits."""
+def _check_activation(case: Case) -> Iterator[Finding]:
+    """Judge the last activation against loss and from_logits; an activation of an unknown name is not judged."""
+    contract = case.contract
     tail = contract.output_tail
-    if not tail or "unknown" in tail or "argmax" in tail or "argmin" in tail:
+    if not tail or not set(tail) <= set(TAIL_NAMES) or "argmax" in tail or "argmin" in tail:
         return
     last, multiclass = tail[-1], (contract.output_units or 2) > 1
     softmaxes = sum(name.startswith("softmax") for name in tail)
-    if softmaxes > 1 or (softmaxes and tail.count("sigmoid")):
+    if last == "softmax" and contract.output_units == 1:
+        why = "softmax of one number is always 1, whatever the weights: nothing is learned."
+        expected, fix = "sigmoid on one unit", 'Dense(1, activation="sigmoid")'
+        if case.task is Task.NUMBERS:
+            expected, fix = "no activation on one unit that predicts numbers", "Dense(1)"
+        yield _activation("softmax on one unit", expected, fix, why)
+    elif softmaxes > 1 or (softmaxes and tail.count("sigmoid")):
         yield _activation(
             f"{' then '.join(tail)}",
             "one softmax",
@@ -168,7 +180,7 @@ def _check_activation(contract: Contract) -> Iterator[Finding]:
         )
     elif contract.loss in CROSSENTROPIES:
         yield from _check_crossentropy(contract, last, multiclass)
-    elif contract.loss is None and last not in (*SCORES, "linear"):
+    elif contract.loss is None and last not in (*SCORES, "linear") and case.task is Task.CLASSES:
         yield _activation(
             last,
             "softmax, or none with from_logits=True",
@@ -178,10 +190,7 @@ def _check_activation(contract: Contract) -> Iterator[Finding]:
 
 
 def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iterator[Finding]:
-    if last == "softmax" and not multiclass:
-        why = "softmax of one number is always 1: nothing is learned."
-        yield _activation("softmax on one unit", "sigmoid on one unit", 'Dense(1, activation="sigmoid")', why)
-    elif last in (*SCORES, "linear"):
+    if last in (*SCORES, "linear"):
         yield from _check_from_logits(contract, last)
         if last == "sigmoid" and multiclass and not contract.from_logits and contract.loss not in BINARY_LOSSES:
             expected, why = "softmax for one of several classes", "Training looks normal, but scores do not sum to 1."

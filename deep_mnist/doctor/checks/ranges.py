@@ -19,7 +19,16 @@ FLAT = 0.02  # deviation; MNIST has 0.31 in 0..1, rows of unit length 0.035, sca
 UNIT_SLACK = 0.3  # resizing with bicubic filters overshoots 0..1 by up to a quarter
 STANDARD_MEAN = 0.25  # of pixels standardized by their own data; MNIST's constants on Fashion give 0.5
 STANDARD_DEVIATION = (0.7, 1.4)  # likewise; 256 digits under MNIST's constants give 0.99
-NORMALIZED_MEAN, NORMALIZED_DEVIATION = 1.0, (0.3, 3.0)  # behind an adapted Normalization layer
+NEAR_ONE_VALUE = 0.2  # of the range: dark images with a few bright pixels span more
+CAFFE, CAFFE_DARK, CAFFE_BRIGHT = (-123.68, 151.061), -80.0, 40.0  # 0..255 minus ImageNet's means
+TORCH, TORCH_DARK = (-2.118, 2.64), -1.5  # (0..1 minus ImageNet's means) over its deviations
+DOCUMENTED = {
+    "tf": ("pixels -1..1", '{name} = {name}.astype("float32") / 127.5 - 1'),
+    "torch": (
+        "pixels standardized by ImageNet's mean and deviation",
+        '{name} = (({name} / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")',
+    ),
+}
 ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 13 %, divided as integers 0.7 %
 SAMPLE = 500  # examples looked at for whole numbers
 
@@ -82,15 +91,45 @@ def _check_range(contract: Contract, split: Split, values: Values, train: Values
             "Division among integers left 0 and 1, nearly all 0: little is left to learn.",
             FaultKind.LOST,
         )
+    elif not contract.scaling_is_known:
         return
-    if contract.normalizes_input or not contract.scaling_is_known:
+    elif contract.convention in DOCUMENTED and not contract.scales_inside and _is_raw(values):
+        yield _undocumented(contract, split, values)
+    elif contract.normalizes_input or (not contract.scales_inside and is_official(split, values)):
         return
-    if contract.normalization == "adapted":
-        yield from _check_normalized(split, values)
     elif contract.scales_inside and contract.input_range[1] > 1.5:
         yield from _check_raw(contract, split, values)
     else:
         yield from _check_scaled(contract, split, values, train)
+
+
+def _is_raw(values: Values) -> bool:
+    return values.whole and values.raw_low >= 0 and 64 < values.raw_high <= 255
+
+
+def _undocumented(contract: Contract, split: Split, values: Values) -> Finding:
+    """Raw pixels into a network of keras.applications that documents another range."""
+    name, mode = f"{split.name}_images", str(contract.convention)
+    expected, fix = DOCUMENTED[mode]
+    return _range(
+        split,
+        "warning",
+        f"{expected}, as preprocess_input of this network (mode {mode}) makes of 0..255",
+        f"{_received(values)}, whole numbers, into a network named and built as keras.applications does",
+        fix.format(name=name),
+        "Its published weights were trained on that range: on raw pixels it predicts nonsense, and learns slowly.",
+    )
+
+
+def is_official(split: Split, values: Values) -> bool:
+    """Whether color images are those of preprocess_input: BGR minus ImageNet's means, or its mean and deviation."""
+    images = split.images
+    if images is None or images.ndim != 4 or 3 not in (images.shape[1], images.shape[3]):
+        return False
+    low, high = values.raw_low, values.raw_high
+    caffe = CAFFE[0] - 0.5 <= low < CAFFE_DARK and CAFFE_BRIGHT < high <= CAFFE[1] + 0.5
+    torch = TORCH[0] - 0.01 <= low < TORCH_DARK and high <= TORCH[1] + 0.01
+    return caffe or torch
 
 
 def _greys_lost(split: Split) -> bool:
@@ -100,46 +139,30 @@ def _greys_lost(split: Split) -> bool:
     return images.dtype.kind in "iu" or seen.mean < ONES_LEFT
 
 
-def _check_normalized(split: Split, values: Values) -> Iterator[Finding]:
-    low, high = NORMALIZED_DEVIATION
-    if abs(values.mean) <= NORMALIZED_MEAN and low <= values.deviation <= high:
-        return
-    name = f"{split.name}_images"
-    factor = "* 255" if values.deviation < low else "/ 255"
-    yield _range(
-        split,
-        "error",
-        "pixels of the scale that the Normalization layer was adapted to",
-        f"{_received(values)}; behind the layer mean {values.mean:.3g} and deviation {values.deviation:.3g}",
-        f'{name} = {name}.astype("float32") {factor}',
-        "The layer shifts and scales by another data's statistics: inputs far from 0 and 1, poor learning.",
-    )
-
-
 def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Finding]:
     """The network has a Rescaling layer for 0..255."""
     low, high = contract.input_range
     name, slack = f"{split.name}_images", UNIT_SLACK * (high - low)
-    if values.deviation < FLAT:
-        fix, width = (
-            f"{name} = {name} * 255  # or remove the Rescaling layer",
-            max(values.raw_high - values.raw_low, 1e-12),
-        )
+    width = max(values.raw_high - values.raw_low, 1e-12)
+    if width < NEAR_ONE_VALUE * FLAT * (high - low) or (
+        values.deviation < FLAT * abs(contract.pixel_scale) * (high - low) and width < NEAR_ONE_VALUE * (high - low)
+    ):
+        fix = f"{name} = {name} * 255  # or remove the scaling layers"
         if values.raw_low < 0:
             fix = f"{name} = ({name} - {_number(values.raw_low)}) * {255 / width:.6g}"
         yield _range(
             split,
             "error",
-            f"pixels {low:g}..{high:g}, which the Rescaling layer scales",
+            f"pixels {low:g}..{high:g}, which the network scales itself",
             _received(values),
             fix,
-            "Scaled twice, the network sees 0..0.004: every picture looks the same, accuracy is chance.",
+            f"Scaled twice, the first weights see {values.low:.4g}..{values.high:.4g}: all images look alike to them.",
         )
     elif values.raw_low < low - slack or values.raw_high > high + slack:
         yield _range(
             split,
             "error",
-            f"pixels {low:g}..{high:g}, which the Rescaling layer scales",
+            f"pixels {low:g}..{high:g}, which the network scales itself",
             _received(values),
             _back_to(name, values, 255),
             "The network sees pixels far outside the range it is built for.",
@@ -152,18 +175,18 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
     fix = _back_to(name, values, 1)
     if values.rms > UNSCALED:
         raw = values.raw_low >= 0 and values.whole and values.raw_high <= 255
-        received = _received(values) + (", never divided by 255" if raw else "")
+        received = _received(values) + (", never divided by 255" if raw else f", root mean square {values.rms:.3g}")
         fix = f'{name} = {name}.astype("float32") / 255' if raw else fix
         why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
         yield _range(split, "error", wanted, received, fix, why)
-    elif values.deviation < FLAT:
+    elif values.deviation < FLAT and values.high - values.low < NEAR_ONE_VALUE:
         twice = values.raw_low >= 0 and values.raw_high < 0.05
         received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
         why = "All pictures look alike to the network: accuracy stays at chance."
         yield _range(split, "error", wanted, received, fix, why)
     elif values.rms > LARGE:
         why = "Inputs several times larger than usual: training is unstable or slow."
-        yield _range(split, "warning", wanted, _received(values), fix, why)
+        yield _range(split, "note", wanted, _received(values), fix, why)
     elif values.low < -UNIT_SLACK and not _is_symmetric(values) and not _is_standard(values):
         told = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
         fix = f"{name} = ({name} - {_number(train.mean)}) / {train.deviation:.6g}  # train's, in every split"

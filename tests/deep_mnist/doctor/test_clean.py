@@ -101,6 +101,22 @@ CLEAN: dict[str, Case] = {
     "raw, BatchNormalization first": lambda c: c.images(lambda x: np.rint(x * 255)).with_net(
         classifier(layer("BatchNormalization", axis=-1))
     ),
+    "raw, convolution then BatchNormalization": lambda c: c.images(lambda x: np.rint(x * 255)).with_net(
+        sequential(conv(), layer("MaxPooling2D"), layer("BatchNormalization"), layer("Flatten"), dense())
+    ),
+    "raw, statistics of much brighter images": lambda c: raw(c).with_net(
+        classifier(layer("Rescaling", scale=1 / 255), layer("Normalization", mean=[0.485], variance=[0.229**2]))
+    ),
+    "raw, Lambda": lambda c: c.images(lambda x: np.rint(x * 255)).with_net(classifier(layer("Lambda"))),
+    "caffe": lambda c: c.images(
+        lambda x: (255 * x.repeat(3, -1) - np.float32([103.939, 116.779, 123.68])).astype(np.float32)
+    ).with_net(classifier(shape=(28, 28, 3))),
+    "torch": lambda c: c.images(
+        lambda x: ((x.repeat(3, -1) - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32)
+    ).with_net(classifier(shape=(28, 28, 3))),
+    "doubles": lambda c: c.images(lambda x: x.astype(np.float64)),
+    "own activation": lambda c: c.with_net(classifier(activation="my_package>squash")),
+    "softmax by function": lambda c: c.with_net(classifier(activation="softmax_v2")),
     "one-hot": lambda c: c.one_hot(),
     "one-hot bytes": lambda c: c.one_hot().labels(lambda y: y.astype(np.uint8)),
     "smoothed labels": lambda c: c.one_hot().labels(lambda y: y * np.float32(0.9) + np.float32(0.01)),

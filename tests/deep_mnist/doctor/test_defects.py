@@ -118,7 +118,6 @@ FORM = [
         lambda c: c.images(lambda x: np.stack(list(x)).astype("float32")),
     ),
     Defect("integers", raw, "images.dtype", "error", BOTH),
-    Defect("doubles", lambda c: c.images(lambda x: x.astype(np.float64)), "images.dtype", "warning", BOTH),
     Defect(
         "signed bytes",
         lambda c: raw(c).images(lambda x: x.view(np.int8)).with_net(classifier(RESCALING)),
@@ -521,14 +520,6 @@ NETWORK = [
         "channels_first on the channels_last input",
         lambda c: c.with_net(sequential(conv(form="channels_first", padding="same"), layer("Flatten"), dense())),
         "model.data_format",
-        "error",
-        MODEL,
-        lambda c: c.with_net(classifier()),
-    ),
-    Defect(
-        "Lambda layer",
-        lambda c: c.with_net(classifier(layer("Lambda"))),
-        "model.normalization",
         "error",
         MODEL,
         lambda c: c.with_net(classifier()),
