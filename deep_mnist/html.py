@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
@@ -21,10 +20,6 @@ _ENVIRONMENT = jinja2.Environment(
 )
 
 _PAGE = _ENVIRONMENT.get_template("page.html.j2")
-
-_CHART = _ENVIRONMENT.get_template("chart.svg.j2")
-
-_COLORS = ("#2457c5", "#c2410c", "#1a7f4b", "#7c3aed", "#0e7490", "#be185d", "#a16207", "#475569", "#4d7c0f", "#b91c1c")
 
 
 def template(path: Path) -> jinja2.Template:
@@ -68,49 +63,3 @@ def _as_rows_and_columns(pixels: np.ndarray) -> np.ndarray:
         return pixels
     side = max(1, int(np.sqrt(pixels.size)))
     return pixels.reshape(-1)[: side * side].reshape(side, -1)
-
-
-def chart(
-    title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x_title: str = "", dots: bool = True
-) -> str:
-    """Return an SVG line chart of named series of (x, y) points; points that are not finite are left out."""
-    width, height, left, right, top, bottom = 460, 270, 58, 444, 30, 205
-    points = {name: [(x, y) for x, y in line if np.isfinite(x) and np.isfinite(y)] for name, line in series.items()}
-    xs = [x for line in points.values() for x, _ in line] or [0.0, 1.0]
-    ys = [y for line in points.values() for _, y in line] or [0.0, 1.0]
-    x_low, x_high, y_low, y_high = min(xs), max(xs), min(ys), max(ys)
-    x_span, y_span = (x_high - x_low) or 1.0, (y_high - y_low) or 1.0
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return (
-            round(left + (x - x_low) / x_span * (right - left), 1),
-            round(bottom - (y - y_low) / y_span * (bottom - top), 1),
-        )
-
-    lines = []
-    for index, (name, line) in enumerate(points.items()):
-        placed = [place(x, y) for x, y in line]
-        lines.append(
-            {
-                "name": name,
-                "color": _COLORS[index % len(_COLORS)],
-                "points": " ".join(f"{x},{y}" for x, y in placed),
-                "dots": placed if dots else [],
-                "key_x": left + index * ((right - left) // max(1, len(points))),
-            }
-        )
-    rows = [(place(x_low, y_low + y_span * k / 4)[1], f"{y_low + y_span * k / 4:.4g}") for k in range(5)]
-    columns = [(place(x_low + x_span * k / 4, y_low)[0], f"{x_low + x_span * k / 4:.3g}") for k in range(5)]
-    return _CHART.render(
-        width=width,
-        height=height,
-        left=left,
-        right=right,
-        top=top,
-        bottom=bottom,
-        title=title,
-        rows=rows,
-        columns=columns,
-        lines=lines,
-        x_title=x_title,
-    )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from deep_mnist.html import chart, page, template
+from deep_mnist.chart import chart
+from deep_mnist.html import page, template
 
 _HERE = Path(__file__).resolve().parent
 _HTML = template(_HERE / "report.html.j2")

@@ -8,7 +8,8 @@ from typing import Any
 
 import markupsafe
 
-from deep_mnist.html import chart, page, template
+from deep_mnist.chart import chart
+from deep_mnist.html import page, template
 
 _BODY = template(Path(__file__).with_name("curves.html.j2"))
 
