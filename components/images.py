@@ -13,17 +13,20 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-COMPONENTS = ("download", "preprocess", "validate", "compare", "train", "evaluate", "publish")
+COMPONENTS = ("download", "preprocess", "validate", "compare", "rehearse", "train", "evaluate", "publish")
 # Which target of docker/Dockerfile a component runs in.
 IMAGE_OF = {
     "download": "light",
     "preprocess": "light",
     "validate": "light",
     "compare": "light",
+    "rehearse": "train-cpu",
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",
 }
+# A step that runs another's code and packages: its digest counts that one's too.
+RUNS_CODE_OF = {"rehearse": "train"}
 
 
 def image(component: str) -> str:
@@ -62,12 +65,9 @@ def provenance(images: Callable[[str], str] = image) -> str:
 def code_digest(component: str) -> str:
     """Hex SHA-256 over the files a component runs: its folder, the library, its lock."""
     root = Path(__file__).resolve().parents[1]
-    paths = [
-        *(root / "deep_mnist").rglob("*"),
-        *(root / "components").glob("*.py"),
-        *(root / "components" / component).rglob("*"),
-        *(root / "requirements").glob(f"{component}*.txt"),
-    ]
+    paths = [*(root / "deep_mnist").rglob("*"), *(root / "components").glob("*.py")]
+    for name in filter(None, (component, RUNS_CODE_OF.get(component))):
+        paths += [*(root / "components" / name).rglob("*"), *(root / "requirements").glob(f"{name}*.txt")]
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts):
         digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())

@@ -39,6 +39,7 @@ RESOURCES = {
     "preprocess": Resources(0.5, 4096, 30 * MINUTE, reusable=True),
     "validate": Resources(0.5, 4096, 20 * MINUTE, reusable=True),
     "compare": Resources(0.1, 1024, 10 * MINUTE),
+    "rehearse": Resources(2, 6144, 20 * MINUTE, reusable=True),
     "train": Resources(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True),
     "evaluate": Resources(1, 6144, 1 * HOUR),
     "publish": Resources(1, 6144, 1 * HOUR),

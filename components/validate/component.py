@@ -1,4 +1,4 @@
-"""The KFP faces of validate: one writes the report and always succeeds, the other stops the run."""
+"""The component definitions of validate: one writes the report and always succeeds, the other stops the run."""
 
 from typing import NamedTuple
 
@@ -30,10 +30,11 @@ def validate(
     with report_failure():
         from pathlib import Path
 
-        from components.validate.validate import validate_dataset, write_reports
+        from components.validate.validate import validate_dataset
+        from deep_mnist.doctor.verdict import write_reports
 
         diagnosis = validate_dataset(Path(dataset.path), accept)
-        return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path))
+        return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="validate")
 
 
 @dsl.component(base_image=image("validate"), install_kfp_package=False)
@@ -45,6 +46,6 @@ def require_valid(findings: Input[Artifact], verdict: str) -> str:
         import json
         from pathlib import Path
 
-        from components.validate.validate import require_valid as require
+        from deep_mnist.doctor.verdict import require_fit
 
-        return require(json.loads(Path(findings.path).read_text())["findings"], verdict)
+        return require_fit(json.loads(Path(findings.path).read_text())["findings"], verdict)

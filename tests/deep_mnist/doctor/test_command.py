@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from components.validate.component import require_valid, validate
-from components.validate.validate import InvalidDataError, validate_dataset
-from components.validate.validate import require_valid as require
+from components.validate.validate import validate_dataset
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, seal_dataset, write_dataset
 from deep_mnist.doctor.report import as_html, as_json, as_markdown
+from deep_mnist.doctor.verdict import InvalidDataError, require_fit
 from tests.support.digits import draw_digits, write_idx_folder
 from tests.support.doctor_cases import digits, told_of
 from tests.support.keras_models import classifier, layer, write_keras
@@ -356,7 +356,7 @@ def test_a_contradictory_verdict_does_not_pass(findings, verdict):
     filled = [{"field": "f", "split": "s", "expected": "e", "received": "r", "fix": "x", **each} for each in findings]
 
     with pytest.raises(InvalidDataError):
-        require(filled, verdict)
+        require_fit(filled, verdict)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process's most resident memory")
