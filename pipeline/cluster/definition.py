@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import click
 import yaml
 
 from components.images import image_references
+from pipeline.order import in_order
 from pipeline.retraining import build_retraining
 from pipeline.training import build_pipeline
 
@@ -94,7 +94,7 @@ class Definition:
         yield from self._tasks_of(self.pipeline["root"]["dag"], "")
 
     def _tasks_of(self, dag: Mapping[str, Any], group: str) -> Iterator[CompiledTask]:
-        for name in _in_order(dag["tasks"]):
+        for name in in_order(dag["tasks"]):
             spec = dag["tasks"][name]
             component = self.pipeline["components"][spec["componentRef"]["name"]]
             if "dag" in component:
@@ -184,10 +184,3 @@ def _value(name: str, text: str, kind: str) -> Any:
         return TYPES[kind](text)
     except ValueError as error:
         raise click.BadParameter(f"Expected {name} as {kind.lower()}. Received: {text!r}.") from error
-
-
-def _in_order(tasks: Mapping[str, Any]) -> list[str]:
-    """Return the names with each after those it depends on."""
-    return list(
-        TopologicalSorter({name: tasks[name].get("dependentTasks", []) for name in sorted(tasks)}).static_order()
-    )

@@ -24,7 +24,7 @@ from components.failure import Failure
 from pipeline.arguments import UsageError
 from pipeline.containers.engine import stop_all
 
-TASKS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")
+UNREAD = "definition"  # stands for the tasks while the worker has not named them
 POLL_SECONDS = 0.1
 # A trainer that is asked to end writes a checkpoint first.
 GRACE_SECONDS = 10.0
@@ -67,6 +67,8 @@ class Run:
     @property
     def failed_task(self) -> Task | None:
         """The first task that is neither done nor cached, or None after a whole run."""
+        if not self.tasks:
+            return Task(UNREAD, "failed")
         return next((task for task in self.tasks.values() if task.state not in ("done", "cached")), None)
 
 
@@ -102,7 +104,7 @@ def run_here(
     }
     (folder / "request.json").write_text(json.dumps(request, indent=1))
     (folder / "events.jsonl").touch()
-    run = Run(folder, request["arguments"], {name: Task(name) for name in TASKS}, time.time())
+    run = Run(folder, request["arguments"], {}, time.time())
     _watch(run, on_change)
     if containers and run.signal:
         stop_all(label)
@@ -187,6 +189,9 @@ def _follow(run: Run, worker: subprocess.Popen[bytes], on_change: Callable[[Run]
 
 
 def _apply(run: Run, event: Mapping[str, Any]) -> None:
+    if event["event"] == "definition":
+        run.tasks.update({name: Task(name) for name in event["tasks"]})
+        return
     task = run.tasks[event["task"]]
     if event["event"] == "start":
         task.state, task.started = "running", event["time"]

@@ -54,7 +54,7 @@ def _headline(outcome: Outcome) -> list[tuple[str, Any]]:
 
 
 def _content(run: Run, task: str, artifact: str) -> str:
-    path = run.tasks[task].artifact(artifact)
+    path = run.tasks[task].artifact(artifact) if task in run.tasks else None
     if path is None:
         return ""
     text = path.read_text(errors="replace")

@@ -2,7 +2,8 @@
 
     python -m pipeline.local.worker RUN_FOLDER
 
-reads request.json there, writes one JSON line to events.jsonl when a task starts and when it ends, and everything
+reads request.json there, writes one JSON line to events.jsonl that names the tasks, one when a task starts and one
+when it ends, and everything
 the tasks print to its stdout. kfp.local runs one pipeline per process and says too little to its caller: this
 process exists so that the caller gets honest events, and so that everything can be ended with one signal.
 """
@@ -28,6 +29,7 @@ from pipeline import kfp_patches
 from pipeline.containers.built import image_reference
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
+from pipeline.order import in_order
 
 ORPHAN_CHECK_SECONDS = 0.5
 
@@ -55,6 +57,7 @@ def main(folder: Path) -> int:
 def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
     """Run the definition; put the names of the tasks that failed into `failed`."""
     kfp_patches.require_tested_kfp()
+    from google.protobuf.json_format import MessageToDict
     from kfp import local
 
     from pipeline.training import build_pipeline  # imports kfp
@@ -74,7 +77,9 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
 
     kfp_patches.note_endings_of_processes()
     kfp_patches.tell_tasks(tell, Path(request["pipeline_root"]))
-    build_pipeline(images=images)(**request["arguments"])
+    definition = build_pipeline(images=images)
+    tell({"event": "definition", "tasks": in_order(MessageToDict(definition.pipeline_spec)["root"]["dag"]["tasks"])})
+    definition(**request["arguments"])
 
 
 def _runner(request: dict[str, Any]) -> tuple[Any, Callable[[str], str]]:

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from pipeline.compile import compile_to
-from pipeline.local.process import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,11 +73,6 @@ def test_nothing_after_require_valid_starts_without_it(compiled):
     tasks = tasks_of(compiled[0])
     for name in ("train", "evaluate", "publish"):
         assert "require-valid" in ancestors(tasks, name)
-
-
-def test_the_tasks_are_those_that_a_run_here_expects(compiled):
-    """`pipeline.local.process` waits for exactly the tasks of the definition."""
-    assert set(tasks_of(compiled[0])) == set(TASKS)
 
 
 def test_no_image_is_mutable_and_nothing_is_installed_at_run_time(compiled):

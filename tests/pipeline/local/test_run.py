@@ -32,6 +32,7 @@ def test_a_run_publishes_a_model_and_a_report(place):
     assert (folder / "registry" / "digits" / "1" / "saved_model.pb").is_file()
     report = ended.report.read_text()
     assert "http" not in report.replace("http://www.w3.org", "")
+    assert ended.events()[0]["tasks"] == [event["task"] for event in ended.events() if event["event"] == "end"]
     for heading in ("The data", "Training", "Evaluation", "Model card"):
         assert f"<h2>{heading}</h2>" in report
 

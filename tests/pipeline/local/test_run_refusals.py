@@ -44,7 +44,7 @@ def test_damaged_data_stop_at_validate(tmp_path, kind, field):
     assert (ended.status, ended.last.split(" findings=")[0]) == (1, "FAILED step=validate")
     assert any(field in line for line in ended.lines)
     events = ended.events()
-    assert not [event for event in events if event["task"] == "train"]
+    assert not [event for event in events if event.get("task") == "train"]
     assert not (tmp_path / "registry").exists()
     assert field in ended.report.read_text()
 

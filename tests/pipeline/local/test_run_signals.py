@@ -56,7 +56,7 @@ def _wait_for_task(runs, task):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for events in runs.glob("*/events.jsonl"):
-            if any(json.loads(line)["task"] == task for line in events.read_text().splitlines()):
+            if any(json.loads(line).get("task") == task for line in events.read_text().splitlines()):
                 return events.parent
         time.sleep(0.1)
     raise TimeoutError(task)
