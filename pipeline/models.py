@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from deep_mnist.registry.metrics import read_metrics, record, render
-from deep_mnist.registry.registry import Registry, RegistryError, Reign, Version
+from deep_mnist.registry.pointer import RegistryError, Reign
+from deep_mnist.registry.registry import Registry, Version
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
 

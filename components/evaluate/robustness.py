@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from components.evaluate.measures import wilson
 from deep_mnist.data.dataset import Preprocessing
-from deep_mnist.registry.promotion import JudgedSplit, hits
+from deep_mnist.registry.comparison import hits
+from deep_mnist.registry.judged_split import JudgedSplit
 from deep_mnist.serving.export import TrainedNetwork, raw_shape
 
 EXAMPLES = 1000

@@ -16,7 +16,8 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import ACCEPT, write_contract
-from deep_mnist.data.arrays import ArrayFileError, find_arrays
+from deep_mnist.data.array_errors import ArrayFileError
+from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import (
     Dataset,
     DatasetError,

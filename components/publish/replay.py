@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.registry.promotion import JudgedSplit
+from deep_mnist.registry.judged_split import JudgedSplit
 from deep_mnist.serving.export import GOLDEN_REQUESTS, TrainedNetwork
 
 GOLDEN_FILE = "golden_requests.npz"

@@ -6,7 +6,6 @@ asked for, and a compressed file is read no further than its own header promised
 
 from __future__ import annotations
 
-import ast
 import gzip
 import math
 import re
@@ -23,15 +22,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-MAX_HEADER_BYTES = 65_536  # numpy itself refuses headers beyond 10,000 characters
-MAX_RANK = 32  # numpy's own limit is 64; images need 5
+from deep_mnist.data.array_errors import ArrayFileError, damaged, describe
+from deep_mnist.data.array_headers import check_size, read_header
+
 MAX_DECOMPRESSED_BYTES = 8 << 30  # ten times MNIST as float64 is 4.4 GB
 MAX_DEFLATE_RATIO = 1_100  # deflate cannot do better than 1,032 to 1: a larger claim is a lie
 IN_MEMORY_BYTES = 64 << 20  # decompressed beyond this goes to an unlinked temporary file
 MAX_MEMBERS = 10_000  # of a zip's directory
 
-IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-NPY_MAGIC = b"\x93NUMPY"
 
 SLOTS = ("train_images", "train_labels", "validation_images", "validation_labels", "test_images", "test_labels")
 _SPLIT_NAMES = {"t10k": "test", "val": "validation", "valid": "validation"}
@@ -39,30 +37,6 @@ _PART_NAMES = {"x": "images", "y": "labels", "image": "images", "label": "labels
 _FORWARD = re.compile(r"(?:.*[-_.])?(train|test|t10k|val|valid|validation)[-_.]?(images?|labels?|x|y)", re.IGNORECASE)
 _BACKWARD = re.compile(r"(x|y|images?|labels?)[-_.]?(train|test|t10k|val|valid|validation)", re.IGNORECASE)
 _SUFFIX = re.compile(r"([-_.]idx[0-9][-_.]ubyte|\.idx[0-9]?|\.npy)?(\.gz)?$", re.IGNORECASE)
-
-
-class ArrayFileError(ValueError):
-    """A file that cannot be read as an array: what was expected, what was received, the mend."""
-
-    def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}. Received: {received}. {fix}")
-        self.expected, self.received, self.fix = expected, received, fix
-
-
-class ObjectArrayError(ArrayFileError):
-    """A `.npy` of Python objects; only unpickling could read it.
-
-    Attributes:
-        shape: What the header says.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        super().__init__(
-            f"numbers in {path.name}",
-            f"Python objects (dtype object, shape {shape}), which only unpickling could read",
-            'np.save(path, np.stack(list(array)).astype("float32"), allow_pickle=False)',
-        )
-        self.shape = shape
 
 
 @dataclass(frozen=True)
@@ -101,8 +75,8 @@ def open_array(path: Path) -> np.ndarray:
         with path.open("rb") as stream:
             if path.suffix.lower() == ".gz":
                 return _open_gzip(path, stream, size)
-            shape, dtype, order, offset = _read_header(path, stream)
-        _check_size(path, shape, dtype, offset, size)
+            shape, dtype, order, offset = read_header(path, stream)
+        check_size(path, shape, dtype, offset, size)
         return _mapped(path, shape, dtype, order, offset)
     except OSError as error:
         raise ArrayFileError(
@@ -163,72 +137,6 @@ def _size_of_regular_file(path: Path) -> int:
     return status.st_size
 
 
-# --- headers ---------------------------------------------------------------------------------
-
-
-def _read_header(path: Path, stream: Any) -> tuple[tuple[int, ...], np.dtype, str, int]:
-    """Return shape, dtype, memory order and the offset of the data; the stream stands at the data."""
-    head = stream.read(6)
-    if head == NPY_MAGIC:
-        return _read_npy_header(path, stream)
-    if len(head) >= 4 and head[:2] == b"\0\0" and head[2] in IDX_TYPES:
-        return _read_idx_header(path, stream, head)
-    raise _unknown_content(path, head + stream.read(506))
-
-
-def _read_npy_header(path: Path, stream: Any) -> tuple[tuple[int, ...], np.dtype, str, int]:
-    version = stream.read(2)
-    wide = version[:1] in (b"\2", b"\3")
-    if version[:1] not in (b"\1", b"\2", b"\3") or len(version) < 2:
-        raise _damaged(path, "an .npy of format 1 to 3", f"format {version!r}")
-    raw = stream.read(4 if wide else 2)
-    if len(raw) < (4 if wide else 2):
-        raise _damaged(path, "an .npy header", "the end of the file")
-    length = int.from_bytes(raw, "little")
-    if length > MAX_HEADER_BYTES:
-        raise _damaged(path, f"an .npy header of at most {MAX_HEADER_BYTES} bytes", f"{length} bytes")
-    text = stream.read(length)
-    if len(text) < length:
-        raise _damaged(path, f"an .npy header of {length} bytes", f"{len(text)} bytes, then the end of the file")
-    shape, dtype, order = _parse_npy_header(path, text)
-    return shape, dtype, order, 8 + len(raw) + length
-
-
-def _parse_npy_header(path: Path, text: bytes) -> tuple[tuple[int, ...], np.dtype, str]:
-    try:
-        header = ast.literal_eval(text.decode("latin1").strip())
-        descr, fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-        if len(header) != 3 or not isinstance(descr, str) or not isinstance(shape, tuple):
-            raise ValueError("another set of fields")
-        dtype = np.dtype(descr)
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, AttributeError) as error:
-        raise _damaged(path, "an .npy header with descr, fortran_order and shape", _short(text)) from error
-    if len(shape) > MAX_RANK or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
-        raise _damaged(path, f"a shape of at most {MAX_RANK} lengths", _short(repr(shape)))
-    if dtype.hasobject:
-        raise ObjectArrayError(path, shape)
-    if dtype.itemsize == 0 or dtype.names is not None or dtype.subdtype is not None:
-        raise _damaged(path, "plain numbers or strings", f"dtype {_short(descr)}")
-    return shape, dtype, "F" if fortran is True else "C"
-
-
-def _read_idx_header(path: Path, stream: Any, head: bytes) -> tuple[tuple[int, ...], np.dtype, str, int]:
-    rank = head[3]
-    if not 1 <= rank <= 4:
-        raise _damaged(path, "an IDX file of 1 to 4 axes", f"{rank} axes")
-    raw = head[4:] + stream.read(4 * rank - len(head[4:]))
-    if len(raw) < 4 * rank:
-        raise _damaged(path, f"an IDX header of {4 + 4 * rank} bytes", f"{4 + len(raw)} bytes")
-    shape = struct.unpack(f">{rank}I", raw[: 4 * rank])
-    return shape, np.dtype(IDX_TYPES[head[2]]), "C", 4 + 4 * rank
-
-
-def _check_size(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int, size: int) -> None:
-    promised = math.prod(shape) * dtype.itemsize + offset
-    if promised != size:
-        raise _damaged(path, f"{promised} bytes, as its header says ({dtype.str}, shape {shape})", f"{size} bytes")
-
-
 def _starts_as_idx(path: Path) -> bool:
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
@@ -260,13 +168,13 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, order: Any, off
             return np.fromfile(path, dtype, count=1, offset=offset).reshape(())
         return np.memmap(path, dtype, mode="r", offset=offset, shape=shape, order=order)
     except (ValueError, OverflowError, MemoryError) as error:
-        raise _damaged(path, "an array that fits into memory", f"shape {shape}: {error}") from error
+        raise damaged(path, "an array that fits into memory", f"shape {shape}: {error}") from error
 
 
 def _open_gzip(path: Path, raw: BinaryIO, size: int) -> np.ndarray:
     if raw.read(2) != b"\x1f\x8b":
         raw.seek(0)
-        raise _damaged(path, "gzip data (first bytes 1f 8b)", _describe(raw.read(512)))
+        raise damaged(path, "gzip data (first bytes 1f 8b)", describe(raw.read(512)))
     raw.seek(0)
     with _damage_as_error(path), gzip.GzipFile(fileobj=raw) as stream:
         return _decompressed(path, stream, size)
@@ -277,11 +185,11 @@ def _open_member(archive: Path, member: str) -> np.ndarray:
     with _damage_as_error(archive), zipfile.ZipFile(archive) as bundle:
         entry = bundle.getinfo(member)
         if entry.flag_bits & 1:
-            raise _damaged(archive, "members without a password", f"{member} is encrypted")
+            raise damaged(archive, "members without a password", f"{member} is encrypted")
         with bundle.open(entry) as stream:
             if entry.compress_type == zipfile.ZIP_STORED:
-                shape, dtype, order, offset = _read_header(archive, stream)
-                _check_size(archive, shape, dtype, offset, entry.file_size)
+                shape, dtype, order, offset = read_header(archive, stream)
+                check_size(archive, shape, dtype, offset, entry.file_size)
                 return _mapped(archive, shape, dtype, order, offset + _data_offset(archive, entry))
             return _decompressed(archive, stream, entry.compress_size)
 
@@ -300,17 +208,17 @@ def _members(archive: Path) -> list[str]:
     with _damage_as_error(archive), zipfile.ZipFile(archive) as bundle:
         names = bundle.namelist()
     if len(names) > MAX_MEMBERS:
-        raise _damaged(archive, f"at most {MAX_MEMBERS} members", f"{len(names)}")
+        raise damaged(archive, f"at most {MAX_MEMBERS} members", f"{len(names)}")
     return [name for name in names if name.endswith(".npy")]
 
 
 def _decompressed(path: Path, stream: Any, compressed_size: int) -> np.ndarray:
     """Read as many bytes as the header promises, and the end of the stream (its checksum) after them."""
-    shape, dtype, order, _ = _read_header(path, stream)
+    shape, dtype, order, _ = read_header(path, stream)
     promised = math.prod(shape) * dtype.itemsize
     limit = min(MAX_DECOMPRESSED_BYTES, MAX_DEFLATE_RATIO * compressed_size + 1024)
     if promised > limit:
-        raise _damaged(path, f"at most {limit} bytes from {compressed_size} compressed", f"a header of shape {shape}")
+        raise damaged(path, f"at most {limit} bytes from {compressed_size} compressed", f"a header of shape {shape}")
     if promised <= IN_MEMORY_BYTES:
         data = stream.read(promised)
         received = len(data)
@@ -318,9 +226,9 @@ def _decompressed(path: Path, stream: Any, compressed_size: int) -> np.ndarray:
     else:
         received, array = _spooled(stream, promised, dtype)
     if array is None:
-        raise _damaged(path, f"{promised} bytes of data after the header", f"{received} bytes")
+        raise damaged(path, f"{promised} bytes of data after the header", f"{received} bytes")
     if stream.read(1):
-        raise _damaged(path, f"{promised} bytes of data after the header, shape {shape}", "more")
+        raise damaged(path, f"{promised} bytes of data after the header, shape {shape}", "more")
     return array.reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -339,7 +247,7 @@ def _damage_as_error(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError as error:
-        raise _damaged(path, "a whole compressed file", "one that ends before its end-of-stream marker") from error
+        raise damaged(path, "a whole compressed file", "one that ends before its end-of-stream marker") from error
     except (
         OSError,
         zlib.error,
@@ -350,57 +258,4 @@ def _damage_as_error(path: Path) -> Iterator[None]:
         struct.error,
         UnicodeDecodeError,
     ) as error:
-        raise _damaged(path, "intact compressed data", f"{error or type(error).__name__}") from error
-
-
-# --- messages --------------------------------------------------------------------------------
-
-
-def _damaged(path: Path, expected: str, received: str) -> ArrayFileError:
-    return ArrayFileError(
-        f"{path.name} to be {expected}", received, f"Delete {path.name} and download or write it again."
-    )
-
-
-def _unknown_content(path: Path, head: bytes) -> ArrayFileError:
-    if head[:2] == b"\x1f\x8b":
-        fix = f"Decompress it first (first bytes are 1f 8b): gunzip < {path.name} > plain, or name it {path.name}.gz."
-    elif head[:2] == b"\x80\x04" or head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x05"):
-        fix = "Save it with np.save(path, array, allow_pickle=False); pickles run code and are never read."
-    elif head[:4] == b"PK\3\4":
-        fix = "Name it .npz, or save the one array with np.save."
-    elif head.startswith(b"version https://git-lfs"):
-        fix = "Run git lfs pull: this is the pointer, not the file."
-    else:
-        fix = f"Delete {path.name} and download or write it again."
-    return ArrayFileError(f"an .npy or IDX file {path.name}", _describe(head), fix)
-
-
-def _describe(head: bytes) -> str:
-    if not head:
-        return "an empty file"
-    text = head.lstrip()[:64].lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return f"a web page ({_short(head)}), probably an error page saved under this name"
-    known = {
-        b"\x1f\x8b": "gzip data under an uncompressed name",
-        b"PK\3\4": "a zip archive",
-        b"\x80": "a Python pickle",
-        b"version https://git-lfs": "a Git LFS pointer",
-        b"\x89PNG": "a PNG picture",
-        b"\xff\xd8\xff": "a JPEG picture",
-        b"\x89HDF": "an HDF5 file",
-        NPY_MAGIC: "an .npy file",
-        b"{": "JSON text",
-    }
-    for start, meaning in known.items():
-        if head.startswith(start):
-            return f"{meaning} ({head[:8].hex(' ')})"
-    if head[:3] == b"\0\0\0" or head[:2] == b"\0\0":
-        return f"magic number {int.from_bytes(head[:4], 'big')} ({head[:8].hex(' ')})"
-    return f"unknown content ({_short(head)})"
-
-
-def _short(text: bytes | str) -> str:
-    shown = text[:48].decode("latin1") if isinstance(text, bytes) else text[:80]
-    return "".join(letter if letter.isprintable() else "." for letter in shown)
+        raise damaged(path, "intact compressed data", f"{error or type(error).__name__}") from error

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from deep_mnist.data.arrays import ArrayFileError, open_array
+from deep_mnist.data.array_errors import ArrayFileError
+from deep_mnist.data.arrays import open_array
 from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset, sha256_of_array, write_dataset
 from deep_mnist.data.digits_pickle import read_wheel
 from deep_mnist.data.known import IDX_NAMES, KnownDataset

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.data.arrays import IDX_NAME, ArrayFileError, ObjectArrayError, find_arrays
+from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
+from deep_mnist.data.arrays import IDX_NAME, find_arrays
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.kind_of_input import InputKind, kind_of_input
 from deep_mnist.doctor.survey import Survey, survey

@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from deep_mnist.registry.registry import Registry, Reign
+from deep_mnist.registry.pointer import Reign
+from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.store import (
     ABSENT,
     Generation,

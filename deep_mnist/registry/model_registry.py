@@ -22,7 +22,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from deep_mnist.registry.registry import Registry, Reign
+from deep_mnist.registry.pointer import Reign
+from deep_mnist.registry.registry import Registry
 
 TOKEN_VARIABLE = "MODEL_REGISTRY_TOKEN"
 TIMEOUT_SECONDS = (5.0, 20.0)

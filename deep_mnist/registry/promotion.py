@@ -13,7 +13,6 @@ The rule: every condition holds, or the champion stays.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,29 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.data.arrays import find_arrays
-from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, sha256_of_array
-from deep_mnist.registry.registry import Registry, Reign
-from deep_mnist.serving.export import ServingError, TrainedNetwork, raw_images
-
-
-@dataclass(frozen=True)
-class JudgedSplit:
-    """The frozen split that models are judged on.
-
-    Attributes:
-        name: "test", or "validation" in data that have no test split.
-        images: uint8 (n, rows, columns) when `raw`, else as the user prepared them for the network.
-        labels: int64 (n,), 0..classes-1.
-        raw: Whether the images are raw pixels.
-        digest: SHA-256 over both arrays: the identity of the split, however a network wants it stored.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    raw: bool
-    digest: str
+from deep_mnist.registry.comparison import class_accuracies, classes_lost, hits, mcnemar
+from deep_mnist.registry.judged_split import JudgedSplit
+from deep_mnist.registry.pointer import Reign
+from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.export import ServingError, TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -60,103 +41,6 @@ class Floors:
                 raise ValueError(f"Expected 0 <= {name} <= 1. Received: {getattr(self, name)}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"Expected 0.5 <= confidence < 1. Received: {self.confidence}")
-
-
-def open_split(dataset: Dataset) -> JudgedSplit:
-    """Return the split that models are judged on, its labels as integers."""
-    record = dataset.record
-    if record is None:
-        raise DatasetError(f"Expected a preprocessing record in {dataset.folder}. Received: none. Rerun preprocess.")
-    name, images, labels = _held_out(dataset, record)
-    if not len(labels) or len(labels) != len(images):
-        raise DatasetError(
-            f"Expected as many {name} labels as images, and some. Received: {len(images)} images and {len(labels)} "
-            "labels. Run validate on the data."
-        )
-    images = images if record.prepared else raw_images(images, record)
-    digest = _joined(sha256_of_array(images), sha256_of_array(labels))
-    return JudgedSplit(name, images, labels, not record.prepared, digest)
-
-
-def _held_out(dataset: Dataset, record: Preprocessing) -> tuple[str, np.ndarray, np.ndarray]:
-    """Return name, images as stored and labels as integers of the test split, or the validation split without one."""
-    files = {Path(name).stem: dataset.folder / name for name in dataset.files if name.endswith(".npy")}
-    if record.prepared:
-        found = {name: file.open() for name, file in find_arrays(dataset.folder).items()}
-    else:
-        found = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
-    for split in ("test", "validation"):
-        if {f"{split}_images", f"{split}_labels"} <= set(found):
-            return split, np.asarray(found[f"{split}_images"]), class_numbers(np.asarray(found[f"{split}_labels"]))
-    raise DatasetError(
-        f"Expected test_images and test_labels in {dataset.folder}. Received: {sorted(found)}. "
-        "Add a test split: without one no model can be judged."
-    )
-
-
-def _joined(images: str, labels: str) -> str:
-    return hashlib.sha256(f"images {images}\nlabels {labels}\n".encode()).hexdigest()
-
-
-def class_numbers(labels: np.ndarray) -> np.ndarray:
-    """Integers (n,) or (n, 1), or one-hot rows (n, classes) -> int64 (n,)."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        classes: np.ndarray = labels.argmax(axis=1).astype(np.int64)
-        return classes
-    return labels.reshape(-1).astype(np.int64)
-
-
-def hits(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return bool (n,): where the most probable class is the true one."""
-    correct: np.ndarray = answers.argmax(axis=1) == labels
-    return correct
-
-
-def class_accuracies(hit: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:
-    """Return each class's share of right answers; None for a class without examples."""
-    return [float(hit[labels == label].mean()) if (labels == label).any() else None for label in range(classes)]
-
-
-def mcnemar(hit: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, Any]:
-    """Compare two models on the same pictures by McNemar's exact test.
-
-    Args:
-        hit: bool (n,), where the new model is right.
-        other: bool (n,), where the champion is right.
-        confidence: 1 minus the significance level of the one-sided test for a loss.
-    """
-    from scipy.stats import binomtest, norm
-
-    gained, lost = int(np.count_nonzero(hit & ~other)), int(np.count_nonzero(other & ~hit))
-    discordant, count = gained + lost, len(hit)
-    p_loss = float(binomtest(lost, discordant, 0.5, alternative="greater").pvalue) if discordant else 1.0
-    p_value = float(binomtest(lost, discordant, 0.5).pvalue) if discordant else 1.0
-    difference = (gained - lost) / count if count else 0.0
-    spread = (
-        float(norm.ppf(0.5 + confidence / 2)) * np.sqrt(max(discordant - (gained - lost) ** 2 / count, 0.0)) / count
-    )
-    return {
-        "only_new_right": gained,
-        "only_champion_right": lost,
-        "difference": difference,
-        "interval": [float(difference - spread), float(difference + spread)],
-        "p_value": p_value,
-        "p_loss": p_loss,
-        "confidence": confidence,
-        "significant_loss": p_loss < 1 - confidence,
-    }
-
-
-def classes_lost(hit: np.ndarray, other: np.ndarray, labels: np.ndarray, confidence: float) -> list[int]:
-    """Return the classes in which the new model lost significantly, by Holm's step-down correction."""
-    present = [int(label) for label in np.unique(labels)]
-    tests = {label: mcnemar(hit[labels == label], other[labels == label], confidence)["p_loss"] for label in present}
-    lost = []
-    for rank, label in enumerate(sorted(tests, key=lambda each: tests[each])):
-        if tests[label] >= (1 - confidence) / (len(tests) - rank):
-            break
-        lost.append(label)
-    return sorted(lost)
 
 
 @dataclass(frozen=True)
@@ -183,7 +67,7 @@ def score_champion(registry: Registry, split: JudgedSplit, scratch: Path) -> Con
     withdrawn = registry.withdrawn()
     folder = scratch / f"champion-{reign.version}"
     folder.mkdir(parents=True, exist_ok=True)
-    registry.download(reign, folder)
+    registry.files.download(reign, folder)
     try:
         network = TrainedNetwork.load(folder)
         if network.record.prepared == split.raw:

@@ -23,20 +23,19 @@ on the way finds out there whether it won.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import json
-import random
 import re
 import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deep_mnist.registry.pointer import Facts, LostRaceError, RegistryError, Reign
+from deep_mnist.registry.version_files import VersionFiles
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import (
     ABSENT,
@@ -46,96 +45,14 @@ from deep_mnist.storage.store import (
     NotFoundError,
     PreconditionFailedError,
     StoreUnreachableError,
-    sha256_of_file,
 )
 
 POINTER = "champion.json"
-VERSION_FILE = "version.json"
-SERVED_FILE = "saved_model.pb"
 READERS = 8
 # A promoter gives up long before its version counts as abandoned, so no pointer ever names one that was swept.
 PROMOTION_SECONDS = 6 * 3600.0
 ABANDONED_SECONDS = 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
-
-
-class RegistryError(ValueError):
-    """A registry that does not hold what it should, or a wrong request to it."""
-
-
-class LostRaceError(RegistryError):
-    """Another promoter moved the pointer since it was read; nothing of ours is left in the registry."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a model when it is promoted; all of it goes to the log.
-
-    Attributes:
-        model_digest: SHA-256 of the network's configuration and weights.
-        data_digest: Of the dataset it was trained on.
-        test_digest: Of the test split it was judged on.
-        accuracy: Share of that split it has right, 0..1.
-        examples: How many that split has.
-        reason: Why it was promoted.
-        run: Name of the run.
-    """
-
-    model_digest: str
-    data_digest: str
-    test_digest: str
-    accuracy: float
-    examples: int
-    reason: str
-    run: str
-
-
-@dataclass(frozen=True)
-class Reign:
-    """One state of the pointer.
-
-    Attributes:
-        sequence: 1, 2, 3…: the pointer's states in order, without gaps.
-        id: Unique to this state.
-        action: "promote" or "rollback".
-        version: The version that reigns.
-        restores: After a rollback, the earlier version whose copy this is.
-        time: UTC, ISO 8601.
-        files_sha256: SHA-256 of the version's version.json.
-        facts: Of the model.
-        generation: The pointer object's generation while this is its state; absent in the log.
-    """
-
-    sequence: int
-    id: str
-    action: str
-    version: int
-    restores: int | None
-    time: str
-    files_sha256: str
-    facts: Facts
-    generation: Generation | None = field(default=None, compare=False)
-
-    @property
-    def model_version(self) -> int:
-        """The version under which this model first reigned."""
-        return self.restores or self.version
-
-    def to_json(self) -> bytes:
-        state = {name: value for name, value in asdict(self).items() if name != "generation"}
-        return (json.dumps({"format": 1, **state}, indent=1) + "\n").encode()
-
-    @classmethod
-    def from_json(cls, data: bytes, where: str, generation: Generation | None = None) -> Reign:
-        try:
-            state = json.loads(data)
-            if state.pop("format") != 1:
-                raise ValueError("another format")
-            return cls(**{**state, "facts": Facts(**state["facts"])}, generation=generation)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RegistryError(
-                f"Expected a pointer's state, format 1, at {where}. Received: {error}. Restore that object."
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -161,10 +78,11 @@ class Registry:
             raise RegistryError(f"Expected a model name of letters, digits, '.', '_', '-'. Received: {name!r}")
         self.store = open_store(url, patience=patience, timeout=timeout)
         self.name = name
+        self.files = VersionFiles(self.store, name)
 
     def uri(self, version: int) -> str:
         """Return the address of a version's folder."""
-        return f"{self.store.url}/{self.name}/{version}"
+        return self.files.uri(version)
 
     def champion(self) -> Reign | None:
         """Return the reigning state with its generation, or None when nothing was ever promoted."""
@@ -201,7 +119,7 @@ class Registry:
                 return "unpromoted"
             return "champion" if reign.sequence == current else "former"
 
-        return [Version(number, state(reigns.get(number)), reigns.get(number)) for number in self._numbers()]
+        return [Version(number, state(reigns.get(number)), reigns.get(number)) for number in self.files.numbers()]
 
     def withdrawn(self) -> frozenset[str]:
         """Return the digests of the models that a rollback took away and none brought back."""
@@ -234,35 +152,18 @@ class Registry:
         target = _rollback_target(log, to, self.name)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            self.download(target, folder)
+            self.files.download(target, folder)
             said = reason or f"rolled back from version {log[-1].version}"
             facts = replace(target.facts, reason=said, run=run)
             restores = target.model_version
             return self._enthrone(folder, facts, log[-1], action="rollback", restores=restores)
 
-    def download(self, reign: Reign, folder: Path) -> None:
-        """Write a version's files to `folder`, each checked against the SHA-256 that the pointer vouches for."""
-        key = self._key(f"{reign.version}/{VERSION_FILE}")
-        data, _ = self.store.read(key)
-        where = self.uri(reign.version)
-        if hashlib.sha256(data).hexdigest() != reign.files_sha256:
-            raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. {_MEND}")
-        for name, entry in json.loads(data)["files"].items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.store.download_file(self._key(f"{reign.version}/{name}"), path)
-            received = sha256_of_file(path)
-            if received != entry["sha256"]:
-                raise RegistryError(
-                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_MEND}"
-                )
-
     def sweep(self, older_than: float = ABANDONED_SECONDS) -> list[int]:
         """Take away the versions that killed promoters left this many seconds ago, and return their numbers."""
         left = [version.number for version in self.versions() if version.reign is None]
-        swept = [number for number in left if self._age(number) > older_than]
+        swept = [number for number in left if self.files.age(number) > older_than]
         for number in swept:
-            self._withdraw(number)
+            self.files.withdraw(number)
         return swept
 
     def read_text(self, reign: Reign, name: str) -> str:
@@ -279,7 +180,7 @@ class Registry:
     def _enthrone(
         self, folder: Path, facts: Facts, expected: Reign | None, *, action: str, restores: int | None
     ) -> Reign:
-        number, started = self._claim(facts.run), time.time()
+        number, started = self.files.claim(facts.run), time.time()
         reign = Reign(
             sequence=expected.sequence + 1 if expected else 1,
             id=uuid.uuid4().hex,
@@ -287,7 +188,7 @@ class Registry:
             version=number,
             restores=restores,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
-            files_sha256=self._upload(folder, number),
+            files_sha256=self.files.upload(folder, number),
             facts=facts,
         )
         if expected:
@@ -299,37 +200,11 @@ class Registry:
                 )
             generation = self._move_pointer(reign, expected)
         except LostRaceError:
-            self._withdraw(number)
+            self.files.withdraw(number)
             raise
         with contextlib.suppress(StoreUnreachableError):  # the next promoter records it before it moves the pointer
             self._record(reign)
         return replace(reign, generation=generation)
-
-    def _claim(self, run: str) -> int:
-        """Return a number that nobody has and nobody else will get."""
-        taken = [int(key.rpartition("/")[2]) for key in self.store.list(self._key("claims/"))]
-        number, collisions = max([0, *taken, *self._numbers()]), 0
-        while True:
-            # Alone, the next number; in a crowd, strides that spread it out.
-            number += random.randint(1, 1 + collisions)
-            try:
-                self.store.write(self._key(f"claims/{number}"), f"{run}\n".encode(), if_generation=ABSENT)
-            except PreconditionFailedError:
-                collisions += 1
-                continue
-            return number
-
-    def _upload(self, folder: Path, number: int) -> str:
-        """Write the version's files, what servers look for at the end; return the SHA-256 of version.json."""
-        files = {
-            path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != VERSION_FILE
-        }
-        data = (json.dumps({"format": 1, "version": number, "files": files}, indent=1) + "\n").encode()
-        (folder / VERSION_FILE).write_bytes(data)
-        self.store.upload_folder(folder, self._key(str(number)), last=SERVED_FILE)
-        return hashlib.sha256(data).hexdigest()
 
     def _move_pointer(self, reign: Reign, expected: Reign | None) -> Generation | None:
         """Compare and swap. An answer lost on the way is looked up: the log tells whether we won."""
@@ -362,19 +237,6 @@ class Registry:
                     "one. Do not write to the log by hand."
                 ) from None
 
-    def _age(self, number: int) -> float:
-        """Return the seconds since a number was claimed; without a claim, none of ours wrote it."""
-        try:
-            return time.time() - float(self.store.describe(self._key(f"claims/{number}"))["modified"])
-        except NotFoundError:
-            return 0.0
-
-    def _withdraw(self, number: int) -> None:
-        """Take an unpromoted version away, what servers look for first."""
-        keys = self.store.list(self._key(f"{number}/"))
-        for key in sorted(keys, key=lambda key: not key.endswith(f"/{SERVED_FILE}")):
-            self.store.delete(key)
-
     def _logged(self, key: str) -> Reign:
         return Reign.from_json(self.store.read(key)[0], f"{self.store.url}/{key}")
 
@@ -388,9 +250,6 @@ class Registry:
                 f"Expected a log without gaps. Received: no {self.store.url}/{key}. Restore that object."
             ) from error
 
-    def _numbers(self) -> Sequence[int]:
-        return sorted(int(name) for name in self.store.folders(self.name) if name.isdecimal())
-
     def _held(self, reign: Reign | None) -> str:
         return f"version {reign.version}" if reign else "no version"
 
@@ -399,9 +258,6 @@ class Registry:
 
     def _key(self, key: str) -> str:
         return f"{self.name}/{key}"
-
-
-_MEND = "Roll back to another version, or restore the file."
 
 
 def _rollback_target(log: Sequence[Reign], to: int | None, name: str) -> Reign:

@@ -17,7 +17,8 @@ from components.evaluate.evaluate import evaluate_from_paths
 from components.publish.publish import NotPromotedError, PublishRequest, StaleEvaluationError, publish_from_paths
 from components.publish.replay import ReplayError, replay, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
-from deep_mnist.registry.promotion import Floors, open_split
+from deep_mnist.registry.judged_split import open_split
+from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.open import open_store
@@ -185,7 +186,7 @@ def test_the_loser_of_a_race_judges_again(work: Path, registry: Path, tmp_path: 
     good.evaluate()
     opened = Registry(str(registry), "digits")
     champion = opened.champion()
-    opened.download(champion, tmp_path / "copy")
+    opened.files.download(champion, tmp_path / "copy")
 
     def interfere() -> None:
         """Promote the weak model once more, as somebody else's, when the replay has begun."""
@@ -244,7 +245,7 @@ def test_a_bucket_behind_a_bad_network_gets_one_champion(work: Path, remote: Rem
     remote.proxy.use(no_fault)
     opened = Registry(f"{remote.url}/models", "digits")
     champion = opened.champion()
-    opened.download(champion, tmp_path / "down")
+    opened.files.download(champion, tmp_path / "down")
 
     assert broken > 3
     assert promotion["promoted"] and f"{remote.url}/models/digits/1" == promotion["uri"]

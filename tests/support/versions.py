@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deep_mnist.registry.registry import Facts
+from deep_mnist.registry.pointer import Facts
 
 
 def make_folder(folder: Path, content: str) -> Path:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deep_mnist.data.arrays import ArrayFileError, ObjectArrayError, find_arrays, open_array, slot_of
+from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
+from deep_mnist.data.arrays import find_arrays, open_array, slot_of
 from tests.support.digits import idx_bytes
 
 IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)

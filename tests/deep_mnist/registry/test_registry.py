@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deep_mnist.registry.registry import LostRaceError, Registry, RegistryError, Reign
+from deep_mnist.registry.pointer import LostRaceError, RegistryError, Reign
+from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.address import is_store_address
 from deep_mnist.storage.store import StorageError
 from pipeline.models import models, rollback
@@ -44,7 +45,7 @@ def require_consistent(registry: Registry) -> list[Reign]:
 
 def require_whole(registry: Registry, reign: Reign, folder: Path) -> None:
     """Check that a version's files are all there, each the one that was promoted."""
-    registry.download(reign, folder)
+    registry.files.download(reign, folder)
     content = reign.facts.model_digest.removeprefix("digest ")
 
     assert f"graph {content}" == (folder / "saved_model.pb").read_text()
@@ -159,12 +160,12 @@ def test_an_altered_version_is_not_used(registry: Registry, tmp_path: Path) -> N
     promote(registry, tmp_path, "b")
     registry.store.write("mnist/1/variables/data", b"weights x")
     with pytest.raises(RegistryError, match=r"1/variables/data with SHA-256"):
-        registry.download(first, tmp_path / "down")
+        registry.files.download(first, tmp_path / "down")
     with pytest.raises(RegistryError, match="SHA-256"):
         registry.rollback()
     registry.store.write("mnist/1/version.json", b"{}")
     with pytest.raises(RegistryError, match="an altered file"):
-        registry.download(first, tmp_path / "down")
+        registry.files.download(first, tmp_path / "down")
 
     assert 2 == registry.champion().version
 
@@ -191,7 +192,8 @@ def test_names_are_plain(tmp_path: Path, name: str) -> None:
 RACER = """
 import os, sys, threading
 from pathlib import Path
-from deep_mnist.registry.registry import LostRaceError, Registry
+from deep_mnist.registry.pointer import LostRaceError
+from deep_mnist.registry.registry import Registry
 from tests.support.versions import facts, make_folder
 
 url, scratch, process, threads = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -263,7 +265,7 @@ for point in range(1, 1000):
     status = os.waitpid(child, 0)[1]
     registry = Registry(url, "mnist", patience=5)
     reign = registry.champion()
-    registry.download(reign, scratch / f"check-{point}")
+    registry.files.download(reign, scratch / f"check-{point}")
     weights = (scratch / f"check-{point}" / "variables/data").read_text()
     whole = weights.split()[1] == reign.facts.model_digest.split()[1]
     registry.versions()

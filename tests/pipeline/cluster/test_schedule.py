@@ -17,7 +17,8 @@ from components.compare.compare import TrainingIdentity, compare_with_registry, 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import write_dataset
-from deep_mnist.registry.registry import Facts, Registry
+from deep_mnist.registry.pointer import Facts
+from deep_mnist.registry.registry import Registry
 from pipeline.__main__ import pipeline
 from pipeline.cluster.cron import CronError, parse_cron
 from pipeline.cluster.definition import compile_definition

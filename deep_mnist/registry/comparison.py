@@ -1,0 +1,60 @@
+"""Two models on the same images: which of them is correct where the other is not, and whether that is luck."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def hits(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return bool (n,): where the most probable class is the true one."""
+    correct: np.ndarray = answers.argmax(axis=1) == labels
+    return correct
+
+
+def class_accuracies(hit: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:
+    """Return each class's share of right answers; None for a class without examples."""
+    return [float(hit[labels == label].mean()) if (labels == label).any() else None for label in range(classes)]
+
+
+def mcnemar(hit: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Compare two models on the same pictures by McNemar's exact test.
+
+    Args:
+        hit: bool (n,), where the new model is right.
+        other: bool (n,), where the champion is right.
+        confidence: 1 minus the significance level of the one-sided test for a loss.
+    """
+    from scipy.stats import binomtest, norm
+
+    gained, lost = int(np.count_nonzero(hit & ~other)), int(np.count_nonzero(other & ~hit))
+    discordant, count = gained + lost, len(hit)
+    p_loss = float(binomtest(lost, discordant, 0.5, alternative="greater").pvalue) if discordant else 1.0
+    p_value = float(binomtest(lost, discordant, 0.5).pvalue) if discordant else 1.0
+    difference = (gained - lost) / count if count else 0.0
+    spread = (
+        float(norm.ppf(0.5 + confidence / 2)) * np.sqrt(max(discordant - (gained - lost) ** 2 / count, 0.0)) / count
+    )
+    return {
+        "only_new_right": gained,
+        "only_champion_right": lost,
+        "difference": difference,
+        "interval": [float(difference - spread), float(difference + spread)],
+        "p_value": p_value,
+        "p_loss": p_loss,
+        "confidence": confidence,
+        "significant_loss": p_loss < 1 - confidence,
+    }
+
+
+def classes_lost(hit: np.ndarray, other: np.ndarray, labels: np.ndarray, confidence: float) -> list[int]:
+    """Return the classes in which the new model lost significantly, by Holm's step-down correction."""
+    present = [int(label) for label in np.unique(labels)]
+    tests = {label: mcnemar(hit[labels == label], other[labels == label], confidence)["p_loss"] for label in present}
+    lost = []
+    for rank, label in enumerate(sorted(tests, key=lambda each: tests[each])):
+        if tests[label] >= (1 - confidence) / (len(tests) - rank):
+            break
+        lost.append(label)
+    return sorted(lost)

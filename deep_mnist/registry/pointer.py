@@ -1,0 +1,87 @@
+"""The states of a registry's pointer, as they stand in champion.json and in the log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from deep_mnist.storage.store import Generation
+
+
+class RegistryError(ValueError):
+    """A registry that does not hold what it should, or a wrong request to it."""
+
+
+class LostRaceError(RegistryError):
+    """Another promoter moved the pointer since it was read; nothing of ours is left in the registry."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model when it is promoted; all of it goes to the log.
+
+    Attributes:
+        model_digest: SHA-256 of the network's configuration and weights.
+        data_digest: Of the dataset it was trained on.
+        test_digest: Of the test split it was judged on.
+        accuracy: Share of that split it has right, 0..1.
+        examples: How many that split has.
+        reason: Why it was promoted.
+        run: Name of the run.
+    """
+
+    model_digest: str
+    data_digest: str
+    test_digest: str
+    accuracy: float
+    examples: int
+    reason: str
+    run: str
+
+
+@dataclass(frozen=True)
+class Reign:
+    """One state of the pointer.
+
+    Attributes:
+        sequence: 1, 2, 3…: the pointer's states in order, without gaps.
+        id: Unique to this state.
+        action: "promote" or "rollback".
+        version: The version that reigns.
+        restores: After a rollback, the earlier version whose copy this is.
+        time: UTC, ISO 8601.
+        files_sha256: SHA-256 of the version's version.json.
+        facts: Of the model.
+        generation: The pointer object's generation while this is its state; absent in the log.
+    """
+
+    sequence: int
+    id: str
+    action: str
+    version: int
+    restores: int | None
+    time: str
+    files_sha256: str
+    facts: Facts
+    generation: Generation | None = field(default=None, compare=False)
+
+    @property
+    def model_version(self) -> int:
+        """The version under which this model first reigned."""
+        return self.restores or self.version
+
+    def to_json(self) -> bytes:
+        state = {name: value for name, value in asdict(self).items() if name != "generation"}
+        return (json.dumps({"format": 1, **state}, indent=1) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, where: str, generation: Generation | None = None) -> Reign:
+        try:
+            state = json.loads(data)
+            if state.pop("format") != 1:
+                raise ValueError("another format")
+            return cls(**{**state, "facts": Facts(**state["facts"])}, generation=generation)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RegistryError(
+                f"Expected a pointer's state, format 1, at {where}. Received: {error}. Restore that object."
+            ) from error
