@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-COMPONENTS = ("download", "preprocess", "validate", "compare", "rehearse", "train", "evaluate", "publish")
+COMPONENTS = ("download", "preprocess", "validate", "compare", "rehearse", "train", "evaluate", "publish", "notify")
 # Which target of docker/Dockerfile a component runs in.
 IMAGE_OF = {
     "download": "light",
@@ -24,6 +24,7 @@ IMAGE_OF = {
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",
+    "notify": "light",
 }
 # A step that runs another's code and packages: its digest counts that one's too.
 RUNS_CODE_OF = {"rehearse": "train"}

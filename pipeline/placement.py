@@ -12,6 +12,7 @@ silently. So `gpu_count` is a `str` parameter, and "0" asks for none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl, kubernetes
@@ -27,18 +28,39 @@ SECRETS = "deep-mnist-secrets"  # optional Secret of the namespace; needed only 
 SECRET_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MODEL_REGISTRY_TOKEN")
 
 
-def placer(images: Callable[[str], str], *, cluster: bool, reuse: bool) -> Callable[..., dsl.PipelineTask]:
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What is fixed when the pipeline is compiled for a cluster, and is no parameter of a run.
+
+    Attributes:
+        notify: Name of the Secret with the address of a webhook that is told how a run ended; "" adds no such step.
+        pull_secrets: Names of the Secrets with which nodes pull the steps' images.
+    """
+
+    notify: str = ""
+    pull_secrets: tuple[str, ...] = ()
+
+
+def placer(
+    images: Callable[[str], str], *, cluster: bool, reuse: bool, settings: ClusterSettings | None = None
+) -> Callable[..., dsl.PipelineTask]:
     """Return what gives a task its image and, on a cluster, its place: `placed(task, component, **settings)`.
 
     Args:
         images: Component name -> image reference.
         cluster: Whether the pipeline is built for a cluster; for this machine only the image is set.
         reuse: As in `place`.
+        settings: Whose pull secrets every task gets.
     """
+    pull_secrets = list(settings.pull_secrets) if settings else []
 
-    def placed(task: dsl.PipelineTask, component: str, **settings: Any) -> dsl.PipelineTask:
+    def placed(task: dsl.PipelineTask, component: str, **needs: Any) -> dsl.PipelineTask:
         task.set_container_image(images(component))
-        return place(task, component, reuse=reuse, **settings) if cluster else task
+        if not cluster:
+            return task
+        if pull_secrets:
+            kubernetes.set_image_pull_secrets(task, pull_secrets)
+        return place(task, component, reuse=reuse, **needs)
 
     return placed
 
@@ -90,6 +112,9 @@ def place(
 def _bound(task: dsl.PipelineTask, resources: Resources) -> None:
     task.set_cpu_request(f"{int(resources.cpu * 1000)}m").set_cpu_limit(f"{int(resources.cpu * 2000)}m")
     task.set_memory_request(f"{resources.memory // 2}Mi").set_memory_limit(f"{resources.memory}Mi")
+    if resources.shared_memory:
+        size = f"{resources.shared_memory}Mi"
+        kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", medium="Memory", size_limit=size)
     kubernetes.set_timeout(task, resources.timeout)
     # The window counts from the start of the first attempt, run time included; KFP's own default of one
     # hour would leave a training that loses its node after that without a second attempt. Argo parses

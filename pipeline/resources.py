@@ -24,6 +24,7 @@ class Resources:
         reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
             depend on the registry, and a reused training would be served as new.
         may_use_gpu: True where an accelerator is of use.
+        shared_memory: Size of /dev/shm, in Mi, counted in `memory`; 0 leaves the 64 Mi that containers have.
     """
 
     cpu: float
@@ -32,6 +33,7 @@ class Resources:
     retries: int = 2
     reusable: bool = False
     may_use_gpu: bool = field(default=False, kw_only=True)
+    shared_memory: int = field(default=0, kw_only=True)
 
 
 RESOURCES = {
@@ -40,7 +42,8 @@ RESOURCES = {
     "validate": Resources(0.5, 4096, 20 * MINUTE, reusable=True),
     "compare": Resources(0.1, 1024, 10 * MINUTE),
     "rehearse": Resources(2, 6144, 20 * MINUTE, reusable=True),
-    "train": Resources(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True),
+    "train": Resources(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True, shared_memory=1024),
     "evaluate": Resources(1, 6144, 1 * HOUR),
     "publish": Resources(1, 6144, 1 * HOUR),
+    "notify": Resources(0.1, 512, 10 * MINUTE),
 }

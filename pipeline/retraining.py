@@ -16,13 +16,19 @@ from kfp import dsl
 
 from components.compare.component import compare, remember
 from components.images import image
-from pipeline.placement import placer
+from pipeline.placement import ClusterSettings, placer
 from pipeline.training import build_pipeline
 
 
-def build_retraining(*, images: Callable[[str], str] = image, cluster: bool = False, reuse: bool = False) -> Any:
+def build_retraining(
+    *,
+    images: Callable[[str], str] = image,
+    cluster: bool = False,
+    reuse: bool = False,
+    settings: ClusterSettings | None = None,
+) -> Any:
     """Return the pipeline for a schedule, a kfp GraphComponent; the arguments are those of `build_pipeline`."""
-    placed = placer(images, cluster=cluster, reuse=reuse)
+    placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
 
     @contextmanager
     def when_changed(registry: Any, model_name: Any, **known: Any) -> Iterator[Callable[[dsl.PipelineTask], None]]:
@@ -50,4 +56,4 @@ def build_retraining(*, images: Callable[[str], str] = image, cluster: bool = Fa
         with dsl.If(compared.outputs["Output"] == True, name="changed"):  # noqa: E712 - becomes a condition in the IR
             yield note
 
-    return build_pipeline(images=images, cluster=cluster, reuse=reuse, around=when_changed)
+    return build_pipeline(images=images, cluster=cluster, reuse=reuse, around=when_changed, settings=settings)

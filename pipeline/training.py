@@ -22,7 +22,8 @@ from components.preprocess.component import preprocess
 from components.publish.component import publish
 from components.train.component import train
 from components.validate.component import require_valid, validate
-from pipeline.placement import placer
+from pipeline.notification import notified
+from pipeline.placement import ClusterSettings, placer
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -39,6 +40,7 @@ def build_pipeline(
     cluster: bool = False,
     reuse: bool = True,
     around: Around = straight_on,
+    settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the pipeline, a kfp GraphComponent.
 
@@ -48,9 +50,10 @@ def build_pipeline(
             caching by task. Locally a retry would only repeat a failure.
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
         around: What stands around train, evaluate and publish; see `retraining.py`.
+        settings: What differs between clusters and is no parameter: who is told of the end, how images are pulled.
     """
-
-    placed = placer(images, cluster=cluster, reuse=reuse)
+    placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
+    told = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
     def training(
@@ -79,83 +82,84 @@ def build_pipeline(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
-        raw = download(dataset=dataset, dataset_digest=dataset_digest)
-        placed(raw, "download")
+        with told(run_name):
+            raw = download(dataset=dataset, dataset_digest=dataset_digest)
+            placed(raw, "download")
 
-        prepared = preprocess(
-            raw=raw.outputs["raw"],
-            source=dataset,
-            network=network,
-            model=model,
-            model_digest=model_digest,
-            preparation=preparation,
-            validation_fraction=validation_fraction,
-            seed=seed,
-        )
-        placed(prepared, "preprocess")
-
-        judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
-        placed(judged, "validate")
-
-        passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
-        placed(passed, "validate")
-
-        with around(
-            dataset=prepared.outputs["dataset"],
-            ready=passed.output,
-            registry=registry,
-            model_name=model_name,
-            network=network,
-            model=model,
-            epochs=epochs,
-            seed=seed,
-        ) as conclude:
-            trained = train(
-                dataset=prepared.outputs["dataset"],
-                ready=passed.output,
+            prepared = preprocess(
+                raw=raw.outputs["raw"],
+                source=dataset,
                 network=network,
                 model=model,
                 model_digest=model_digest,
+                preparation=preparation,
+                validation_fraction=validation_fraction,
+                seed=seed,
+            )
+            placed(prepared, "preprocess")
+
+            judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
+            placed(judged, "validate")
+
+            passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
+            placed(passed, "validate")
+
+            with around(
+                dataset=prepared.outputs["dataset"],
+                ready=passed.output,
+                registry=registry,
+                model_name=model_name,
+                network=network,
+                model=model,
                 epochs=epochs,
                 seed=seed,
-                require_gpu=require_gpu,
-                checkpoints=checkpoints,
-            )
-            placed(
-                trained,
-                "train",
-                gpu_count=gpu_count,
-                gpu_type=gpu_type,
-                node_selector=node_selector,
-                tolerations=tolerations,
-            )
+            ) as conclude:
+                trained = train(
+                    dataset=prepared.outputs["dataset"],
+                    ready=passed.output,
+                    network=network,
+                    model=model,
+                    model_digest=model_digest,
+                    epochs=epochs,
+                    seed=seed,
+                    require_gpu=require_gpu,
+                    checkpoints=checkpoints,
+                )
+                placed(
+                    trained,
+                    "train",
+                    gpu_count=gpu_count,
+                    gpu_type=gpu_type,
+                    node_selector=node_selector,
+                    tolerations=tolerations,
+                )
 
-            scored = evaluate(
-                dataset=prepared.outputs["dataset"],
-                trained=trained.outputs["trained"],
-                registry=registry,
-                model_name=model_name,
-                min_accuracy=min_accuracy,
-                min_class_accuracy=min_class_accuracy,
-                confidence=confidence,
-            )
-            scored.set_caching_options(False)  # the champion may have changed since
-            placed(scored, "evaluate")
+                scored = evaluate(
+                    dataset=prepared.outputs["dataset"],
+                    trained=trained.outputs["trained"],
+                    registry=registry,
+                    model_name=model_name,
+                    min_accuracy=min_accuracy,
+                    min_class_accuracy=min_class_accuracy,
+                    confidence=confidence,
+                )
+                scored.set_caching_options(False)  # the champion may have changed since
+                placed(scored, "evaluate")
 
-            published = publish(
-                dataset=prepared.outputs["dataset"],
-                trained=trained.outputs["trained"],
-                evaluation=scored.outputs["evaluation"],
-                registry=registry,
-                model_name=model_name,
-                require_promotion=require_promotion,
-                run_name=run_name,
-                model_registry=model_registry,
-            )
-            published.set_caching_options(False)
-            published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
-            placed(published, "publish")
+                published = publish(
+                    dataset=prepared.outputs["dataset"],
+                    trained=trained.outputs["trained"],
+                    evaluation=scored.outputs["evaluation"],
+                    registry=registry,
+                    model_name=model_name,
+                    require_promotion=require_promotion,
+                    run_name=run_name,
+                    model_registry=model_registry,
+                )
+                published.set_caching_options(False)
+                published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
+                placed(published, "publish")
 
-            conclude(published)
+                conclude(published)
 
     return training

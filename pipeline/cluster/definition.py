@@ -17,6 +17,7 @@ import yaml
 
 from components.images import image_references
 from pipeline.order import in_order
+from pipeline.placement import ClusterSettings
 from pipeline.retraining import build_retraining
 from pipeline.training import build_pipeline
 
@@ -28,6 +29,7 @@ TYPES = {
     "STRUCT": dict,
     "LIST": list,
 }
+NO_SETTINGS = ClusterSettings()
 TRUE, FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
@@ -106,30 +108,37 @@ class Definition:
             yield CompiledTask(name, group, spec, executor, kubernetes)
 
 
-def compile_definition(*, gpu: int = 0, reuse: bool = True, retraining: bool = False) -> Definition:
+def compile_definition(
+    *, gpu: int = 0, reuse: bool = True, retraining: bool = False, settings: ClusterSettings = NO_SETTINGS
+) -> Definition:
     """Compile the pipeline for a cluster; the arguments are those of `pipeline_for_cluster`."""
-    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), reuse, retraining)
+    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), reuse, retraining, settings)
 
 
-def pipeline_for_cluster(*, gpu: int = 0, reuse: bool = True, retraining: bool = False) -> Any:
+def pipeline_for_cluster(
+    *, gpu: int = 0, reuse: bool = True, retraining: bool = False, settings: ClusterSettings = NO_SETTINGS
+) -> Any:
     """Return the pipeline for a cluster, a kfp GraphComponent.
 
     Args:
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
         reuse: Take a step's earlier result where the same inputs always give the same outputs.
         retraining: What a schedule runs: it trains only when something changed.
+        settings: Who is told of a run's end, and how images are pulled.
     """
-    return _built(image_references(gpu=bool(gpu)), reuse, retraining)
+    return _built(image_references(gpu=bool(gpu)), reuse, retraining, settings)
 
 
 @cache
-def _compiled_with(references: tuple[tuple[str, str], ...], reuse: bool, retraining: bool) -> Definition:
-    return compiled(_built(dict(references), reuse, retraining))
+def _compiled_with(
+    references: tuple[tuple[str, str], ...], reuse: bool, retraining: bool, settings: ClusterSettings
+) -> Definition:
+    return compiled(_built(dict(references), reuse, retraining, settings))
 
 
-def _built(references: Mapping[str, str], reuse: bool, retraining: bool) -> Any:
+def _built(references: Mapping[str, str], reuse: bool, retraining: bool, settings: ClusterSettings) -> Any:
     build = build_retraining if retraining else build_pipeline
-    return build(images=references.__getitem__, cluster=True, reuse=reuse)
+    return build(images=references.__getitem__, cluster=True, reuse=reuse, settings=settings)
 
 
 def require_images() -> None:

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pipeline.cluster.definition import compile_definition, pipeline_for_cluster, require_images
+from pipeline.cluster.parameters import cluster_settings, definition_options
 from pipeline.cluster.schedule import version_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,13 +39,14 @@ def render(output: Path) -> None:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=GITOPS)
 @click.option("--namespace", default="kubeflow", show_default=True)
 @click.option("--gpu", type=click.IntRange(0), default=0, show_default=True, help="0 takes the image without CUDA.")
-def gitops(output: Path, namespace: str, gpu: int) -> None:
+@definition_options
+def gitops(output: Path, namespace: str, gpu: int, **chosen: Any) -> None:
     """Write the Pipeline and the PipelineVersion. A version never changes, so its content names it."""
     from kfp.compiler import Compiler
     from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
     require_images()
-    definition = compile_definition(gpu=gpu)
+    definition = compile_definition(gpu=gpu, settings=cluster_settings(chosen))
     options = KubernetesManifestOptions(
         pipeline_name=definition.name,
         pipeline_version_name=version_name(definition),
@@ -52,7 +55,7 @@ def gitops(output: Path, namespace: str, gpu: int) -> None:
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     Compiler().compile(
-        pipeline_for_cluster(gpu=gpu),
+        pipeline_for_cluster(gpu=gpu, settings=cluster_settings(chosen)),
         str(output),
         kubernetes_manifest_format=True,
         kubernetes_manifest_options=options,

@@ -14,6 +14,7 @@ from pipeline.arguments import RunArguments, UsageError, complete
 from pipeline.cluster.definition import Definition, typed
 from pipeline.digests import digest_of_model
 from pipeline.options import RUN_OPTIONS, add_options, run_options
+from pipeline.placement import ClusterSettings
 from pipeline.resources import GPU_TYPE
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -28,6 +29,22 @@ parameter_options = add_options(
     click.option("--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."),
     click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any pipeline parameter by its name."),
 )
+definition_options = add_options(
+    click.option(
+        "--notify",
+        default="",
+        envvar="DEEP_MNIST_NOTIFY",
+        metavar="SECRET",
+        help="Tell the webhook in this Secret how the run ended; an absent Secret tells nobody.",
+    ),
+    click.option(
+        "--pull-secret",
+        multiple=True,
+        envvar="DEEP_MNIST_PULL_SECRETS",
+        metavar="SECRET",
+        help="With which nodes pull the steps' images. Repeatable; the variable separates by spaces.",
+    ),
+)
 install_options = add_options(
     click.option("--pipeline-root", default="", help="Address of the folder for artifacts; default: the install's."),
     click.option(
@@ -37,6 +54,11 @@ install_options = add_options(
         help="Who the steps run as, e.g. deep-mnist-runner of manifests/base; default: the install's.",
     ),
 )
+
+
+def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
+    """Return what `definition_options` say."""
+    return ClusterSettings(notify=options["notify"], pull_secrets=tuple(options["pull_secret"]))
 
 
 def parameters_for(

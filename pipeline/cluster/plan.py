@@ -9,19 +9,22 @@ from typing import Any
 import click
 
 from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
-from pipeline.cluster.parameters import parameter_options, parameters_for
+from pipeline.cluster.parameters import cluster_settings, definition_options, parameter_options, parameters_for
 
 PLACEHOLDER = "{{$.inputs.parameters['"
 
 
 @click.command()
 @parameter_options
+@definition_options
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--retraining", is_flag=True, help="Plan what `schedule` sends: it trains only when something changed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def plan(fresh: bool, retraining: bool, as_json: bool, **options: Any) -> None:
     """Show the steps, their images, what may be reused, and what asks for a GPU. Nothing is sent."""
-    definition = compile_definition(gpu=options["gpu"], reuse=not (fresh or retraining), retraining=retraining)
+    definition = compile_definition(
+        gpu=options["gpu"], settings=cluster_settings(options), reuse=not (fresh or retraining), retraining=retraining
+    )
     parameters = parameters_for(definition, needs_store=False, **options)
     planned = planned_run(definition, parameters)
     if as_json:
@@ -64,7 +67,7 @@ def _step(task: CompiledTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
     resources = task.executor.get("resources", {})
     return {
         "step": task.name,
-        "condition": "if data or recipe changed" if task.group else "",
+        "condition": _condition(task),
         "result": "reused if unchanged" if task.cached else "always new",
         "accelerator": _accelerator(resources.get("accelerator", {}), parameters),
         "node_selector": parameters.get("node_selector", {}) if "nodeSelector" in task.kubernetes else {},
@@ -75,6 +78,12 @@ def _step(task: CompiledTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "retries": task.spec.get("retryPolicy", {}).get("maxRetryCount", 0),
         "image": task.executor.get("image", ""),
     }
+
+
+def _condition(task: CompiledTask) -> str:
+    if "condition-" in task.group:
+        return "if data or recipe changed"
+    return "when all has ended" if task.spec.get("triggerPolicy") else ""
 
 
 def _accelerator(asked: Mapping[str, str], parameters: Mapping[str, Any]) -> str:

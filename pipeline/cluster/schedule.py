@@ -22,7 +22,13 @@ import click
 from pipeline.cluster.connection import ClusterError, Connection, connect, connection_options
 from pipeline.cluster.cron import Cron, CronError, parse_cron
 from pipeline.cluster.definition import Definition, compile_definition, require_images
-from pipeline.cluster.parameters import install_options, parameter_options, parameters_for
+from pipeline.cluster.parameters import (
+    cluster_settings,
+    definition_options,
+    install_options,
+    parameter_options,
+    parameters_for,
+)
 from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
 
 MARK = "deep-mnist schedule sha256:"
@@ -60,6 +66,7 @@ class Schedule:
 @click.argument("action", type=click.Choice(["apply", "list", *DONE]), default="apply")
 @connection_options
 @parameter_options
+@definition_options
 @click.option("--name", default=NAME, show_default=True, help="Identifies the schedule in its experiment.")
 @click.option(
     "--cron", default="0 0 3 * * *", show_default=True, help="Six fields, seconds first, UTC; five get a 0 in front."
@@ -108,7 +115,9 @@ def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
         )
     if not options["dry_run"]:
         require_images()
-    definition = compile_definition(gpu=options["gpu"], reuse=False, retraining=not options["always"])
+    definition = compile_definition(
+        gpu=options["gpu"], settings=cluster_settings(options), reuse=False, retraining=not options["always"]
+    )
     # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
     given = parameters_for(definition, needs_store=not options["dry_run"], **options)
     parameters = {**given, "dataset_digest": "", "run_name": options["name"]}

@@ -15,7 +15,13 @@ import click
 
 from pipeline.cluster.connection import Connection, connect, connection_options
 from pipeline.cluster.definition import Definition, compile_definition, require_images
-from pipeline.cluster.parameters import install_options, parameter_options, parameters_for
+from pipeline.cluster.parameters import (
+    cluster_settings,
+    definition_options,
+    install_options,
+    parameter_options,
+    parameters_for,
+)
 from pipeline.cluster.watch import follow, watch_options
 
 EXPERIMENT = "deep-mnist"
@@ -24,6 +30,7 @@ EXPERIMENT = "deep-mnist"
 @click.command()
 @connection_options
 @parameter_options
+@definition_options
 @click.option("--experiment", default=EXPERIMENT, show_default=True, help="Created when it does not exist.")
 @click.option("--run-name", default="", help="Default: the pipeline's name and the time.")
 @install_options
@@ -33,7 +40,7 @@ EXPERIMENT = "deep-mnist"
 def submit(**options: Any) -> None:
     """Start a run on a cluster. `plan` with the same options shows what it would do."""
     require_images()
-    definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"])
+    definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"], settings=cluster_settings(options))
     parameters = parameters_for(definition, pin_model=True, **options)
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))

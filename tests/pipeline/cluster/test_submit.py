@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
 from pipeline.cluster.definition import compile_definition
+from pipeline.placement import ClusterSettings
 from tests.support.kfp_server import KfpServer
 
 RUN = ("submit", "--store", "gs://models/mnist", "--poll", "0.02")
@@ -101,6 +102,68 @@ def test_the_number_of_gpus_is_text(definition):
     assert "gpu_count" in train.executor["resources"]["accelerator"]["resourceCount"]
     assert train.kubernetes["nodeSelector"]["nodeSelectorJson"] == {"componentInputParameter": "node_selector"}
     assert train.kubernetes["tolerations"] == [{"tolerationJson": {"componentInputParameter": "tolerations"}}]
+
+
+@pytest.mark.parametrize("retraining", [False, True], ids=["run", "schedule"])
+def test_notify_guards_every_other_task(retraining):
+    """With a Secret named, all tasks lie in an exit handler; its own is never cached, and the Secret may be absent."""
+    options = {"reuse": False, "retraining": retraining, "gpu": 1}
+    told = compile_definition(settings=ClusterSettings(notify="webhook"), **options)
+    plain = compile_definition(**options)
+    tasks = {task.name: task for task in told.tasks()}
+    guarded = {name for name, task in tasks.items() if task.group.startswith("exit-handler-1")}
+    notify = tasks["notify"]
+
+    assert guarded == {task.name for task in plain.tasks()} == set(tasks) - {"notify"}
+    assert notify.spec["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    assert notify.spec["dependentTasks"] == ["exit-handler-1"] and not notify.cached
+    assert notify.spec["inputs"]["parameters"]["status"] == {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
+    (secret,) = (each for each in notify.kubernetes["secretAsEnv"] if each["secretName"] == "webhook")
+    assert secret["optional"] is True
+    assert {each["secretKey"] for each in secret["keyToEnv"]} == {"url", "ui", "api"}
+    assert "webhook" not in json.dumps(plain.body)
+
+
+@pytest.mark.parametrize("retraining", [False, True], ids=["run", "schedule"])
+def test_parameters_of_the_accelerator_cross_every_border(retraining):
+    """KFP forgets the accelerator's channels at the border of a group: each group declares what it passes on."""
+    told = compile_definition(gpu=1, reuse=False, retraining=retraining, settings=ClusterSettings(notify="webhook"))
+    groups = [each for each in told.pipeline["components"].values() if "dag" in each]
+
+    assert len(groups) == 1 + retraining
+    for group in groups:
+        assert {"pipelinechannel--gpu_count", "pipelinechannel--gpu_type"} <= set(
+            group["inputDefinitions"]["parameters"]
+        )
+
+
+def test_pull_secrets_are_on_every_task():
+    """Each pod names the Secrets with which its image is pulled, the exit handler's too."""
+    told = compile_definition(settings=ClusterSettings(notify="webhook", pull_secrets=("one", "two")))
+
+    for task in told.tasks():
+        assert [each["secretName"] for each in task.kubernetes["imagePullSecret"]] == ["one", "two"], task.name
+
+
+def test_training_has_shared_memory(definition):
+    """TensorFlow's and NCCL's processes talk through /dev/shm; containers have 64 MiB of it. It counts as memory."""
+    mounts = {task.name: task.kubernetes.get("emptyDirMounts", []) for task in definition.tasks()}
+    (shared,) = mounts.pop("train")
+
+    assert (shared["mountPath"], shared["medium"]) == ("/dev/shm", "Memory")
+    assert int(shared["sizeLimit"].removesuffix("Mi")) < 6144 / 2
+    assert not any(mounts.values())
+
+
+def test_submit_takes_what_a_cluster_needs(server, monkeypatch):
+    """--notify and --pull-secret, or their variables, reach the definition that is sent."""
+    monkeypatch.setenv("DEEP_MNIST_PULL_SECRETS", "one two")
+    shown = run(*RUN, "--host", server.url, "--notify", "webhook")
+    settings = server.created["runs"][0].pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]
+
+    assert shown.exit_code == 0, shown.output
+    assert "webhook" in [each["secretName"] for each in settings["executors"]["exec-notify"]["secretAsEnv"]]
+    assert len(settings["executors"]["exec-train"]["imagePullSecret"]) == 2
 
 
 def test_submit_sends_both_documents_and_typed_parameters(server):

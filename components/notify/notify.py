@@ -1,0 +1,122 @@
+"""Tell a webhook how a run ended. A webhook that fails, or is not there, changes nothing about the run.
+
+The addresses come from a Secret, as environment variables:
+    DEEP_MNIST_WEBHOOK        where to post; without it nothing is posted
+    DEEP_MNIST_KUBEFLOW_UI    where people open Kubeflow, for the link; without it the link is a path
+    DEEP_MNIST_KUBEFLOW_API   where this pod reaches Kubeflow's API; its default is that of a single-user install
+
+Kubeflow 2.17 hands an exit task the state of what was before and neither a step nor an error
+(backend/src/v2/driver/resolve.go:458), so both are read from its API.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import requests
+
+from components.argo_workflow import PodState, failed_pods, log_and_error, log_path, run_path, workflow_in
+from components.failure import failure_in_log
+
+API = "http://ml-pipeline.kubeflow:8888"
+TIMEOUT = 10.0  # seconds for each answer
+PATIENCE = 60.0  # seconds until Argo's report of the failed pod must have reached the API
+ATTEMPTS = 3
+ERROR_CHARACTERS = 2000
+# The last known state of the execution, in the words of Kubeflow's metadata store.
+SUCCEEDED, CANCELED = ("COMPLETE", "CACHED", "SUCCEEDED"), ("CANCELED", "CANCELLED")
+
+
+def notify_webhook(run_id: str, run_name: str, state: str) -> None:
+    """Post one JSON object to the webhook, if there is one.
+
+    Args:
+        run_id: The run.
+        run_name: Its name.
+        state: What Kubeflow says of all that was before.
+    """
+    webhook = os.environ.get("DEEP_MNIST_WEBHOOK", "").strip()
+    if not webhook:
+        print("No webhook: the Secret that --notify names, or its key `url`, is not there.")
+        return
+    message = notification(run_id, run_name, state)
+    print(message["text"])
+    print(_posted(webhook, message))
+
+
+def notification(run_id: str, run_name: str, state: str) -> dict[str, Any]:
+    """Return what is posted: status, step, error, link, the run, and all of it as `text`, which chats show."""
+    failed = None if state in SUCCEEDED + CANCELED else _failed_step(run_id)
+    status = _status(state, failed)
+    error = _error(run_id, failed) if failed else ""
+    link = f"{os.environ.get('DEEP_MNIST_KUBEFLOW_UI', '').strip().rstrip('/')}/#/runs/details/{run_id}"
+    where = f" in {failed.step}: {error}" if failed else ""
+    return {
+        "status": status,
+        "step": failed.step if failed else "",
+        "error": error,
+        "link": link,
+        "run": run_name,
+        "run_id": run_id,
+        "text": f"{run_name or run_id} {status}{where}\n{link}",
+    }
+
+
+def _status(state: str, failed: PodState | None) -> str:
+    """Return the status; a pod that died without a word leaves its group RUNNING, so a failed pod says more."""
+    if state in SUCCEEDED:
+        return "SUCCEEDED"
+    if state in CANCELED:
+        return "CANCELED"
+    return "FAILED" if failed or state == "FAILED" else "UNKNOWN"
+
+
+def _failed_step(run_id: str) -> PodState | None:
+    """Return the first step that failed, once the API knows of it; None when it cannot say."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            failed = failed_pods(workflow_in(_get(run_path(run_id))))
+        except (requests.RequestException, ValueError) as error:
+            print(f"Kubeflow's API does not say which step failed: {error}")
+            return None
+        if failed or time.monotonic() > deadline:
+            return failed[0] if failed else None
+        time.sleep(1)
+
+
+def _error(run_id: str, failed: PodState) -> str:
+    """Return why a step failed: what it told in its log, else what Kubernetes says of its pod."""
+    try:
+        log, _ = log_and_error(_get(log_path(run_id, failed.pod)))
+    except requests.RequestException:
+        log = ""
+    failure = failure_in_log(log)
+    return (failure.text() if failure else failed.message or "no reason is known")[:ERROR_CHARACTERS]
+
+
+def _get(path: str) -> str:
+    host = os.environ.get("DEEP_MNIST_KUBEFLOW_API", "").strip().rstrip("/") or API
+    response = requests.get(host + path, timeout=TIMEOUT)
+    response.raise_for_status()
+    return response.text
+
+
+def _posted(webhook: str, message: dict[str, Any]) -> str:
+    """Post and say what came of it. The address is a secret, so no error that quotes it is printed."""
+    said = ""
+    for attempt in range(ATTEMPTS):
+        time.sleep(attempt)
+        try:
+            response = requests.post(webhook, json=message, timeout=TIMEOUT)
+        except (requests.RequestException, ValueError) as error:
+            said = type(error).__name__
+            continue
+        if response.ok:
+            return f"Posted: HTTP {response.status_code}."
+        said = f"HTTP {response.status_code}"
+        if response.status_code < 500 and response.status_code != 429:
+            break
+    return f"Not posted: {said}. The run's own result stands."

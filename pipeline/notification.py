@@ -1,0 +1,40 @@
+"""The exit handler of a run: one task that tells a webhook how everything before it ended.
+
+Kubeflow runs it when the tasks inside have ended, whatever became of them, and the run ends as they did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kfp import dsl, kubernetes
+
+from components.notify.component import notify
+
+# Key of the Secret -> environment variable. Secret and keys may be missing: then nothing is posted.
+KEYS = {"url": "DEEP_MNIST_WEBHOOK", "ui": "DEEP_MNIST_KUBEFLOW_UI", "api": "DEEP_MNIST_KUBEFLOW_API"}
+
+
+def notified(secret: str, placed: Callable[..., dsl.PipelineTask]) -> Callable[[Any], Any]:
+    """Return a context, given the run's name, for the tasks whose end is told; for no secret it does nothing.
+
+    Args:
+        secret: Name of the Secret with the webhook's address, or "".
+        placed: As `pipeline.placement.placer` returns it.
+    """
+
+    @contextmanager
+    def told(run_name: Any) -> Iterator[None]:
+        if not secret:
+            yield
+            return
+        task = notify(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER, run_name=run_name)
+        task.set_caching_options(False)  # each end is news
+        placed(task, "notify")
+        kubernetes.use_secret_as_env(task, secret, KEYS, optional=True)
+        with dsl.ExitHandler(task, name="steps"):
+            yield
+
+    return told
