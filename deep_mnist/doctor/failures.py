@@ -50,6 +50,8 @@ RULES: tuple[tuple[type[BaseException], re.Pattern[str], Told], ...] = (
         r"expected axis (-?\d+) of input shape to have value (\d+), but received input with shape (\([^)]*\))"), _told(
         "an input whose axis {0} has length {1}", "shape {2}",
         "x = x.reshape(len(x), -1)  # for a Dense network; else give Input the shape that x has")),
+    (ValueError, re.compile(r"Expected shape (\([^)]*\)), but input has incompatible shape (\([^)]*\))"), _told(
+        "input of shape {0}", "shape {1}", "x = x.reshape(-1, …)  # to the model's input shape, or change Input")),
     (ValueError, re.compile(r"expected shape=(\([^)]*\)), found shape=(\([^)]*\))"), _told(
         "input of shape {0}", "shape {1}", "x = x.reshape(-1, …)  # to the model's input shape, or change Input")),
     (ValueError, re.compile(r"Shapes (\([^)]*\)) and (\([^)]*\)) are incompatible"), _told(
@@ -59,11 +61,11 @@ RULES: tuple[tuple[type[BaseException], re.Pattern[str], Told], ...] = (
         r"must have the same (?:rank|shape).*?target\.shape=(\([^)]*\)), output\.shape=(\([^)]*\))", re.S), _told(
         "labels and output of one shape", "labels {0}, output {1}",
         'loss="sparse_categorical_crossentropy" for class numbers, or y = keras.utils.to_categorical(y)')),
-    (ValueError, re.compile(r"[Nn]egative dimension size|output size (?:would be|is) negative|[Nn]on-?positive|"
+    (ValueError, re.compile(r"[Nn]egative dimension size|output size (?:would be|is) (?:zero or )?negative|[Nn]on-?positive|"
                             r"would result in a non-positive|should be greater than 0"), _told(
         "pictures larger than what the layers take away", "a layer without an output",
         'padding="same", or fewer pooling layers for pictures of 28 x 28')),
-    (ValueError, re.compile(r"[Cc]ardinality is ambiguous.*?x sizes: ([\d, ]+).*?y sizes: ([\d, ]+)", re.S), _told(
+    (ValueError, re.compile(r"[Cc]ardinality is ambiguous.*?x'? sizes: ([\d, ]+).*?y'? sizes: ([\d, ]+)", re.S), _told(
         "as many labels as images", "{0} images, {1} labels",
         "(x_train, y_train), (x_test, y_test) = load_data()  # the pairs belong together")),
     (ValueError, re.compile(r"too many values to unpack|not enough values to unpack"), _told(

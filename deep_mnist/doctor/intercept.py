@@ -7,6 +7,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from deep_mnist.doctor.fit_call import FitCall, bound_call
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
-LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.", "contextlib")
+LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
+
+INSTALLED = (sysconfig.get_path("stdlib"), "<frozen ")  # Python's own files
 
 # Called before each first-hand call with the call, the caller's frame and the original method, already bound to
 # (model, *args, **kwargs) of which x may have been replaced; what it returns is the call's result.
@@ -113,8 +116,10 @@ def caller(frame: FrameType | None) -> FrameType | None:
 
 
 def _is_of_a_library(frame: FrameType) -> bool:
-    generated = "__autograph_generated_file" in frame.f_code.co_filename
-    return generated or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES)
+    file = frame.f_code.co_filename
+    if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
+        return True
+    return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
 
 
 def methods_watch(verbs: Sequence[str], before: Before) -> tuple[Watch, Callable[[], None]]:
