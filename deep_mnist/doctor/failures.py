@@ -61,8 +61,8 @@ RULES: tuple[tuple[type[BaseException], re.Pattern[str], Told], ...] = (
         r"must have the same (?:rank|shape).*?target\.shape=(\([^)]*\)), output\.shape=(\([^)]*\))", re.S), _told(
         "labels and output of one shape", "labels {0}, output {1}",
         'loss="sparse_categorical_crossentropy" for class numbers, or y = keras.utils.to_categorical(y)')),
-    (ValueError, re.compile(r"[Nn]egative dimension size|output size (?:would be|is) (?:zero or )?negative|[Nn]on-?positive|"
-                            r"would result in a non-positive|should be greater than 0"), _told(
+    (ValueError, re.compile(r"[Nn]egative dimension size|output size (?:would be|is) (?:zero or )?negative|"
+                            r"[Nn]on-?positive|should be greater than 0"), _told(
         "pictures larger than what the layers take away", "a layer without an output",
         'padding="same", or fewer pooling layers for pictures of 28 x 28')),
     (ValueError, re.compile(r"[Cc]ardinality is ambiguous.*?x'? sizes: ([\d, ]+).*?y'? sizes: ([\d, ]+)", re.S), _told(
