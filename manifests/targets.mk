@@ -1,5 +1,5 @@
 # Clusters. Included by the Makefile, which defines .venv/dev, images and ARGS.
-.PHONY: kind-up kind-run kind-down manifests gitops
+.PHONY: kind-up kind-run kind-down manifests gitops mirror
 
 kind-up: .venv/dev images ## a kind cluster with Kubeflow Pipelines 2.17.0, a bucket and the images
 	@manifests/kind/up.sh
@@ -15,3 +15,6 @@ manifests: .venv/dev ## render every overlay that needs no network into build/ma
 
 gitops: .venv/dev ## Pipeline and PipelineVersion resources in manifests/overlays/gitops/pipeline.yaml
 	@.venv/bin/python -m pipeline.cluster.manifests gitops
+
+mirror: .venv/dev images ## every image of the install in one registry: REGISTRY=host/folder; manifests in build/airgapped
+	@.venv/bin/python -m pipeline.cluster.mirror --registry '$(REGISTRY)' $(ARGS)

@@ -12,10 +12,18 @@ import click
 
 from pipeline.cluster.definition import compile_definition, pipeline_for_cluster, require_images
 from pipeline.cluster.parameters import cluster_settings, definition_options
-from pipeline.cluster.schedule import version_name
+from pipeline.cluster.versions import version_name
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("base", "overlays/kind", "overlays/gke", "overlays/gpu", "overlays/kserve", "kserve-cluster-scoped")
+FOLDERS = (
+    "base",
+    "overlays/kind",
+    "overlays/gke",
+    "overlays/gpu",
+    "overlays/airgapped",
+    "overlays/kserve",
+    "kserve-cluster-scoped",
+)
 GITOPS = ROOT / "manifests" / "overlays" / "gitops" / "pipeline.yaml"
 
 

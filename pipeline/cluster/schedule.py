@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +28,7 @@ from pipeline.cluster.parameters import (
     parameters_for,
 )
 from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
+from pipeline.cluster.versions import tag_option, tags_in, upload
 
 MARK = "deep-mnist schedule sha256:"
 NAME = "deep-mnist-retraining"
@@ -48,6 +47,7 @@ class Schedule:
     parameters: Mapping[str, Any]
     service_account: str = ""
     pipeline_root: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self, server: str) -> str:
         """Hex SHA-256 of everything the schedule says, the definition and its images included.
@@ -73,6 +73,7 @@ class Schedule:
 )
 @click.option("--experiment", default=EXPERIMENT, show_default=True)
 @install_options
+@tag_option
 @click.option("--always", is_flag=True, help="Train in every slot, changed or not.")
 @click.option("--often", is_flag=True, help=f"Allow firings less than {RARE_MINUTES} minutes apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; talk to nobody.")
@@ -121,7 +122,8 @@ def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
     # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
     given = parameters_for(definition, needs_store=not options["dry_run"], **options)
     parameters = {**given, "dataset_digest": "", "run_name": options["name"]}
-    return Schedule(options["name"], cron, definition, parameters, options["service_account"], options["pipeline_root"])
+    where = (options["service_account"], options["pipeline_root"])
+    return Schedule(options["name"], cron, definition, parameters, *where, tags_in(options["tag"]))
 
 
 def _announce(wanted: Schedule) -> None:
@@ -162,7 +164,7 @@ def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
         return f"UNCHANGED {_line(keep)}"
     enabled = not found or any(_enabled(each) for each in found)
     if keep is None:
-        pipeline, version = upload(connection, wanted.definition)
+        pipeline, version = upload(connection, wanted.definition, wanted.tags)
         body = recurring_run(wanted, connection.version, experiment, pipeline, version)
         keep = connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
     for other in others:
@@ -172,41 +174,6 @@ def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
     done = "REPLACED" if others else "CREATED"
     state = "enabled" if enabled else "paused, as it was; `schedule resume` starts it"
     return f"{done} {wanted.name} id={keep.recurring_run_id} {state}"
-
-
-def upload(connection: Connection, definition: Definition) -> tuple[str, str]:
-    """Return the ids of the pipeline and of its version with this content; make what is not there."""
-    pipeline = _pipeline(connection, definition.name)
-    name = version_name(definition)
-    found = connection.call(
-        connection.pipelines.pipeline_service_list_pipeline_versions, pipeline, filter=equals("name", name), page_size=2
-    )
-    if found.pipeline_versions:
-        return pipeline, str(found.pipeline_versions[0].pipeline_version_id)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(definition.to_yaml())  # both documents: without the second, limits and identities are lost
-        made = connection.call(connection.uploads.upload_pipeline_version, str(path), name=name, pipelineid=pipeline)
-    return pipeline, str(made.pipeline_version_id)
-
-
-def version_name(definition: Definition) -> str:
-    """Return the version's name: a version never changes, so its content names it."""
-    return f"{definition.name}-{definition.digest[:16]}"
-
-
-def _pipeline(connection: Connection, name: str) -> str:
-    import kfp_server_api as api
-
-    namespace = connection.namespace or None
-    service = connection.pipelines
-    found = connection.call(
-        service.pipeline_service_list_pipelines, filter=equals("name", name), namespace=namespace, page_size=2
-    )
-    if found.pipelines:
-        return str(found.pipelines[0].pipeline_id)
-    wanted = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace)
-    return str(connection.call(service.pipeline_service_create_pipeline, wanted).pipeline_id)
 
 
 def find(connection: Connection, name: str, experiment: str) -> list[Any]:

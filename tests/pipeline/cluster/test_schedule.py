@@ -250,6 +250,24 @@ def test_a_version_is_uploaded_once(server):
     assert len(server.recurring) == 2
 
 
+def test_tags_are_on_pipeline_and_version(server):
+    """--tag marks what is made; the same schedule with other tags is the same schedule."""
+    schedule(server, "apply", "--tag", "team=vision", "--tag", "env=prod")
+    (pipeline,), (version,) = server.created["pipelines"], server.versions.values()
+
+    assert pipeline.tags == version["tags"] == {"team": "vision", "env": "prod"}
+    assert "UNCHANGED" in schedule(server, "apply", "--tag", "team=other").output
+
+
+@pytest.mark.parametrize("tag", ["team", "=x", "a.b=c", f"k={'v' * 64}"])
+def test_tags_that_kubeflow_refuses_are_refused_here(server, tag):
+    """Nothing is sent."""
+    shown = schedule(server, "apply", "--tag", tag)
+
+    assert shown.exit_code == 2 and "Expected at most 20 tags" in shown.output
+    assert server.requests == []
+
+
 def test_a_slot_never_serves_cached_training():
     """In a schedule's definition no task may take an earlier result: the data are fetched, the model is trained."""
     definition = compile_definition(reuse=False, retraining=True)

@@ -19,7 +19,7 @@ from tests.support.manifests import MANIFESTS, named, workload_pods
 from tests.support.pod_security import violations
 from tests.support.upstream import needs_upstream, upstream_resources
 
-FOLDERS = ["kubeflow-cluster-scoped", *(f"overlays/{each}/kubeflow" for each in ("kind", "gke", "gitops"))]
+FOLDERS = ["kubeflow-cluster-scoped", *(f"overlays/{each}/kubeflow" for each in ("kind", "gke", "gitops", "airgapped"))]
 
 # Of the resources that we lay something over, the names and no more: a patch of another name fails to render.
 # 2.17.0: manifests/kustomize/base/installs/generic/kfp-launcher-configmap.yaml,
@@ -152,6 +152,7 @@ def test_upstream_is_pinned_and_kept_apart():
 
     assert set(remote) == {
         "kubeflow-cluster-scoped", "overlays/kind/kubeflow", "overlays/gke/kubeflow", "overlays/gitops/kubeflow",
+        "overlays/airgapped/kubeflow",
     }  # fmt: skip
     assert all("?ref=2.17.0&" in url for urls in remote.values() for url in urls)
 
