@@ -8,6 +8,8 @@ NETWORK ?= fast
 MODEL ?=
 EPOCHS ?= 0
 SEED ?= 0
+SEEDS ?= 0..2
+NETWORKS ?= fast
 STORE ?= ./registry
 GPU ?= 0
 RUNS ?= ./runs
@@ -15,7 +17,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run test check bench doctor compile clean
+.PHONY: help install run sweep test check bench doctor compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -40,6 +42,10 @@ install: .venv/dev ## everything for development in .venv
 run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
+
+sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
+	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \
+	  --epochs '$(EPOCHS)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
 	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)

@@ -13,7 +13,18 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-COMPONENTS = ("download", "preprocess", "validate", "compare", "rehearse", "train", "evaluate", "publish", "notify")
+COMPONENTS = (
+    "download",
+    "preprocess",
+    "validate",
+    "compare",
+    "rehearse",
+    "train",
+    "select",
+    "evaluate",
+    "publish",
+    "notify",
+)
 # Which target of docker/Dockerfile a component runs in.
 IMAGE_OF = {
     "download": "light",
@@ -21,6 +32,7 @@ IMAGE_OF = {
     "validate": "light",
     "compare": "light",
     "rehearse": "train-cpu",
+    "select": "light",
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",

@@ -11,6 +11,7 @@ COMMANDS = {
     "compile": ("pipeline.compile", "write the KFP definition as YAML"),
     "plan": ("pipeline.cluster.plan", "what a run would do, before anything is sent"),
     "submit": ("pipeline.cluster.submit", "start a run on a cluster"),
+    "sweep": ("pipeline.sweep_command", "networks and seeds side by side; the best may be promoted"),
     "watch": ("pipeline.cluster.watch", "follow a run on a cluster to its end"),
     "schedule": ("pipeline.cluster.schedule", "retrain on a schedule"),
     "models": ("pipeline.models", "what the registry holds"),

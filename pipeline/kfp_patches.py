@@ -18,6 +18,7 @@ kfp does to `python3` in arguments is not changed but refused, by `local.process
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -59,19 +60,20 @@ def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
     from kfp.local.orchestrator import task_executor
 
     execute, look_up = task_executor.execute_single_task, LocalCache.get
-    hits: list[str] = []
+    found_by = threading.local()  # a ParallelFor runs its tasks in threads
 
     def look_up_and_note(cache: LocalCache, key: str) -> Any:
         found = look_up(cache, key)
-        hits.extend([key] if found is not None else [])
+        found_by.cache = found is not None
         return found
 
     def execute_and_tell(*, task_name: str, **arguments: Any) -> Any:
         tell({"event": "start", "task": task_name})
-        hits.clear()
+        found_by.cache = False
         outputs, status = execute(task_name=task_name, **arguments)
-        folder = _folder_of(pipeline_root, arguments["task_spec"].component_ref.name)
-        status, end = _ending(task_name, outputs, status, folder, cached=bool(hits))
+        component = arguments["task_spec"].component_ref.name.removeprefix("comp-")
+        folder = pipeline_root / arguments["pipeline_resource_name"] / component
+        status, end = _ending(task_name, outputs, status, folder, cached=found_by.cache)
         tell({"event": "end", "task": task_name, **end})
         return (outputs if end["state"] != "failed" else {}), status
 
@@ -90,12 +92,6 @@ def _ending(task: str, outputs: Mapping[str, Any], status: Any, folder: Path, *,
         return status, {"state": "failed", "outputs": {}, "failure": json.loads(failure.to_json()) if failure else None}
     plain = {name: _plain(value) for name, value in outputs.items()}
     return status, {"state": "cached" if cached else "done", "outputs": plain, "failure": None}
-
-
-def _folder_of(pipeline_root: Path, component: str) -> Path:
-    """Return where a component of this run writes; kfp.local makes one folder for a run below the root."""
-    runs = [each for each in pipeline_root.glob(f"*/{component.removeprefix('comp-')}") if each.is_dir()]
-    return runs[-1] if runs else pipeline_root / "none" / component
 
 
 def _plain(value: Any) -> Any:

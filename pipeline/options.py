@@ -80,3 +80,19 @@ RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "epochs", "seed", "model_name",
     "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip
+SWEEP_OPTIONS = (
+    click.option("--seeds", default="0..2", show_default=True, help="Seeds of the trials, such as 0..4 or 1,3,5..7."),
+    click.option(
+        "--networks",
+        default=RunArguments.network,
+        show_default=True,
+        help="Networks of the trials, with commas between.",
+    ),
+    click.option(
+        "--parallelism",
+        type=click.IntRange(1, 100),
+        default=2,
+        show_default=True,
+        help="Trials at the same time; on this machine two at most.",
+    ),
+)

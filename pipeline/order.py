@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -19,3 +19,17 @@ def in_order(tasks: Mapping[str, Any]) -> list[str]:
     return list(
         TopologicalSorter({name: tasks[name].get("dependentTasks", []) for name in sorted(tasks)}).static_order()
     )
+
+
+def container_tasks(spec: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tasks of a pipeline specification that run a container, in loops too, in order."""
+    return list(_container_tasks(spec, spec["root"]["dag"]))
+
+
+def _container_tasks(spec: Mapping[str, Any], dag: Mapping[str, Any]) -> Iterator[str]:
+    for name in in_order(dag["tasks"]):
+        component = spec["components"][dag["tasks"][name]["componentRef"]["name"]]
+        if "dag" in component:
+            yield from _container_tasks(spec, component["dag"])
+        else:
+            yield name

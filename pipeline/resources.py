@@ -43,6 +43,7 @@ RESOURCES = {
     "compare": Resources(0.1, 1024, 10 * MINUTE),
     "rehearse": Resources(2, 6144, 20 * MINUTE, reusable=True),
     "train": Resources(2, 6144, 12 * HOUR, retries=3, may_use_gpu=True, shared_memory=1024),
+    "select": Resources(0.5, 2048, 20 * MINUTE),
     "evaluate": Resources(1, 6144, 1 * HOUR),
     "publish": Resources(1, 6144, 1 * HOUR),
     "notify": Resources(0.1, 512, 10 * MINUTE),

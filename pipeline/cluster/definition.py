@@ -19,6 +19,7 @@ from components.images import image_references
 from pipeline.order import in_order
 from pipeline.placement import ClusterSettings
 from pipeline.retraining import build_retraining
+from pipeline.sweep import build_sweep
 from pipeline.training import build_pipeline
 
 TYPES = {
@@ -139,6 +140,15 @@ def _compiled_with(
 def _built(references: Mapping[str, str], reuse: bool, retraining: bool, settings: ClusterSettings) -> Any:
     build = build_retraining if retraining else build_pipeline
     return build(images=references.__getitem__, cluster=True, reuse=reuse, settings=settings)
+
+
+@cache
+def compile_sweep(
+    *, gpu: int = 0, reuse: bool = True, parallelism: int = 2, settings: ClusterSettings = NO_SETTINGS
+) -> Definition:
+    """Compile the sweep for a cluster; see `pipeline.sweep.build_sweep`."""
+    images = image_references(gpu=bool(gpu)).__getitem__
+    return compiled(build_sweep(images=images, cluster=True, reuse=reuse, parallelism=parallelism, settings=settings))
 
 
 def require_images() -> None:

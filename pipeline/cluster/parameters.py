@@ -11,11 +11,12 @@ import click
 from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
 from pipeline.arguments import RunArguments, UsageError, complete
-from pipeline.cluster.definition import Definition, typed
+from pipeline.cluster.definition import Definition, compile_sweep, typed
 from pipeline.digests import digest_of_model
 from pipeline.options import RUN_OPTIONS, add_options, run_options
 from pipeline.placement import ClusterSettings
 from pipeline.resources import GPU_TYPE
+from pipeline.trials import trials_of
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -88,6 +89,24 @@ def parameters_for(
         raise click.BadParameter(str(error)) from error
     known = {name: value for name, value in arguments.to_dict().items() if name in definition.inputs}
     return {**known, **typed(definition, dict(_pair(each, "parameter") for each in parameter))}
+
+
+def sweep_for_cluster(
+    *, seeds: str, networks: str, parallelism: int, reuse: bool = True, **options: Any
+) -> tuple[Definition, dict[str, Any]]:
+    """Return the sweep's definition and its parameters; `options` as for `parameters_for`.
+
+    Raises:
+        click.BadParameter: A value cannot be used on a cluster, or there is no trial.
+    """
+    settings = cluster_settings(options)
+    definition = compile_sweep(gpu=options["gpu"], reuse=reuse, parallelism=parallelism, settings=settings)
+    try:
+        trials = trials_of(seeds, networks, model=options["model"])
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+    options["network"] = trials[0]["network"]
+    return definition, {"trials": trials, **parameters_for(definition, **options)}
 
 
 def arguments_there(options: Mapping[str, Any], *, needs_store: bool, pin_model: bool) -> RunArguments:

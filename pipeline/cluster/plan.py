@@ -9,7 +9,14 @@ from typing import Any
 import click
 
 from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
-from pipeline.cluster.parameters import cluster_settings, definition_options, parameter_options, parameters_for
+from pipeline.cluster.parameters import (
+    cluster_settings,
+    definition_options,
+    parameter_options,
+    parameters_for,
+    sweep_for_cluster,
+)
+from pipeline.options import SWEEP_OPTIONS, add_options
 
 PLACEHOLDER = "{{$.inputs.parameters['"
 
@@ -19,13 +26,22 @@ PLACEHOLDER = "{{$.inputs.parameters['"
 @definition_options
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--retraining", is_flag=True, help="Plan what `schedule` sends: it trains only when something changed.")
+@click.option("--sweep", is_flag=True, help="Plan what `sweep` sends, with its --seeds, --networks, --parallelism.")
+@add_options(*SWEEP_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def plan(fresh: bool, retraining: bool, as_json: bool, **options: Any) -> None:
+def plan(fresh: bool, retraining: bool, sweep: bool, as_json: bool, **options: Any) -> None:
     """Show the steps, their images, what may be reused, and what asks for a GPU. Nothing is sent."""
-    definition = compile_definition(
-        gpu=options["gpu"], settings=cluster_settings(options), reuse=not (fresh or retraining), retraining=retraining
-    )
-    parameters = parameters_for(definition, needs_store=False, **options)
+    sweeping = {name: options.pop(name) for name in ("seeds", "networks", "parallelism")}
+    if sweep:
+        definition, parameters = sweep_for_cluster(reuse=not fresh, needs_store=False, **sweeping, **options)
+    else:
+        definition = compile_definition(
+            gpu=options["gpu"],
+            settings=cluster_settings(options),
+            reuse=not (fresh or retraining),
+            retraining=retraining,
+        )
+        parameters = parameters_for(definition, needs_store=False, **options)
     planned = planned_run(definition, parameters)
     if as_json:
         click.echo(json.dumps(planned))
@@ -67,7 +83,7 @@ def _step(task: CompiledTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
     resources = task.executor.get("resources", {})
     return {
         "step": task.name,
-        "condition": _condition(task),
+        "condition": _condition(task, parameters),
         "result": "reused if unchanged" if task.cached else "always new",
         "accelerator": _accelerator(resources.get("accelerator", {}), parameters),
         "node_selector": parameters.get("node_selector", {}) if "nodeSelector" in task.kubernetes else {},
@@ -80,9 +96,11 @@ def _step(task: CompiledTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _condition(task: CompiledTask) -> str:
+def _condition(task: CompiledTask, parameters: Mapping[str, Any]) -> str:
     if "condition-" in task.group:
         return "if data or recipe changed"
+    if "for-loop-" in task.group:
+        return f"in each of {len(parameters['trials'])} trials"
     return "when all has ended" if task.spec.get("triggerPolicy") else ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,9 +39,19 @@ EXPERIMENT = "deep-mnist"
 @watch_options
 def submit(**options: Any) -> None:
     """Start a run on a cluster. `plan` with the same options shows what it would do."""
+
+    def made() -> tuple[Definition, dict[str, Any]]:
+        settings = cluster_settings(options)
+        definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"], settings=settings)
+        return definition, parameters_for(definition, pin_model=True, **options)
+
+    send(made, options)
+
+
+def send(made: Callable[[], tuple[Definition, dict[str, Any]]], options: Mapping[str, Any]) -> None:
+    """Start a run of a definition with its parameters, and with --wait, watch it and exit as it ended."""
     require_images()
-    definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"], settings=cluster_settings(options))
-    parameters = parameters_for(definition, pin_model=True, **options)
+    definition, parameters = made()
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))
     click.echo(f"STARTED run={run.run_id} name={run.display_name!r}")

@@ -51,7 +51,7 @@ def _shown(name: str, value: Any) -> str:
         return f"{value:.4f}"
     if name == "seconds":
         return f"{value:.1f}"
-    return json.dumps(value, ensure_ascii=False) if name == "reason" else str(value)
+    return json.dumps(value, ensure_ascii=False) if name in ("reason", "best") else str(value)
 
 
 def outcome_of(run: Run, report: Path) -> Outcome:
@@ -82,6 +82,9 @@ def outcome_of(run: Run, report: Path) -> Outcome:
 
 def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> Outcome:
     promotion = read_json(run.tasks["publish"], "promotion")
+    if "select" in run.tasks:
+        selection = read_json(run.tasks["select"], "trials")
+        ending, details = {"best": selection["best"], **ending}, {**details, "trials": selection["trials"]}
     if promotion["promoted"]:
         fields = {"version": promotion["version"], "accuracy": promotion["accuracy"], **ending}
         return Outcome("PUBLISHED", 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")})

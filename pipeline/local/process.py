@@ -40,6 +40,7 @@ class Task:
     seconds: float = 0.0
     outputs: Mapping[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    running: int = 0
 
     def artifact(self, name: str) -> Path | None:
         """Return the path of an output artifact, or None when it was not written."""
@@ -78,6 +79,7 @@ def run_here(
     *,
     containers: bool = False,
     mounts: tuple[tuple[str, bool], ...] = (),
+    parallelism: int = 0,
     on_change: Callable[[Run], None] = lambda _run: None,
 ) -> Run:
     """Run the whole pipeline here and return how it went.
@@ -87,6 +89,7 @@ def run_here(
         runs: Folder that gets `<run id>/` and holds `.cache`.
         containers: Run each step in its image instead of as a process.
         mounts: (host path, read only) that the containers need besides the run's own folder.
+        parallelism: Run a sweep, so many trials at the same time; 0 runs the training pipeline.
         on_change: Called when a task starts or ends, and ten times a second in between.
 
     Raises:
@@ -100,6 +103,7 @@ def run_here(
         "cache_root": str(runs.resolve() / ".cache" / ("containers" if containers else "processes")),
         "containers": containers,
         "mounts": mounts,
+        "parallelism": parallelism,
         "labels": dict([label.split("=")]),
     }
     (folder / "request.json").write_text(json.dumps(request, indent=1))
@@ -189,16 +193,31 @@ def _follow(run: Run, worker: subprocess.Popen[bytes], on_change: Callable[[Run]
 
 
 def _apply(run: Run, event: Mapping[str, Any]) -> None:
+    """Note a task's start or end. A sweep's trials share their tasks: each is one row, from its first start to its last
+    end, failed as soon as one trial's is."""
     if event["event"] == "definition":
         run.tasks.update({name: Task(name) for name in event["tasks"]})
         return
     task = run.tasks[event["task"]]
     if event["event"] == "start":
-        task.state, task.started = "running", event["time"]
+        task.running += 1
+        task.state = task.state if task.state == "failed" else "running"
+        task.started = task.started or event["time"]
         return
-    task.state, task.outputs = event["state"], event["outputs"]
-    task.failure = Failure.from_dict(event["failure"]) if event["failure"] else None
+    task.running -= 1
     task.seconds = event["time"] - task.started
+    if task.state != "failed" and not _is_unfit(task):
+        task.outputs = event["outputs"]
+    if event["state"] == "failed" and task.state != "failed":
+        task.failure = Failure.from_dict(event["failure"]) if event["failure"] else None
+        task.state = "failed"
+    if task.state != "failed" and not task.running:
+        task.state = event["state"]
+
+
+def _is_unfit(task: Task) -> bool:
+    """Say whether the outputs are those of the data that ended the run, which a later trial must not replace."""
+    return task.outputs.get("verdict") == "unfit"
 
 
 def _end_group(worker: subprocess.Popen[bytes]) -> None:

@@ -14,6 +14,7 @@ from pipeline.local.process import Run
 SECTIONS = (
     ("The data", "validate", "report"),
     ("Training", "train", "curves"),
+    ("Trials", "select", "table"),
     ("Evaluation", "evaluate", "report"),
     ("Model card", "publish", "card"),
 )
@@ -29,12 +30,16 @@ def write_report(run: Run, outcome: Outcome, path: Path) -> None:
     """Write the page to `path`; parts whose step did not run are left out."""
     import markupsafe
 
-    sections = [(title, markupsafe.Markup(_content(run, task, name))) for title, task, name in SECTIONS]
+    # Of a sweep the trials' table is shown, not the curves of the trial that happened to end last.
+    shown = [each for each in SECTIONS if each[1] in run.tasks and not (each[1] == "train" and "select" in run.tasks)]
+    sections = [(title, markupsafe.Markup(_content(run, task, name))) for title, task, name in shown]
     body = _BODY.render(
         run=run,
         outcome=outcome,
         headline=[(k, f"{v:.4f}" if k in ("accuracy", "champion") else v) for k, v in _headline(outcome)],
-        arguments=[(name, run.arguments[name]) for name in _SHOWN_ARGUMENTS if run.arguments.get(name) not in ("", 0)],
+        arguments=[
+            (name, run.arguments[name]) for name in _SHOWN_ARGUMENTS if run.arguments.get(name) not in ("", 0, None)
+        ],
         tasks=list(run.tasks.values()),
         tones=_TONES,
         tone={"PUBLISHED": "good", "NOT PROMOTED": "warn"}.get(outcome.status, "bad"),

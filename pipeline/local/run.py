@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,45 @@ from pipeline.options import run_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the last line.")
 def run(runs: Path, docker: bool, as_json: bool, **options: Any) -> None:
     """Run the whole pipeline here; the last line says how it ended (exit status 0, or 1 when it failed)."""
+    sys.exit(run_shown(runs, docker=docker, as_json=as_json, options=options))
+
+
+def run_shown(
+    runs: Path,
+    *,
+    docker: bool,
+    as_json: bool,
+    options: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]] = (),
+    parallelism: int = 0,
+) -> int:
+    """Run here, show how it goes, print the last line, and return the exit status.
+
+    Args:
+        runs: Folder for runs.
+        docker: Each step in its container.
+        as_json: Print one JSON object instead of the last line.
+        options: Those of `arguments_here`.
+        trials: Of a sweep; none for the training pipeline.
+        parallelism: How many of them at the same time.
+
+    Raises:
+        click.UsageError: What is requested cannot be run.
+    """
     console = Console(stderr=as_json, soft_wrap=True)
     try:
         arguments = arguments_here(runs=runs, **options)
+        values = arguments.to_dict()
+        if trials:
+            del values["network"]
+            values["trials"] = list(trials)
         mounts = _mounts(arguments, runs) if docker else ()
         with display(console, quiet=as_json) as shown:
-            ended = run_here(arguments.to_dict(), runs, containers=docker, mounts=mounts, on_change=shown)
+            ended = run_here(values, runs, containers=docker, mounts=mounts, parallelism=parallelism, on_change=shown)
             shown(ended)
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    sys.exit(_conclude(ended, console, as_json))
+    return _conclude(ended, console, as_json)
 
 
 def _conclude(ended: Any, console: Console, as_json: bool) -> int:

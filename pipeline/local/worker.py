@@ -29,7 +29,7 @@ from pipeline import kfp_patches
 from pipeline.containers.built import image_reference
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
-from pipeline.order import in_order
+from pipeline.order import container_tasks
 
 ORPHAN_CHECK_SECONDS = 0.5
 
@@ -60,7 +60,8 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
     from google.protobuf.json_format import MessageToDict
     from kfp import local
 
-    from pipeline.training import build_pipeline  # imports kfp
+    from pipeline.sweep import build_sweep  # imports kfp
+    from pipeline.training import build_pipeline
 
     runner, images = _runner(request)
     local.init(
@@ -77,8 +78,9 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
 
     kfp_patches.note_endings_of_processes()
     kfp_patches.tell_tasks(tell, Path(request["pipeline_root"]))
-    definition = build_pipeline(images=images)
-    tell({"event": "definition", "tasks": in_order(MessageToDict(definition.pipeline_spec)["root"]["dag"]["tasks"])})
+    parallelism = request.get("parallelism")
+    definition = build_sweep(images=images, parallelism=parallelism) if parallelism else build_pipeline(images=images)
+    tell({"event": "definition", "tasks": container_tasks(MessageToDict(definition.pipeline_spec))})
     definition(**request["arguments"])
 
 

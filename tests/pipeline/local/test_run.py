@@ -51,13 +51,20 @@ def test_a_second_run_reuses_what_is_unchanged(place):
     assert any("train" in line and "unchanged, reused" in line for line in ended.lines)
 
 
-def test_a_run_reads_and_publishes_in_object_storage(tmp_path, bucket):
-    """Data and the user's own network from a bucket and a registry in it, over HTTP against a real fake-gcs-server."""
-    store = open_store(bucket)
+def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
+    """Data and the user's own network from a bucket, a registry in it, over HTTP against real servers of both kinds."""
+    store = open_store(remote.url)
     for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
         store.upload_file(path, f"digits/{path.name}")
     store.upload_file(save_own_network(tmp_path / "mine.keras"), "mine.keras")
-    options = ("--dataset", f"{bucket}/digits", "--model", f"{bucket}/mine.keras", "--store", f"{bucket}/registry")
+    options = (
+        "--dataset",
+        f"{remote.url}/digits",
+        "--model",
+        f"{remote.url}/mine.keras",
+        "--store",
+        f"{remote.url}/registry",
+    )
     ended = run_pipeline(tmp_path, *options, "--epochs", 8)
 
     assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
