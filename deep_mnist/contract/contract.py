@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from deep_mnist.contract.layers import Architecture
+
 MAX_TEXT_BYTES = 32 << 20  # of a configuration; ResNet-152's is below 1 MB
 
 LAYOUTS = ("channels_last", "channels_first", "rows_columns", "flat", "unknown")
@@ -80,6 +82,8 @@ class Contract:
         output_dtype: Compute dtype of the last layer, such as "float32".
         first_layer: Class name of the first layer with weights (or of an unknown layer) that the input meets.
         metrics: Names of the compile configuration's metrics.
+        optimizer: {"name", "learning_rate", "momentum"} of the compile configuration, {} without one.
+        architecture: What of the layers decides whether training can work.
         norm_layers: Every BatchNormalization.
         input_faults: What is wrong between the declared input and the first layers' data_format.
         lambda_layers: Names of the layers that hold Python code.
@@ -112,6 +116,8 @@ class Contract:
     output_dtype: str = "float32"
     first_layer: str | None = None
     metrics: tuple[str, ...] = ()
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Architecture = field(default_factory=Architecture)
     norm_layers: tuple[NormLayer, ...] = ()
     input_faults: tuple[str, ...] = ()
     lambda_layers: tuple[str, ...] = ()
@@ -142,8 +148,7 @@ class Contract:
         """Return the checked-in form: what equals its default is left out."""
         import yaml
 
-        plain = {each.name: getattr(Contract(), each.name) for each in fields(self)}
-        defaults = json.loads(json.dumps(plain))
+        defaults = Contract().to_dict()
         told = {key: value for key, value in self.to_dict().items() if key == "name" or value != defaults[key]}
         told.setdefault("preparation", self.preparation)
         return yaml.safe_dump(told, sort_keys=False, default_flow_style=None, width=110)
@@ -277,9 +282,9 @@ def _read_optional(kind: type) -> Any:
     return read
 
 
-def _read_fit(value: Any) -> dict[str, Any]:
+def _read_mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"fit {str(value)[:60]!r}, expected {{shuffle, validation_split}}")
+        raise ValueError(f"{str(value)[:60]!r}, expected named values")
     return {str(name): each for name, each in value.items()}
 
 
@@ -318,10 +323,12 @@ _READERS: dict[str, Any] = {
     "output_dtype": str,
     "first_layer": _read_optional(str),
     "metrics": _read_strings,
+    "optimizer": _read_mapping,
+    "architecture": lambda value: Architecture.from_dict(_read_mapping(value)),
     "norm_layers": lambda value: tuple(NormLayer(**each) for each in value),
     "input_faults": _read_strings,
     "lambda_layers": _read_strings,
-    "fit": _read_fit,
+    "fit": _read_mapping,
     "preparation": _read_choice("contract", "none"),
     "unknown": _read_strings,
     "conflicts": _read_strings,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from deep_mnist.contract.architecture import read_architecture, read_optimizer
 from deep_mnist.contract.compiled import activation_name, read_loss, read_metrics
 from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of, layout_of_shape
 from deep_mnist.contract.keras_graph import (
@@ -55,7 +56,9 @@ def contract_of_model(
         try:
             graph = read_graph(model)
         except OwnClassError:
-            return contract_of_own_class(name, model, *read_loss(compiled), read_metrics(compiled), weights)
+            return contract_of_own_class(
+                name, model, *read_loss(compiled), read_metrics(compiled), read_optimizer(compiled), weights
+            )
         config = model.get("config")
         title = config.get("name") if isinstance(config, Mapping) else None
         return _derived(name, title, graph, compiled, statistics)
@@ -114,6 +117,8 @@ def _derived(
         output_dtype=_dtype_of(graph.nodes[graph.outputs[0]]),
         first_layer=scaling.first_layer,
         metrics=read_metrics(compiled),
+        optimizer=read_optimizer(compiled),
+        architecture=read_architecture(graph),
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),

@@ -22,6 +22,7 @@ def contract_of_own_class(
     from_logits: bool | None,
     untold: Sequence[str],
     metrics: tuple[str, ...],
+    optimizer: Mapping[str, Any],
     weights: Callable[[], Mapping[str, Shape]] | None,
 ) -> Contract:
     """Return what can be known of such a model.
@@ -29,7 +30,7 @@ def contract_of_own_class(
     Args:
         name: To call it by.
         model: {"class_name", "config", "build_config"} as in config.json.
-        loss, from_logits, untold, metrics: Of the compile configuration.
+        loss, from_logits, untold, metrics, optimizer: Of the compile configuration.
         weights: Reads the shape of each weight by its path.
     """
     kind, config = str(model.get("class_name"))[:60], model.get("config") or {}
@@ -47,6 +48,7 @@ def contract_of_own_class(
         loss=loss,
         from_logits=from_logits,
         metrics=metrics,
+        optimizer=optimizer,
         num_classes=2 if units == 1 else units,
         output_units=units,
         output_tail=("unknown",),

@@ -49,6 +49,7 @@ class FaultKind(StrEnum):
     COUNT = "count"
     NUMBERS = "numbers"
     VALUES = "values"
+    TOO_FEW_UNITS = "too few units"
     ONE_VALUE = "one value"
     ROWS = "rows"
     UNPACKED = "unpacked"

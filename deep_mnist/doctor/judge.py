@@ -16,6 +16,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
+from deep_mnist.doctor.checks.columns import check_columns
 from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.labels import check_labels
 from deep_mnist.doctor.checks.network import check_model
@@ -24,15 +25,17 @@ from deep_mnist.doctor.checks.ranges import check_range
 from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
+from deep_mnist.doctor.checks.training import check_training
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
 from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    check_files, check_model, check_record, check_splits, check_relations)  # fmt: skip
+    check_files, check_model, check_training, check_record, check_splits, check_relations)  # fmt: skip
 SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_form,
     check_labels,
+    check_columns,
     check_pixels,
     check_range,
 )
@@ -232,6 +235,7 @@ CONSEQUENCES = (
     Consequence(lambda evidence, _: bool(evidence.lost), kinds=(FaultKind.SCALES_DIFFER,), fields=("splits.leakage",)),
     Consequence(_mixed_up, fields=("labels.", "images.")),
     Consequence(lambda evidence, _: bool(evidence.odd_labels), fields=("splits.class_coverage",)),
+    Consequence(lambda evidence, _: evidence.has("model", FaultKind.TOO_FEW_UNITS), kinds=(FaultKind.VALUES,)),
     Consequence(_leaking, kinds=(FaultKind.NEAR_COPIES,)),
     Consequence(
         lambda evidence, each: each.split in evidence.odd_labels | evidence.odd_axes | evidence.lost, kinds=STATISTICAL

@@ -35,9 +35,14 @@ def classifier(*before: Layer, shape: tuple[int | None, ...] = (28, 28, 1), **la
     return sequential(*before, conv(), layer("Flatten"), dense(**last), shape=shape)
 
 
-def write_keras(path: Path, model: Layer, loss: Any = None) -> Path:
-    """Write a model to a `.keras` file, compiled with `loss` when one is given."""
-    config = {**model, "compile_config": {"optimizer": "adam", "loss": loss} if loss is not None else {}}
+def optimizer(name: str, rate: float, **config: Any) -> Layer:
+    """Return an optimizer's serialized form."""
+    return {"class_name": name, "config": {"learning_rate": rate, **config}}
+
+
+def write_keras(path: Path, model: Layer, loss: Any = None, **compiled: Any) -> Path:
+    """Write a model to a `.keras` file, compiled with `loss` (and the optimizer, metrics) when one is given."""
+    config = {**model, "compile_config": {"optimizer": "adam", "loss": loss, **compiled} if loss is not None else {}}
     with zipfile.ZipFile(path, "w") as bundle:
         bundle.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
         bundle.writestr("config.json", json.dumps(config))

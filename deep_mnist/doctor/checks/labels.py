@@ -30,7 +30,8 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         yield _not_finite(split, labels)
         return
-    if not case.task.has_classes:
+    numbers = case.contract.loss in REGRESSION_LOSSES and case.contract.output_units == 1
+    if numbers or not case.task.has_classes:
         yield from check_targets(case, split)
         return
     rank = labels.ndim

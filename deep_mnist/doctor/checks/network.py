@@ -202,7 +202,7 @@ def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iter
     if contract.loss in BINARY_LOSSES and last in SCORES and multiclass:
         yield _model(
             "contract.loss",
-            "warning" if last == "softmax" else "note",
+            "warning" if last == "softmax" and (contract.output_units or 0) > 2 else "note",
             "categorical_crossentropy for one of several classes",
             f"{contract.loss} over {contract.output_units} {last} units",
             'model.compile(loss="categorical_crossentropy", metrics=["accuracy"])',

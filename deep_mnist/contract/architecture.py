@@ -1,0 +1,136 @@
+"""What the configuration tells of how a network will train: optimizer, activations, initial weights, frozen layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from deep_mnist.contract.compiled import activation_name
+from deep_mnist.contract.keras_graph import Graph, Node, kind_of
+from deep_mnist.contract.layers import Architecture
+
+DENSE_OR_CONV = ("Dense", "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D")
+LINEAR = (
+    *DENSE_OR_CONV, "InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
+    "Rescaling", "Normalization", "BatchNormalization", "AveragePooling1D", "AveragePooling2D", "Identity", "Cast",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
+    "Concatenate", "Add", "Subtract", "TrueDivide", "Activation", "ExpandDims", "Squeeze", "GaussianNoise",
+)  # fmt: skip
+WEIGHTLESS = (
+    *(kind for kind in LINEAR if kind not in DENSE_OR_CONV), "ReLU", "LeakyReLU", "ELU", "Softmax", "MaxPooling1D",
+    "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Resizing", "RandomFlip", "RandomRotation",
+    "RandomZoom",
+    "Multiply", "Average",
+)  # fmt: skip
+PASSING = ("Dropout", "Flatten", "Reshape", "BatchNormalization", "Identity", "GaussianNoise", "Cast")
+CONSTANT = ("zeros", "zero", "ones", "one", "constant")
+JOINING = ("Add", "Multiply", "Subtract", "Dot", "MatMul", "Einsum", "Average", "Maximum")
+RATES = {"sgd": 0.01}  # Keras's defaults; of every other optimizer 0.001
+
+
+def read_architecture(graph: Graph) -> Architecture:
+    """Return what the layers of a graph tell of training."""
+    weighted = {key: node for key, node in graph.nodes.items() if kind_of(node) in DENSE_OR_CONV}
+    tail = set(_tail(graph))
+    body = {key: node for key, node in graph.nodes.items() if key not in tail}
+    frozen = [node for node in weighted.values() if node.config.get("trainable") is False]
+    joined = any(kind_of(node) in JOINING and len(node.sources) > 1 for node in graph.nodes.values())
+    hidden = {key: node for key, node in weighted.items() if key not in tail}
+    return Architecture(
+        weight_layers=len(weighted),
+        linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()),
+        hidden_softmax=tuple(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph)),
+        constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
+        frozen=tuple(node.name for node in frozen)[:20],
+        all_frozen=bool(frozen) and len(frozen) == len(_with_weights(graph)),
+        frozen_output=any(node in frozen for key, node in weighted.items() if key in tail),
+        dense_norms=tuple(
+            node.name for node in graph.nodes.values()
+            if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
+        ),
+    )  # fmt: skip
+
+
+def _with_weights(graph: Graph) -> list[Node]:
+    """Layers that have weights, and those of which it is not known."""
+    return [node for node in graph.nodes.values() if kind_of(node) not in WEIGHTLESS]
+
+
+def _tail(graph: Graph) -> Iterator[str]:
+    """Yield the keys from the outputs back to the last weights."""
+    pending = list(graph.outputs)
+    while pending:
+        key = pending.pop()
+        yield key
+        if kind_of(graph.nodes[key]) not in DENSE_OR_CONV and len(graph.nodes[key].sources) == 1:
+            pending += graph.nodes[key].sources
+
+
+def _is_linear(node: Node) -> bool:
+    return kind_of(node) in LINEAR and activation_name(node.config.get("activation")) == "linear"
+
+
+def _is_softmax(node: Node) -> bool:
+    kind, axis = kind_of(node), node.config.get("axis", -1)
+    if kind == "Softmax":
+        return bool(axis == -1)
+    return kind in ("Dense", "Activation") and activation_name(node.config.get("activation")) == "softmax"
+
+
+def _feeds_dense(key: str, graph: Graph) -> bool:
+    """Whether the next layer that computes anything is a dense one, and the only one."""
+    for _ in range(len(PASSING)):
+        followers = [(name, node) for name, node in graph.nodes.items() if key in node.sources]
+        if len(followers) != 1:
+            return False
+        key, node = followers[0]
+        if kind_of(node) == "Dense":
+            return True
+        if kind_of(node) not in PASSING:
+            return False
+    return False
+
+
+def _starts_constant(node: Node) -> bool:
+    told = node.config.get("kernel_initializer")
+    name = told.get("class_name") if isinstance(told, Mapping) else told
+    return isinstance(name, str) and name.lower() in CONSTANT
+
+
+def read_optimizer(compiled: Any) -> dict[str, Any]:
+    """Return {"name", "learning_rate", "momentum"} of a compile configuration, as far as they are told.
+
+    A schedule stands for its highest rate; "name" is in lower case, such as "adam".
+    """
+    told = compiled.get("optimizer", compiled.get("optimizer_config")) if isinstance(compiled, Mapping) else None
+    if isinstance(told, str):
+        name = told.rpartition(".")[2].lower()[:40]
+        return {"name": name, "learning_rate": RATES.get(name, 0.001)}
+    if not isinstance(told, Mapping) or not isinstance(told.get("class_name"), str):
+        return {}
+    config = told.get("config")
+    if not isinstance(config, Mapping):
+        return {}
+    if isinstance(config.get("inner_optimizer"), Mapping):
+        return read_optimizer({"optimizer": config["inner_optimizer"]})
+    found: dict[str, Any] = {"name": told["class_name"].rpartition(">")[2].lower()[:40]}
+    for key, value in (("learning_rate", _rate(config.get("learning_rate", config.get("lr")))),
+                       ("momentum", _rate(config.get("momentum")))):  # fmt: skip
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _rate(told: Any) -> float | None:
+    if isinstance(told, Mapping):
+        config = told.get("config")
+        config = config if isinstance(config, Mapping) else {}
+        listed = config.get("values")
+        values = [config.get("initial_learning_rate"), config.get("warmup_target"),
+                  *(listed if isinstance(listed, Sequence) and not isinstance(listed, str) else [])]  # fmt: skip
+        rates = [rate for rate in map(_rate, values) if rate is not None]
+        return max(rates, default=None)
+    if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+        return None
+    return round(float(told), 9)

@@ -1,0 +1,41 @@
+"""What the layers of a network tell of training, as a part of its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What of the layers decides whether training can work.
+
+    Attributes:
+        weight_layers: Number of dense and convolutional layers.
+        linear: Nothing but linear layers stands before the last weights; None when a layer is not known.
+        hidden_softmax: Layers whose softmax feeds a dense layer.
+        constant_kernels: Layers before the last whose weights all start at one value.
+        frozen: Layers with weights that are not trainable; `all_frozen` when none is, `frozen_output` of the last.
+        dense_norms: BatchNormalization over examples alone, (n, features).
+    """
+
+    weight_layers: int = 0
+    linear: bool = False
+    hidden_softmax: tuple[str, ...] = ()
+    constant_kernels: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    all_frozen: bool = False
+    frozen_output: bool = False
+    dense_norms: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Architecture:
+        """Return the architecture of plain JSON values."""
+        known = {each.name for each in fields(cls)}
+        values: dict[str, Any] = {
+            str(name): tuple(map(str, value)) if isinstance(value, list | tuple) else value
+            for name, value in told.items()
+            if name in known
+        }
+        return cls(**values)
