@@ -18,7 +18,7 @@ KEYS = {"url": "DEEP_MNIST_WEBHOOK", "ui": "DEEP_MNIST_KUBEFLOW_UI", "api": "DEE
 
 
 def notified(secret: str, placed: Callable[..., dsl.PipelineTask]) -> Callable[[Any], Any]:
-    """Return a context, given the run's name, for the tasks whose end is told; for no secret it does nothing.
+    """Return a context, given the run's name, for the tasks whose end is reported; for no secret it does nothing.
 
     Args:
         secret: Name of the Secret with the webhook's address, or "".
@@ -26,7 +26,7 @@ def notified(secret: str, placed: Callable[..., dsl.PipelineTask]) -> Callable[[
     """
 
     @contextmanager
-    def told(run_name: Any) -> Iterator[None]:
+    def guarded(run_name: Any) -> Iterator[None]:
         if not secret:
             yield
             return
@@ -37,4 +37,4 @@ def notified(secret: str, placed: Callable[..., dsl.PipelineTask]) -> Callable[[
         with dsl.ExitHandler(task, name="steps"):
             yield
 
-    return told
+    return guarded

@@ -50,10 +50,10 @@ def build_pipeline(
             caching by task. Locally a retry would only repeat a failure.
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
         around: What stands around train, evaluate and publish; see `retraining.py`.
-        settings: What differs between clusters and is no parameter: who is told of the end, how images are pulled.
+        settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    told = notified(settings.notify if settings and cluster else "", placed)
+    guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
     def training(
@@ -82,7 +82,7 @@ def build_pipeline(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
-        with told(run_name):
+        with guarded(run_name):
             raw = download(dataset=dataset, dataset_digest=dataset_digest)
             placed(raw, "download")
 

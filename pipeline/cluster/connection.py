@@ -208,7 +208,7 @@ class Connection:
             401: "a valid token. Get a new one and give it with --token-file (they expire)",
             403: f"an account that may work in {where}. Check the namespace's name and your role in it; "
             "an expired token may be the cause as well",
-            404: "what was asked for to exist there",
+            404: "what was requested to exist there",
         }.get(error.status, f"{self.host} to accept the request")
         return ClusterError(f"Expected {expected}. Received: HTTP {error.status}: {_short(said)}")
 

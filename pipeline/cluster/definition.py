@@ -125,7 +125,7 @@ def pipeline_for_cluster(
         gpu: Training's number of GPUs; without any, it takes the image that lacks the CUDA libraries.
         reuse: Take a step's earlier result where the same inputs always give the same outputs.
         retraining: What a schedule runs: it trains only when something changed.
-        settings: Who is told of a run's end, and how images are pulled.
+        settings: Who is notified of a run's end, and how images are pulled.
     """
     return _built(image_references(gpu=bool(gpu)), reuse, retraining, settings)
 

@@ -104,10 +104,10 @@ def _condition(task: CompiledTask, parameters: Mapping[str, Any]) -> str:
     return "when all has ended" if task.spec.get("triggerPolicy") else ""
 
 
-def _accelerator(asked: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
+def _accelerator(requested: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
     """Return "2 x nvidia.com/gpu" as the driver will resolve it, or "none"."""
-    count = _resolved(asked.get("resourceCount", "0"), parameters)
-    kind = _resolved(asked.get("resourceType", ""), parameters)
+    count = _resolved(requested.get("resourceCount", "0"), parameters)
+    kind = _resolved(requested.get("resourceType", ""), parameters)
     return "none" if not kind or count in ("", "0") else f"{count} x {kind}"
 
 

@@ -86,18 +86,18 @@ def schedule(action: str, **options: Any) -> None:
     if action != "apply":
         _act(connect(options), action, options["name"], options["experiment"])
         return
-    wanted = wanted_schedule(options)
-    _announce(wanted)
+    requested = requested_schedule(options)
+    _announce(requested)
     if options["dry_run"]:
-        sent = recurring_run(wanted, "", "<experiment>", "<pipeline>", "<version>")
+        sent = recurring_run(requested, "", "<experiment>", "<pipeline>", "<version>")
         click.echo(json.dumps(sent.to_dict(), default=str))
         click.echo("Dry run: nothing was sent.")
         return
     connection = connect(options)
-    click.echo(apply(connection, wanted, experiment_id(connection, options["experiment"])))
+    click.echo(apply(connection, requested, experiment_id(connection, options["experiment"])))
 
 
-def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
+def requested_schedule(options: Mapping[str, Any]) -> Schedule:
     """Return the schedule that the options describe.
 
     Raises:
@@ -126,46 +126,46 @@ def wanted_schedule(options: Mapping[str, Any]) -> Schedule:
     return Schedule(options["name"], cron, definition, parameters, *where, tags_in(options["tag"]))
 
 
-def _announce(wanted: Schedule) -> None:
-    if wanted.cron.five:
-        click.echo(f"Five fields are taken as minute first; with the second in front: {wanted.cron.expression!r}")
-    click.echo(f"{wanted.name}: {wanted.cron.expression!r} means {wanted.cron.meaning()} (UTC)")
-    for firing in wanted.cron.next(3):
+def _announce(requested: Schedule) -> None:
+    if requested.cron.five:
+        click.echo(f"Five fields are taken as minute first; with the second in front: {requested.cron.expression!r}")
+    click.echo(f"{requested.name}: {requested.cron.expression!r} means {requested.cron.meaning()} (UTC)")
+    for firing in requested.cron.next(3):
         click.echo(f"  next {firing:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def recurring_run(wanted: Schedule, server: str, experiment: str, pipeline: str, version: str) -> Any:
+def recurring_run(requested: Schedule, server: str, experiment: str, pipeline: str, version: str) -> Any:
     """Return the API's object, disabled: no catch-up, one run at a time."""
     import kfp_server_api as api
 
     return api.V2beta1RecurringRun(
-        display_name=wanted.name,
-        description=wanted.description(server),
+        display_name=requested.name,
+        description=requested.description(server),
         experiment_id=experiment,
         pipeline_version_reference=api.V2beta1PipelineVersionReference(
             pipeline_id=pipeline, pipeline_version_id=version
         ),
-        runtime_config=runtime_config(wanted.parameters, wanted.pipeline_root),
-        service_account=wanted.service_account or None,
+        runtime_config=runtime_config(requested.parameters, requested.pipeline_root),
+        service_account=requested.service_account or None,
         max_concurrency="1",
         no_catchup=True,
         mode="DISABLE",
-        trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=wanted.cron.expression)),
+        trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=requested.cron.expression)),
     )
 
 
-def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
+def apply(connection: Connection, requested: Schedule, experiment: str) -> str:
     """Make the cluster hold exactly this schedule under its name; return what was done."""
-    found = find(connection, wanted.name, experiment)
-    same = [each for each in found if wanted.description(connection.version) in (each.description or "")]
+    found = find(connection, requested.name, experiment)
+    same = [each for each in found if requested.description(connection.version) in (each.description or "")]
     keep = same[0] if same else None
     others = [each for each in found if each is not keep]
     if keep and not others:
         return f"UNCHANGED {_line(keep)}"
     enabled = not found or any(_enabled(each) for each in found)
     if keep is None:
-        pipeline, version = upload(connection, wanted.definition, wanted.tags)
-        body = recurring_run(wanted, connection.version, experiment, pipeline, version)
+        pipeline, version = upload(connection, requested.definition, requested.tags)
+        body = recurring_run(requested, connection.version, experiment, pipeline, version)
         keep = connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
     for other in others:
         delete(connection, other)
@@ -173,7 +173,7 @@ def apply(connection: Connection, wanted: Schedule, experiment: str) -> str:
         _enable_new(connection, keep)
     done = "REPLACED" if others else "CREATED"
     state = "enabled" if enabled else "paused, as it was; `schedule resume` starts it"
-    return f"{done} {wanted.name} id={keep.recurring_run_id} {state}"
+    return f"{done} {requested.name} id={keep.recurring_run_id} {state}"
 
 
 def find(connection: Connection, name: str, experiment: str) -> list[Any]:

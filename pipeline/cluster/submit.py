@@ -106,8 +106,8 @@ def experiment_id(connection: Connection, name: str, *, create: bool = True) -> 
         return str(found.experiments[0].experiment_id)
     if not create:
         return ""
-    wanted = api.V2beta1Experiment(display_name=name, namespace=connection.namespace or None)
-    return str(connection.call(connection.experiments.experiment_service_create_experiment, wanted).experiment_id)
+    requested = api.V2beta1Experiment(display_name=name, namespace=connection.namespace or None)
+    return str(connection.call(connection.experiments.experiment_service_create_experiment, requested).experiment_id)
 
 
 def equals(key: str, value: str) -> str:

@@ -77,5 +77,5 @@ def _pipeline(connection: Connection, name: str, tags: Mapping[str, str]) -> str
     )
     if found.pipelines:
         return str(found.pipelines[0].pipeline_id)
-    wanted = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace, tags=dict(tags) or None)
-    return str(connection.call(service.pipeline_service_create_pipeline, wanted).pipeline_id)
+    requested = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace, tags=dict(tags) or None)
+    return str(connection.call(service.pipeline_service_create_pipeline, requested).pipeline_id)

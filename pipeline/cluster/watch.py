@@ -152,7 +152,7 @@ class StepTable:
 
         self._console = Console(soft_wrap=True)
         self._live = Live(console=self._console, refresh_per_second=4) if self._console.is_terminal else None
-        self._told: dict[str, str] = {}
+        self._shown_states: dict[str, str] = {}
 
     def __enter__(self) -> StepTable:
         if self._live:
@@ -168,8 +168,8 @@ class StepTable:
             self._live.update(_table(states))
             return
         for step, state in states.items():
-            if self._told.get(step) != state:
-                self._told[step] = state
+            if self._shown_states.get(step) != state:
+                self._shown_states[step] = state
                 self._console.print(f"{step:<14} {_shown(state)}", highlight=False, markup=False)
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
 from pipeline.cluster.manifests import GITOPS, manifests, rendered
+from pipeline.cluster.mirror import FOLDERS
 from tests.support.kfp_server import KfpServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,12 +65,23 @@ def test_make_targets_call_what_the_tests_call():
     """The targets of manifests/targets.mk are those commands and scripts."""
     dry = {
         target: subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for target in ("manifests", "gitops", "kind-down")
+        for target in ("manifests", "gitops", "kind-down", "mirror")
     }
 
     assert "-m pipeline.cluster.manifests render" in dry["manifests"]
     assert "-m pipeline.cluster.manifests gitops" in dry["gitops"]
     assert "manifests/kind/down.sh" in dry["kind-down"]
+    assert "-m pipeline.cluster.mirror --registry" in dry["mirror"]
+
+
+def test_the_audit_names_tests_that_exist():
+    """What docs/audit.md says is shown by a test is shown by one of that name."""
+    tests = "".join(path.read_text() for path in (ROOT / "tests/pipeline/cluster").glob("*.py"))
+    named = re.findall(r"`(test_\w+)(\.py)?`", (ROOT / "docs/audit.md").read_text())
+
+    assert len(named) >= 13
+    for name, file in named:
+        assert (ROOT / "tests/pipeline/cluster" / f"{name}.py").is_file() if file else f"def {name}(" in tests, name
 
 
 def test_marked_commands_name_what_there_is():
@@ -77,7 +89,9 @@ def test_marked_commands_name_what_there_is():
     targets = (ROOT / "manifests/targets.mk").read_text() + (ROOT / "docker/targets.mk").read_text()
     for command in commands(marked=True):
         match command:
-            case ["kubectl", "apply", "-k", folder]:
+            case ["kubectl", "apply", *_, "-k", folder] if folder.startswith("build/airgapped/"):
+                assert folder.rpartition("/")[2] in FOLDERS
+            case ["kubectl", "apply", *_, "-k", folder]:
                 assert (ROOT / folder / "kustomization.yaml").is_file()
             case ["make", target, *_]:
                 assert f"\n{target}:" in targets
