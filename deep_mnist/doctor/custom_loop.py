@@ -17,14 +17,14 @@ import numpy as np
 from deep_mnist.contract.contract import loss_name
 from deep_mnist.doctor.draw import as_array, is_kind
 from deep_mnist.doctor.fit_call import FitCall
-from deep_mnist.doctor.intercept import MODEL_MODULES, Before, Watch, caller, inside, is_inside
+from deep_mnist.doctor.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.source import attributes_of
 
 MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
 
 
-def watch_calls(before: Before) -> tuple[Watch, Callable[[], None]]:
+def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before the first training call of each model, and what takes it away."""
     undo: list[Callable[[], None]] = []
     seen: set[int] = set()
@@ -51,7 +51,7 @@ def watch_calls(before: Before) -> tuple[Watch, Callable[[], None]]:
         while undo:
             undo.pop()()
 
-    return Watch(dict.fromkeys(MODEL_MODULES, patch)), remove
+    return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
 
 
 def _resumed(own: Any, model: Any, args: Any, kwargs: Any) -> Any:

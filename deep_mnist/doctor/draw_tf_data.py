@@ -23,20 +23,20 @@ INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
 
 @dataclass(frozen=True)
-class Node:
+class DatasetNode:
     """One transformation: its kind ("Batch", "Map", …, "TensorSlice") and the dataset it makes."""
 
     kind: str
     dataset: Any
 
 
-def chain_of(dataset: Any) -> list[Node]:
+def chain_of(dataset: Any) -> list[DatasetNode]:
     """Return a dataset's transformations from the last to the source."""
-    chain: list[Node] = []
+    chain: list[DatasetNode] = []
     while dataset is not None and len(chain) < LONGEST_CHAIN:
         kind = type(dataset).__name__.strip("_").removesuffix("Dataset").removeprefix("Parallel")
         if kind != "DatasetV1Adapter":
-            chain.append(Node(kind, dataset))
+            chain.append(DatasetNode(kind, dataset))
         dataset = getattr(dataset, "_input_dataset", None) or getattr(dataset, "_dataset", None)
     return chain
 
@@ -56,7 +56,7 @@ def draw_dataset(split: str, dataset: Any, rank: int | None) -> Drawn:
     return drawn
 
 
-def _is_batched(dataset: Any, chain: Sequence[Node], rank: int | None) -> bool:
+def _is_batched(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> bool:
     shape = _image_shape(dataset)
     if shape is not None and rank is not None:
         return len(shape) > rank
@@ -71,7 +71,7 @@ def _image_shape(dataset: Any) -> Any:
     return None if shape is None or shape.rank is None else shape
 
 
-def _from_slices(chain: Sequence[Node], rank: int | None) -> Drawn | None:
+def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None:
     """Draw from the arrays given to from_tensor_slices: all of them, or a subset sent through the maps."""
     root = chain[-1]
     if root.kind != "TensorSlice" or any(
@@ -93,7 +93,7 @@ def _from_slices(chain: Sequence[Node], rank: int | None) -> Drawn | None:
     return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total)
 
 
-def _mapped(chain: Sequence[Node], indices: np.ndarray, rank: int | None) -> tuple[Any, Any]:
+def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None) -> tuple[Any, Any]:
     """Send the examples at `indices` through the chain's maps, filters and batches, in their order."""
     tf, root = sys.modules["tensorflow"], chain[-1].dataset
     parts = [tf.gather(each, indices) for each in root._tensors]
@@ -104,7 +104,7 @@ def _mapped(chain: Sequence[Node], indices: np.ndarray, rank: int | None) -> tup
     return collected.arrays()
 
 
-def _applied(subset: Any, node: Node) -> Any:
+def _applied(subset: Any, node: DatasetNode) -> Any:
     """Repeat one transformation on another dataset; those that only change the order are left out."""
     if node.kind == "Map":
         return subset.map(node.dataset._map_func._func)
@@ -119,7 +119,7 @@ def _applied(subset: Any, node: Node) -> Any:
     raise NotImplementedError(node.kind)
 
 
-def _from_the_front(dataset: Any, chain: Sequence[Node], rank: int | None) -> Drawn:
+def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
     batched = _is_batched(dataset, chain, rank)
     collected = collect(dataset, lambda _: batched)
     images, labels = collected.arrays()
@@ -195,7 +195,7 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
             return
 
 
-def _cached_augmentation(chain: Sequence[Node]) -> Iterator[Finding]:
+def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
     for index, node in enumerate(chain):
         if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
             yield _shuffle(
@@ -207,7 +207,7 @@ def _cached_augmentation(chain: Sequence[Node]) -> Iterator[Finding]:
             return
 
 
-def _is_random(node: Node) -> bool:
+def _is_random(node: DatasetNode) -> bool:
     try:
         graph = node.dataset._map_func.function.graph.as_graph_def()
     except AttributeError:
@@ -222,7 +222,7 @@ def _shuffle(expected: str, received: str, fix: str, why: str) -> Finding:
     )
 
 
-def _order(chain: Sequence[Node], drawn: Drawn) -> Iterator[Finding]:
+def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     """Sorted labels behind no shuffle, or behind a buffer that reaches only a part of the set."""
     labels = drawn.labels
     if chain[-1].kind == "TensorSlice" and len(chain[-1].dataset._tensors) == 2:

@@ -23,7 +23,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_faults import faults_of
 from deep_mnist.doctor.graph_walk import Loss, behind, consumers, loss_of, trains
-from deep_mnist.doctor.intercept import Watch, caller, inside, is_inside
+from deep_mnist.doctor.intercept import ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import Accept, diagnose_drawn
 from deep_mnist.doctor.origin import origin_of
@@ -61,7 +61,7 @@ class FedRun:
 BeforeRun = Callable[[FedRun, FrameType | None, Callable[[], Any]], Any]
 
 
-def watch_sessions(before: BeforeRun) -> tuple[Watch, Callable[[], None]]:
+def watch_sessions(before: BeforeRun) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before every run that feeds placeholders, and what takes it away."""
     undo: list[Callable[[], None]] = []
 
@@ -86,7 +86,7 @@ def watch_sessions(before: BeforeRun) -> tuple[Watch, Callable[[], None]]:
         while undo:
             undo.pop()()
 
-    return Watch({SESSION_MODULE: patch}), remove
+    return ImportWatch({SESSION_MODULE: patch}), remove
 
 
 def fed_run(graph: Any, fetches: Any, feed_dict: Mapping[Any, Any]) -> FedRun | None:

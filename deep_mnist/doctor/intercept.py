@@ -30,7 +30,7 @@ Patch = Callable[[ModuleType], Any]
 _inside = threading.local()
 
 
-class Watch(importlib.abc.MetaPathFinder):
+class ImportWatch(importlib.abc.MetaPathFinder):
     """Calls a patch on each module of `patches` when it is imported, or at once when it already is."""
 
     def __init__(self, patches: Mapping[str, Patch]) -> None:
@@ -122,7 +122,7 @@ def _is_of_a_library(frame: FrameType) -> bool:
     return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
 
 
-def methods_watch(verbs: Sequence[str], before: Before) -> tuple[Watch, Callable[[], None]]:
+def methods_watch(verbs: Sequence[str], before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before these methods of Keras's Model, and what takes it away again."""
     undo: list[Callable[[], None]] = []
 
@@ -135,7 +135,7 @@ def methods_watch(verbs: Sequence[str], before: Before) -> tuple[Watch, Callable
         while undo:
             undo.pop()()
 
-    return Watch(dict.fromkeys(MODEL_MODULES, patch)), remove
+    return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
 
 
 def _replaced(owner: Any, name: str, value: Any) -> Callable[[], None]:

@@ -31,7 +31,7 @@ from deep_mnist.doctor.custom_loop import watch_calls, whole_of_batch
 from deep_mnist.doctor.failures import explained
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_mode import FedRun, judge_run, watch_sessions
-from deep_mnist.doctor.intercept import Watch, inside, methods_watch
+from deep_mnist.doctor.intercept import ImportWatch, inside, methods_watch
 from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import Accept, judge_call
 from deep_mnist.doctor.report import as_json
@@ -181,7 +181,7 @@ class ScriptRun:
         methods, restore_methods = methods_watch(VERBS, self.before)
         calls, restore_calls = watch_calls(self.before)
         sessions, restore_sessions = watch_sessions(self.before_run)
-        watches = [methods, calls, sessions, Watch(dataset_patches())]
+        watches = [methods, calls, sessions, ImportWatch(dataset_patches())]
         tutorials = TutorialFinder()
         sys.meta_path.append(tutorials)
         os._exit = self._os_exit  # type: ignore[assignment]
@@ -308,7 +308,7 @@ def enter_child() -> None:
         Path(sys.argv[0]), ScriptOptions(train=bool(int(train)), report=partial(_leave, Path(status))), Path(status)
     )
     run.owner = int(owner)
-    for watch in (methods_watch(VERBS, run.before)[0], watch_calls(run.before)[0], Watch(dataset_patches())):
+    for watch in (methods_watch(VERBS, run.before)[0], watch_calls(run.before)[0], ImportWatch(dataset_patches())):
         watch.start()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.failure import MARK, Failure, read_failure
 from pipeline.ending import failure_of_ending, full_disk
-from pipeline.local.process import Run, Task
+from pipeline.local.process import LocalTask, Run
 
 # What a user sees in the last line: require_valid is half of validate.
 STEP_OF = {"require-valid": "validate"}
@@ -94,7 +94,7 @@ def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> Outc
     return Outcome("NOT PROMOTED", 0, fields, promotion["reason"], details)
 
 
-def read_json(task: Task, artifact: str) -> dict[str, Any]:
+def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:
     """Return the JSON object in a task's artifact, or {} when it was not written."""
     path = task.artifact(artifact)
     return json.loads(path.read_text()) if path else {}

@@ -31,7 +31,7 @@ GRACE_SECONDS = 10.0
 
 
 @dataclass
-class Task:
+class LocalTask:
     """One task's state: waiting, running, done, cached, failed or stopped; and why it failed."""
 
     name: str
@@ -55,7 +55,7 @@ class Run:
 
     folder: Path
     arguments: Mapping[str, Any]
-    tasks: dict[str, Task]
+    tasks: dict[str, LocalTask]
     started: float
     seconds: float = 0.0
     signal: int = 0
@@ -66,10 +66,10 @@ class Run:
         return self.folder / "run.log"
 
     @property
-    def failed_task(self) -> Task | None:
+    def failed_task(self) -> LocalTask | None:
         """The first task that is neither done nor cached, or None after a whole run."""
         if not self.tasks:
-            return Task(UNREAD, "failed")
+            return LocalTask(UNREAD, "failed")
         return next((task for task in self.tasks.values() if task.state not in ("done", "cached")), None)
 
 
@@ -196,7 +196,7 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
     """Note a task's start or end. A sweep's trials share their tasks: each is one row, from its first start to its last
     end, failed as soon as one trial's is."""
     if event["event"] == "definition":
-        run.tasks.update({name: Task(name) for name in event["tasks"]})
+        run.tasks.update({name: LocalTask(name) for name in event["tasks"]})
         return
     task = run.tasks[event["task"]]
     if event["event"] == "start":

@@ -48,7 +48,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LikenessEvidence:
     """What a change does to the likeness with train's pictures, in standard errors of the difference.
 
     Attributes:
@@ -81,7 +81,7 @@ def _both(turn: Callable[[np.ndarray], np.ndarray], inverted: bool) -> Callable[
     return (lambda pictures: -turn(pictures)) if inverted else turn
 
 
-def find_change(train: Sample, test: Sample) -> Evidence | None:
+def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
     """Return the change that was made to the test pictures, None when there is none or train cannot tell."""
     if min(len(train), len(test)) < FEWEST:
         return None
@@ -93,7 +93,9 @@ def find_change(train: Sample, test: Sample) -> Evidence | None:
     for change in changes(own.shape[1] == own.shape[2], own.shape[3]):
         cost = before[0] - _closeness(change.apply(own), flat, width, same=True)
         gain = _closeness(change.apply(others), flat, width, same=False) - before[1]
-        evidence = Evidence(change, _in_errors(cost), _in_errors(gain), float(gain.mean() / max(cost.mean(), 1e-9)))
+        evidence = LikenessEvidence(
+            change, _in_errors(cost), _in_errors(gain), float(gain.mean() / max(cost.mean(), 1e-9))
+        )
         if evidence.cost > CLEARLY and evidence.gain > CLEARLY and evidence.share > AS_MUCH:
             found.append((float(gain.mean()), evidence))
     return max(found, key=lambda each: each[0])[1] if found else None
@@ -144,7 +146,7 @@ def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[
         yield _unlike(FaultKind.TRANSFORMED, "images.layout", "the train split's order of channels", received, fix)
 
 
-def told_of(evidence: Evidence) -> str:
+def told_of(evidence: LikenessEvidence) -> str:
     """Return how sure a change is."""
     return (
         f"changed back they look more like train's by {evidence.gain:.0f} standard errors, "
