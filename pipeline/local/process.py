@@ -215,7 +215,7 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
         task.state = event["state"]
 
 
-def _is_unfit(task: Task) -> bool:
+def _is_unfit(task: LocalTask) -> bool:
     """Say whether the outputs are those of the data that ended the run, which a later trial must not replace."""
     return task.outputs.get("verdict") == "unfit"
 
