@@ -69,6 +69,9 @@ class FaultKind(StrEnum):
     INVERTED = "inverted"
     OTHER_IMAGES = "other images"
     UNLIKE = "unlike"
+    DISPLACED = "displaced"
+    GIVEAWAY = "giveaway"
+    CORRUPTED = "corrupted"
 
 
 MAX_WHERE = 10  # indices shown of the examples that are wrong

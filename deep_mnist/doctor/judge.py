@@ -16,8 +16,10 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
+from deep_mnist.doctor.checks.arrangement import check_arrangement
 from deep_mnist.doctor.checks.columns import check_columns
 from deep_mnist.doctor.checks.form import check_files, check_form
+from deep_mnist.doctor.checks.giveaway import check_giveaway
 from deep_mnist.doctor.checks.labels import check_labels
 from deep_mnist.doctor.checks.network import check_model
 from deep_mnist.doctor.checks.pixels import check_pixels
@@ -31,9 +33,11 @@ from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    check_files, check_model, check_training, check_record, check_splits, check_relations)  # fmt: skip
+    check_files, check_model, check_training, check_record, check_splits, check_relations,
+    check_giveaway)  # fmt: skip
 SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_form,
+    check_arrangement,
     check_labels,
     check_columns,
     check_pixels,
@@ -150,11 +154,8 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
         NotUsableError: An entry of `accept` is none.
     """
     entries = read_acceptances(accept)
-    # Two BLAS threads wait for each other on small matrices; numbers beyond all range are judged, not warned of.
-    with (
-        threadpool_limits(1, user_api="blas"),
-        np.errstate(all="ignore"),
-    ):  # numbers beyond all range are judged, not warned of on the side
+    # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
+    with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
         found = [finding for check in CASE_CHECKS for finding in check(case)]
         found += [each for check in SPLIT_CHECKS for split in case.splits.values() for each in check(case, split)]
     return merged(with_acceptances(_without_consequences(found, case), entries))
@@ -239,6 +240,18 @@ CONSEQUENCES = (
     Consequence(_leaking, kinds=(FaultKind.NEAR_COPIES,)),
     Consequence(
         lambda evidence, each: each.split in evidence.odd_labels | evidence.odd_axes | evidence.lost, kinds=STATISTICAL
+    ),
+    Consequence(lambda evidence, _: evidence.has("train", FaultKind.GIVEAWAY), kinds=(FaultKind.DISPLACED,)),
+    Consequence(
+        lambda evidence, each: evidence.has(each.split, FaultKind.DISPLACED),
+        kinds=(
+            *STATISTICAL,
+            FaultKind.TRANSFORMED,
+            FaultKind.ROTATED,
+            FaultKind.INVERTED,
+            FaultKind.NEAR_COPIES,
+            FaultKind.BLANK,
+        ),
     ),
     Consequence(
         lambda evidence, each: each.split in evidence.odd_axes,

@@ -1,0 +1,128 @@
+"""Checks for labels inside the inputs: one pixel, one column or a small patch that tells the class.
+
+An element tells the class when its value leaves nothing open (99 % of its variance lies between the classes), or when
+it tells one class from all others as well. In pictures whose class is a colour many do; told are only a few that
+stand alone, whose neighbours do not.
+
+False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.case import REAL_KINDS, Case, Split
+from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.kind_of_input import InputKind
+from deep_mnist.doctor.survey import sample_indices, take
+
+FEWEST, MOST = 60, 400  # examples looked at
+MOST_VALUES = 4_000_000  # elements looked at
+GREATEST = 1e15  # element: squares of larger ones, and sums of NaN, say nothing
+FEWEST_OF_CLASS, MOST_CLASSES = 4, 200
+TELLS = 0.99  # share of an element's variance between classes; the best pixels of digits have 0.7
+COVERED = 0.9  # share of the classes that the elements must tell
+SMALL, SMALLEST = 0.04, 32  # share of a picture that a giveaway may take; elements at least
+NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are the picture's own
+SHOWN = 12  # elements listed in a fix
+
+
+def check_giveaway(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding on train: the elements of its inputs that tell the class."""
+    split = case.train
+    values, classes = _sample(case, split)
+    if values is None or classes is None:
+        return
+    indicators = _indicators(classes)
+    if indicators is None:
+        return
+    between, best = _shares(values.reshape(len(values), -1), indicators)
+    telling = np.flatnonzero((between > TELLS) | (best.max(axis=0) > TELLS))
+    if not len(telling) or len(telling) > max(SMALLEST, SMALL * between.size):
+        return
+    covered = 1.0 if (between > TELLS).any() else float((best[:, telling] > TELLS).any(axis=1).mean())
+    shape = values.shape[1:]
+    if covered > COVERED and _stands_alone(np.maximum(between, best.max(axis=0)), telling, shape, case):
+        yield _found(case, split, telling, shape, float(between[telling].max()))
+
+
+def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:
+    images, classes = split.images, split.classes
+    wanted = case.input_kind.shows_images or case.input_kind is InputKind.COLUMNS
+    if not wanted or not split.paired or images is None or classes is None or images.dtype.kind not in REAL_KINDS:
+        return None, None
+    count = min(MOST, len(images), MOST_VALUES // max(1, int(np.prod(images.shape[1:]))))
+    if count < FEWEST:
+        return None, None
+    indices = sample_indices(len(images), count, seed=2)
+    values = take(images, indices).astype(np.float32)
+    fine = (np.abs(values.reshape(count, -1)) < GREATEST).all(axis=1)
+    return (values[fine], classes[indices[fine]]) if fine.sum() >= FEWEST else (None, None)
+
+
+def _indicators(classes: np.ndarray) -> np.ndarray | None:
+    """Return float32 (classes, n): which examples are of each class; None when the classes are too rare or many."""
+    values, counts = np.unique(classes, return_counts=True)
+    if not 2 <= len(values) <= MOST_CLASSES or counts.min() < FEWEST_OF_CLASS:
+        return None
+    return (classes[None] == values[:, None]).astype(np.float32)
+
+
+def _shares(values: np.ndarray, indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each element the share of its variance between all classes, and between each class and the others."""
+    values = values - values.mean(axis=0)
+    total = np.square(values).sum(axis=0)
+    sizes = indicators.sum(axis=1, keepdims=True)
+    sums = indicators @ values
+    scale = np.where(total > 1e-6 * max(float(total.max()), 1e-30), total, np.inf)
+    squares = np.square(sums) / sizes
+    return squares.sum(axis=0) / scale, squares * (len(values) / (len(values) - sizes)) / scale
+
+
+def _stands_alone(told: np.ndarray, telling: np.ndarray, shape: tuple[int, ...], case: Case) -> bool:
+    """Whether what lies beside the telling elements (of columns: most others) does not tell the class as well."""
+    if not case.input_kind.shows_images or len(shape) < 2:
+        rest = np.delete(told, telling)
+        return bool(len(rest)) and float(np.median(rest)) < NEIGHBOURS_TELL
+    mask = np.zeros(shape, bool)
+    mask.reshape(-1)[telling] = True
+    wide = mask.copy()
+    for axis in range(len(shape)):
+        for step in (-1, 1):
+            wide |= np.roll(mask, step, axis) | np.roll(np.roll(mask, step, axis), step, axis)
+    beside = told.reshape(shape)[wide & ~mask]
+    return bool(len(beside)) and float(np.median(beside)) < NEIGHBOURS_TELL
+
+
+def _found(case: Case, split: Split, telling: np.ndarray, shape: tuple[int, ...], share: float) -> Finding:
+    places = [tuple(int(each) for each in np.unravel_index(index, shape)) for index in telling[:3]]
+    named = ", ".join(str(place if len(place) > 1 else place[0]) for place in places)
+    more = f" and {len(telling) - 3} more" if len(telling) > 3 else ""
+    what = "elements" if case.input_kind.shows_images else "columns"
+    return Finding(
+        field="splits.leakage",
+        severity="error" if case.input_kind.shows_images else "warning",
+        split=split.name,
+        expected="inputs that do not hold the label",
+        received=f"{len(telling)} {what} that tell the class by themselves: {named}{more} "
+        f"({share:.1%} of the variance lies between the classes), while those beside them do not",
+        fix=_without(case, telling),
+        why="The network reads the label off the input: perfect scores here, chance on inputs without it.",
+        kind=FaultKind.GIVEAWAY,
+    )
+
+
+def _without(case: Case, telling: np.ndarray) -> str:
+    if len(telling) > SHOWN:
+        return f"Write the inputs again without the labels in elements {int(telling[0])} to {int(telling[-1])}."
+    listed = [int(each) for each in telling]
+    names = [f"{split.name}_images" for split in case.splits.values() if split.images is not None]
+    blank = "; ".join(
+        f"{name} = np.array({name}); {name}.reshape(len({name}), -1)[:, {listed}] = 0  # not their label"
+        if index == len(names) - 1
+        else f"{name} = np.array({name}); {name}.reshape(len({name}), -1)[:, {listed}] = 0"
+        for index, name in enumerate(names)
+    )
+    return blank

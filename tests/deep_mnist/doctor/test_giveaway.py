@@ -1,0 +1,62 @@
+"""Labels inside the inputs, and copies or channel orders that differ between the splits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.doctor_cases import CaseFiles, digits, mended, told_of
+from tests.support.keras_models import classifier
+
+
+def written(case: CaseFiles, write) -> CaseFiles:
+    """Write the labels into the images of both splits."""
+    for split in ("train", "test"):
+        labels = case.arrays[f"{split}_labels"]
+        case = case.change(lambda images, labels=labels: write(images.copy(), labels), f"{split}_images")
+    return case
+
+
+def in_a_pixel(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    images[:, 2, 3, 0] = labels / 10
+    return images
+
+
+def in_ten_pixels(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    images.reshape(len(images), -1)[:, :10] = np.eye(10)[labels]
+    return images
+
+
+@pytest.mark.parametrize("write", [in_a_pixel, in_ten_pixels])
+def test_labels_inside_the_images_are_found_and_taken_out(tmp_path, write):
+    """The message names the elements; the fix blanks them."""
+    case = written(digits(), write)
+    diagnosis = case.judged(tmp_path / "told")
+
+    assert told_of(diagnosis) == [("splits.leakage", "error", "train")]
+    assert told_of(mended(case, diagnosis.findings[0]).judged(tmp_path / "taken out")) == []
+
+
+@pytest.mark.parametrize("turn", [lambda x: x[:, :, ::-1], lambda x: x[:, ::-1], lambda x: np.rot90(x, 1, (1, 2))])
+def test_turned_copies_of_train_images_in_test_are_leakage(tmp_path, turn):
+    """A quarter of the test images are train images, mirrored or rotated."""
+    case = digits()
+    copies = turn(case.arrays["train_images"][:40])
+    case = case.with_arrays(
+        test_images=np.concatenate([copies, case.arrays["test_images"][40:]]),
+        test_labels=np.concatenate([case.arrays["train_labels"][:40], case.arrays["test_labels"][40:]]),
+    )
+
+    assert ("splits.leakage", "error", "test") in told_of(case.judged(tmp_path))
+
+
+def test_channels_in_reverse_order_in_test_are_found(tmp_path):
+    """RGB in train, BGR in test, on images with a tint of their own."""
+    tint = np.array([1.0, 0.7, 0.35], np.float32)
+    color = digits().with_net(classifier(shape=(28, 28, 3))).images(lambda images: images * tint)
+    case = color.change(lambda images: images[..., ::-1], "test_images")
+    diagnosis = case.judged(tmp_path / "reversed")
+
+    assert ("images.layout", "error", "test") in told_of(diagnosis)
+    assert told_of(color.judged(tmp_path / "alike")) == []
+    assert told_of(mended(case, diagnosis.findings[0]).judged(tmp_path / "mended")) == []
