@@ -103,16 +103,17 @@ def test_a_sweep_is_sent_as_one_run(server: KfpServer) -> None:
 def run_sweep(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline", "sweep", "--here", *options]
     return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=280, check=False
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=550, check=False
     )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
-    """Three trials of two networks that store their data differently: the best by validation accuracy is judged, once,
+    """Trials of two networks that store their data differently: the best by validation accuracy is judged, once,
     and published."""
     write_raw_folder(tmp_path / "digits", 1500, 300)
-    options = ("--seeds", "0..1", "--networks", "fast,example2", "--dataset", "digits", "--epochs", "2")
+    options = ("--seeds", "1", "--networks", "fast,example2", "--dataset", "digits", "--epochs", "2")
     ended = run_sweep(tmp_path, *options, "--min-accuracy", "0.05", "--min-class-accuracy", "0", "--json")
     outcome = json.loads(ended.stdout.splitlines()[-1])
     folder = (tmp_path / outcome["report"]).parent
@@ -121,10 +122,10 @@ def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     best = max(outcome["trials"], key=lambda trial: trial["validation_accuracy"])
 
     assert ("PUBLISHED", 0) == (outcome["status"], ended.returncode), ended.stderr
-    assert 4 == len(outcome["trials"])
+    assert 2 == len(outcome["trials"])
     assert best["validation_accuracy"] == outcome["trials"][0]["validation_accuracy"]
     assert outcome["best"] == f"{outcome['trials'][0]['network']} seed {outcome['trials'][0]['seed']}"
-    assert {name: 4 if name in REPEATED else 1 for name in starts} == {name: starts.count(name) for name in starts}
+    assert {name: 2 if name in REPEATED else 1 for name in starts} == {name: starts.count(name) for name in starts}
     published = json.loads((tmp_path / "registry/digits/1/training.json").read_text())
     assert (published["network"], published["seed"]) == (outcome["trials"][0]["network"], outcome["trials"][0]["seed"])
     assert "<h2>Trials</h2>" in (folder / "report.html").read_text()
