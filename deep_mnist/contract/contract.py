@@ -135,6 +135,12 @@ class Contract:
         return None
 
     @property
+    def units_are_classes(self) -> bool:
+        """Whether output units may stand for classes; under a loss of one's own they may be an embedding."""
+        softmax = (self.output_activation or "").startswith("softmax")
+        return self.loss is None or self.loss in (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES) or softmax
+
+    @property
     def scaling_is_known(self) -> bool:
         """Whether what the first layers do to a pixel could be derived."""
         return not any(each.startswith("input scaling") for each in self.unknown)
@@ -226,7 +232,7 @@ def _completed(contract: Contract, told: set[str]) -> Contract:
     contract = replace(contract, **changes)
     if "input_dtype" not in told and contract.input_range == (0.0, 255.0):
         contract = replace(contract, input_dtype="uint8")
-    if contract.num_classes is None and (contract.output_units or 0) > 1:
+    if contract.num_classes is None and (contract.output_units or 0) > 1 and contract.units_are_classes:
         contract = replace(contract, num_classes=contract.output_units)
     if contract.label_encoding is None:
         contract = replace(contract, label_encoding=encoding_of(contract))

@@ -109,7 +109,7 @@ def _derived(
         convention=scaling.convention,
         loss=loss,
         from_logits=from_logits,
-        num_classes=2 if units == 1 else units,
+        num_classes=2 if units == 1 else None,
         output_units=units,
         output_rank=rank,
         output_shape=produced[1:] if produced and len(produced) > 1 else None,

@@ -49,7 +49,7 @@ def contract_of_own_class(
         from_logits=from_logits,
         metrics=metrics,
         optimizer=optimizer,
-        num_classes=2 if units == 1 else units,
+        num_classes=2 if units == 1 else None,
         output_units=units,
         output_tail=("unknown",),
         unknown=(*unknown, *untold),

@@ -38,14 +38,20 @@ def check_files(case: Case) -> Iterator[Finding]:
 
 def _objects(split: Split, part: str, error: object) -> Finding:
     name = f"{split.name}_{part}"
-    dtype = "float32" if part == "images" else "int64"
+    fix = f'{name} = np.stack(list({name})).astype("int64")  # then np.save({name}, allow_pickle=False)'
+    if part == "images":  # unpickling is never done here, so their sizes are not known
+        fix = (
+            f"size = np.max([np.shape(each) for each in {name}], axis=0); {name} = np.stack([np.pad(each, "
+            f"[(0, most - length) for most, length in zip(size, np.shape(each))]) for each in {name}])"
+            f'.astype("float32")  # pads to the largest; resizing is better'
+        )
     return Finding(
         field=f"{part}.dtype",
         severity="error",
         split=split.name,
         expected="one array of numbers",
         received=f"Python objects, shape {getattr(error, 'shape', '')}",
-        fix=f'{name} = np.stack(list({name})).astype("{dtype}")  # then np.save({name}, allow_pickle=False)',
+        fix=fix,
         why="Keras cannot convert objects to a tensor; reading them would run code out of the file.",
         kind=FaultKind.OBJECTS,
     )

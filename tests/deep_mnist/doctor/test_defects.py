@@ -117,6 +117,15 @@ FORM = [
         BOTH,
         lambda c: c.images(lambda x: np.stack(list(x)).astype("float32")),
     ),
+    Defect(
+        "objects of unequal size",
+        lambda c: c.change(
+            lambda x: np.array([each[: 28 - index % 2] for index, each in enumerate(x)], object), "train_images"
+        ),
+        "images.dtype",
+        "error",
+        "train",
+    ),
     Defect("integers", raw, "images.dtype", "error", BOTH),
     Defect(
         "signed bytes",
