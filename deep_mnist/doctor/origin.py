@@ -129,7 +129,7 @@ def _expressions(call: FitCall, node: ast.Call | None) -> Iterator[tuple[str, as
         return
     for name, argument in zip(POSITIONS.get(call.verb, ("x", "y")), node.args, strict=False):
         if isinstance(argument, ast.Starred):
-            return
+            break
         yield name, argument
     for keyword in node.keywords:
         if keyword.arg:

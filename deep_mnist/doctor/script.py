@@ -208,6 +208,8 @@ class ScriptRun:
         except ScriptEnd:
             pass
         except SystemExit as error:
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr)  # as Python does
             return self._ended(f"sys.exit({error.code if error.code is not None else ''})", error.code)
         except BaseException as error:
             return self._failed(error)

@@ -11,6 +11,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 MOST_NAMES = 400  # of one namespace or object, searched for a value
+MOST_ITEMS = 8  # of one tuple or list, as above
 LONGEST_CALL = 100  # characters of the call shown
 
 
@@ -60,16 +61,15 @@ class Source:
         parameter = {"train_images": "x", "train_labels": "y", "test_images": "x_val", "test_labels": "y_val"}
         if isinstance(expression, ast.Name) and self._is_parameter(expression.id):
             outer = self._name_of(value, self.frame.f_globals)
-            expression = ast.Name(outer) if outer else expression
+            expression = ast.parse(outer, mode="eval").body if outer else expression
         if expression is None:
             found = self._name_of(value, self.frame.f_locals) or self._name_of(value, self.frame.f_globals)
             if found is None:
                 return Variable(parameter.get(role, role), parameter.get(role, role))
-            expression = ast.Name(found)
+            expression = ast.parse(found, mode="eval").body
         text = ast.unparse(expression)
         assignable = isinstance(expression, ast.Name | ast.Attribute)
-        root = next((node.id for node in ast.walk(expression) if isinstance(node, ast.Name)), None)
-        return Variable(text if assignable else parameter.get(role, role), text, self._set_at(root) if root else None)
+        return Variable(text if assignable else parameter.get(role, role), text, self._line_of(expression))
 
     def _name_of(self, value: Any, space: Mapping[str, Any]) -> str | None:
         """Return the name of a value in a namespace: `x_train`, or `mnist.train.images` of the objects in it."""
@@ -82,15 +82,24 @@ class Source:
         code = self.frame.f_code
         return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
+    def _line_of(self, expression: ast.expr) -> int | None:
+        """Return the last line before the call on which the expression's first variable is set."""
+        if isinstance(expression, ast.Attribute):
+            return self._set_at(ast.unparse(expression))
+        found = [node for node in ast.walk(expression) if isinstance(node, ast.Name)]
+        found.sort(key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)))
+        return next((line for node in found if (line := self._set_at(node.id)) is not None), None)
+
     def _set_at(self, name: str) -> int | None:
-        """Return the last line before the call on which a name is set."""
         before = [line for line in self._assignments(name) if line <= self.frame.f_lineno]
         return max(before, default=None)
 
     def _assignments(self, name: str) -> Iterator[int]:
+        """Yield the lines on which `x` or `self.x` is set, or is a parameter."""
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
-                yield node.lineno
+            stored = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store)
+            if stored and ast.unparse(node) == name:
+                yield node.lineno  # type: ignore[attr-defined]
             elif isinstance(node, ast.arg) and node.arg == name:
                 yield node.lineno
 
@@ -113,7 +122,7 @@ def _path_to(value: Any, space: Mapping[str, Any], depth: int) -> str | None:
             return name
         below = _path_to(value, attributes_of(each), depth - 1) if depth else None
         if below is not None:
-            return f"{name}.{below}"
+            return f"{name}{below}" if below.startswith("[") else f"{name}.{below}"
     return None
 
 
@@ -121,6 +130,8 @@ def attributes_of(value: Any) -> dict[str, Any]:
     """Return the plain attributes of an object that a script may keep its data in."""
     if isinstance(value, ModuleType | type) or callable(value):
         return {}
+    if type(value) in (tuple, list):
+        return {f"[{index}]": each for index, each in enumerate(value[:MOST_ITEMS])}
     held = (
         dict(zip(value._fields, value, strict=True)) if isinstance(value, tuple) and hasattr(value, "_fields") else {}
     )

@@ -114,6 +114,15 @@ def test_a_functions_parameter_is_followed_to_the_modules_variable(ended):
     assert source["variables"]["train_images"]["name"] == "digits"
 
 
+def test_attributes_and_tuples_are_named_with_their_lines(ended):
+    """`self.images` where it was set, `train[0]` where `train` was."""
+    lines = (SCRIPTS / "in_a_class.py").read_text().splitlines()
+    kept = next(number for number, line in enumerate(lines, 1) if "self.images, self.labels =" in line)
+
+    assert ended["in_a_class"].told["source"]["variables"]["train_images"] == {"name": "self.images", "line": kept}
+    assert ended["star_arguments"].told["source"]["variables"]["train_images"]["name"] == "train[0]"
+
+
 def test_nothing_is_trained_before_the_verdict(ended):
     """No epoch of Keras's appears; a script that catches everything does not train either."""
     for name in ("raw_pixels", "functional", "swallows_everything", "custom_loop"):

@@ -1,0 +1,13 @@
+# expect: unfit images.range
+import numpy as np
+from tensorflow import keras
+
+with np.load("digits.npz") as data:
+    x_train, y_train, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+
+model = keras.Sequential(
+    [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+print(model.evaluate(x_test[..., None].astype("float32"), y_test))
