@@ -23,4 +23,4 @@ def batches():
         yield x_train[chosen], y_train[chosen]
 
 
-model.fit(batches(), steps_per_epoch=5, epochs=2)
+model.fit(batches(), steps_per_epoch=20, epochs=2)
