@@ -1,4 +1,4 @@
-# expect: unfit labels.values
+# expect: unfit model.output_units
 import numpy as np
 from tensorflow import keras
 
