@@ -57,6 +57,11 @@ def resolve_contract(network: str, model: str = "", digest: str = "") -> Contrac
     Raises:
         ValueError: The network is unknown (the message lists the known ones), or the model cannot be read or is
             another than the one with this SHA-256.
+
+    Example:
+        >>> contract = resolve_contract("fast")
+        >>> contract.input_shape, contract.input_dtype, contract.num_classes
+        ((28, 28, 1), 'uint8', 10)
     """
     if model:
         contract = _contract_with_digest(model)

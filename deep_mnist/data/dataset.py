@@ -111,7 +111,15 @@ class Dataset:
 
 
 def write_dataset(folder: Path, arrays: Mapping[str, np.ndarray], record: Preprocessing | None = None) -> Dataset:
-    """Write arrays named like "train_images" as `.npy`, then the manifest, last."""
+    """Write arrays named like "train_images" as `.npy`, then the manifest, last.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> made = write_dataset(folder, {"train_labels": np.arange(3)})
+        >>> open_dataset(folder).digest == made.digest
+        True
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)

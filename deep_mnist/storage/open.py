@@ -24,6 +24,13 @@ def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float =
         patience: Seconds after which repeated requests (or the wait for a folder's lock) are given up; large objects
             get a second more for each megabyte.
         timeout: Seconds after which one request is given up.
+
+    Example:
+        >>> import tempfile
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("champion", b"version 1")
+        >>> store.read("champion")[0]
+        b'version 1'
     """
     scheme, separator, rest = url.partition("://")
     if (url and not separator) or (scheme == "file" and rest):
