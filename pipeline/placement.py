@@ -33,11 +33,13 @@ class ClusterSettings:
     """What is fixed when the pipeline is compiled for a cluster, and is no parameter of a run.
 
     Attributes:
+        rehearse: Rehearse the network on a CPU before it is trained; None: where training is given accelerators.
         notify: Name of the Secret with the address of a webhook that is told how a run ended; "" adds no such step.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
     """
 
     notify: str = ""
+    rehearse: bool | None = None
     pull_secrets: tuple[str, ...] = ()
 
 

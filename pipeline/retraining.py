@@ -25,6 +25,7 @@ def build_retraining(
     images: Callable[[str], str] = image,
     cluster: bool = False,
     reuse: bool = False,
+    rehearsal: bool = False,
     settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the pipeline for a schedule, a kfp GraphComponent; the arguments are those of `build_pipeline`."""
@@ -56,4 +57,6 @@ def build_retraining(
         with dsl.If(compared.outputs["Output"] == True, name="changed"):  # noqa: E712 - becomes a condition in the IR
             yield note
 
-    return build_pipeline(images=images, cluster=cluster, reuse=reuse, around=when_changed, settings=settings)
+    return build_pipeline(
+        images=images, cluster=cluster, reuse=reuse, around=when_changed, rehearsal=rehearsal, settings=settings
+    )

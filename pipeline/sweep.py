@@ -24,6 +24,7 @@ from components.train.component import train
 from components.validate.component import require_valid, validate
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
+from pipeline.rehearsal import rehearsed
 
 SWEEP_NAME = "deep-mnist-sweep"
 
@@ -34,6 +35,7 @@ def build_sweep(
     cluster: bool = False,
     reuse: bool = True,
     parallelism: int = 2,
+    rehearsal: bool = False,
     settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the sweep, a kfp GraphComponent; `trials` is a list of {"network", "seed"}.
@@ -44,10 +46,12 @@ def build_sweep(
             ParallelFor (its issue 13897): there a trial whose node is lost fails the run.
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
         parallelism: How many trials run at the same time; kfp.local runs two at most.
+        rehearsal: Rehearse each trial's network on a CPU before it is trained.
         settings: As for `training.build_pipeline`.
     """
 
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
+    second_gate = rehearsed(rehearsal, placed)
     told = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=SWEEP_NAME, description="Trains networks and seeds side by side; judges and promotes the best.")
@@ -100,9 +104,19 @@ def build_sweep(
                 passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
                 placed(passed, "validate")
 
-                trained = train(
+                ready = second_gate(
                     dataset=prepared.outputs["dataset"],
                     ready=passed.output,
+                    network=trial.network,
+                    model=model,
+                    model_digest=model_digest,
+                    epochs=epochs,
+                    accept=accept,
+                )
+
+                trained = train(
+                    dataset=prepared.outputs["dataset"],
+                    ready=ready,
                     network=trial.network,
                     model=model,
                     model_digest=model_digest,

@@ -1,10 +1,12 @@
 """START HERE: the seven tasks in order. The signature of `training` is the whole configuration.
 
     download ─raw─▶ preprocess ─dataset─▶ validate ─verdict─▶ require_valid ─▶ train ─▶ evaluate ─▶ publish
+                                                                            └▶ rehearse ─▶ require_rehearsed ─▶ train
 
 `validate` succeeds with a report even when the data are unfit, for a failed task uploads no artifact on a cluster;
 `require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
-accelerator is asked for before the data have passed.
+accelerator is asked for before the data have passed. Where training is given accelerators, `rehearse` runs the network
+for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
 
 `retraining.py` puts `compare` and `remember` around the last three, for schedules.
 """
@@ -24,6 +26,7 @@ from components.train.component import train
 from components.validate.component import require_valid, validate
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
+from pipeline.rehearsal import rehearsed
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -40,6 +43,7 @@ def build_pipeline(
     cluster: bool = False,
     reuse: bool = True,
     around: Around = straight_on,
+    rehearsal: bool = False,
     settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the pipeline, a kfp GraphComponent.
@@ -50,9 +54,11 @@ def build_pipeline(
             caching by task. Locally a retry would only repeat a failure.
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
         around: What stands around train, evaluate and publish; see `retraining.py`.
+        rehearsal: Rehearse the network on a CPU before it is trained.
         settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
+    second_gate = rehearsed(rehearsal, placed)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
@@ -114,9 +120,19 @@ def build_pipeline(
                 epochs=epochs,
                 seed=seed,
             ) as conclude:
-                trained = train(
+                ready = second_gate(
                     dataset=prepared.outputs["dataset"],
                     ready=passed.output,
+                    network=network,
+                    model=model,
+                    model_digest=model_digest,
+                    epochs=epochs,
+                    accept=accept,
+                )
+
+                trained = train(
+                    dataset=prepared.outputs["dataset"],
+                    ready=ready,
                     network=network,
                     model=model,
                     model_digest=model_digest,

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def compile_definition(
     *, gpu: int = 0, reuse: bool = True, retraining: bool = False, settings: ClusterSettings = NO_SETTINGS
 ) -> Definition:
     """Compile the pipeline for a cluster; the arguments are those of `pipeline_for_cluster`."""
-    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), reuse, retraining, settings)
+    return _compiled_with(tuple(image_references(gpu=bool(gpu)).items()), reuse, retraining, _decided(settings, gpu))
 
 
 def pipeline_for_cluster(
@@ -127,7 +127,12 @@ def pipeline_for_cluster(
         retraining: What a schedule runs: it trains only when something changed.
         settings: Who is notified of a run's end, and how images are pulled.
     """
-    return _built(image_references(gpu=bool(gpu)), reuse, retraining, settings)
+    return _built(image_references(gpu=bool(gpu)), reuse, retraining, _decided(settings, gpu))
+
+
+def _decided(settings: ClusterSettings, gpu: int) -> ClusterSettings:
+    """Return the settings with whether to rehearse decided: by default where it saves an accelerator's time."""
+    return replace(settings, rehearse=bool(gpu) if settings.rehearse is None else settings.rehearse)
 
 
 @cache
@@ -139,7 +144,9 @@ def _compiled_with(
 
 def _built(references: Mapping[str, str], reuse: bool, retraining: bool, settings: ClusterSettings) -> Any:
     build = build_retraining if retraining else build_pipeline
-    return build(images=references.__getitem__, cluster=True, reuse=reuse, settings=settings)
+    return build(
+        images=references.__getitem__, cluster=True, reuse=reuse, rehearsal=bool(settings.rehearse), settings=settings
+    )
 
 
 @cache

@@ -32,6 +32,11 @@ parameter_options = add_options(
 )
 definition_options = add_options(
     click.option(
+        "--rehearse/--no-rehearse",
+        default=None,
+        help="Run the network for some seconds on a CPU before it is trained; default: where --gpu is not 0.",
+    ),
+    click.option(
         "--notify",
         default="",
         envvar="DEEP_MNIST_NOTIFY",
@@ -59,7 +64,9 @@ install_options = add_options(
 
 def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
     """Return what `definition_options` say."""
-    return ClusterSettings(notify=options["notify"], pull_secrets=tuple(options["pull_secret"]))
+    return ClusterSettings(
+        notify=options["notify"], rehearse=options["rehearse"], pull_secrets=tuple(options["pull_secret"])
+    )
 
 
 def parameters_for(

@@ -211,7 +211,7 @@ def _network_mode(settings: Mapping[str, str]) -> str:
 
 def _memory(step: Step) -> int:
     """Return the step's memory limit in MiB, the same as on a cluster."""
-    name = {"require_valid": "validate"}.get(step.name, step.name)
+    name = {"require_valid": "validate", "require_rehearsed": "rehearse"}.get(step.name, step.name)
     return RESOURCES[name].memory if name in RESOURCES else MEMORY_MIB
 
 

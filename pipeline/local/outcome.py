@@ -13,8 +13,8 @@ from components.failure import MARK, Failure, read_failure
 from pipeline.ending import failure_of_ending, full_disk
 from pipeline.local.process import LocalTask, Run
 
-# What a user sees in the last line: require_valid is half of validate.
-STEP_OF = {"require-valid": "validate"}
+# What a user sees in the last line: a gate is half of the step that judges.
+STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse"}
 LAST_LOG_LINES = 25
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -73,7 +73,7 @@ def outcome_of(run: Run, report: Path) -> Outcome:
             f"{signal.Signals(run.signal).name}: every process of the run was stopped",
             details,
         )
-    findings = errors_found(run) if step == "validate" else []
+    findings = errors_found(run, step) if step in STEP_OF.values() else []
     failure = failure_of_run(run)
     reason = failure.text() if failure.foreseen else f"{_last_lines(run)}\n{failure.text()}".lstrip()
     fields = {"step": step, "findings": len(findings), **ending}
@@ -100,9 +100,9 @@ def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if path else {}
 
 
-def errors_found(run: Run) -> list[dict[str, Any]]:
+def errors_found(run: Run, step: str = "validate") -> list[dict[str, Any]]:
     """Return the doctor's findings of severity error."""
-    findings = read_json(run.tasks["validate"], "findings").get("findings", [])
+    findings = read_json(run.tasks[step], "findings").get("findings", [])
     return [finding for finding in findings if finding["severity"] == "error"]
 
 

@@ -77,6 +77,7 @@ def run_here(
     arguments: Mapping[str, Any],
     runs: Path,
     *,
+    rehearsal: bool = False,
     containers: bool = False,
     mounts: tuple[tuple[str, bool], ...] = (),
     parallelism: int = 0,
@@ -87,6 +88,7 @@ def run_here(
     Args:
         arguments: Of the pipeline's signature.
         runs: Folder that gets `<run id>/` and holds `.cache`.
+        rehearsal: Rehearse the network before it is trained.
         containers: Run each step in its image instead of as a process.
         mounts: (host path, read only) that the containers need besides the run's own folder.
         parallelism: Run a sweep, so many trials at the same time; 0 runs the training pipeline.
@@ -101,6 +103,7 @@ def run_here(
         "arguments": {**arguments, "run_name": folder.name},
         "pipeline_root": str(folder / "artifacts"),
         "cache_root": str(runs.resolve() / ".cache" / ("containers" if containers else "processes")),
+        "rehearsal": rehearsal,
         "containers": containers,
         "mounts": mounts,
         "parallelism": parallelism,

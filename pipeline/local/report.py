@@ -13,6 +13,7 @@ from pipeline.local.process import Run
 # (section, task, artifact): artifacts are HTML pages made with deep_mnist.html, or Markdown.
 SECTIONS = (
     ("The data", "validate", "report"),
+    ("The rehearsal", "rehearse", "report"),
     ("Training", "train", "curves"),
     ("Trials", "select", "table"),
     ("Evaluation", "evaluate", "report"),

@@ -28,16 +28,18 @@ from pipeline.options import run_options
 @click.option("--store", default="./registry", show_default=True, help="The model registry: a folder or an address.")
 @click.option("--gpu", default="0", show_default=True, help="GPUs that training must have; 0 takes what is there.")
 @click.option("--runs", type=click.Path(path_type=Path), default="./runs", show_default=True, help="Folder for runs.")
+@click.option("--rehearse", is_flag=True, help="Run the network for some seconds before it is trained, and judge that.")
 @click.option("--docker", is_flag=True, help="Each step in its container; `make images` builds them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the last line.")
-def run(runs: Path, docker: bool, as_json: bool, **options: Any) -> None:
+def run(runs: Path, rehearse: bool, docker: bool, as_json: bool, **options: Any) -> None:
     """Run the whole pipeline here; the last line says how it ended (exit status 0, or 1 when it failed)."""
-    sys.exit(run_shown(runs, docker=docker, as_json=as_json, options=options))
+    sys.exit(run_shown(runs, rehearsal=rehearse, docker=docker, as_json=as_json, options=options))
 
 
 def run_shown(
     runs: Path,
     *,
+    rehearsal: bool = False,
     docker: bool,
     as_json: bool,
     options: Mapping[str, Any],
@@ -48,6 +50,7 @@ def run_shown(
 
     Args:
         runs: Folder for runs.
+        rehearsal: Rehearse the network before it is trained.
         docker: Each step in its container.
         as_json: Print one JSON object instead of the last line.
         options: Those of `arguments_here`.
@@ -66,7 +69,15 @@ def run_shown(
             values["trials"] = list(trials)
         mounts = _mounts(arguments, runs) if docker else ()
         with display(console, quiet=as_json) as shown:
-            ended = run_here(values, runs, containers=docker, mounts=mounts, parallelism=parallelism, on_change=shown)
+            ended = run_here(
+                values,
+                runs,
+                rehearsal=rehearsal,
+                containers=docker,
+                mounts=mounts,
+                parallelism=parallelism,
+                on_change=shown,
+            )
             shown(ended)
     except UsageError as error:
         raise click.UsageError(str(error)) from error

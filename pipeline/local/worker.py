@@ -78,8 +78,11 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
 
     kfp_patches.note_endings_of_processes()
     kfp_patches.tell_tasks(tell, Path(request["pipeline_root"]))
-    parallelism = request.get("parallelism")
-    definition = build_sweep(images=images, parallelism=parallelism) if parallelism else build_pipeline(images=images)
+    parallelism, rehearsal = request.get("parallelism"), request["rehearsal"]
+    if parallelism:
+        definition = build_sweep(images=images, parallelism=parallelism, rehearsal=rehearsal)
+    else:
+        definition = build_pipeline(images=images, rehearsal=rehearsal)
     tell({"event": "definition", "tasks": container_tasks(MessageToDict(definition.pipeline_spec))})
     definition(**request["arguments"])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.cluster.definition import compile_definition
 from pipeline.compile import compile_to
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,21 @@ def test_no_accelerator_before_the_data_have_passed(compiled):
     for name in accelerated(compiled[0]):
         assert "require-valid" in data_sources(tasks[name])
         assert {"validate", "preprocess", "download"} <= ancestors(tasks, name)
+
+
+@pytest.mark.parametrize("retraining", [False, True])
+def test_no_accelerator_before_both_gates(retraining):
+    """A cluster definition with accelerators rehearses first: train takes what the second gate returns."""
+    definition = compile_definition(gpu=1, retraining=retraining)
+    steps = {task.name: task for task in definition.tasks()}
+    asking = [name for name, task in steps.items() if "accelerator" in task.executor.get("resources", {})]
+    assert asking == ["train"]
+    assert data_sources(steps["train"].spec) >= {"require-rehearsed"}
+    assert data_sources(steps["require-rehearsed"].spec) == {"rehearse"}
+    ready = steps["rehearse"].spec["inputs"]["parameters"]["ready"]
+    assert "require-valid" in str(ready)
+    assert "train-cpu" in steps["rehearse"].executor["image"]
+    assert "rehearse" not in {task.name for task in compile_definition(gpu=0, retraining=retraining).tasks()}
 
 
 def test_nothing_after_require_valid_starts_without_it(compiled):

@@ -44,6 +44,8 @@ def test_plan_needs_no_cluster():
         "preprocess",
         "validate",
         "require-valid",
+        "rehearse",
+        "require-rehearsed",
     ]
 
 
@@ -184,7 +186,7 @@ def test_submit_sends_both_documents_and_typed_parameters(server):
     assert parameters["node_selector"] == {"gpu": "l4"}
     assert parameters["tolerations"] == [{"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoExecute"}]
     assert parameters["confidence"] == 0.9
-    assert len(sent.pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 7
+    assert len(sent.pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 9
 
 
 def test_an_experiment_is_made_once(server):

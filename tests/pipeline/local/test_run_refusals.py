@@ -49,6 +49,30 @@ def test_damaged_data_stop_at_validate(tmp_path, kind, field):
     assert field in ended.report.read_text()
 
 
+def test_bad_hyperparameters_are_refused_by_the_rehearsal(tmp_path):
+    """A network whose rate cannot train ends the run at `rehearse`, with the rate that would do; nothing is trained."""
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, "relu"),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(1e4), "sparse_categorical_crossentropy")
+    model.save(tmp_path / "own.keras")
+    write_raw_folder(tmp_path / "digits", 400, 100)
+
+    ended = run_pipeline(tmp_path, "--dataset", "digits", "--model", "own.keras", "--rehearse")
+
+    assert (ended.status, ended.last.split(" seconds=")[0]) == (1, "FAILED step=rehearse findings=1")
+    assert any("rehearsal." in line for line in ended.lines) and any("learning_rate" in line for line in ended.lines)
+    assert not [event for event in ended.events() if event.get("task") == "train"]
+    assert "The rehearsal" in ended.report.read_text()
+
+
 def test_the_seeds_first_example_is_refused(tmp_path):
     """Example 1 feeds uint8 pixels to a network that scales nothing; validate names it."""
     write_raw_folder(tmp_path / "digits", 400, 100)
