@@ -155,7 +155,16 @@ def compile_sweep(
 ) -> Definition:
     """Compile the sweep for a cluster; see `pipeline.sweep.build_sweep`."""
     images = image_references(gpu=bool(gpu)).__getitem__
-    return compiled(build_sweep(images=images, cluster=True, reuse=reuse, parallelism=parallelism, settings=settings))
+    settings = _decided(settings, gpu)
+    sweep = build_sweep(
+        images=images,
+        cluster=True,
+        reuse=reuse,
+        parallelism=parallelism,
+        rehearsal=bool(settings.rehearse),
+        settings=settings,
+    )
+    return compiled(sweep)
 
 
 def require_images() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.cluster.definition import compile_definition
+from pipeline.cluster.definition import compile_definition, compile_sweep
 from pipeline.compile import compile_to
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,10 +69,17 @@ def test_no_accelerator_before_the_data_have_passed(compiled):
         assert {"validate", "preprocess", "download"} <= ancestors(tasks, name)
 
 
-@pytest.mark.parametrize("retraining", [False, True])
-def test_no_accelerator_before_both_gates(retraining):
+DEFINITIONS = {
+    "training": lambda gpu: compile_definition(gpu=gpu),
+    "retraining": lambda gpu: compile_definition(gpu=gpu, retraining=True),
+    "sweep": lambda gpu: compile_sweep(gpu=gpu),
+}
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_no_accelerator_before_both_gates(name):
     """A cluster definition with accelerators rehearses first: train takes what the second gate returns."""
-    definition = compile_definition(gpu=1, retraining=retraining)
+    definition = DEFINITIONS[name](1)
     steps = {task.name: task for task in definition.tasks()}
     asking = [name for name, task in steps.items() if "accelerator" in task.executor.get("resources", {})]
     assert asking == ["train"]
@@ -81,7 +88,7 @@ def test_no_accelerator_before_both_gates(retraining):
     ready = steps["rehearse"].spec["inputs"]["parameters"]["ready"]
     assert "require-valid" in str(ready)
     assert "train-cpu" in steps["rehearse"].executor["image"]
-    assert "rehearse" not in {task.name for task in compile_definition(gpu=0, retraining=retraining).tasks()}
+    assert "rehearse" not in {task.name for task in DEFINITIONS[name](0).tasks()}
 
 
 def test_nothing_after_require_valid_starts_without_it(compiled):

@@ -66,11 +66,12 @@ def test_the_parameters_are_those_of_a_run() -> None:
 
 @pytest.mark.usefixtures("pushed_images")
 def test_the_plan_shows_the_trials() -> None:
-    """Four steps run in each trial, training with its accelerator; the rest once."""
+    """Data and both gates are passed in each trial, training with its accelerator; the rest runs once."""
     planned = json.loads(call("plan", "--sweep", *TRIALS, *STORE, "--gpu", "1", "--json").output)
     steps = {step["step"]: step for step in planned["steps"]}
 
-    assert REPEATED == {name for name, step in steps.items() if step["condition"] == "in each of 10 trials"}
+    gates = {"rehearse", "require-rehearsed"}
+    assert REPEATED | gates == {name for name, step in steps.items() if step["condition"] == "in each of 10 trials"}
     assert {"download", "select", "evaluate", "publish"} == {name for name in steps if not steps[name]["condition"]}
     assert "1 x nvidia.com/gpu" == steps["train"]["accelerator"]
     assert {"network": "deep_mnist", "seed": 4} == planned["parameters"]["trials"][-1]
