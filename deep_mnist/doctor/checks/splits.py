@@ -1,4 +1,4 @@
-"""Checks of the splits against each other: scale, shape, leakage, class coverage, order."""
+"""Checks of the splits against each other: scale, shape, leakage, order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.coverage import check_coverage, check_missing_classes, listed
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.survey import Survey
@@ -22,8 +23,6 @@ FEWEST_ROWS, REPEATED = 50, 0.01  # of a table, for copies to mean anything; sha
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
 UNSEEN_PAIRS = 3  # that a set may hold at most of when none was seen in train, in 19 of 20 cases
 MOST_BY_NATURE = 0.05  # share of test images in train that the set's own repetitions may explain
-ABSENT_BY_LUCK = 0.01  # chance that any class is absent by luck of the draw; below it absence is told
-MOST_LABEL = 100_000  # a class number; larger ones are told of as values
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
 
@@ -42,8 +41,8 @@ def check_splits(case: Case) -> Iterator[Finding]:
         for split in (case.train, test):
             if split.survey is not None:
                 split.survey.hashes = np.zeros(0, np.uint64)  # of no more use, and the one thing that grows
-        yield from _check_coverage(case.train, test)
-    yield from _check_missing_classes(case)
+        yield from check_coverage(case.train, test)
+    yield from check_missing_classes(case)
     yield from _check_order(case)
 
 
@@ -210,106 +209,6 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(one.size) and bool(one.min() < one.max()) and one.tobytes() == other.tobytes()
 
 
-# --- classes ---------------------------------------------------------------------------------------
-
-
-def _check_coverage(train: Split, test: Split) -> Iterator[Finding]:
-    """Classes that only one of the splits has."""
-    if train.classes is None or test.classes is None or not train.paired or not test.paired:
-        return
-    counts = _counts(train.classes, test.classes)
-    if counts is None:
-        return
-    ours, theirs = counts
-    unseen = np.flatnonzero((ours == 0) & (theirs > 0))
-    if len(unseen):
-        where = np.flatnonzero(np.isin(test.classes, unseen))[:MAX_WHERE]
-        luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), int(np.count_nonzero(ours + theirs)))
-        severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
-        yield _coverage(
-            severity,
-            "every class of the test split in the train split",
-            f"class {_listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
-            tuple(int(index) for index in where),
-            FaultKind.UNSEEN,
-        )
-    absent = np.flatnonzero((theirs == 0) & (ours > 0))
-    there = int(np.count_nonzero(ours + theirs))
-    if len(absent) and _luck(ours[absent], int(ours.sum()), int(theirs.sum()), there) < ABSENT_BY_LUCK:
-        few = 2 * len(absent) >= np.count_nonzero(ours)
-        yield _coverage(
-            "error" if few else "warning",
-            "every class of the train split in the test split",
-            f"class {_listed(absent)} not in test",
-            (),
-            FaultKind.UNTESTED,
-        )
-
-
-def _luck(counts: np.ndarray, mine: int, other: int, classes: int) -> float:
-    """Return the chance that a random split puts all examples of some class into its part of `mine` examples.
-
-    Args:
-        counts: Examples of the classes that only this part has; the largest counts.
-        mine, other: Sizes of the parts.
-        classes: Any of which might have been the one.
-    """
-    return float(classes * (mine / (mine + other)) ** int(counts.max()))
-
-
-def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    least, most = min(int(ours.min()), int(theirs.min())), max(int(ours.max()), int(theirs.max()))
-    if least < 0 or most > MOST_LABEL:
-        return None
-    counts = np.zeros((2, most + 1), np.int64)
-    for row, classes in zip(counts, (ours, theirs), strict=True):
-        present, number = np.unique(classes, return_counts=True)
-        row[present] = number
-    return counts[0], counts[1]
-
-
-def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: FaultKind) -> Finding:
-    return Finding(
-        field="splits.class_coverage",
-        severity=severity,
-        split="both",
-        expected=expected,
-        received=received,
-        fix="order = np.random.default_rng(0).permutation(len(labels))  "
-        "# shuffle (or stratify) all images and labels, then split",
-        why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
-        where=where,
-        kind=kind,
-    )
-
-
-def _listed(classes: np.ndarray) -> str:
-    return ", ".join(map(str, classes[:10])) + (" …" if len(classes) > 10 else "")
-
-
-def _check_missing_classes(case: Case) -> Iterator[Finding]:
-    """A class of the network that no split has, though there would be enough examples."""
-    classes, train = case.contract.num_classes, case.train
-    if not classes or classes < 2 or train.classes is None or not len(train.classes):
-        return
-    present = np.unique(train.classes)
-    if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
-        return
-    missing = np.setdiff1d(np.arange(classes), present)
-    in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
-    if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
-        yield Finding(
-            field="splits.class_coverage",
-            severity="warning",
-            split="both" if case.test is not None else "train",
-            expected=f"examples of all {classes} classes",
-            received=f"none of class {_listed(missing)}",
-            fix="Add examples of the missing classes, or give the last layer one unit for each class there is.",
-            why="Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
-            kind=FaultKind.MISSING,
-        )
-
-
 # --- order -----------------------------------------------------------------------------------------
 
 
@@ -324,7 +223,7 @@ def _check_order(case: Case) -> Iterator[Finding]:
         yield _order(
             "error",
             f"all classes in the last {share:.0%}, which validation_split takes before shuffling",
-            f"class {_listed(np.array(missing))} only before or only after it",
+            f"class {listed(np.array(missing))} only before or only after it",
             "Validation measures classes that training never saw, and the other way round.",
         )
     if not _is_sorted(classes):
