@@ -26,7 +26,7 @@ def script(name: str, *arguments: str, tools: Path, **environment: str) -> subpr
             (system / command).symlink_to(shutil.which(command))
     settings = {"PATH": f"{tools}:{system}", "HOME": str(tools), **environment}
     command = [str(system / "bash"), str(MANIFESTS / "kind" / name), *arguments]
-    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, cwd=tools)
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=240, cwd=tools)
 
 
 def tool(folder: Path, name: str, body: str = "") -> None:
