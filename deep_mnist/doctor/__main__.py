@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deep_mnist.doctor.acceptance import Acceptance
     from deep_mnist.doctor.judge import Diagnosis
 
 STARTED = time.perf_counter()
@@ -57,8 +60,20 @@ def _judge_folder(options: argparse.Namespace) -> int:
     accept = acceptances_of(dict(options.accept))
     record = known_record(options.target)
     diagnosis = diagnose(options.target, contract, record=record, accept=accept, started=STARTED)
+    if options.rehearse and diagnosis.verdict == "fit":
+        diagnosis = _rehearsed(options, diagnosis, accept)
     _write(options, [diagnosis], sys.stdout)
     return 0 if diagnosis.verdict == "fit" else 1
+
+
+def _rehearsed(options: argparse.Namespace, diagnosis: Diagnosis, accept: Sequence[Acceptance]) -> Diagnosis:
+    from deep_mnist.doctor.case import NotUsableError
+    from deep_mnist.doctor.rehearsal_process import rehearse_case
+
+    model = options.model or options.target / "model.keras"
+    if model.suffix != ".keras" or not model.is_file():
+        raise NotUsableError(f"Expected a .keras file to rehearse. Received: {model}. Fix: --model mine.keras")
+    return rehearse_case(diagnosis, model, accept)
 
 
 def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
@@ -77,7 +92,7 @@ def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
         print(as_json if options.json else text, file=stdout, flush=True)
 
     overrides = {name: value for name, value in _overrides(options).items() if value is not None}
-    script = ScriptOptions(options.train, options.all, dict(options.accept), overrides, report, relay)
+    script = ScriptOptions(options.train, options.all, dict(options.accept), overrides, report, relay, options.rehearse)
     status = run_script(options.target, arguments, script)
     if options.all and options.json and diagnoses:
         _write(options, diagnoses, stdout)
@@ -131,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=_classes, metavar="N", help="number of classes")
     parser.add_argument(
         "--accept", type=_acceptance, action="append", default=[], metavar='FIELD="REASON"', help="take responsibility"
+    )
+    parser.add_argument(
+        "--rehearse", action="store_true", help="when nothing is found: run the network for some seconds, on a sample"
     )
     parser.add_argument("--train", action="store_true", help="of a script: go on when it is fit")
     parser.add_argument("--all", action="store_true", help="of a script: judge every fit, not the first alone")

@@ -16,15 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.doctor.finding import Finding
+import numpy as np
+
+from deep_mnist.doctor.acceptance import Acceptance, with_acceptances
+from deep_mnist.doctor.finding import Finding, merged
+from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.rehearsal_findings import abstention
 
 SECONDS = 60.0  # of the rehearsal itself; loading TensorFlow and the network comes on top
 LOAD_SECONDS = 240.0
 MEMORY_BYTES = 4 << 30
+SAMPLE = 1024  # examples that the child is given of a folder
 MAX_OUTPUT_BYTES = 4 << 20
 POLL_SECONDS = 0.1
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
@@ -65,6 +71,29 @@ def rehearse_file(
         }
         reason = _run_child(request, Path(folder), limit, memory_bytes)
         return [abstention(reason)] if reason else _read_answer(Path(request["answer"]))
+
+
+def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance] = (), **limits: Any) -> Diagnosis:
+    """Return a folder's diagnosis with what a rehearsal of a model file on its training split showed.
+
+    Args:
+        diagnosis: Of the folder.
+        model: A compiled `.keras` file.
+        accept: Findings that a person takes responsibility for.
+        **limits: seconds, memory_bytes and limit_seconds of `rehearse_file`.
+    """
+    train, started = diagnosis.case.train, time.perf_counter()
+    if train.images is None or train.labels is None:
+        return diagnosis
+    rows = np.sort(np.random.default_rng(0).permutation(len(train.images))[:SAMPLE])
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+        files = Path(folder) / "images.npy", Path(folder) / "labels.npy"
+        for file, array in zip(files, (train.images, train.labels), strict=True):
+            np.save(file, np.asarray(array[rows]))
+        fit = diagnosis.case.fit
+        found = rehearse_file(model, *files, batch_size=fit.get("batch_size") or 32, epochs=fit.get("epochs"), **limits)
+    findings = merged([*diagnosis.findings, *with_acceptances(found, accept)[: len(found)]])
+    return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + time.perf_counter() - started)
 
 
 def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_bytes: int) -> str:
@@ -163,7 +192,6 @@ def give_up_network() -> bool:
 
 def _rehearse(request: Mapping[str, Any]) -> Sequence[Finding]:
     import keras
-    import numpy as np
 
     from deep_mnist.doctor.rehearsal import rehearse
 

@@ -33,7 +33,7 @@ from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_mode import FedRun, judge_run, watch_sessions
 from deep_mnist.doctor.intercept import ImportWatch, inside, methods_watch
 from deep_mnist.doctor.judge import Diagnosis
-from deep_mnist.doctor.memory import Accept, judge_call
+from deep_mnist.doctor.memory import Accept, judge_call, rehearsed
 from deep_mnist.doctor.report import as_json
 from deep_mnist.doctor.served_data import dataset_patches
 from deep_mnist.doctor.tutorial_data import TutorialFinder
@@ -62,6 +62,7 @@ class ScriptOptions:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     report: Callable[[Diagnosis], None] = print
     relay: Callable[[str, str], None] = lambda text, _: print(text)
+    rehearse: bool = False
 
 
 class ScriptEnd(BaseException):
@@ -147,6 +148,8 @@ class ScriptRun:
                 overrides = {**call.overrides, **self.options.overrides}
                 call = whole_of_batch(call, frame) if call.verb == "train_on_batch" else call
                 diagnosis = judge_call(call, frame, accept=self.options.accept, overrides=overrides)
+                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in ("fit", "train_on_batch"):
+                    diagnosis = rehearsed(diagnosis, call, self.options.accept)
         except NotUsableError as error:
             print(f"doctor: {error}", file=sys.stderr)
             self.end(2)

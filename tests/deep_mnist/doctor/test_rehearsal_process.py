@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from keras import layers
 
 from deep_mnist.doctor.rehearsal_process import rehearse_file
 from tests.support.digits import draw_digits
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,21 @@ def test_a_file_is_rehearsed(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
 
     assert [each.field for each in findings if each.severity == "error"] in (["rehearsal.updates"], ["rehearsal.loss"])
     assert path.read_bytes() == before
+
+
+def test_the_command_rehearses_a_folder(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
+    """`--rehearse` of a folder that is fit as it stands finds a rate that cannot train; exit status 1."""
+    saved(tmp_path, [layers.Flatten(), layers.Dense(32, activation="relu")], keras.optimizers.SGD(1e4))
+    np.save(tmp_path / "train_images.npy", np.load(arrays[0]))
+    np.save(tmp_path / "train_labels.npy", np.load(arrays[1]))
+    command = [sys.executable, "-m", "deep_mnist.doctor", str(tmp_path), "--json"]
+
+    plain = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    rehearsed = subprocess.run([*command, "--rehearse"], capture_output=True, text=True, cwd=ROOT, check=False)
+
+    assert (plain.returncode, rehearsed.returncode) == (0, 1), plain.stdout + plain.stderr + rehearsed.stderr
+    errors = [each for each in json.loads(rehearsed.stdout)["findings"] if each["severity"] == "error"]
+    assert errors and all(each["field"].startswith("rehearsal.") for each in errors)
 
 
 def test_a_lambda_is_not_run(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
