@@ -62,6 +62,7 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 
 bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time
 	.venv/bin/python -m bench.doctor
+	.venv/bin/python -m bench.rehearsal
 	.venv/bin/python -m bench.training
 
 clean: ## remove what was built here (runs and registry stay)
