@@ -7,7 +7,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from deep_mnist.data.array_errors import ArrayFileError
+from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.known import KNOWN
+from deep_mnist.data.sources import is_picture_file
 from deep_mnist.storage.address import is_address, is_store_address
 from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import StorageError, sha256_of_file
@@ -19,7 +22,7 @@ def digest_of_data(dataset: str) -> str:
     if dataset in KNOWN or "#sha256=" in dataset:
         return "pinned"
     if is_store_address(dataset):
-        if Path(dataset).suffix == ".npz":
+        if Path(dataset).suffix == ".npz" or is_picture_file(dataset):
             folder, _, name = dataset.rpartition("/")
             return _digest(str(open_store(folder).describe(name)))
         store = open_store(dataset)
@@ -27,8 +30,18 @@ def digest_of_data(dataset: str) -> str:
     if is_address(dataset):
         return secrets.token_hex(8)  # who serves it may change it at any time: always fetched anew
     path = Path(dataset)
-    files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-    return _digest(*(f"{each.name} {sha256_of_file(each)}" for each in files))
+    if not path.is_dir():
+        return _digest(f"{path.name} {sha256_of_file(path)}")
+    files = sorted(each for each in path.glob("*" if _holds_arrays(path) else "**/*") if each.is_file())
+    return _digest(*(f"{each.relative_to(path)} {sha256_of_file(each)}" for each in files))
+
+
+def _holds_arrays(folder: Path) -> bool:
+    """Return whether the data lie in the folder itself; pictures lie in folders below."""
+    try:
+        return bool(find_arrays(folder))
+    except ArrayFileError:
+        return True
 
 
 def digest_of_model(model: str) -> str:

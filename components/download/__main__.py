@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from components.download.download import DownloadError, download_dataset
+from components.download.download import download_dataset
+from deep_mnist.data.fetch_known import DownloadError
 from deep_mnist.data.transfer import TransferError
 
 

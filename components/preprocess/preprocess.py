@@ -79,7 +79,7 @@ def preprocess_dataset(
     else:
         record = _convert(arrays, contract, folder, preparation, **chosen)
     write_contract(folder, contract, settings.get(ACCEPT) or ())
-    return seal_dataset(folder, record)
+    return seal_dataset(folder, record, opened.class_names)
 
 
 def _settings(raw: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,14 @@ class Dataset:
         record: What preprocess did; None in a folder that download wrote.
         digest: SHA-256 over the data files' names and SHA-256: the identity of the data.
         files: File name -> {"bytes": size, "sha256": hex}.
+        class_names: Name of each class, in the order of the labels; () where the labels are all that is known.
     """
 
     folder: Path
     record: Preprocessing | None
     digest: str
     files: Mapping[str, Mapping[str, Any]]
+    class_names: tuple[str, ...] = ()
 
     def splits(self) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if f"{split}_images.npy" in self.files)
@@ -126,7 +128,7 @@ def write_dataset(folder: Path, arrays: Mapping[str, np.ndarray], record: Prepro
     return seal_dataset(folder, record)
 
 
-def seal_dataset(folder: Path, record: Preprocessing | None = None) -> Dataset:
+def seal_dataset(folder: Path, record: Preprocessing | None = None, class_names: Sequence[str] = ()) -> Dataset:
     """Write the manifest of the files that lie in `folder` and return the opened dataset."""
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
@@ -134,8 +136,10 @@ def seal_dataset(folder: Path, record: Preprocessing | None = None) -> Dataset:
         if path.is_file() and path.name != MANIFEST
     }
     manifest = {"format": 1, "files": files, "preprocessing": record.to_dict() if record else None}
+    if class_names:
+        manifest["class_names"] = list(class_names)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return Dataset(folder, record, _digest(files), files)
+    return Dataset(folder, record, _digest(files), files, tuple(class_names))
 
 
 def open_dataset(folder: Path, *, written_by: str = "preprocess") -> Dataset:
@@ -154,6 +158,7 @@ def open_dataset(folder: Path, *, written_by: str = "preprocess") -> Dataset:
         Preprocessing.from_dict(record) if record else None,
         _digest(manifest["files"]),
         manifest["files"],
+        tuple(str(name) for name in manifest.get("class_names", ())),
     )
 
 

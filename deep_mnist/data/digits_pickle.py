@@ -1,4 +1,4 @@
-"""Read the digits in a package's pickle with an unpickler that can make nothing but numpy arrays."""
+"""The unpickler that can make nothing but plain values and numpy arrays; and the digits in a package's pickle."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class UnsafePickleError(ValueError):
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Admits the four names numpy needs to rebuild an array, and no other."""
+    """Admits the four names numpy needs to rebuild an array, bytes in their old notation, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _old_bytes
         if (module, name) not in _ALLOWED:
             raise UnsafePickleError(f"Expected only numpy arrays in the pickle. Received: {module}.{name}.")
         if name == "_reconstruct":
@@ -37,6 +39,13 @@ class ArrayUnpickler(pickle.Unpickler):
 
             return _reconstruct
         return getattr(np, name)
+
+
+def _old_bytes(text: str, encoding: str) -> bytes:
+    """Return the bytes that Python 3 writes as text for protocols below 3; any other encoding is refused."""
+    if encoding != "latin1":
+        raise UnsafePickleError(f"Expected only numpy arrays in the pickle. Received: text to encode as {encoding!r}.")
+    return text.encode("latin1")
 
 
 def read_wheel(wheel: Path) -> dict[str, np.ndarray]:

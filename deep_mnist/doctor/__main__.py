@@ -29,13 +29,14 @@ STARTED = time.perf_counter()
 def main(arguments: list[str] | None = None) -> int:
     """Judge a folder or a script and print the diagnosis; return the exit status."""
     from deep_mnist.data.dataset import DatasetError
+    from deep_mnist.data.sources import is_picture_file
     from deep_mnist.doctor.case import NotUsableError
 
     own, script_arguments = _split(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     options = parser.parse_args(own)
     try:
-        if options.target.is_dir():
+        if options.target.is_dir() or is_picture_file(options.target.name):
             return _judge_folder(options)
         return _judge_script(options, script_arguments)
     except (NotUsableError, DatasetError, OSError) as error:
@@ -135,8 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "target",
         type=Path,
-        metavar="folder|script.py",
-        help="a Python script (its arguments after --), or a folder of arrays",
+        metavar="folder|file|script.py",
+        help="a Python script (its arguments after --), or a folder of arrays or pictures, or one .csv or .parquet",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,11 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
-from deep_mnist.data.arrays import IDX_NAME, find_arrays
+from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.faults_file import read_faults
+from deep_mnist.data.raw import MissingPackageError, RawData
+from deep_mnist.data.sources import EXPECTED, recognize
 from deep_mnist.doctor.kind_of_input import InputKind, kind_of_input
 from deep_mnist.doctor.survey import Survey, survey
 from deep_mnist.doctor.task import Task, task_of
@@ -34,16 +37,17 @@ class Split:
     Attributes:
         name: "train", "validation" or "test".
         images, labels: As they are, read-only.
-        faults: Of the files: "images" or "labels" -> the error.
+        faults: Of the files: "images" or "labels" -> the error; of pictures that differ: "images.shape" or
+            "images.layout".
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
-        from_idx: The images come from an IDX file, a format without a channel axis.
+        without_channels: The images come from IDX files or grey pictures, formats without a channel axis.
     """
 
     name: str
     images: np.ndarray | None = None
     labels: np.ndarray | None = None
     faults: dict[str, ArrayFileError] = field(default_factory=dict)
-    from_idx: bool = False
+    without_channels: bool = False
     tells_classes: bool = True
 
     @cached_property
@@ -100,30 +104,52 @@ class Case:
 
 
 def read_splits(folder: Path) -> dict[str, Split]:
-    """Return the splits that lie in a folder, train always among them.
+    """Return the splits that lie in a folder (or in one file of pictures), train always among them.
 
     Raises:
-        NotUsableError: The folder is none, or holds no array at all.
+        NotUsableError: The folder is none, holds nothing known, or a reader of its format is not installed.
     """
     try:
-        files = find_arrays(folder)
+        files = find_arrays(folder) if folder.is_dir() else {}
+        faults = read_faults(folder)
     except ArrayFileError as error:
-        if not folder.is_dir():
-            raise NotUsableError(str(error)) from error
         return {"train": Split("train", faults={"images": error, "labels": error})}
+    if faults:  # download read pictures, and says why there is no array of them
+        return {name: Split(name, faults=faults.get(name, {})) for name in _names(faults)}
     if not files:
-        raise NotUsableError(
-            f"Expected train_images.npy and train_labels.npy (or IDX files, or one .npz) in {folder}. "
-            f"Received: {', '.join(sorted(path.name for path in folder.iterdir())[:8]) or 'an empty folder'}."
-        )
-    splits = {}
-    for name in ("train", "validation", "test"):
-        if name == "train" or any(slot.startswith(name) for slot in files):
-            splits[name] = _read_split(name, files)
-    return splits
+        return _read_pictures(folder)
+    return {name: _read_split(name, files) for name in _names(slot.partition("_")[0] for slot in files)}
 
 
-def _read_split(name: str, files: Mapping[str, Any]) -> Split:
+def _names(present: Iterable[str]) -> list[str]:
+    """Return the names of splits in their order, train always among them."""
+    names = {"train", *present}
+    return [name for name in ("train", "validation", "test") if name in names]
+
+
+def _read_pictures(path: Path) -> dict[str, Split]:
+    if not path.exists():
+        raise NotUsableError(f"Expected a folder at {path}. Received: no folder. Name the folder that holds the data.")
+    read = recognize(path)
+    if read is None:
+        names = sorted(each.name for each in path.iterdir())[:8] if path.is_dir() else [path.name]
+        raise NotUsableError(f"Expected {EXPECTED} in {path}. Received: {', '.join(names) or 'an empty folder'}.")
+    try:
+        raw = read()
+    except MissingPackageError as error:
+        raise NotUsableError(str(error)) from error
+    return {name: _of_pictures(name, raw) for name in _names((*raw.images, *raw.faults))}
+
+
+def _of_pictures(name: str, raw: RawData) -> Split:
+    split = Split(name, raw.images.get(name), raw.labels.get(name), faults=dict(raw.faults.get(name, {})))
+    if split.images is None and not split.faults:
+        split.faults["images"] = ArrayFileError("pictures to train on", "a test split alone", "Name both folders.")
+    split.without_channels = split.images is not None and split.images.ndim == 3
+    return split
+
+
+def _read_split(name: str, files: Mapping[str, ArrayFile]) -> Split:
     split = Split(name)
     for part in ("images", "labels"):
         slot = f"{name}_{part}"
@@ -135,16 +161,16 @@ def _read_split(name: str, files: Mapping[str, Any]) -> Split:
                 raise ArrayFileError("an array of examples", f"a single {array.dtype}", f"Write {slot}.npy again.")
             setattr(split, part, array)
             if part == "images":
-                split.from_idx = bool(IDX_NAME.search(files[slot].path.name)) and not files[slot].member
+                split.without_channels = bool(IDX_NAME.search(files[slot].path.name)) and not files[slot].member
         except ArrayFileError as error:
             split.faults[part] = error
     return split
 
 
 def with_channel_axis(split: Split, contract: Contract) -> Split:
-    """Return the split with the channel axis that every loader of IDX files adds for such a network."""
+    """Return the split with the channel axis that every loader of such files adds for such a network."""
     images, wanted = split.images, contract.input_shape
-    if split.from_idx and images is not None and images.ndim == 3 and wanted is not None and len(wanted) == 3:
+    if split.without_channels and images is not None and images.ndim == 3 and wanted is not None and len(wanted) == 3:
         axis = 1 if contract.layout == "channels_first" else 3
         split.images = np.expand_dims(images, axis)
     return split

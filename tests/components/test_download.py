@@ -21,7 +21,9 @@ from deep_mnist.data.digits_pickle import UnsafePickleError, read_wheel
 from deep_mnist.data.fetch_known import DownloadError
 from deep_mnist.data.known import KNOWN, KnownDataset
 from deep_mnist.data.transfer import CHUNK, TransferError, fetch_https
+from deep_mnist.storage.open import open_store
 from tests.support.digits import draw_digits, write_idx_folder, write_raw_folder
+from tests.support.pictures import write_batch, write_classes, write_digits_shard, write_table
 from tests.support.web_server import serve
 
 
@@ -249,6 +251,79 @@ def test_a_folder_without_arrays_is_named(tmp_path):
     (tmp_path / "own" / "notes.txt").write_text("hello")
     with pytest.raises(DownloadError, match=r"Expected train_images.npy and train_labels.npy"):
         download_dataset(str(tmp_path / "own"), tmp_path / "raw")
+
+
+@pytest.mark.parametrize("form", ["classes", "table", "packed table", "parquet", "cifar"])
+def test_pictures_become_arrays(tmp_path, form):
+    """Every format comes as {train,test}_{images,labels}.npy, with the class names in the manifest."""
+    own = tmp_path / "own"
+    writers = {
+        "classes": lambda split, seed: write_classes(own / split, 30, seed),
+        "table": lambda split, seed: write_table(own / f"{split}.csv", 30, seed),
+        "packed table": lambda split, seed: write_table(own / f"{split}.csv.gz", 30, seed),
+        "parquet": lambda split, seed: write_digits_shard(own / "data" / f"{split}-00000-of-00001.parquet", 30, seed),
+        "cifar": lambda split, seed: write_batch(own / {"train": "data_batch_1", "test": "test_batch"}[split], 9, seed),
+    }
+    written = {split: writers[form](split, seed) for seed, split in enumerate(("train", "test"))}
+    download_dataset(str(own), tmp_path / "raw")
+
+    opened = open_dataset(tmp_path / "raw", written_by="download")
+    for split, (images, labels) in written.items():
+        np.testing.assert_array_equal(opened.images(split), images)
+        np.testing.assert_array_equal(opened.labels(split), labels)
+    assert len(opened.class_names) == {"classes": 10, "parquet": 10}.get(form, 0)
+    assert sorted(opened.files) == sorted(f"{s}_{p}.npy" for s in ("train", "test") for p in ("images", "labels"))
+
+
+def test_what_a_folder_of_pictures_tells_of_the_network_comes_along(tmp_path):
+    """contract.json beside the class folders is kept."""
+    write_classes(tmp_path / "own" / "train", 20)
+    (tmp_path / "own" / "contract.json").write_text('{"num_classes": 10}')
+
+    assert "contract.json" in download_dataset(str(tmp_path / "own"), tmp_path / "raw").files
+
+
+def test_an_unreadable_picture_leaves_no_half_array(tmp_path):
+    """The reason comes, and no array of any split."""
+    write_classes(tmp_path / "own" / "train", 20)
+    (tmp_path / "own" / "train" / "3" / "zz.png").write_bytes(b"\x89PNG\r\n")
+    dataset = download_dataset(str(tmp_path / "own"), tmp_path / "raw")
+
+    assert sorted(dataset.files) == ["faults.json"]
+    assert "3/zz.png (index 8)" in (tmp_path / "raw" / "faults.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["digits.csv", "digits.csv.gz", "digits.parquet"])
+def test_one_file_of_pictures_comes_over_http(tmp_path, capsys, name):
+    """It is read as the file of that name is, and its pin is told; a true pin is accepted, another is not."""
+    write = write_digits_shard if name.endswith("parquet") else write_table
+    images, _ = write(tmp_path / "web" / name, 20)
+    with serve(tmp_path / "web") as web:
+        dataset = download_dataset(f"{web.url}/{name}", tmp_path / "raw")
+        pin = hashlib.sha256((tmp_path / "web" / name).read_bytes()).hexdigest()
+        assert f"#sha256={pin}" in capsys.readouterr().out
+        download_dataset(f"{web.url}/{name}#sha256={pin}", tmp_path / "again")
+        with pytest.raises(TransferError, match="altered"):
+            download_dataset(f"{web.url}/{name}#sha256={'0' * 64}", tmp_path / "other")
+
+    np.testing.assert_array_equal(dataset.images("train"), images)
+
+
+@pytest.mark.parametrize("form", ["classes", "packed table", "parquet", "one table"])
+def test_pictures_come_out_of_a_bucket(tmp_path, bucket, form):
+    """All that lies below a prefix, or one file."""
+    own, url = tmp_path / "own", f"{bucket}/digits"
+    writers = {
+        "classes": lambda: write_classes(own / "train", 20),
+        "packed table": lambda: write_table(own / "train.csv.gz", 20),
+        "one table": lambda: write_table(own / "train.csv", 20),
+        "parquet": lambda: write_digits_shard(own / "data" / "train-0.parquet", 20),
+    }
+    images, _ = writers[form]()
+    open_store(bucket).upload_folder(own, "digits")
+    dataset = download_dataset(f"{url}/train.csv" if form == "one table" else url, tmp_path / "raw")
+
+    np.testing.assert_array_equal(dataset.images("train"), images)
 
 
 def test_an_unwritable_cache_is_named(tmp_path, monkeypatch):

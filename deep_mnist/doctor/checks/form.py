@@ -8,12 +8,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
+from deep_mnist.data.raw import PicturesError
 from deep_mnist.doctor.case import Case, Split, is_object_fault
 from deep_mnist.doctor.finding import FaultKind, Finding
 
 Shape = tuple[int, ...]
 # An IDX header's bytes: 0, 0, type 8, axes; read as pixels or labels they begin the first example.
 IDX_IMAGE_HEAD = (0, 0, 8, 3)
+# Pictures of which no array can be made: what is said of it.
+MIXED = {
+    "images.shape": "Pictures of several sizes make no batch; a loader that resizes decides what the network sees.",
+    "images.layout": "Grey and colour pictures have other numbers of channels and make no batch.",
+}
 
 
 def check_files(case: Case) -> Iterator[Finding]:
@@ -24,13 +30,14 @@ def check_files(case: Case) -> Iterator[Finding]:
                 yield _objects(split, part, error)
                 continue
             yield Finding(
-                field=f"files.{split.name}_{part}",
+                field=part if part in MIXED else f"files.{split.name}_{part}",
                 severity="error",
                 split=split.name,
                 expected=error.expected,
                 received=error.received,
                 fix=error.fix,
-                why="There is nothing to train on, or pixels and labels made of other bytes.",
+                why=MIXED.get(part, "There is nothing to train on, or pixels and labels made of other bytes."),
+                where=error.where if isinstance(error, PicturesError) else (),
                 kind=FaultKind.FILE,
             )
         yield from _check_header_as_data(split)

@@ -1,0 +1,173 @@
+"""The user's own data: arrays come as they are, pictures of any known format become arrays."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from deep_mnist.data.array_errors import ArrayFileError
+from deep_mnist.data.arrays import find_arrays, slot_of
+from deep_mnist.data.dataset import CONTRACT_FILE
+from deep_mnist.data.faults_file import write_faults
+from deep_mnist.data.fetch_known import DownloadError, fetch_cached
+from deep_mnist.data.known import IDX_NAMES, KNOWN
+from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
+from deep_mnist.data.sources import EXPECTED, is_picture_file, recognize
+from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
+from deep_mnist.storage.address import store_schemes
+from deep_mnist.storage.open import fetch, open_store
+from deep_mnist.storage.store import Store, sha256_of_file
+
+ARRAY_ENDINGS = (".npy", ".npz", ".gz", "-ubyte", CONTRACT_FILE)  # what a user tells of the network comes along
+# What a folder at an https:// address is asked for, in order of preference.
+REMOTE_NAMES = (
+    {name: f"{name}.npy" for name in IDX_NAMES},
+    IDX_NAMES,
+    {name: file.removesuffix(".gz") for name, file in IDX_NAMES.items()},
+)
+ClassNames = tuple[str, ...]
+
+
+def fetch_https_data(url: str, folder: Path) -> ClassNames:
+    """Write what lies at an https:// address to `folder`: one file, or a folder of arrays; return the class names."""
+    address, pin = split_pin(url)
+    deadline = time.monotonic() + TOTAL_SECONDS
+    name = Path(urlsplit(address).path).name
+    if name.endswith(".npz"):
+        _fetch_file(url, folder / name, deadline)
+        return ()
+    if is_picture_file(name):
+        with tempfile.TemporaryDirectory() as work:
+            _fetch_file(url, Path(work) / name, deadline)
+            return _convert(Path(work) / name, url, folder)
+    if pin:
+        raise DownloadError(f"Expected #sha256= only after the address of one file. Received: {url}.")
+    _fetch_array_files(address, folder, deadline)
+    return ()
+
+
+def _fetch_file(url: str, destination: Path, deadline: float) -> None:
+    address, pin = split_pin(url)
+    fetch_cached(url, destination, deadline)
+    if not pin:
+        print(f"download: to pin these bytes, write {address}#sha256={sha256_of_file(destination)}", flush=True)
+
+
+def _fetch_array_files(address: str, folder: Path, deadline: float) -> None:
+    reasons = []
+    for names in REMOTE_NAMES:
+        try:
+            return _fetch_set(address.rstrip("/"), names, folder, deadline)
+        except TransferError as error:
+            reasons.append(str(error))
+            if "to reach" in str(error):
+                break
+    raise DownloadError(
+        f"Expected one .npz, .csv(.gz) or .parquet, or a folder of train_images.npy … or "
+        f"train-images-idx3-ubyte(.gz) …, at {address}. Received: {'; '.join(reasons)}"
+    )
+
+
+def _fetch_set(base: str, names: Mapping[str, str], folder: Path, deadline: float) -> None:
+    for name, file in names.items():
+        try:
+            fetch_cached(f"{base}/{file}", folder / file, deadline)
+        except TransferError:
+            if name.startswith("train"):
+                raise
+            return  # a test split is not required
+
+
+def fetch_bucket(url: str, folder: Path) -> ClassNames:
+    """Write what lies in a bucket, one file or all below a prefix, to `folder`; return the class names."""
+    name = url.rpartition("/")[2]
+    if is_picture_file(name):
+        with tempfile.TemporaryDirectory() as work:
+            fetch(url, Path(work) / name)
+            return _convert(Path(work) / name, url, folder)
+    if url.endswith(ARRAY_ENDINGS):
+        fetch(url, folder / name)
+        return ()
+    store = open_store(url)
+    names = store.list("")
+    arrays = [each for each in names if each.endswith(ARRAY_ENDINGS) and "/" not in each and not is_picture_file(each)]
+    if any(slot_of(each) or each.endswith(".npz") for each in arrays):
+        for each in arrays:
+            store.download_file(each, folder / each)
+        return ()
+    with tempfile.TemporaryDirectory() as work:
+        _fetch_tree(store, names, Path(work))
+        return _convert(Path(work), url, folder)
+
+
+def _fetch_tree(store: Store, names: list[str], work: Path) -> None:
+    if len(names) > MAX_EXAMPLES:
+        raise DownloadError(f"Expected at most {MAX_EXAMPLES} objects. Received: {len(names)}.")
+    for name in names:
+        path = work / name
+        if not path.resolve().is_relative_to(work.resolve()) or name.endswith("/"):
+            continue  # a key that leaves the folder, or the mark of an empty one
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.download_file(name, path)
+
+
+def copy_own(path: Path, given: str, folder: Path) -> ClassNames:
+    """Copy the arrays at a path of this machine to `folder`, or read its pictures into it; return the class names."""
+    if not path.exists():
+        known = ", ".join(KNOWN)
+        raise DownloadError(
+            f"Expected a known dataset ({known}), a folder, or a {store_schemes()} or https:// address. "
+            f"Received: {given!r}, "
+            f"and no folder or file of that name."
+        )
+    if path.suffix == ".npz":
+        shutil.copyfile(path, folder / path.name)
+        return ()
+    if not (path.is_dir() and find_arrays(path)):
+        return _convert(path, str(path), folder)
+    for each in sorted(path.iterdir()):
+        if each.is_file() and each.name.endswith(ARRAY_ENDINGS):
+            shutil.copyfile(each, folder / each.name)
+    return ()
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+def _convert(path: Path, given: str, folder: Path) -> ClassNames:
+    """Write the pictures at `path` as arrays to `folder`; or, when one cannot be read, why, for the doctor to tell."""
+    raw = _read(path, given)
+    if raw.faults:
+        write_faults(folder, raw.faults)
+    else:
+        _write_arrays(raw, folder)
+    for split, faults in raw.faults.items():
+        for error in faults.values():
+            print(f"download: {split}: {error}", flush=True)
+    if path.is_dir() and (path / CONTRACT_FILE).is_file():
+        shutil.copyfile(path / CONTRACT_FILE, folder / CONTRACT_FILE)
+    return raw.class_names
+
+
+def _write_arrays(raw: RawData, folder: Path) -> None:
+    for part, arrays in (("images", raw.images), ("labels", raw.labels)):
+        for split, array in arrays.items():
+            np.save(folder / f"{split}_{part}.npy", array, allow_pickle=False)
+            print(f"download: {split}_{part} {array.dtype} {array.shape}", flush=True)
+
+
+def _read(path: Path, given: str) -> RawData:
+    try:
+        read = recognize(path)
+        if read is None:
+            names = sorted(each.name for each in path.iterdir())[:8] if path.is_dir() else [path.name]
+            raise DownloadError(f"Expected {EXPECTED} in {given}. Received: {names or 'an empty folder'}.")
+        return read()
+    except (ArrayFileError, MissingPackageError) as error:
+        raise DownloadError(str(error)) from error

@@ -1,0 +1,167 @@
+"""Parquet as the Hugging Face hub writes it: a column of pictures, {"bytes", "path"}, and a column of labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from deep_mnist.data.array_errors import ArrayFileError, damaged, describe, short
+from deep_mnist.data.pictures import decode
+from deep_mnist.data.raw import (
+    Gathered,
+    Label,
+    MissingPackageError,
+    PictureError,
+    RawData,
+    RawSplit,
+    raw_data,
+    split_of,
+)
+
+ENDING = ".parquet"
+LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "y", "digit")
+BATCH = 32  # rows in memory at a time: a dictionary may repeat one large picture in each
+MAX_FILES = 10_000
+Shards = dict[str, list[Path]]
+
+
+def find_shards(folder: Path) -> Shards:
+    """Return split -> its files in order (or of one file), in the folder itself or one folder below; {} without any.
+
+    Raises:
+        ArrayFileError: Several folders below hold Parquet, or there are too many files.
+    """
+    if folder.is_file():
+        return {"train": [folder]} if folder.suffix.lower() == ENDING else {}
+    files = sorted(folder.glob(f"*{ENDING}")) or sorted(folder.glob(f"*/*{ENDING}"))
+    places = {path.parent for path in files}
+    if len(places) > 1 or len(files) > MAX_FILES:
+        raise ArrayFileError(
+            f"at most {MAX_FILES} Parquet files in one folder",
+            f"{len(files)} in {', '.join(sorted(place.name for place in places)[:8])}",
+            "Name one of the folders.",
+        )
+    found: Shards = {}
+    for path in files:
+        found.setdefault(split_of(path.name) or "train", []).append(path)
+    return found
+
+
+def read_shards(shards: Shards) -> RawData:
+    """Return the pictures and labels; class names come from the hub's own entry in the schema.
+
+    Args:
+        shards: What `find_shards` returned.
+
+    Raises:
+        MissingPackageError: The reader of Parquet is not installed.
+    """
+    if find_spec("arro3") is None or find_spec("arro3.io") is None:
+        raise MissingPackageError(
+            "Expected the package arro3-io to read Parquet. Received: not installed. "
+            'Fix: pip install "deep-mnist[parquet]"'
+        )
+    names: list[str] = []
+    read = {split: _read_split(paths, names) for split, paths in shards.items()}
+    return raw_data(read, names)
+
+
+def _read_split(paths: Sequence[Path], names: list[str]) -> RawSplit:
+    """Read the files of one split; `names` receives the class names once."""
+    gathered = Gathered()
+    labels: list[Label] = []
+    try:
+        for path in paths:
+            for content, label in _rows(path, names):
+                picture = content if isinstance(content, PictureError) else decode(content)
+                gathered.add(f"{path.name} row {len(labels)}", picture)
+                labels.append(label)
+        split = gathered.finish()
+    except ArrayFileError as error:
+        return RawSplit(faults={"images": error})
+    split.labels = labels
+    return split
+
+
+def _rows(path: Path, names: list[str]) -> Iterator[tuple[bytes | PictureError, Label]]:
+    for batch in _batches(path):
+        image, label = _columns(path, batch.schema)
+        if not names:
+            names.extend(_class_names(batch.schema.metadata, label))
+        for picture, its_label in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
+            yield _content(picture), -1 if its_label is None else its_label
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """Yield the file's batches of rows; whatever the reader fails with is an ArrayFileError."""
+    from arro3.io import read_parquet
+
+    _check_ends(path)
+    try:
+        yield from read_parquet(path, batch_size=BATCH)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # its panics on damaged files derive from BaseException alone
+        print(f"data: {path.name} is damaged", file=sys.stderr, flush=True)
+        raise damaged(path, "an intact Parquet file", short(str(error)) or type(error).__name__) from error
+
+
+def _check_ends(path: Path) -> None:
+    if not path.is_file():
+        raise ArrayFileError(f"a regular file {path.name}", "a folder or a device", "Download it again.")
+    with path.open("rb") as stream:
+        head = stream.read(512)
+        stream.seek(max(path.stat().st_size - 4, 0))
+        tail = stream.read(4)
+    if head[:4] != b"PAR1":
+        raise damaged(path, "a Parquet file (first bytes PAR1)", describe(head))
+    if tail != b"PAR1" or path.stat().st_size < 12:
+        raise damaged(path, "a whole Parquet file", "one that ends before its footer")
+
+
+def _columns(path: Path, schema: Any) -> tuple[str, str]:
+    """Return the names of the column of pictures and of the column of labels."""
+    from arro3.core import DataType
+
+    images = [each.name for each in schema if _is_picture(each.type)]
+    plain = [
+        each.name
+        for each in schema
+        if DataType.is_integer(each.type) or str(each.type).rpartition("<")[2][:4] == "Utf8"
+    ]
+    labels = [name for name in LABEL_NAMES if name in plain] or (plain if len(plain) == 1 else [])
+    if not images or not labels:
+        raise ArrayFileError(
+            f"a column of pictures and a column of labels ({', '.join(LABEL_NAMES)}) in {path.name}",
+            ", ".join(each.name for each in schema)[:200],
+            "Rename the columns, or write train_images.npy and train_labels.npy.",
+        )
+    return images[0], labels[0]
+
+
+def _is_picture(kind: Any) -> bool:
+    from arro3.core import DataType
+
+    if DataType.is_struct(kind):
+        return any(each.name == "bytes" and _is_picture(each.type) for each in kind.fields)
+    return bool(DataType.is_binary(kind) or DataType.is_large_binary(kind) or DataType.is_binary_view(kind))
+
+
+def _content(picture: Any) -> bytes | PictureError:
+    content = picture.get("bytes") if isinstance(picture, dict) else picture
+    if content is None:
+        return PictureError("no bytes: only the path of a picture, or nothing")
+    return bytes(content)
+
+
+def _class_names(metadata: Mapping[bytes, bytes], label: str) -> list[str]:
+    """Return the names that the hub keeps in the schema: {"info": {"features": {label: {"names": […]}}}}."""
+    try:
+        names = json.loads(metadata[b"huggingface"])["info"]["features"][label]["names"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []

@@ -1,0 +1,98 @@
+"""A folder of class folders with pictures, below train/ and test/ or not.
+
+The classes are the folders' names in alphabetical order, as Keras and torchvision number them; names that are all
+numbers are in the order of the numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deep_mnist.data.pictures import SUFFIXES, decode_file
+from deep_mnist.data.raw import MAX_EXAMPLES, Gathered, PicturesError, RawData, RawSplit, raw_data, split_of
+
+MAX_CLASSES = 100_000
+ClassFolders = dict[str, Path]
+
+
+def find_class_folders(folder: Path) -> dict[str, ClassFolders]:
+    """Return split -> class name -> its folder, {} where there are none; no picture is opened.
+
+    A folder called train, test, validation (or training, testing, val, …) is a split when its own folders hold
+    pictures, a class when it holds them itself.
+    """
+    below = {each: _classes_in(each) for each in _folders(folder) if split_of(each.name)}
+    splits: dict[str, ClassFolders] = {}
+    for each, classes in below.items():
+        if classes:
+            splits.setdefault(str(split_of(each.name)), {}).update(classes)
+    if splits:
+        return splits
+    classes = _classes_in(folder)
+    return {"train": classes} if classes else {}
+
+
+def read_class_folders(splits: Mapping[str, ClassFolders]) -> RawData:
+    """Return the pictures, in the order of the classes and their file names; each fault names its file.
+
+    Args:
+        splits: What `find_class_folders` returned.
+    """
+    names = _ordered({name for classes in splits.values() for name in classes})
+    read = {split: _read_split(classes, names) for split, classes in splits.items()}
+    return raw_data(read, names)
+
+
+def _read_split(classes: ClassFolders, names: tuple[str, ...]) -> RawSplit:
+    gathered = Gathered()
+    labels: list[int] = []
+    try:
+        for label, name in enumerate(names):
+            for path in _pictures(classes[name]) if name in classes else ():
+                gathered.add(f"{name}/{path.name}", decode_file(path))
+                labels.append(label)
+        split = gathered.finish()
+    except PicturesError as error:
+        return RawSplit(faults={"images": error})
+    split.labels = labels
+    return split
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    if all(name.isascii() and name.isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name[:18]), name)))
+    return tuple(sorted(names))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _classes_in(folder: Path) -> ClassFolders:
+    found: ClassFolders = {}
+    for each in _folders(folder):
+        if next(_walk(each), None) is not None:
+            found[each.name] = each
+        if len(found) > MAX_CLASSES:
+            raise PicturesError(f"at most {MAX_CLASSES} classes in {folder.name}", "more", "Name another folder.")
+    return found
+
+
+def _pictures(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for path in _walk(folder):
+        found.append(path)
+        if len(found) > MAX_EXAMPLES:
+            raise PicturesError(f"at most {MAX_EXAMPLES} pictures in {folder.name}", "more", "Use fewer pictures.")
+    return sorted(found)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the pictures at any depth; links to folders are not followed, for they may lead in a circle."""
+    for base, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(base) / name
