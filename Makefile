@@ -53,8 +53,8 @@ doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder o
 compile: .venv/local ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml
 
-test: .venv/dev ## every test that needs no container engine
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not docker' $(ARGS)
+test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not docker' $(or $(ARGS),--cov)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
@@ -66,6 +66,6 @@ bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and
 	.venv/bin/python -m bench.training
 
 clean: ## remove what was built here (runs and registry stay)
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 -include docker/targets.mk manifests/targets.mk

@@ -59,11 +59,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         # Written by another process: a child's resident memory counts what its parent held when it was started.
-        told = subprocess.run(
+        version = subprocess.run(
             [sys.executable, "-m", "bench.doctor", place], cwd=ROOT, stdout=subprocess.PIPE, check=True
         )
         print(
-            f"the doctor on {told.stdout.decode().strip()}, {os.cpu_count()} cores; fastest of {ROUNDS} cold processes"
+            f"the doctor on {version.stdout.decode().strip()}, {os.cpu_count()} cores; "
+            f"fastest of {ROUNDS} cold processes"
         )
         kept = True
         for name in ("uint8", "float32"):

@@ -1,6 +1,6 @@
 """python -m bench.false_alarms: how often the doctor alarms on healthy data of kinds it was not made for.
 
-Each draw is a healthy set: pictures of one kind, their right labels, a random split, one of the sizes 60 to 5,000
+Each draw is a healthy set: images of one kind, their correct labels, a random split, one of the sizes 60 to 5,000
 (fewer where a kind has fewer), and a network that takes it. An alarm is an error or a warning; a note is none. The goal
 is at most 1 alarm in 300 draws of each kind. No TensorFlow; a draw takes about as long as the doctor.
 
@@ -52,17 +52,23 @@ class Tally:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line for each kind; return 0 when every kind keeps the goal."""
-    told = _options(arguments)
-    for variable, folder in (("PHOTOS_DIR", told.photos), ("MNIST_DIR", told.digits), ("FASHION_DIR", told.clothes)):
+    options = _options(arguments)
+    for variable, folder in (
+        ("PHOTOS_DIR", options.photos),
+        ("MNIST_DIR", options.digits),
+        ("FASHION_DIR", options.clothes),
+    ):
         if folder:
             os.environ[variable] = str(folder)
-    kinds = [kind for kind in (told.kinds or KINDS) if available(kind)]
-    skipped = [kind for kind in (told.kinds or KINDS) if kind not in kinds]
+    kinds = [kind for kind in (options.kinds or KINDS) if available(kind)]
+    skipped = [kind for kind in (options.kinds or KINDS) if kind not in kinds]
     print(f"{'kind':22} {'draws':>5} {'alarms':>6} {'notes':>6} {'s/draw':>7}  alarming fields", flush=True)
     kept = True
-    with ProcessPoolExecutor(told.workers, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(options.workers, initializer=_one_thread) as pool:
         for kind in kinds:
-            tally = _tally(pool.map(partial(judged, kind), range(told.first, told.first + told.draws), chunksize=4))
+            tally = _tally(
+                pool.map(partial(judged, kind), range(options.first, options.first + options.draws), chunksize=4)
+            )
             kept &= tally.alarms <= max(1, GOAL * tally.draws)
             _tell(kind, tally)
     if skipped:
@@ -151,11 +157,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="folder of photo sets: SET/{train,test}/classK/*.jpg")
     parser.add_argument("--digits", type=Path, help="folder of MNIST's four IDX files")
     parser.add_argument("--clothes", type=Path, help="folder of Fashion-MNIST's four IDX files")
-    told = parser.parse_args(arguments)
-    unknown = [kind for kind in told.kinds if kind not in KINDS]
+    options = parser.parse_args(arguments)
+    unknown = [kind for kind in options.kinds if kind not in KINDS]
     if unknown:
         parser.error(f"Expected kinds among {', '.join(KINDS)}. Received: {', '.join(unknown)}.")
-    return told
+    return options
 
 
 if __name__ == "__main__":

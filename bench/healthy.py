@@ -1,4 +1,4 @@
-"""Healthy sets of many kinds, drawn at random: pictures whose labels are right, however weakly pixels tell them."""
+"""Healthy sets of many kinds, drawn at random: images whose labels are correct, however weakly pixels tell them."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def _photos(name: str, side: int) -> tuple[np.ndarray, np.ndarray]:
     from PIL import Image
 
     files = sorted((photos_folder() / name).glob("*/class*/*.jpg"))
-    pictures = [
+    images = [
         np.asarray(Image.open(file).convert("RGB").resize((side, side), Image.Resampling.BILINEAR)) for file in files
     ]
-    return np.stack(pictures), np.array([int(file.parent.name[5:]) for file in files])
+    return np.stack(images), np.array([int(file.parent.name[5:]) for file in files])
 
 
 @cache

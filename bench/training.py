@@ -82,8 +82,8 @@ def run_fast(seed: int, folder: Path) -> dict[str, Any]:
 
     model = keras.saving.load_model(out / "model.keras", compile=False)
     images, labels = (np.load(folder / "fast" / f"test_{kind}.npy") for kind in ("images", "labels"))
-    hits = model.predict(images, batch_size=1000, verbose=0).argmax(1) == labels
-    return {"accuracy": float(hits.mean()), "seconds": seconds, "cpu_seconds": cpu}
+    correct = model.predict(images, batch_size=1000, verbose=0).argmax(1) == labels
+    return {"accuracy": float(correct.mean()), "seconds": seconds, "cpu_seconds": cpu}
 
 
 def run_example2(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What Kubeflow's API tells of a run through its Argo Workflow: which pods failed, what others wait for, their logs.
 
-The API's own task details name no pod and no reason. Its first version, `/apis/v1beta1/runs/ID`, answers with the
+The API's own task details name no pod and no reason. Its first version, `/apis/v1beta1/runs/ID`, returns the
 Workflow as Argo last reported it, and there every node carries Kubernetes' own words.
 """
 
@@ -35,13 +35,13 @@ def log_path(run_id: str, pod: str) -> str:
     return f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log"
 
 
-def workflow_in(answer: str) -> dict[str, Any]:
-    """Return the Workflow in the API's answer about a run; empty before Argo has reported one.
+def workflow_in(response: str) -> dict[str, Any]:
+    """Return the Workflow in the API's response about a run; empty before Argo has reported one.
 
     Raises:
-        ValueError: The answer is not JSON.
+        ValueError: The response is not JSON.
     """
-    run = json.loads(answer)
+    run = json.loads(response)
     runtime = run.get("pipeline_runtime") if isinstance(run, dict) else None
     workflow = json.loads((runtime or {}).get("workflow_manifest") or "{}")
     return workflow if isinstance(workflow, dict) else {}
@@ -58,7 +58,7 @@ def pending_pods(workflow: Mapping[str, Any]) -> list[PodState]:
 
 
 def log_and_error(text: str) -> tuple[str, str]:
-    """Return the log and the error in an answer of the log's path, which says 200 before it has read anything."""
+    """Return the log and the error in a response of the log's path, which says 200 before it has read anything."""
     found = _ERROR_IN_LOG.search(text)
     try:
         error = json.loads(found[0]) if found else {}

@@ -55,14 +55,14 @@ class Failure:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Failure:
+    def from_dict(cls, fields: Mapping[str, Any]) -> Failure:
         """Return the failure that `to_json` wrote.
 
         Raises:
             ValueError, TypeError, KeyError, AttributeError: It is none.
         """
-        causes = tuple(cls.from_dict(each) for each in told["causes"])
-        return cls(**{**told, "causes": causes})
+        causes = tuple(cls.from_dict(each) for each in fields["causes"])
+        return cls(**{**fields, "causes": causes})
 
     def text(self) -> str:
         """Return it for a person: the message, what the message leaves out, and every cause that adds to it."""
@@ -108,10 +108,10 @@ def report_failure() -> Iterator[None]:
 
 
 def _end_with(error: BaseException) -> None:
-    told = _executor_arguments()
-    if told is None:
+    arguments = _executor_arguments()
+    if arguments is None:
         return
-    step, folder = told
+    step, folder = arguments
     failure = failure_of(error, step, folder)
     if not failure.foreseen:
         traceback.print_exception(error, file=sys.stdout)
@@ -122,7 +122,7 @@ def _end_with(error: BaseException) -> None:
 
 
 def _executor_arguments() -> tuple[str, Path] | None:
-    """Return the step's name and the folder of its outputs, as kfp's executor was given them; None elsewhere."""
+    """Return the step's name and the folder of its outputs, as kfp's executor received them; None elsewhere."""
     arguments = dict(zip(sys.argv, sys.argv[1:], strict=False))
     if "--executor_input" not in arguments or "--function_to_execute" not in arguments:
         return None
@@ -146,12 +146,12 @@ def read_failure(folder: Path) -> Failure | None:
 
 
 def failure_in_log(log: str) -> Failure | None:
-    """Return the last failure that a step told in its log, or None; a collector may have put a time before it."""
+    """Return the last failure that a step reported in its log, or None; a collector may have put a time before it."""
     for line in reversed(log.splitlines()):
-        _, found, told = line.partition(MARK)
+        _, found, written = line.partition(MARK)
         if found:
             with suppress(ValueError, TypeError, KeyError, AttributeError):
-                return Failure.from_dict(json.loads(told))
+                return Failure.from_dict(json.loads(written))
     return None
 
 
@@ -163,11 +163,11 @@ def failure_of(error: BaseException, step: str = "", folder: Path | None = None)
         step: Which step it was raised in.
         folder: Where the step wrote; its disk is looked at when there was no room.
     """
-    causes = tuple(_told(each, folder) for each in _chain(error))
-    told = _told(error, folder)
-    if not told.foreseen:
-        told = replace(told, expected=_NO_FAULT, received=f"{told.type}: {told.message}", fix=_UNFORESEEN)
-    return replace(told, step=step, causes=causes)
+    causes = tuple(_described(each, folder) for each in _chain(error))
+    failure = _described(error, folder)
+    if not failure.foreseen:
+        failure = replace(failure, expected=_NO_FAULT, received=f"{failure.type}: {failure.message}", fix=_UNFORESEEN)
+    return replace(failure, step=step, causes=causes)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -188,7 +188,7 @@ def _behind(error: BaseException) -> list[BaseException]:
     return [*members, *([cause] if cause else [])]
 
 
-def _told(error: BaseException, folder: Path | None) -> Failure:
+def _described(error: BaseException, folder: Path | None) -> Failure:
     name, message = type(error).__name__, str(error).strip()
     advice = advice_of(error)
     if advice is not None:

@@ -39,9 +39,9 @@ def advice_of(error: BaseException) -> Advice | None:
     if not _is_ours(type(error).__module__) and not (found and _is_ours(_raiser(error))):
         return None
     parts = found.groupdict(default="") if found else {}
-    told = {name: _part(error, name, parts) for name in Advice._fields}
-    told["received"] = told["received"] or message
-    return Advice(**told)
+    advice = {name: _part(error, name, parts) for name in Advice._fields}
+    advice["received"] = advice["received"] or message
+    return Advice(**advice)
 
 
 def _is_ours(module: str) -> bool:
@@ -58,5 +58,5 @@ def _raiser(error: BaseException) -> str:
 
 def _part(error: BaseException, name: str, parts: dict[str, str]) -> str:
     """Return one part: the error's own, else the message's, else its class's."""
-    told = vars(error).get(name) or parts.get(name, "").strip().rstrip(".") or getattr(type(error), name, "")
-    return told if isinstance(told, str) else ""
+    part = vars(error).get(name) or parts.get(name, "").strip().rstrip(".") or getattr(type(error), name, "")
+    return part if isinstance(part, str) else ""

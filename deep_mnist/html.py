@@ -38,7 +38,7 @@ def main_of(document: str) -> str:
     return found.group(1) if found else ""
 
 
-def picture(image: np.ndarray) -> str:
+def image_uri(image: np.ndarray) -> str:
     """Return a PNG data URI of one image.
 
     Args:

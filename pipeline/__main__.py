@@ -15,12 +15,12 @@ COMMANDS = {
     "watch": ("pipeline.cluster.watch", "follow a run on a cluster to its end"),
     "schedule": ("pipeline.cluster.schedule", "retrain on a schedule"),
     "models": ("pipeline.models", "what the registry holds"),
-    "rollback": ("pipeline.models", "let an earlier version reign again"),
+    "rollback": ("pipeline.models", "promote an earlier version again"),
 }
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is asked for: `run` must not wait for the cluster's client."""
+    """Imports a command's module when it is requested: `run` must not wait for the cluster's client."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)

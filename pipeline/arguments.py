@@ -29,12 +29,12 @@ class UsageError(ValueError):
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What a run is given, in the order of the pipeline's signature.
+    """The options of a run, in the order of the pipeline's signature.
 
     Attributes:
         dataset: A known dataset's name, an address, or (on this machine) a path.
         dataset_digest: What identifies the data at this moment; it keys the cache of `download`.
-        network: Name of a built-in network, unused when `model` is given.
+        network: Name of a built-in network, unused when `model` is set.
         model: Address or path of a user's own network, or "".
         model_digest: SHA-256 that this file must have, or "".
         preparation: "auto", "contract" or "none"; see preprocess.

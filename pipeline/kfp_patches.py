@@ -1,10 +1,10 @@
 """Every change we make to kfp, in one place; each was tested with TESTED_KFP, and a test shows why it is still needed.
 
     what is changed                                    why
-    orchestrator.task_executor.execute_single_task     a task's start and end are told to nobody; an exit status of 0
+    orchestrator.task_executor.execute_single_task     a task's start and end are not reported; an exit status of 0
                                                        is a success even where the executor wrote no output
     cache.LocalCache.get                               a reused task looks like one that ran
-    subprocess_task_handler.run_local_subprocess       how a process ended is lost: killed is told as failed
+    subprocess_task_handler.run_local_subprocess       how a process ended is lost: killed is reported as failed
     docker_task_handler.run_docker_container           "container not found" is a success (kubeflow/pipelines #13332;
                                                        fixes #13402 and #13907 are open)
     dsl.PipelineTask.register_pipeline_channels        called once more for an accelerator's count and type, which the

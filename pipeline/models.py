@@ -1,4 +1,4 @@
-"""`python -m pipeline models` and `rollback`: what the registry holds, and letting an earlier model reign again."""
+"""`python -m pipeline models` and `rollback`: what the registry holds, and promoting an earlier model again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deep_mnist.registry.metrics import read_metrics, record, render
-from deep_mnist.registry.pointer import RegistryError, Reign
+from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry, Version
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
@@ -31,7 +31,7 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn what users can mend into one line and exit status 1."""
+    """Turn what users can fix into one line and exit status 1."""
     try:
         yield
     except (RegistryError, StorageError) as error:
@@ -66,14 +66,18 @@ def show_model(store: str, model_name: str, as_json: bool, version: int | None) 
     with _plain_errors():
         registry = Registry(store, _only_name(store, model_name))
         log = registry.log()
-        reign = _wanted(log, version, registry.name)
-        card = registry.read_text(reign, "model_card.md")
+        promotion = _version_of(log, version, registry.name)
+        card = registry.read_text(promotion, "model_card.md")
     if as_json:
-        shown = {"reign": _reign_row(reign), "uri": registry.uri(reign.version), "log": [_reign_row(r) for r in log]}
+        shown = {
+            "promotion": _promotion_row(promotion),
+            "uri": registry.uri(promotion.version),
+            "log": [_promotion_row(r) for r in log],
+        }
         click.echo(json.dumps(shown))
         return
-    state = "reigns" if reign.id == log[-1].id else "does not reign"
-    click.echo(f"{registry.name} version {reign.version} {state}: {registry.uri(reign.version)}\n")
+    state = "is the champion" if promotion.id == log[-1].id else "is not the champion"
+    click.echo(f"{registry.name} version {promotion.version} {state}: {registry.uri(promotion.version)}\n")
     click.echo(card)
     click.echo("History, oldest first:\n")
     for each in log:
@@ -93,7 +97,7 @@ def show_metrics(store: str) -> None:
 @click.option("--to", type=click.IntRange(1), help="Version to go back to; default: the one before the champion.")
 @click.option("--reason", default="", help="For the log.")
 def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason: str) -> None:
-    """Let an earlier version's model reign again.
+    """Promote an earlier version's model again.
 
     Its files become a new version, since servers load the highest number; the log says whose copy it is. Nothing is
     deleted. The move is a compare-and-swap: when something else was promoted in between, nothing happens.
@@ -101,15 +105,15 @@ def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason:
     with _plain_errors():
         registry = Registry(store, _only_name(store, model_name))
         before = registry.champion()
-        reign = registry.rollback(to, reason=reason)
+        promotion = registry.rollback(to, reason=reason)
         record(registry)
     if as_json:
-        click.echo(json.dumps({"reign": _reign_row(reign), "uri": registry.uri(reign.version)}))
+        click.echo(json.dumps({"promotion": _promotion_row(promotion), "uri": registry.uri(promotion.version)}))
         return
     was = before.version if before else 0
     click.echo(
-        f"ROLLED BACK name={registry.name} restores={reign.restores} version={reign.version} was={was} "
-        f"accuracy={reign.facts.accuracy:.4f} uri={registry.uri(reign.version)}"
+        f"ROLLED BACK name={registry.name} restores={promotion.restores} version={promotion.version} was={was} "
+        f"accuracy={promotion.facts.accuracy:.4f} uri={registry.uri(promotion.version)}"
     )
 
 
@@ -124,36 +128,36 @@ def _only_name(store: str, model_name: str) -> str:
     names = _names(store, model_name)
     if len(names) != 1:
         raise RegistryError(
-            f"Expected --model-name, one of those in {store}. Received: none given; it holds {names or 'no model yet'}."
+            f"Expected --model-name, one of those in {store}. Received: none; it holds {names or 'no model yet'}."
         )
     return names[0]
 
 
-def _wanted(log: list[Reign], version: int | None, name: str) -> Reign:
+def _version_of(log: list[Promotion], version: int | None, name: str) -> Promotion:
     if not log:
         raise RegistryError(f"Expected a promoted version of {name}. Received: nothing was ever promoted.")
-    by_version = {reign.version: reign for reign in log}
+    by_version = {promotion.version: promotion for promotion in log}
     if version is not None and version not in by_version:
         raise RegistryError(f"Expected one of the versions {sorted(by_version)} of {name}. Received: {version}.")
     return log[-1] if version is None else by_version[version]
 
 
-def _reign_row(reign: Reign) -> dict[str, Any]:
-    return asdict(reign)
+def _promotion_row(promotion: Promotion) -> dict[str, Any]:
+    return asdict(promotion)
 
 
 def _version_row(version: Version) -> dict[str, Any]:
     return {
         "version": version.number,
         "state": version.state,
-        "reign": _reign_row(version.reign) if version.reign else None,
+        "promotion": _promotion_row(version.promotion) if version.promotion else None,
     }
 
 
-def _event(reign: Reign) -> str:
-    if reign.action == "rollback":
-        return f"rollback to {reign.restores} as version {reign.version}"
-    return f"promote version {reign.version}"
+def _event(promotion: Promotion) -> str:
+    if promotion.action == "rollback":
+        return f"rollback to {promotion.restores} as version {promotion.version}"
+    return f"promote version {promotion.version}"
 
 
 def _table(name: str, versions: list[Version]) -> Table:
@@ -161,13 +165,13 @@ def _table(name: str, versions: list[Version]) -> Table:
     for heading in ("version", "state", "since (UTC)", "accuracy", "model", "run"):
         table.add_column(heading, no_wrap=True)
     for version in reversed(versions):
-        reign = version.reign
+        promotion = version.promotion
         state = f"[bold green]{version.state}[/]" if version.state == "champion" else version.state
-        if reign is None:
+        if promotion is None:
             table.add_row(str(version.number), state)
             continue
-        shown = f"{version.number} (= {reign.restores})" if reign.restores else str(version.number)
-        facts = reign.facts
-        cells = (reign.time[:16].replace("T", " "), f"{facts.accuracy:.4f}", facts.model_digest[:12], facts.run)
+        shown = f"{version.number} (= {promotion.restores})" if promotion.restores else str(version.number)
+        facts = promotion.facts
+        cells = (promotion.time[:16].replace("T", " "), f"{facts.accuracy:.4f}", facts.model_digest[:12], facts.run)
         table.add_row(shown, state, *map(escape, cells))
     return table

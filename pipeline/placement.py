@@ -5,7 +5,7 @@ leaves it out: kfp.local ignores most of these settings, but really sleeps and r
 step when it has a retry.
 
 Two settings are strings where a number would read better. The driver reads an accelerator count
-from a parameter with `GetStringValue()`: an `int` parameter resolves to "" and no GPU is asked for,
+from a parameter with `GetStringValue()`: an `int` parameter resolves to "" and no GPU is requested,
 silently. So `gpu_count` is a `str` parameter, and "0" asks for none.
 """
 
@@ -34,7 +34,7 @@ class ClusterSettings:
 
     Attributes:
         rehearse: Rehearse the network on a CPU before it is trained; None: where training is given accelerators.
-        notify: Name of the Secret with the address of a webhook that is told how a run ended; "" adds no such step.
+        notify: Name of the Secret with the address of a webhook that receives how a run ended; "" adds no such step.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
     """
 
@@ -86,11 +86,11 @@ def place(
             where new data may lie at an old address.
         gpu_count: How many accelerators: a string of digits or a `str` pipeline parameter.
         gpu_type: The resource's name, such as "nvidia.com/gpu", or a `str` pipeline parameter.
-        node_selector: Labels of the nodes wanted, or a `dict` pipeline parameter.
+        node_selector: Labels that nodes must have, or a `dict` pipeline parameter.
         tolerations: Taints tolerated, or a `list` pipeline parameter.
 
     Raises:
-        ValueError: The step is unknown, or an accelerator is asked for where none is of use.
+        ValueError: The step is unknown, or an accelerator is requested where none is of use.
     """
     if component not in RESOURCES:
         raise ValueError(f"Expected one of {sorted(RESOURCES)}. Received: {component!r}. Add it to RESOURCES.")

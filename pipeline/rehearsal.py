@@ -1,4 +1,4 @@
-"""The second gate of a run: the network is rehearsed on a CPU before an accelerator is asked for.
+"""The second gate of a run: the network is rehearsed on a CPU before an accelerator is requested.
 
     … ─▶ require_valid ─▶ rehearse ─▶ require_rehearsed ─▶ train ─▶ …
 

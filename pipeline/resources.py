@@ -16,7 +16,7 @@ class Resources:
     """One step's needs.
 
     Attributes:
-        cpu: Cores asked for; the limit is twice that.
+        cpu: Cores requested; the limit is twice that.
         memory: Limit, in Mi; half of it is requested. KFP's launcher (some 150 MiB) counts too.
         timeout: Seconds a pod may live, image pull included.
         retries: Times the step may be repeated. Which failures are repeated is the cluster's

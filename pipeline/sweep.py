@@ -52,7 +52,7 @@ def build_sweep(
 
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
     second_gate = rehearsed(rehearsal, placed)
-    told = notified(settings.notify if settings and cluster else "", placed)
+    reporting = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=SWEEP_NAME, description="Trains networks and seeds side by side; judges and promotes the best.")
     def sweep(
@@ -81,7 +81,7 @@ def build_sweep(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
-        with told(run_name):
+        with reporting(run_name):
             raw = download(dataset=dataset, dataset_digest=dataset_digest)
             placed(raw, "download")
 

@@ -5,7 +5,7 @@
 
 `validate` succeeds with a report even when the data are unfit, for a failed task uploads no artifact on a cluster;
 `require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
-accelerator is asked for before the data have passed. Where training is given accelerators, `rehearse` runs the network
+accelerator is requested before the data have passed. Where training is given accelerators, `rehearse` runs the network
 for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
 
 `retraining.py` puts `compare` and `remember` around the last three, for schedules.

@@ -38,7 +38,7 @@ class TrainingIdentity:
 def compare_with_registry(
     dataset: str, recipe: TrainingIdentity, registry: str, model_name: str, slot: str, run_id: str, attempt: str
 ) -> bool:
-    """Compare as the step does: paths in, the answer out, printed and written."""
+    """Compare as the step does: paths in, the result out, printed and written."""
     opened = open_dataset(Path(dataset))
     digest = opened.digest
     models = Registry(registry, model_name)
@@ -99,7 +99,7 @@ def _as_champion(models: Registry, version: int, digest: str, recipe: TrainingId
         return ""
     if trained.get("model", "") != recipe.model or (not recipe.model and trained.get("network") != recipe.network):
         return ""
-    return f"version {version}, which reigns, was trained on data {digest[:12]}"
+    return f"version {version}, the champion, was trained on data {digest[:12]}"
 
 
 def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:

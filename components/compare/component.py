@@ -1,4 +1,4 @@
-"""The KFP faces of compare: two tasks of a scheduled run, one before training and one at the end."""
+"""The component definitions of compare: two tasks of a scheduled run, one before training and one at the end."""
 
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Output

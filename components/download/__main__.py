@@ -15,9 +15,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m components.download", description=__doc__)
     parser.add_argument("dataset", help="mnist, fashion-mnist, a folder, a gs://, s3:// or https:// address")
     parser.add_argument("folder", type=Path, help="where to put the files")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        dataset = download_dataset(asked.dataset, asked.folder)
+        dataset = download_dataset(options.dataset, options.folder)
     except (DownloadError, TransferError, OSError) as error:
         print(f"download: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The KFP face of download."""
+"""The component definition of download."""
 
 from kfp import dsl
 from kfp.dsl import Dataset, Output

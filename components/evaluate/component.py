@@ -1,4 +1,4 @@
-"""The KFP face of evaluate."""
+"""The component definition of evaluate."""
 
 from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output, component
 
@@ -20,13 +20,13 @@ def evaluate(
     confusion: Output[ClassificationMetrics],
     metrics: Output[Metrics],
 ) -> float:
-    """Score the model and the reigning champion on the same frozen test split; return the model's accuracy.
+    """Score the model and the champion on the same frozen test split; return the model's accuracy.
 
     Args:
         dataset: What preprocess wrote.
         trained: What train wrote.
         registry: Address of the model registry.
-        model_name: Name under which the champion reigns.
+        model_name: Name under which the champion is registered.
         min_accuracy: Floor for promotion, 0..1.
         min_class_accuracy: Floor for every class, 0..1.
         confidence: How sure a loss against the champion must be to count, 0.5..1.

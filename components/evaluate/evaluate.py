@@ -15,7 +15,7 @@ from components.evaluate import measures
 from components.evaluate.report import html, markdown
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
-from deep_mnist.registry.comparison import hits
+from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
@@ -42,15 +42,15 @@ def evaluate_from_paths(
         report: Receives the HTML page.
         summary: Receives the Markdown page.
         registry: Address of the registry whose champion is scored beside the model; "" compares with nothing.
-        model_name: Name under which the champion reigns there.
+        model_name: Name under which the champion is registered there.
         floors: What the model must reach to be promoted.
     """
     started = time.monotonic()
     opened = open_dataset(dataset)
     split = open_split(opened)
     network = TrainedNetwork.load(trained)
-    answers = network.answers(split.images, raw=split.raw)
-    _check_labels(split, answers)
+    predictions = network.predict(split.images, raw=split.raw)
+    _check_labels(split, predictions)
     with tempfile.TemporaryDirectory() as scratch:
         champion = score_champion(Registry(registry, model_name), split, Path(scratch)) if registry else None
     result = {
@@ -60,10 +60,10 @@ def evaluate_from_paths(
         "data_digest": opened.digest,
         "test_digest": split.digest,
         "split": split.name,
-        **measure(answers, split),
+        **measure(predictions, split),
         "robustness": robustness(network, split),
         "champion": describe_champion(champion, split),
-        "decision": decide(answers, split.labels, network.digest, floors, champion),
+        "decision": decide(predictions, split.labels, network.digest, floors, champion),
     }
     result["seconds"] = round(time.monotonic() - started, 2)
     write_json(evaluation, result)
@@ -73,30 +73,30 @@ def evaluate_from_paths(
     return result
 
 
-def measure(answers: np.ndarray, split: JudgedSplit) -> dict[str, Any]:
-    """Return every measure of one model's answers, float64 (n, classes), on a split."""
-    labels, classes = split.labels, answers.shape[1]
-    matrix = measures.confusion_matrix(answers.argmax(axis=1), labels, classes)
-    right = int(hits(answers, labels).sum())
+def measure(predictions: np.ndarray, split: JudgedSplit) -> dict[str, Any]:
+    """Return every measure of one model's predictions, float64 (n, classes), on a split."""
+    labels, classes = split.labels, predictions.shape[1]
+    matrix = measures.confusion_matrix(predictions.argmax(axis=1), labels, classes)
+    correct = int(is_correct(predictions, labels).sum())
     return {
-        "accuracy": right / len(labels),
-        "accuracy_interval": measures.wilson(right, len(labels)),
-        "loss": measures.cross_entropy(answers, labels),
+        "accuracy": correct / len(labels),
+        "accuracy_interval": measures.wilson(correct, len(labels)),
+        "loss": measures.cross_entropy(predictions, labels),
         "examples": len(labels),
         "confusion_matrix": matrix,
         "per_class": measures.per_class(matrix),
-        "roc": measures.roc_curves(answers, labels),
-        "roc_micro": measures.micro_roc(answers, labels),
-        "calibration": measures.calibration(answers, labels),
-        "worst": measures.worst_errors(answers, labels, split.images),
+        "roc": measures.roc_curves(predictions, labels),
+        "roc_micro": measures.micro_roc(predictions, labels),
+        "calibration": measures.calibration(predictions, labels),
+        "worst": measures.worst_errors(predictions, labels, split.images),
     }
 
 
-def _check_labels(split: JudgedSplit, answers: np.ndarray) -> None:
+def _check_labels(split: JudgedSplit, predictions: np.ndarray) -> None:
     low, high = int(split.labels.min()), int(split.labels.max())
-    if len(split.labels) != len(answers) or low < 0 or high >= answers.shape[1]:
+    if len(split.labels) != len(predictions) or low < 0 or high >= predictions.shape[1]:
         raise DatasetError(
-            f"Expected {len(answers)} {split.name} labels in 0..{answers.shape[1] - 1}, one for each picture. "
+            f"Expected {len(predictions)} {split.name} labels in 0..{predictions.shape[1] - 1}, one for each image. "
             f"Received: {len(split.labels)} in {low}..{high}. Run validate on the data."
         )
 
@@ -129,10 +129,10 @@ def _say(result: dict[str, Any]) -> None:
     low, high = result["accuracy_interval"]
     print(
         f"evaluate: {result['split']} accuracy {result['accuracy']:.4f} (95 % {low:.4f} to {high:.4f}) "
-        f"on {result['examples']} pictures, loss {result['loss']:.4f}, "
+        f"on {result['examples']} images, loss {result['loss']:.4f}, "
         f"calibration error {result['calibration']['ece']:.4f}"
     )
     if champion := result["champion"]:
-        print(f"evaluate: champion version {champion['version']} accuracy {champion['accuracy']} on the same pictures")
+        print(f"evaluate: champion version {champion['version']} accuracy {champion['accuracy']} on the same images")
     verb = "may be promoted" if result["decision"]["promote"] else "not promoted"
     print(f"evaluate: {verb}: {result['decision']['reason']}", flush=True)

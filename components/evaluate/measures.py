@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.html import picture
+from deep_mnist.html import image_uri
 
 ROC_POINTS = 200
 CALIBRATION_BINS = 15
@@ -20,36 +20,36 @@ def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int) ->
     return counts.reshape(classes, classes).tolist()
 
 
-def wilson(right: int, count: int) -> list[float]:
+def wilson(correct: int, count: int) -> list[float]:
     """Return the 95 % Wilson interval of a share, 0..1; of nothing, all of it."""
     if not count:
         return [0.0, 1.0]
-    share, square = right / count, Z95**2
+    share, square = correct / count, Z95**2
     middle = (share + square / (2 * count)) / (1 + square / count)
     spread = Z95 / (1 + square / count) * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
     return [max(0.0, float(middle - spread)), min(1.0, float(middle + spread))]
 
 
-def cross_entropy(answers: np.ndarray, labels: np.ndarray) -> float:
+def cross_entropy(predictions: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean negative log-likelihood of the true class, in nats."""
-    return float(-np.log(np.clip(answers[np.arange(len(labels)), labels], 1e-12, 1.0)).mean())
+    return float(-np.log(np.clip(predictions[np.arange(len(labels)), labels], 1e-12, 1.0)).mean())
 
 
 def per_class(matrix: list[list[int]]) -> list[dict[str, Any]]:
-    """Return each class's counts and shares; `accuracy` is its share of right answers, which is also its recall."""
+    """Return each class's counts and shares; `accuracy`, its share of correct predictions, is also its recall."""
     counts = np.asarray(matrix)
     rows = []
     for label, row in enumerate(counts):
-        right, examples, claimed = int(row[label]), int(row.sum()), int(counts[:, label].sum())
-        share = right / examples if examples else 0.0
+        correct, examples, claimed = int(row[label]), int(row.sum()), int(counts[:, label].sum())
+        share = correct / examples if examples else 0.0
         rows.append(
             {
                 "label": label,
                 "examples": examples,
-                "right": right,
+                "correct": correct,
                 "accuracy": share,
-                "interval": wilson(right, examples),
-                "precision": right / claimed if claimed else 0.0,
+                "interval": wilson(correct, examples),
+                "precision": correct / claimed if claimed else 0.0,
                 "recall": share,
             }
         )
@@ -64,10 +64,10 @@ def roc(scores: np.ndarray, positive: np.ndarray, points: int = ROC_POINTS) -> d
         positive: bool (n,).
     """
     order = np.argsort(-scores, kind="stable")
-    ranked, hit = scores[order], positive[order]
+    ranked, true = scores[order], positive[order]
     ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True)) if len(ranked) else np.array([], int)
-    tpr = np.concatenate([[0.0], np.cumsum(hit)[ends] / max(1, int(hit.sum()))])
-    fpr = np.concatenate([[0.0], np.cumsum(~hit)[ends] / max(1, int((~hit).sum()))])
+    tpr = np.concatenate([[0.0], np.cumsum(true)[ends] / max(1, int(true.sum()))])
+    fpr = np.concatenate([[0.0], np.cumsum(~true)[ends] / max(1, int((~true).sum()))])
     thresholds = np.concatenate([[1.0], ranked[ends]])
     kept = _spread(fpr, tpr, points)
     return {
@@ -83,40 +83,40 @@ def _spread(fpr: np.ndarray, tpr: np.ndarray, points: int) -> np.ndarray:
     if len(fpr) <= points:
         return np.arange(len(fpr))
     length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(fpr)) + np.abs(np.diff(tpr)))])
-    wanted = np.linspace(0.0, length[-1], points - 1)
-    chosen = np.searchsorted(length, wanted)
+    places = np.linspace(0.0, length[-1], points - 1)
+    chosen = np.searchsorted(length, places)
     return np.unique(np.append(chosen, len(fpr) - 1))[-points:]
 
 
-def roc_curves(answers: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+def roc_curves(predictions: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     """Return one curve for each class, that class against the rest."""
-    return [{"label": label, **roc(answers[:, label], labels == label)} for label in range(answers.shape[1])]
+    return [{"label": label, **roc(predictions[:, label], labels == label)} for label in range(predictions.shape[1])]
 
 
-def micro_roc(answers: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return the curve of every (picture, class) pair together."""
-    return roc(answers.reshape(-1), np.eye(answers.shape[1], dtype=bool)[labels].reshape(-1))
+def micro_roc(predictions: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return the curve of every (image, class) pair together."""
+    return roc(predictions.reshape(-1), np.eye(predictions.shape[1], dtype=bool)[labels].reshape(-1))
 
 
-def calibration(answers: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def calibration(predictions: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Return the expected calibration error and the bins of confidence it is the mean over."""
-    confidence, hit = answers.max(axis=1), answers.argmax(axis=1) == labels
+    confidence, correct = predictions.max(axis=1), predictions.argmax(axis=1) == labels
     places = np.clip((confidence * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
     bins, error = [], 0.0
     for place in np.unique(places):
         chosen = places == place
-        says, is_right, count = float(confidence[chosen].mean()), float(hit[chosen].mean()), int(chosen.sum())
-        error += count / len(labels) * abs(says - is_right)
+        says, observed, count = float(confidence[chosen].mean()), float(correct[chosen].mean()), int(chosen.sum())
+        error += count / len(labels) * abs(says - observed)
         low, high = place / CALIBRATION_BINS, (place + 1) / CALIBRATION_BINS
         bins.append(
-            {"low": float(low), "high": float(high), "confidence": says, "accuracy": is_right, "examples": count}
+            {"low": float(low), "high": float(high), "confidence": says, "accuracy": observed, "examples": count}
         )
     return {"ece": float(error), "bins": bins}
 
 
-def worst_errors(answers: np.ndarray, labels: np.ndarray, images: np.ndarray) -> list[dict[str, Any]]:
-    """Return the wrong answers given with the most confidence, each with its picture as a data URI."""
-    predicted, confidence = answers.argmax(axis=1), answers.max(axis=1)
+def worst_errors(predictions: np.ndarray, labels: np.ndarray, images: np.ndarray) -> list[dict[str, Any]]:
+    """Return the wrong predictions made with the most confidence, each with its image as a data URI."""
+    predicted, confidence = predictions.argmax(axis=1), predictions.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:GALLERY]
     return [
@@ -125,7 +125,7 @@ def worst_errors(answers: np.ndarray, labels: np.ndarray, images: np.ndarray) ->
             "true": int(labels[index]),
             "predicted": int(predicted[index]),
             "confidence": float(confidence[index]),
-            "picture": picture(images[index]),
+            "image": image_uri(images[index]),
         }
         for index in chosen
     ]

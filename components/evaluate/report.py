@@ -46,14 +46,14 @@ def markdown(evaluation: Mapping[str, Any]) -> str:
 def _tiles(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     low, high = evaluation["accuracy_interval"]
     tiles = [
-        (f"{evaluation['accuracy']:.4f}", f"accuracy on {evaluation['examples']} {evaluation['split']} pictures"),
+        (f"{evaluation['accuracy']:.4f}", f"accuracy on {evaluation['examples']} {evaluation['split']} images"),
         (f"{low:.4f} to {high:.4f}", "95 % interval of the accuracy"),
         (f"{evaluation['loss']:.4f}", "cross-entropy, nats"),
         (f"{evaluation['calibration']['ece']:.4f}", "expected calibration error"),
     ]
     champion = evaluation["champion"]
     if champion and champion["accuracy"] is not None:
-        tiles.append((f"{champion['accuracy']:.4f}", f"champion, version {champion['version']}, same pictures"))
+        tiles.append((f"{champion['accuracy']:.4f}", f"champion, version {champion['version']}, same images"))
     return tiles
 
 

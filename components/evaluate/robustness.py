@@ -1,4 +1,4 @@
-"""How accuracy holds when pictures are moved, turned, blurred, dimmed, inverted or noisy."""
+"""How accuracy holds when images are moved, turned, blurred, dimmed, inverted or noisy."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import ndimage
 
 from components.evaluate.measures import wilson
 from deep_mnist.data.dataset import Preprocessing
-from deep_mnist.registry.comparison import hits
+from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit
 from deep_mnist.serving.export import TrainedNetwork, raw_shape
 
 EXAMPLES = 1000
 SEED = 0
-Pictures = np.ndarray
+Images = np.ndarray
 
 # Each takes and returns float32 (n, rows, columns), 0 the background and 255 the ink.
-CHANGES: dict[str, tuple[str, Callable[[Pictures], Pictures]]] = {
+CHANGES: dict[str, tuple[str, Callable[[Images], Images]]] = {
     "shift": ("2 pixels right and down", lambda x: ndimage.shift(x, (0, 2, 2), order=0)),
     "rotation": ("15 degrees", lambda x: ndimage.rotate(x, 15, axes=(2, 1), reshape=False, order=1)),
     "noise": ("Gaussian, standard deviation 40 of 255", lambda x: x + _noise(x.shape, 40)),
@@ -30,16 +30,16 @@ CHANGES: dict[str, tuple[str, Callable[[Pictures], Pictures]]] = {
 
 
 def robustness(network: TrainedNetwork, split: JudgedSplit) -> list[dict[str, Any]]:
-    """Return accuracy under each change, on the same at most 1000 pictures; empty when they are not pictures."""
+    """Return accuracy under each change, on the same at most 1000 images; empty when they are not images."""
     rows = np.arange(len(split.labels))
     if len(rows) > EXAMPLES:
         rows = np.sort(np.random.default_rng(SEED).choice(rows, EXAMPLES, replace=False))
-    pictures = _pictures(split, network.record, rows)
-    if pictures is None:
+    images = _gray_images(split, network.record, rows)
+    if images is None:
         return []
-    table = [_row("none", "the pictures as they are", network, split, split.images[rows], rows)]
+    table = [_row("none", "the images as they are", network, split, split.images[rows], rows)]
     for name, (how, change) in CHANGES.items():
-        changed = np.clip(change(pictures), 0, 255)
+        changed = np.clip(change(images), 0, 255)
         table.append(_row(name, how, network, split, _restored(changed, split, rows), rows))
     return table
 
@@ -47,18 +47,18 @@ def robustness(network: TrainedNetwork, split: JudgedSplit) -> list[dict[str, An
 def _row(
     name: str, how: str, network: TrainedNetwork, split: JudgedSplit, images: np.ndarray, rows: np.ndarray
 ) -> dict[str, Any]:
-    right = int(hits(network.answers(images, raw=split.raw), split.labels[rows]).sum())
+    correct = int(is_correct(network.predict(images, raw=split.raw), split.labels[rows]).sum())
     return {
         "name": name,
         "how": how,
         "examples": len(rows),
-        "accuracy": right / len(rows),
-        "interval": wilson(right, len(rows)),
+        "accuracy": correct / len(rows),
+        "interval": wilson(correct, len(rows)),
     }
 
 
-def _pictures(split: JudgedSplit, record: Preprocessing, rows: np.ndarray) -> Pictures | None:
-    """Return the pictures as float32 (n, rows, columns), 0..255."""
+def _gray_images(split: JudgedSplit, record: Preprocessing, rows: np.ndarray) -> Images | None:
+    """Return the images as float32 (n, rows, columns), 0..255."""
     if split.raw:
         return split.images[rows].astype(np.float32)
     sides = raw_shape(record)
@@ -69,12 +69,12 @@ def _pictures(split: JudgedSplit, record: Preprocessing, rows: np.ndarray) -> Pi
     return (stored.reshape(len(rows), *sides) - low) * (255.0 / (high - low))
 
 
-def _restored(pictures: Pictures, split: JudgedSplit, rows: np.ndarray) -> np.ndarray:
-    """Return changed pictures in the form and range of the split."""
+def _restored(images: Images, split: JudgedSplit, rows: np.ndarray) -> np.ndarray:
+    """Return changed images in the form and range of the split."""
     if split.raw:
-        return np.rint(pictures).astype(np.uint8)
+        return np.rint(images).astype(np.uint8)
     low, high = _range(split)
-    images = pictures * ((high - low) / 255.0) + low
+    images = images * ((high - low) / 255.0) + low
     images = np.rint(images) if split.images.dtype.kind in "iu" else images
     return images.astype(split.images.dtype).reshape(split.images[rows].shape)
 
@@ -84,5 +84,5 @@ def _range(split: JudgedSplit) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def _noise(shape: tuple[int, ...], deviation: float) -> Pictures:
+def _noise(shape: tuple[int, ...], deviation: float) -> Images:
     return np.random.default_rng(SEED).normal(0, deviation, shape).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The component definition of notify: how a run ended, told to a webhook."""
+"""The component definition of notify: how a run ended, sent to a webhook."""
 
 from kfp import dsl
 from kfp.dsl import PipelineTaskFinalStatus

@@ -21,7 +21,7 @@ from components.argo_workflow import PodState, failed_pods, log_and_error, log_p
 from components.failure import failure_in_log
 
 API = "http://ml-pipeline.kubeflow:8888"
-TIMEOUT = 10.0  # seconds for each answer
+TIMEOUT = 10.0  # seconds for each response
 PATIENCE = 60.0  # seconds until Argo's report of the failed pod must have reached the API
 ATTEMPTS = 3
 ERROR_CHARACTERS = 2000
@@ -88,7 +88,7 @@ def _failed_step(run_id: str) -> PodState | None:
 
 
 def _error(run_id: str, failed: PodState) -> str:
-    """Return why a step failed: what it told in its log, else what Kubernetes says of its pod."""
+    """Return why a step failed: what it reported in its log, else what Kubernetes says of its pod."""
     try:
         log, _ = log_and_error(_get(log_path(run_id, failed.pod)))
     except requests.RequestException:

@@ -1,4 +1,4 @@
-"""The KFP face of preprocess."""
+"""The component definition of preprocess."""
 
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output

@@ -2,7 +2,7 @@
 
 Raw is what MNIST's files hold: uint8 images (n, rows, columns) and integer labels (n,). Data of any other form
 have been prepared by the user already: they are passed on unchanged, for changing them would hide the fault that
-`validate` is there to name.
+`validate` exists to name.
 """
 
 from __future__ import annotations

@@ -60,10 +60,10 @@ def card_facts(
 
 def _intended_use(evaluation: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "for": f"Recognising one centred grey picture of {_sides(record)} pixels as one of "
-        f"{len(evaluation['per_class'])} classes, pictures like those of {record.get('source') or 'its dataset'}.",
-        "not_for": "Pictures of other origin without measuring first, decisions about people, and inputs that may "
-        "belong to no class: the model always answers with one.",
+        "for": f"Recognising one centred grey image of {_sides(record)} pixels as one of "
+        f"{len(evaluation['per_class'])} classes, images like those of {record.get('source') or 'its dataset'}.",
+        "not_for": "Images of other origin without measuring first, decisions about people, and inputs that may "
+        "belong to no class: the model always predicts one.",
     }
 
 

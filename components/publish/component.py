@@ -1,4 +1,4 @@
-"""The KFP face of publish."""
+"""The component definition of publish."""
 
 from typing import NamedTuple
 
@@ -20,14 +20,14 @@ def publish(
     promotion: Output[Artifact],
     card: Output[Markdown],
 ) -> NamedTuple("Published", [("promoted", bool), ("version", int)]):  # type: ignore[valid-type]
-    """Export the model, replay requests on the export, and let it reign if the evaluation says so.
+    """Export the model, replay requests on the export, and promote it if the evaluation says so.
 
     Args:
         dataset: What preprocess wrote.
         trained: What train wrote.
         evaluation: What evaluate wrote.
         registry: Address of the model registry.
-        model_name: Name under which it shall reign.
+        model_name: Name under which it is promoted.
         require_promotion: Fail when the model is not promoted.
         run_name: Name of this run; a repeated attempt of the same run promotes nothing twice.
         model_registry: URL of Kubeflow's Model Registry, which shall learn of promoted versions; "" for none.

@@ -1,4 +1,4 @@
-"""Export the model, prove that the export answers like the model, and let it reign if it may.
+"""Export the model, prove that the export predicts as the model does does, and promote it if it may be promoted.
 
 evaluation says no ──────────────────────────────▶ NOT PROMOTED
 evaluation says yes ─▶ export ─▶ replay ─▶ compare-and-swap ─▶ PUBLISHED
@@ -20,7 +20,7 @@ from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.metrics import record
 from deep_mnist.registry.model_registry import ModelRegistryError, register
-from deep_mnist.registry.pointer import Facts, LostRaceError, Reign
+from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.export import TrainedNetwork, export
@@ -31,7 +31,7 @@ COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
 
 
 class NotPromotedError(RuntimeError):
-    """Promotion was required, and the model may not reign."""
+    """Promotion was required, and the model may not be promoted."""
 
 
 class StaleEvaluationError(ValueError):
@@ -40,7 +40,7 @@ class StaleEvaluationError(ValueError):
 
 @dataclass(frozen=True)
 class PublishRequest:
-    """What publish is asked for; see the component's parameters."""
+    """What is requested of publish; see the component's parameters."""
 
     registry: str
     model_name: str
@@ -53,7 +53,7 @@ class PublishRequest:
 class Candidate:
     """A judged model and everything that goes into its version folder; a new judgement replaces the old one here.
 
-    Network and split are read when they are needed, so a model that may not reign is refused without TensorFlow.
+    Network and split are read when they are needed, so a model that may not be promoted is refused without TensorFlow.
     """
 
     dataset: Path
@@ -106,9 +106,9 @@ def publish_from_paths(
     """Write the promotion (JSON) and the model card (Markdown); return the promotion.
 
     Raises:
-        NotPromotedError: With `require_promotion`, when the model may not reign.
+        NotPromotedError: With `require_promotion`, when the model may not be promoted.
         StaleEvaluationError: The evaluation does not belong to this model and data.
-        ReplayError: The exported model does not answer as the model does; nothing was uploaded.
+        ReplayError: The exported model does not predict as the model does; nothing was uploaded.
     """
     candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name)
     registry = Registry(request.registry, request.model_name)
@@ -127,13 +127,13 @@ def publish_from_paths(
 
 
 def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
-    """Let the candidate reign if it may, and say what came of it."""
+    """Promote the candidate if it may be promoted, and say what came of it."""
     champion = registry.champion()
     judged = candidate.evaluation["champion"]
-    for reign in registry.since(judged["sequence"] if judged else 0):
-        if _is_ours(reign, candidate):
-            return _outcome(candidate, reign, f"{reign.facts.reason} (promoted by an earlier attempt)", registry)
-    if not _may_reign_after(champion, candidate, registry):
+    for earlier in registry.since(judged["sequence"] if judged else 0):
+        if _is_ours(earlier, candidate):
+            return _outcome(candidate, earlier, f"{earlier.facts.reason} (promoted by an earlier attempt)", registry)
+    if not _may_follow(champion, candidate, registry):
         return _outcome(candidate, champion, candidate.decision["reason"])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "version"
@@ -141,12 +141,12 @@ def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
         for _ in range(ATTEMPTS):
             describe_version(candidate, folder, registry.name, proof)
             try:
-                reign = registry.promote(folder, candidate.facts(), expected=champion)
-                return _outcome(candidate, reign, candidate.decision["reason"], registry)
+                promotion = registry.promote(folder, candidate.facts(), expected=champion)
+                return _outcome(candidate, promotion, candidate.decision["reason"], registry)
             except LostRaceError as error:
                 print(f"publish: {error}", flush=True)
             champion = registry.champion()
-            if not _may_reign_after(champion, candidate, registry):
+            if not _may_follow(champion, candidate, registry):
                 return _outcome(candidate, champion, candidate.decision["reason"])
     return _outcome(candidate, champion, f"lost {ATTEMPTS} races against other promoters; run again")
 
@@ -155,7 +155,7 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
     """Write what servers load, prove it in a fresh process, and return the proof.
 
     Raises:
-        ReplayError: The export answers otherwise than the model, or a mistaken preparation does better.
+        ReplayError: The export predicts otherwise than the model, or a mistaken preparation does better.
     """
     export(candidate.network, folder)
     write_golden_requests(candidate.network, candidate.split, folder)
@@ -169,7 +169,7 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
 
 
 def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[str, Any]) -> None:
-    """Write what people ask for beside what servers load: the Keras model, the evaluation, the card."""
+    """Write what people look for beside what servers load: the Keras model, the evaluation, the card."""
     for file in COPIED:
         if (candidate.trained / file).is_file():
             (folder / file).write_bytes((candidate.trained / file).read_bytes())
@@ -179,42 +179,42 @@ def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[
     (folder / "model_card.md").write_text(card_markdown(facts))
 
 
-def _is_ours(reign: Reign, candidate: Candidate) -> bool:
+def _is_ours(promotion: Promotion, candidate: Candidate) -> bool:
     """Say whether an earlier attempt of this very run promoted this very model."""
-    facts = reign.facts
+    facts = promotion.facts
     return bool(candidate.run_name) and (facts.run, facts.model_digest) == (
         candidate.run_name,
         candidate.evaluation["model_digest"],
     )
 
 
-def _may_reign_after(champion: Reign | None, candidate: Candidate, registry: Registry) -> bool:
+def _may_follow(champion: Promotion | None, candidate: Candidate, registry: Registry) -> bool:
     """Say whether the candidate may follow this champion; judge again if the evaluation was beside another."""
     judged = candidate.evaluation["champion"]
     if (judged["id"] if judged else None) != (champion.id if champion else None):
         print("publish: the champion changed since the evaluation; judging again beside it", flush=True)
         split, network = candidate.split, candidate.network
-        answers = network.answers(split.images, raw=split.raw)
+        predictions = network.predict(split.images, raw=split.raw)
         with tempfile.TemporaryDirectory() as scratch:
             contender = score_champion(registry, split, Path(scratch))
-        decision = decide(answers, split.labels, network.digest, candidate.floors, contender)
+        decision = decide(predictions, split.labels, network.digest, candidate.floors, contender)
         candidate.evaluation.update(decision=decision, champion=describe_champion(contender, split))
     return bool(candidate.decision["promote"])
 
 
 def _outcome(
-    candidate: Candidate, reign: Reign | None, reason: str, registry: Registry | None = None
+    candidate: Candidate, promotion: Promotion | None, reason: str, registry: Registry | None = None
 ) -> dict[str, Any]:
-    """Return the promotion; with the registry when the model was promoted, and `reign` is then its own."""
+    """Return what came of it; with the registry when the model was promoted, and `promotion` is then its own."""
     judged = candidate.evaluation["champion"]
     return {
         "promoted": registry is not None,
-        "version": reign.version if reign else 0,
+        "version": promotion.version if promotion else 0,
         "accuracy": candidate.evaluation["accuracy"],
         "champion_accuracy": judged["accuracy"] if judged else None,
         "reason": reason,
-        "uri": registry.uri(reign.version) if registry and reign else "",
-        "sequence": reign.sequence if reign else 0,
+        "uri": registry.uri(promotion.version) if registry and promotion else "",
+        "sequence": promotion.sequence if promotion else 0,
         "model_digest": candidate.evaluation["model_digest"],
     }
 
@@ -227,7 +227,7 @@ def _tell_model_registry(url: str, registry: Registry) -> None:
         versions = register(url, registry)
         print(f"publish: versions {versions} are new in the Model Registry at {url}", flush=True)
     except (ModelRegistryError, StorageError) as error:
-        print(f"warning: the Model Registry was not told; the next publish will: {error}", flush=True)
+        print(f"warning: the Model Registry was not updated; the next publish will do it: {error}", flush=True)
 
 
 def _say(result: dict[str, Any]) -> None:

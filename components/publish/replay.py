@@ -1,8 +1,8 @@
-"""Golden requests: asked of the exported model, in a process that knows nothing but its folder.
+"""Golden requests: sent to the exported model, in a process that knows nothing but its folder.
 
     python -m components.publish.replay FOLDER
 
-prints one JSON object, and exits 1 when the export answers otherwise than the model it was made from, when it takes
+prints one JSON object, and exits 1 when the export predicts otherwise than the model it was made from, when it takes
 what it must not, or when a known mistake of preparation (scaled twice or never, rows and columns exchanged) would do
 better than the preparation inside.
 """
@@ -33,7 +33,7 @@ class ReplayError(RuntimeError):
 
 
 def write_golden_requests(network: TrainedNetwork, split: JudgedSplit, folder: Path) -> Path:
-    """Write at most 256 pictures of the split, evenly spread, with the model's answers, to FOLDER/golden_requests.npz.
+    """Write at most 256 images of the split, evenly spread, with predictions for them, to FOLDER/golden_requests.npz.
 
     The file holds images (raw uint8 (n, rows, columns), or as prepared), labels int64 (n,), probabilities float32
     (n, classes), fed (what the network took) and raw, a bool.
@@ -45,7 +45,7 @@ def write_golden_requests(network: TrainedNetwork, split: JudgedSplit, folder: P
         path,
         images=images,
         labels=split.labels[rows],
-        probabilities=network.answers(images, raw=split.raw).astype(np.float32),
+        probabilities=network.predict(images, raw=split.raw).astype(np.float32),
         fed=network.fed(images, raw=split.raw),
         raw=np.bool_(split.raw),
     )
@@ -68,35 +68,35 @@ def replay_in_fresh_process(folder: Path) -> dict[str, Any]:
     try:
         proof = json.loads(lines[-1])
     except (IndexError, ValueError):
-        raise ReplayError(f"Expected an answer of the replay. Received: {done.stderr[-2000:]}") from None
+        raise ReplayError(f"Expected the replay's result. Received: {done.stderr[-2000:]}") from None
     if done.returncode or proof["faults"]:
         raise ReplayError("The export must not be served:\n  " + "\n  ".join(proof["faults"]))
     return proof
 
 
 def replay(folder: Path) -> dict[str, Any]:
-    """Load the SavedModel and ask it everything; collect every fault."""
+    """Load the SavedModel and send it every request; collect every fault."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
     signatures = {name: _called(loaded.signatures[name], tf) for name in ("serving_default", "network")}
     golden = np.load(folder / GOLDEN_FILE, allow_pickle=False)
     differences, faults = [], []
-    for asked, answer in _asked(signatures, golden):
-        difference = float(np.abs(answer["probabilities"] - golden["probabilities"]).max(initial=0.0))
+    for request, predicted in _requests(signatures, golden):
+        difference = float(np.abs(predicted["probabilities"] - golden["probabilities"]).max(initial=0.0))
         differences.append(difference)
-        flipped = answer["class"] != golden["probabilities"].argmax(axis=1)
+        flipped = predicted["class"] != golden["probabilities"].argmax(axis=1)
         if not difference <= TOLERANCE:  # also true of NaN
             faults.append(
-                f"Expected {asked} to answer as the model does, within {TOLERANCE:g}. Received: a difference of "
+                f"Expected {request} to predict as the model does, within {TOLERANCE:g}. Received: a difference of "
                 f"{difference:.3g}, another class for {int(flipped.sum())} of {len(flipped)}."
             )
     faults += _probes(signatures, golden) if bool(golden["raw"]) else []
-    right = signatures["serving_default"](golden["images"])["class"] == golden["labels"]
+    correct = signatures["serving_default"](golden["images"])["class"] == golden["labels"]
     return {
         "requests": len(golden["labels"]),
         "largest_difference": max(differences),
-        "accuracy": float(right.mean()),
+        "accuracy": float(correct.mean()),
         "faults": faults,
     }
 
@@ -111,12 +111,12 @@ def _called(signature: Any, tf: Any) -> Signature:
     return call
 
 
-def _asked(signatures: dict[str, Signature], golden: Any) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Ask in every form and batch size that the signatures promise."""
+def _requests(signatures: dict[str, Signature], golden: Any) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Request predictions in every form and batch size that the signatures promise."""
     images, raw = golden["images"], signatures["serving_default"]
     yield "serving_default", raw(images)
     yield (
-        "serving_default, one picture at a time for 16,",
+        "serving_default, one image at a time for 16,",
         _joined(
             [raw(images[i : i + 1]) for i in range(min(16, len(images)))] + [raw(images[16:])] * (len(images) > 16)
         ),
@@ -126,8 +126,8 @@ def _asked(signatures: dict[str, Signature], golden: Any) -> Iterator[tuple[str,
     yield "network", signatures["network"](golden["fed"])
 
 
-def _joined(answers: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+def _joined(predictions: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([predicted[name] for predicted in predictions]) for name in predictions[0]}
 
 
 def _probes(signatures: dict[str, Signature], golden: Any) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _probes(signatures: dict[str, Signature], golden: Any) -> Iterator[str]:
     yield from _refusals(signatures["serving_default"], golden["images"])
     labels, fed, network = golden["labels"], golden["fed"], signatures["network"]
     share = float((network(fed)["class"] == labels).mean())
-    mistakes = {"the picture's rows and columns exchanged": _transposed(golden)}
+    mistakes = {"the image's rows and columns exchanged": _transposed(golden)}
     if fed.dtype.kind == "f":
         mistakes["pixels scaled by 1/255 once more"] = fed / np.float32(255)
         mistakes["pixels scaled by 1/255 once less"] = fed * np.float32(255)
@@ -144,7 +144,7 @@ def _probes(signatures: dict[str, Signature], golden: Any) -> Iterator[str]:
         other = float((network(images)["class"] == labels).mean())
         if other > share + spread:
             yield (
-                f"Expected the recorded preparation to serve the network best. Received: {share:.3f} right with it, "
+                f"Expected the recorded preparation to serve the network best. Received: {share:.3f} correct with it, "
                 f"{other:.3f} with {mistake}. Check the preprocessing record and train again."
             )
 
@@ -160,17 +160,17 @@ def _refusals(raw: Signature, images: np.ndarray) -> Iterator[str]:
     """Yield a fault for each request that must be refused and is not."""
     wrong = {
         "float32 pixels in [0, 1], scaled already": (images / 255).astype(np.float32),
-        "pictures without a batch axis": images[0],
-        "pictures with the channel axis first": images[:, np.newaxis],
-        "pictures of other sides": images[:, :, 1:],
-        "pictures with three channels": np.repeat(images[..., np.newaxis], 3, axis=-1),
+        "images without a batch axis": images[0],
+        "images with the channel axis first": images[:, np.newaxis],
+        "images of other sides": images[:, :, 1:],
+        "images with three channels": np.repeat(images[..., np.newaxis], 3, axis=-1),
     }
     for what, request in wrong.items():
         try:
             raw(request)
         except Exception:  # whichever way TensorFlow refuses
             continue
-        yield f"Expected serving_default to refuse {what}. Received: an answer."
+        yield f"Expected serving_default to refuse {what}. Received: a prediction."
 
 
 def main(folder: str) -> int:

@@ -51,7 +51,7 @@ def rehearse(
 
 @dsl.component(base_image=image("rehearse"), install_kfp_package=False)
 def require_rehearsed(findings: Input[Artifact], verdict: str) -> str:
-    """Return "fit", or fail with every error: no accelerator is asked for before this has passed."""
+    """Return "fit", or fail with every error: no accelerator is requested before this has passed."""
     from components.failure import report_failure
 
     with report_failure():

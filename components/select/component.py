@@ -1,4 +1,4 @@
-"""The KFP face of select: the best of a sweep's trials."""
+"""The component definition of select: the best of a sweep's trials."""
 
 from typing import List  # noqa: UP035 - kfp reads a list of artifacts from typing.List only
 

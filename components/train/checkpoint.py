@@ -34,7 +34,7 @@ class RefusedCheckpointError(ValueError):
 
 
 class TrainingInterruptedError(SystemExit):
-    """The training was told to end, and has left a checkpoint; the exit status is the signal's."""
+    """The training was asked to end, and has left a checkpoint; the exit status is the signal's."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,12 @@ def _checked_payload(data: bytes) -> bytes:
     if not data.startswith(MAGIC):
         raise RefusedCheckpointError(f"Expected a checkpoint headed {MAGIC!r}. Received: {data[: len(MAGIC)]!r}.")
     head = len(MAGIC) + DIGEST_BYTES
-    told, payload = data[len(MAGIC) : head].decode(errors="replace").strip(), data[head:]
+    stated, payload = data[len(MAGIC) : head].decode(errors="replace").strip(), data[head:]
     received = hashlib.sha256(payload).hexdigest()
-    if told != received:
-        raise RefusedCheckpointError(f"Expected a checkpoint with SHA-256 {told}. Received: {received}: it is damaged.")
+    if stated != received:
+        raise RefusedCheckpointError(
+            f"Expected a checkpoint with SHA-256 {stated}. Received: {received}: it is damaged."
+        )
     return payload
 
 

@@ -1,4 +1,4 @@
-"""The KFP face of training."""
+"""The component definition of training."""
 
 from kfp.dsl import HTML, Dataset, Input, Metrics, Model, Output, component
 

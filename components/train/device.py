@@ -62,7 +62,7 @@ def find_device(*, require_gpu: bool) -> Device:
     if reason and require_gpu:
         raise NoUsableGPUError(
             f"Expected a GPU that computes, as require_gpu asks. Received: {reason} "
-            "Mend that, or run with GPU=0 to train on the CPU."
+            "Fix that, or run with GPU=0 to train on the CPU."
         )
     device = _cpu() if reason else _gpu(gpus)
     print(device.line() + (f"; no GPU: {reason}" if reason else ""), flush=True)
@@ -77,10 +77,10 @@ def why_no_gpu() -> str:
         return "this machine or pod has no NVIDIA device (/dev/nvidia0); on a cluster the task must ask for one."
     if not tf.test.is_built_with_cuda():
         return "an NVIDIA device is here, but this TensorFlow is built without CUDA (tensorflow-cpu)."
-    wanted = tf.sysconfig.get_build_info()
+    built = tf.sysconfig.get_build_info()
     return (
         f"an NVIDIA device is here, but TensorFlow {tf.__version__} could not open the libraries of "
-        f"CUDA {wanted.get('cuda_version', '?')} and cuDNN {wanted.get('cudnn_version', '?')}, or the driver is older."
+        f"CUDA {built.get('cuda_version', '?')} and cuDNN {built.get('cudnn_version', '?')}, or the driver is older."
     )
 
 

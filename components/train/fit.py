@@ -115,15 +115,15 @@ class Scorer:
 
     def score(self) -> dict[str, float]:
         """Return mean loss, accuracy, and the user's own metrics."""
-        model, losses, hits = self.trainee.model, 0.0, 0.0
+        model, losses, correct_count = self.trainee.model, 0.0, 0.0
         model.reset_metrics()
         for first in range(0, len(self.split), SCORED):
             images = tf.constant(np.asarray(self.split.images[first : first + SCORED]))
             labels = tf.constant(np.asarray(self.split.labels[first : first + SCORED]))
             predicted = self._forward(images)
             losses += float(self.trainee.measure(images, labels, predicted)) * len(images)
-            hits += float(correct(labels, predicted))
+            correct_count += float(correct(labels, predicted))
             if self.trainee.own:
                 model.compute_metrics(images, labels, predicted)
         own = plain_metrics(model) if self.trainee.own else {}
-        return {**own, "loss": losses / len(self.split), "accuracy": hits / len(self.split)}
+        return {**own, "loss": losses / len(self.split), "accuracy": correct_count / len(self.split)}

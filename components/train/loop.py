@@ -33,15 +33,15 @@ def one_cycle(peak: float, steps: int, warmup: float) -> np.ndarray:
 
 
 def correct(labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Return how many predictions hit their label, sparse or one-hot, as float32."""
+    """Return how many predictions are correct, sparse or one-hot, as float32."""
     predicted = tf.reshape(predicted, (tf.shape(predicted)[0], -1))
     if predicted.shape[-1] == 1:
-        hits = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
-        return tf.reduce_sum(tf.cast(hits, tf.float32))
+        matches = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
+        return tf.reduce_sum(tf.cast(matches, tf.float32))
     one_hot = labels.shape.rank == 2 and labels.shape[-1] != 1
-    wanted = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
-    hits = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(wanted, tf.int32))
-    return tf.reduce_sum(tf.cast(hits, tf.float32))
+    expected = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
+    matches = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(expected, tf.int32))
+    return tf.reduce_sum(tf.cast(matches, tf.float32))
 
 
 class Loop:
@@ -215,9 +215,9 @@ class Loop:
 
     def results(self) -> dict[str, float]:
         """Return the epoch's mean loss, accuracy, and the user's own metrics, so far."""
-        loss, hits, examples = (float(each) for each in self.sums.numpy())
+        loss, correct_count, examples = (float(each) for each in self.sums.numpy())
         own = plain_metrics(self.trainee.model) if self.trainee.own else {}
-        return {**own, "loss": loss * self.batch / examples, "accuracy": hits / examples}
+        return {**own, "loss": loss * self.batch / examples, "accuracy": correct_count / examples}
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that the next step depends on."""

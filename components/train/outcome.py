@@ -1,4 +1,4 @@
-"""What is written of a finished training, and what KFP is told."""
+"""What is written of a finished training, and what KFP receives."""
 
 from __future__ import annotations
 

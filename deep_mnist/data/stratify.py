@@ -46,9 +46,9 @@ def held_out_counts(counts: np.ndarray, fraction: float) -> np.ndarray:
     """
     shares = np.round(fraction * counts, 9)  # what a float adds to a share must not decide
     most = np.maximum(counts - 1, 0)
-    given = np.clip(np.floor(shares).astype(np.int64), np.minimum(1, most), most)
-    missing = int(np.floor(np.round(fraction * counts.sum(), 9) + 0.5)) - int(given.sum())
-    by_remainder = np.argsort(-(shares - given), kind="stable")
-    able = by_remainder[given[by_remainder] < most[by_remainder]]
-    given[able[: max(0, missing)]] += 1
-    return given
+    held = np.clip(np.floor(shares).astype(np.int64), np.minimum(1, most), most)
+    missing = int(np.floor(np.round(fraction * counts.sum(), 9) + 0.5)) - int(held.sum())
+    by_remainder = np.argsort(-(shares - held), kind="stable")
+    able = by_remainder[held[by_remainder] < most[by_remainder]]
+    held[able[: max(0, missing)]] += 1
+    return held

@@ -21,7 +21,7 @@ TOTAL_SECONDS = 300.0
 ATTEMPTS = 5
 MAX_BYTES = 4 << 30  # no dataset of images and labels that this pipeline serves is larger
 CHUNK = 1 << 16  # what is lost at most when a connection breaks
-# Unreachable is not worth five tries: the next source may answer at once.
+# Unreachable is not worth five tries: the next source may respond at once.
 CONNECT_ATTEMPTS = 1
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -101,40 +101,40 @@ def _stream(address: str, partial: Path, limit: float) -> None:
     headers = {"Accept-Encoding": "identity"}
     if have and tag_file.exists():  # only the same version of the file may be continued
         headers |= {"Range": f"bytes={have}-", "If-Range": tag_file.read_text()}
-    with requests.get(address, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
-        if answer.status_code == 416:
+    with requests.get(address, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
+        if response.status_code == 416:
             partial.unlink(missing_ok=True)
             raise TransferInterruptedError("the server refused to continue a partial file")
-        _refuse_status(answer, address)
-        resumed = answer.status_code == 206
+        _refuse_status(response, address)
+        resumed = response.status_code == 206
         have = have if resumed else 0
-        total = have + int(answer.headers.get("Content-Length", 0) or 0)
+        total = have + int(response.headers.get("Content-Length", 0) or 0)
         if total > MAX_BYTES:
             raise TransferError(f"Expected at most {MAX_BYTES} bytes from {address}. Received: {total}.")
-        _remember_tag(tag_file, answer)
-        _write(answer, partial, address, have=have, total=total, limit=limit)
+        _remember_tag(tag_file, response)
+        _write(response, partial, address, have=have, total=total, limit=limit)
     tag_file.unlink(missing_ok=True)
 
 
-def _refuse_status(answer: requests.Response, address: str) -> None:
-    if answer.status_code in RETRIED_STATUS:
-        raise TransferInterruptedError(f"HTTP {answer.status_code} from {address}")
-    if answer.status_code not in (200, 206):
-        raise TransferError(f"Expected HTTP 200 from {address}. Received: {answer.status_code}.")
+def _refuse_status(response: requests.Response, address: str) -> None:
+    if response.status_code in RETRIED_STATUS:
+        raise TransferInterruptedError(f"HTTP {response.status_code} from {address}")
+    if response.status_code not in (200, 206):
+        raise TransferError(f"Expected HTTP 200 from {address}. Received: {response.status_code}.")
 
 
-def _remember_tag(tag_file: Path, answer: requests.Response) -> None:
-    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+def _remember_tag(tag_file: Path, response: requests.Response) -> None:
+    tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
     if tag and not tag.startswith("W/"):
         tag_file.write_text(tag)
     else:
         tag_file.unlink(missing_ok=True)
 
 
-def _write(answer: requests.Response, partial: Path, address: str, *, have: int, total: int, limit: float) -> None:
+def _write(response: requests.Response, partial: Path, address: str, *, have: int, total: int, limit: float) -> None:
     with partial.open("ab" if have else "wb") as stream, progress(Path(urlsplit(address).path).name, total) as advance:
         advance(have)
-        for chunk in answer.iter_content(CHUNK):
+        for chunk in response.iter_content(CHUNK):
             if time.monotonic() > limit:
                 raise TransferError(f"Expected {address} within the time limit. Received: {stream.tell()} bytes.")
             stream.write(chunk)
@@ -155,14 +155,14 @@ def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
             task = bar.add_task(name, total=total or None)
             yield lambda count: bar.advance(task, count)
         return
-    seen, told = 0, 0
+    seen, reported = 0, 0
 
     def advance(count: int) -> None:
-        nonlocal seen, told
+        nonlocal seen, reported
         seen += count
         quarter = 4 * seen // total if total else 0
-        if quarter > told:
-            told = quarter
+        if quarter > reported:
+            reported = quarter
             print(f"download: {name} {seen / 1e6:.1f} of {total / 1e6:.1f} MB", flush=True)
 
     yield advance

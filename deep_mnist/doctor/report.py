@@ -210,6 +210,6 @@ def _drawn(image: np.ndarray) -> str:
 
 
 def _framed(image: np.ndarray) -> str:
-    from deep_mnist.html import picture
+    from deep_mnist.html import image_uri
 
-    return picture(np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 != image.shape[-1] else image)
+    return image_uri(np.moveaxis(image, 0, -1) if image.ndim == 3 and image.shape[0] == 3 != image.shape[-1] else image)

@@ -7,29 +7,29 @@ from typing import Any
 import numpy as np
 
 
-def hits(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def is_correct(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return bool (n,): where the most probable class is the true one."""
-    correct: np.ndarray = answers.argmax(axis=1) == labels
-    return correct
+    found: np.ndarray = predictions.argmax(axis=1) == labels
+    return found
 
 
-def class_accuracies(hit: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:
-    """Return each class's share of right answers; None for a class without examples."""
-    return [float(hit[labels == label].mean()) if (labels == label).any() else None for label in range(classes)]
+def class_accuracies(correct: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:
+    """Return each class's share of correct predictions; None for a class without examples."""
+    return [float(correct[labels == label].mean()) if (labels == label).any() else None for label in range(classes)]
 
 
-def mcnemar(hit: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, Any]:
-    """Compare two models on the same pictures by McNemar's exact test.
+def mcnemar(correct: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Compare two models on the same images by McNemar's exact test.
 
     Args:
-        hit: bool (n,), where the new model is right.
-        other: bool (n,), where the champion is right.
+        correct: bool (n,), where the new model is correct.
+        other: bool (n,), where the champion is correct.
         confidence: 1 minus the significance level of the one-sided test for a loss.
     """
     from scipy.stats import binomtest, norm
 
-    gained, lost = int(np.count_nonzero(hit & ~other)), int(np.count_nonzero(other & ~hit))
-    discordant, count = gained + lost, len(hit)
+    gained, lost = int(np.count_nonzero(correct & ~other)), int(np.count_nonzero(other & ~correct))
+    discordant, count = gained + lost, len(correct)
     p_loss = float(binomtest(lost, discordant, 0.5, alternative="greater").pvalue) if discordant else 1.0
     p_value = float(binomtest(lost, discordant, 0.5).pvalue) if discordant else 1.0
     difference = (gained - lost) / count if count else 0.0
@@ -37,8 +37,8 @@ def mcnemar(hit: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, 
         float(norm.ppf(0.5 + confidence / 2)) * np.sqrt(max(discordant - (gained - lost) ** 2 / count, 0.0)) / count
     )
     return {
-        "only_new_right": gained,
-        "only_champion_right": lost,
+        "only_new_correct": gained,
+        "only_champion_correct": lost,
         "difference": difference,
         "interval": [float(difference - spread), float(difference + spread)],
         "p_value": p_value,
@@ -48,10 +48,12 @@ def mcnemar(hit: np.ndarray, other: np.ndarray, confidence: float) -> dict[str, 
     }
 
 
-def classes_lost(hit: np.ndarray, other: np.ndarray, labels: np.ndarray, confidence: float) -> list[int]:
+def classes_lost(correct: np.ndarray, other: np.ndarray, labels: np.ndarray, confidence: float) -> list[int]:
     """Return the classes in which the new model lost significantly, by Holm's step-down correction."""
     present = [int(label) for label in np.unique(labels)]
-    tests = {label: mcnemar(hit[labels == label], other[labels == label], confidence)["p_loss"] for label in present}
+    tests = {
+        label: mcnemar(correct[labels == label], other[labels == label], confidence)["p_loss"] for label in present
+    }
     lost = []
     for rank, label in enumerate(sorted(tests, key=lambda each: tests[each])):
         if tests[label] >= (1 - confidence) / (len(tests) - rank):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from deep_mnist.registry.pointer import Reign
+from deep_mnist.registry.pointer import Promotion
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.store import (
     ABSENT,
@@ -127,7 +127,7 @@ def slot_seconds(slot: str) -> float | None:
         return None
 
 
-def _update(registry: Registry, outcome: str, slot: float | None, champion: Reign | None) -> None:
+def _update(registry: Registry, outcome: str, slot: float | None, champion: Promotion | None) -> None:
     store = registry.store
     for _ in range(ATTEMPTS):
         models, generation = _read(store)
@@ -141,7 +141,7 @@ def _update(registry: Registry, outcome: str, slot: float | None, champion: Reig
     raise StoreUnreachableError(f"Expected to replace {store.url}/{METRICS_FILE}. Received: {ATTEMPTS} lost races.")
 
 
-def _next(before: ModelMetrics, outcome: str, slot: float | None, champion: Reign | None) -> ModelMetrics:
+def _next(before: ModelMetrics, outcome: str, slot: float | None, champion: Promotion | None) -> ModelMetrics:
     """Return the lines after this outcome. Of two slots the later stays, whichever is written last."""
     now = round(time.time(), 3)
     after = before
@@ -160,7 +160,7 @@ def _with(metrics: ModelMetrics, values: Mapping[str, Any]) -> ModelMetrics:
     return replace(metrics, **values)
 
 
-def _of_champion(champion: Reign) -> dict[str, float]:
+def _of_champion(champion: Promotion) -> dict[str, float]:
     return {
         "champion_accuracy_ratio": float(champion.facts.accuracy),
         "champion_version": float(champion.version),

@@ -1,7 +1,7 @@
 """Tell Kubeflow's Model Registry which versions this registry promoted, over its REST API (v1alpha3).
 
 The pointer in our own registry decides what is served; the Model Registry is a catalogue for people and other tools. So
-it is told after the pointer has moved, and a failure is a warning. Every call brings all promoted versions up to date,
+it is updated after the pointer moved, and a failure is a warning. Every call brings all promoted versions up to date,
 found by name first: what one publish failed to register, the next one does, and no repetition registers twice.
 
     RegisteredModel  <name>                    custom property `champion`: the version that the pointer names
@@ -22,7 +22,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from deep_mnist.registry.pointer import Reign
+from deep_mnist.registry.pointer import Promotion
 from deep_mnist.registry.registry import Registry
 
 TOKEN_VARIABLE = "MODEL_REGISTRY_TOKEN"
@@ -32,7 +32,7 @@ MODEL_FORMAT = "savedmodel"
 
 
 class ModelRegistryError(OSError):
-    """The Model Registry could not be told."""
+    """The Model Registry could not be updated."""
 
 
 def register(url: str, registry: Registry) -> list[int]:
@@ -44,7 +44,7 @@ def register(url: str, registry: Registry) -> list[int]:
         registry: What was promoted.
 
     Raises:
-        ModelRegistryError: No answer, or one that is no success.
+        ModelRegistryError: No response, or one that is no success.
         StorageError: Our own registry cannot be read.
     """
     log = registry.log()
@@ -53,14 +53,14 @@ def register(url: str, registry: Registry) -> list[int]:
     with _Api(url) as api:
         model = _model(api, registry)
         known = {version["name"]: version for version in api.pages(f"registered_models/{model['id']}/versions")}
-        added = [reign for reign in log if str(reign.version) not in known]
+        added = [promotion for promotion in log if str(promotion.version) not in known]
         # An earlier publish may have been cut off between a version and its artifact; only its newest can be.
-        newest = max((reign.version for reign in log if str(reign.version) in known), default=0)
-        for reign in log:
-            if reign in added or reign.version == newest:
-                _version(api, registry, model["id"], known.get(str(reign.version)), reign)
+        newest = max((promotion.version for promotion in log if str(promotion.version) in known), default=0)
+        for promotion in log:
+            if promotion in added or promotion.version == newest:
+                _version(api, registry, model["id"], known.get(str(promotion.version)), promotion)
         _name_champion(api, model, log[-1])
-    return [reign.version for reign in added]
+    return [promotion.version for promotion in added]
 
 
 def _model(api: _Api, registry: Registry) -> Mapping[str, Any]:
@@ -72,16 +72,18 @@ def _model(api: _Api, registry: Registry) -> Mapping[str, Any]:
     return api.create("registered_models", body) or api.require("registered_model", name=registry.name)
 
 
-def _version(api: _Api, registry: Registry, model_id: str, known: Mapping[str, Any] | None, reign: Reign) -> None:
+def _version(
+    api: _Api, registry: Registry, model_id: str, known: Mapping[str, Any] | None, promotion: Promotion
+) -> None:
     """Make sure that a version and its artifact are there."""
-    name = str(reign.version)
+    name = str(promotion.version)
     found = known
     if found is None:
         body = {
             "name": name,
             "registeredModelId": model_id,
-            "description": reign.facts.reason,
-            "customProperties": _properties(reign),
+            "description": promotion.facts.reason,
+            "customProperties": _properties(promotion),
         }
         found = api.create("model_versions", body)
     found = found or api.require("model_version", name=name, parentResourceId=model_id)
@@ -91,30 +93,30 @@ def _version(api: _Api, registry: Registry, model_id: str, known: Mapping[str, A
     body = {
         "artifactType": "model-artifact",
         "name": artifact,
-        "uri": registry.uri(reign.version),
+        "uri": registry.uri(promotion.version),
         "modelFormatName": MODEL_FORMAT,
     }
     api.create(path, body)
 
 
-def _name_champion(api: _Api, model: Mapping[str, Any], champion: Reign) -> None:
+def _name_champion(api: _Api, model: Mapping[str, Any], champion: Promotion) -> None:
     """Note on the registered model which version the pointer names."""
     properties, name = model.get("customProperties") or {}, _text(str(champion.version))
     if properties.get("champion") != name:
         api.update(f"registered_models/{model['id']}", {"customProperties": {**properties, "champion": name}})
 
 
-def _properties(reign: Reign) -> dict[str, dict[str, Any]]:
+def _properties(promotion: Promotion) -> dict[str, dict[str, Any]]:
     texts = {
-        "model_digest": reign.facts.model_digest,
-        "data_digest": reign.facts.data_digest,
-        "test_digest": reign.facts.test_digest,
-        "run": reign.facts.run,
-        "promoted": reign.time,
-        "action": reign.action,
-        "restores": str(reign.restores or ""),
+        "model_digest": promotion.facts.model_digest,
+        "data_digest": promotion.facts.data_digest,
+        "test_digest": promotion.facts.test_digest,
+        "run": promotion.facts.run,
+        "promoted": promotion.time,
+        "action": promotion.action,
+        "restores": str(promotion.restores or ""),
     }
-    accuracy = {"metadataType": "MetadataDoubleValue", "double_value": reign.facts.accuracy}
+    accuracy = {"metadataType": "MetadataDoubleValue", "double_value": promotion.facts.accuracy}
     return {"accuracy": accuracy, **{name: _text(text) for name, text in texts.items() if text}}
 
 
@@ -177,12 +179,12 @@ class _Api:
     def _call(self, method: str, path: str, *, expected: tuple[int, ...], **arguments: Any) -> Any:
         url = f"{self.base}/{path}"
         try:
-            answer = self.session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **arguments)
-            if answer.status_code not in expected:
+            response = self.session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **arguments)
+            if response.status_code not in expected:
                 raise ModelRegistryError(
-                    f"Expected HTTP {expected[0]} from {method} {url}. Received: HTTP {answer.status_code}: "
-                    f"{answer.text[:300]}"
+                    f"Expected HTTP {expected[0]} from {method} {url}. Received: HTTP {response.status_code}: "
+                    f"{response.text[:300]}"
                 )
-            return answer.json() if answer.status_code in (200, 201) else None
+            return response.json() if response.status_code in (200, 201) else None
         except (requests.RequestException, ValueError) as error:
-            raise ModelRegistryError(f"Expected an answer to {method} {url}. Received: {error}") from error
+            raise ModelRegistryError(f"Expected a response to {method} {url}. Received: {error}") from error

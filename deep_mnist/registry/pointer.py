@@ -40,14 +40,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Reign:
+class Promotion:
     """One state of the pointer.
 
     Attributes:
         sequence: 1, 2, 3…: the pointer's states in order, without gaps.
         id: Unique to this state.
         action: "promote" or "rollback".
-        version: The version that reigns.
+        version: The active version.
         restores: After a rollback, the earlier version whose copy this is.
         time: UTC, ISO 8601.
         files_sha256: SHA-256 of the version's version.json.
@@ -67,7 +67,7 @@ class Reign:
 
     @property
     def model_version(self) -> int:
-        """The version under which this model first reigned."""
+        """The version under which this model was first promoted."""
         return self.restores or self.version
 
     def to_json(self) -> bytes:
@@ -75,7 +75,7 @@ class Reign:
         return (json.dumps({"format": 1, **state}, indent=1) + "\n").encode()
 
     @classmethod
-    def from_json(cls, data: bytes, where: str, generation: Generation | None = None) -> Reign:
+    def from_json(cls, data: bytes, where: str, generation: Generation | None = None) -> Promotion:
         try:
             state = json.loads(data)
             if state.pop("format") != 1:

@@ -1,6 +1,6 @@
-"""Which model reigns: immutable numbered versions and one pointer, moved by compare-and-swap.
+"""Which version is the champion: immutable numbered versions and one pointer, moved by compare-and-swap.
 
-    <registry>/<name>/champion.json        the pointer: which version reigns, since when, why
+    <registry>/<name>/champion.json        the pointer: which version is active, since when, why
     <registry>/<name>/log/00000007.json    every state the pointer ever had, one object each, never rewritten
     <registry>/<name>/claims/4             taken numbers; a number is used once
     <registry>/<name>/4/                   one version, written once
@@ -16,7 +16,7 @@ its version is whole and fit, but nobody chose it; `sweep`, at each publishing, 
 `champion.json` always says the truth.
 
 Whatever is killed, and whenever, the pointer names a whole version: the move is one conditional write. Before
-the pointer leaves a state, that state is in the log; so the log has no gaps, and a promoter whose answer was lost
+the pointer leaves a state, that state is in the log; so the log has no gaps, and a promoter whose response was lost
 on the way finds out there whether it won.
 """
 
@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deep_mnist.registry.pointer import Facts, LostRaceError, RegistryError, Reign
+from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion, RegistryError
 from deep_mnist.registry.version_files import VersionFiles
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import (
@@ -65,7 +65,7 @@ class Version:
 
     number: int
     state: str
-    reign: Reign | None
+    promotion: Promotion | None
 
 
 class Registry:
@@ -84,16 +84,16 @@ class Registry:
         """Return the address of a version's folder."""
         return self.files.uri(version)
 
-    def champion(self) -> Reign | None:
-        """Return the reigning state with its generation, or None when nothing was ever promoted."""
+    def champion(self) -> Promotion | None:
+        """Return the state of the pointer with its generation, or None when nothing was ever promoted."""
         key = self._key(POINTER)
         try:
             data, generation = self.store.read(key)
         except NotFoundError:
             return None
-        return Reign.from_json(data, f"{self.store.url}/{key}", generation)
+        return Promotion.from_json(data, f"{self.store.url}/{key}", generation)
 
-    def log(self) -> list[Reign]:
+    def log(self) -> list[Promotion]:
         """Return every state the pointer had, oldest first, without gaps.
 
         Raises:
@@ -101,25 +101,27 @@ class Registry:
         """
         keys = self.store.list(self._key("log/"))
         with ThreadPoolExecutor(READERS) as pool:  # a log of years is a thousand small objects
-            reigns = {each.sequence: each for each in pool.map(self._logged, keys)}
+            promotions = {each.sequence: each for each in pool.map(self._logged, keys)}
         champion = self.champion()  # after the list, so nothing listed is later than this
         if champion:
-            reigns[champion.sequence] = champion
-        for sequence in set(range(1, max(reigns, default=0))) - set(reigns):
-            reigns[sequence] = self._gap(sequence)
-        return [reigns[sequence] for sequence in sorted(reigns)]
+            promotions[champion.sequence] = champion
+        for sequence in set(range(1, max(promotions, default=0))) - set(promotions):
+            promotions[sequence] = self._gap(sequence)
+        return [promotions[sequence] for sequence in sorted(promotions)]
 
     def versions(self) -> list[Version]:
         """Return the versions in the registry, oldest first."""
-        reigns = {reign.version: reign for reign in self.log()}
-        current = max((reign.sequence for reign in reigns.values()), default=0)
+        promotions = {promotion.version: promotion for promotion in self.log()}
+        current = max((promotion.sequence for promotion in promotions.values()), default=0)
 
-        def state(reign: Reign | None) -> str:
-            if reign is None:
+        def state(promotion: Promotion | None) -> str:
+            if promotion is None:
                 return "unpromoted"
-            return "champion" if reign.sequence == current else "former"
+            return "champion" if promotion.sequence == current else "former"
 
-        return [Version(number, state(reigns.get(number)), reigns.get(number)) for number in self.files.numbers()]
+        return [
+            Version(number, state(promotions.get(number)), promotions.get(number)) for number in self.files.numbers()
+        ]
 
     def withdrawn(self) -> frozenset[str]:
         """Return the digests of the models that a rollback took away and none brought back."""
@@ -131,16 +133,16 @@ class Registry:
                 taken.discard(now.facts.model_digest)
         return frozenset(taken)
 
-    def promote(self, folder: Path, facts: Facts, *, expected: Reign | None) -> Reign:
-        """Upload a model as the next version and let it reign, if `expected` still does.
+    def promote(self, folder: Path, facts: Facts, *, expected: Promotion | None) -> Promotion:
+        """Upload a model as the next version and make it the champion, if `expected` still is.
 
         Raises:
-            LostRaceError: Something else reigns by now; the uploaded version is gone again.
+            LostRaceError: Something else is the champion by now; the uploaded version is gone again.
         """
-        return self._enthrone(folder, facts, expected, action="promote", restores=None)
+        return self._append(folder, facts, expected, action="promote", restores=None)
 
-    def rollback(self, to: int | None = None, *, reason: str = "", run: str = "") -> Reign:
-        """Let an earlier version's model reign again, as a new version; by default the one before the champion's.
+    def rollback(self, to: int | None = None, *, reason: str = "", run: str = "") -> Promotion:
+        """Promote an earlier version's model again, as a new version; by default the one before the champion's.
 
         Raises:
             RegistryError: There is no such version, or it is the champion.
@@ -156,32 +158,32 @@ class Registry:
             said = reason or f"rolled back from version {log[-1].version}"
             facts = replace(target.facts, reason=said, run=run)
             restores = target.model_version
-            return self._enthrone(folder, facts, log[-1], action="rollback", restores=restores)
+            return self._append(folder, facts, log[-1], action="rollback", restores=restores)
 
     def sweep(self, older_than: float = ABANDONED_SECONDS) -> list[int]:
         """Take away the versions that killed promoters left this many seconds ago, and return their numbers."""
-        left = [version.number for version in self.versions() if version.reign is None]
+        left = [version.number for version in self.versions() if version.promotion is None]
         swept = [number for number in left if self.files.age(number) > older_than]
         for number in swept:
             self.files.withdraw(number)
         return swept
 
-    def read_text(self, reign: Reign, name: str) -> str:
+    def read_text(self, promotion: Promotion, name: str) -> str:
         """Return a text file of a version."""
-        return self.store.read(self._key(f"{reign.version}/{name}"))[0].decode()
+        return self.store.read(self._key(f"{promotion.version}/{name}"))[0].decode()
 
-    def since(self, sequence: int) -> list[Reign]:
+    def since(self, sequence: int) -> list[Promotion]:
         """Return the states that came after a sequence number, oldest first."""
         champion = self.champion()
         if champion is None or champion.sequence <= sequence:
             return []
         return [*map(self._gap, range(sequence + 1, champion.sequence)), champion]
 
-    def _enthrone(
-        self, folder: Path, facts: Facts, expected: Reign | None, *, action: str, restores: int | None
-    ) -> Reign:
+    def _append(
+        self, folder: Path, facts: Facts, expected: Promotion | None, *, action: str, restores: int | None
+    ) -> Promotion:
         number, started = self.files.claim(facts.run), time.time()
-        reign = Reign(
+        promotion = Promotion(
             sequence=expected.sequence + 1 if expected else 1,
             id=uuid.uuid4().hex,
             action=action,
@@ -198,49 +200,49 @@ class Registry:
                 raise LostRaceError(
                     f"Expected a promotion within {PROMOTION_SECONDS:g} s. Received: a slower one. Try again."
                 )
-            generation = self._move_pointer(reign, expected)
+            generation = self._move_pointer(promotion, expected)
         except LostRaceError:
             self.files.withdraw(number)
             raise
         with contextlib.suppress(StoreUnreachableError):  # the next promoter records it before it moves the pointer
-            self._record(reign)
-        return replace(reign, generation=generation)
+            self._record(promotion)
+        return replace(promotion, generation=generation)
 
-    def _move_pointer(self, reign: Reign, expected: Reign | None) -> Generation | None:
-        """Compare and swap. An answer lost on the way is looked up: the log tells whether we won."""
+    def _move_pointer(self, promotion: Promotion, expected: Promotion | None) -> Generation | None:
+        """Compare and swap. A response lost on the way is looked up: the log tells whether we won."""
         generation = ABSENT if expected is None else expected.generation
         if generation is None:
             raise RegistryError("Expected the champion's state as `champion` returns it. Received: one from the log.")
         key = self._key(POINTER)
         try:
-            return self.store.write(key, reign.to_json(), if_generation=generation)
+            return self.store.write(key, promotion.to_json(), if_generation=generation)
         except PreconditionFailedError as error:
             now = self.champion()
-            if now and now.id == reign.id:
+            if now and now.id == promotion.id:
                 return now.generation
-            if now and now.sequence > reign.sequence and self._logged(self._log_key(reign)).id == reign.id:
-                return None  # we reigned, and somebody else does already
+            if now and now.sequence > promotion.sequence and self._logged(self._log_key(promotion)).id == promotion.id:
+                return None  # we won, and somebody else has won since
             held = f"version {now.version}" if now else "nothing"
             raise LostRaceError(
-                f"Expected {self._held(expected)} of {self.name} to reign still. Received: {held} does. "
+                f"Expected {self._held(expected)} of {self.name} as the champion still. Received: {held} is. "
                 "Compare with it and try again."
             ) from error
 
-    def _record(self, reign: Reign) -> None:
+    def _record(self, promotion: Promotion) -> None:
         """Write a state to the log once; whoever comes later finds it there."""
         try:
-            self.store.write(self._log_key(reign), reign.to_json(), if_generation=ABSENT)
+            self.store.write(self._log_key(promotion), promotion.to_json(), if_generation=ABSENT)
         except PreconditionFailedError:
-            if self._logged(self._log_key(reign)).id != reign.id:
+            if self._logged(self._log_key(promotion)).id != promotion.id:
                 raise RegistryError(
-                    f"Expected the state {reign.id} at {self.store.url}/{self._log_key(reign)}. Received: another "
-                    "one. Do not write to the log by hand."
+                    f"Expected the state {promotion.id} at {self.store.url}/{self._log_key(promotion)}. Received: "
+                    "another one. Do not write to the log by hand."
                 ) from None
 
-    def _logged(self, key: str) -> Reign:
-        return Reign.from_json(self.store.read(key)[0], f"{self.store.url}/{key}")
+    def _logged(self, key: str) -> Promotion:
+        return Promotion.from_json(self.store.read(key)[0], f"{self.store.url}/{key}")
 
-    def _gap(self, sequence: int) -> Reign:
+    def _gap(self, sequence: int) -> Promotion:
         """Return a state that was logged between the reading of the list and of the pointer."""
         key = self._key(f"log/{sequence:08d}.json")
         try:
@@ -250,29 +252,29 @@ class Registry:
                 f"Expected a log without gaps. Received: no {self.store.url}/{key}. Restore that object."
             ) from error
 
-    def _held(self, reign: Reign | None) -> str:
-        return f"version {reign.version}" if reign else "no version"
+    def _held(self, promotion: Promotion | None) -> str:
+        return f"version {promotion.version}" if promotion else "no version"
 
-    def _log_key(self, reign: Reign) -> str:
-        return self._key(f"log/{reign.sequence:08d}.json")
+    def _log_key(self, promotion: Promotion) -> str:
+        return self._key(f"log/{promotion.sequence:08d}.json")
 
     def _key(self, key: str) -> str:
         return f"{self.name}/{key}"
 
 
-def _rollback_target(log: Sequence[Reign], to: int | None, name: str) -> Reign:
-    """Return the state whose model shall reign again."""
+def _rollback_target(log: Sequence[Promotion], to: int | None, name: str) -> Promotion:
+    """Return the state whose model is promoted again."""
     current = log[-1].model_version
-    by_version: Mapping[int, Reign] = {reign.version: reign for reign in log}
+    by_version: Mapping[int, Promotion] = {promotion.version: promotion for promotion in log}
     if to is not None:
         if to not in by_version or by_version[to].model_version == current:
-            known = sorted(reign.version for reign in log if reign.model_version != current)
+            known = sorted(promotion.version for promotion in log if promotion.model_version != current)
             raise RegistryError(
                 f"Expected one of the earlier versions {known} of {name}. Received: {to}"
-                f"{' (its model reigns already)' if to in by_version else ''}."
+                f"{' (its model is the champion already)' if to in by_version else ''}."
             )
         return by_version[to]
-    earlier = [reign for reign in log if reign.action == "promote" and reign.version < current]
+    earlier = [promotion for promotion in log if promotion.action == "promote" and promotion.version < current]
     if not earlier:
         raise RegistryError(
             f"Expected a version of {name} before {current} to roll back to. Received: none. Name one with --to."

@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deep_mnist.registry.pointer import RegistryError, Reign
+from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError, Store, sha256_of_file
 
 VERSION_FILE = "version.json"
 SERVED_FILE = "saved_model.pb"
-_MEND = "Roll back to another version, or restore the file."
+_FIX = "Roll back to another version, or restore the file."
 
 
 class VersionFiles:
@@ -53,21 +53,21 @@ class VersionFiles:
         self.store.upload_folder(folder, self._key(str(number)), last=SERVED_FILE)
         return hashlib.sha256(data).hexdigest()
 
-    def download(self, reign: Reign, folder: Path) -> None:
-        """Write a version's files to `folder`, each checked against the SHA-256 that the pointer vouches for."""
-        key = self._key(f"{reign.version}/{VERSION_FILE}")
+    def download(self, promotion: Promotion, folder: Path) -> None:
+        """Write a version's files to `folder`, each checked against the SHA-256 that the pointer names."""
+        key = self._key(f"{promotion.version}/{VERSION_FILE}")
         data, _ = self.store.read(key)
-        where = self.uri(reign.version)
-        if hashlib.sha256(data).hexdigest() != reign.files_sha256:
-            raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. {_MEND}")
+        where = self.uri(promotion.version)
+        if hashlib.sha256(data).hexdigest() != promotion.files_sha256:
+            raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. {_FIX}")
         for name, entry in json.loads(data)["files"].items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.store.download_file(self._key(f"{reign.version}/{name}"), path)
+            self.store.download_file(self._key(f"{promotion.version}/{name}"), path)
             received = sha256_of_file(path)
             if received != entry["sha256"]:
                 raise RegistryError(
-                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_MEND}"
+                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. {_FIX}"
                 )
 
     def withdraw(self, number: int) -> None:

@@ -1,11 +1,11 @@
-"""From a raw picture to an answer, as the preprocessing record says: in numpy for scoring, in a graph for serving.
+"""From a raw image to a prediction, as the preprocessing record says: in numpy for scoring, in a graph for serving.
 
 An exported model has two signatures:
 
     serving_default   images: uint8 (n, rows, columns) or (n, rows, columns, 1), raw pixels 0..255, any n
     network           images: what the network takes, prepared already
 
-Both answer `class` int64 (n,), `probabilities` float32 (n, classes) and `outputs`, what the network itself says.
+Both return `class` int64 (n,), `probabilities` float32 (n, classes) and `outputs`, what the network itself says.
 The preparation between the two is built from the record and lies in the SavedModel as assets/preprocessing.json.
 For data that came prepared, nobody knows what raw was: `serving_default` then takes what the network takes.
 """
@@ -35,7 +35,7 @@ class ServingError(ValueError):
 
 
 def raw_shape(record: Preprocessing) -> tuple[int, int]:
-    """Return rows and columns of a raw picture."""
+    """Return rows and columns of a raw image."""
     sizes = record.image_shape
     if record.layout == "flat" or len(sizes) == 1:
         side = round(sizes[0] ** 0.5)
@@ -75,8 +75,8 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
     """
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
     if values.shape[1] == 1:
-        hit = values if kind != "logits" else 1.0 / (1.0 + np.exp(-np.clip(values, -500, 500)))
-        return np.concatenate([1.0 - hit, hit], axis=1)
+        positive = values if kind != "logits" else 1.0 / (1.0 + np.exp(-np.clip(values, -500, 500)))
+        return np.concatenate([1.0 - positive, positive], axis=1)
     if kind == "logits":
         values = np.exp(values - values.max(axis=1, keepdims=True))
     shares: np.ndarray = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
@@ -152,7 +152,7 @@ class TrainedNetwork:
             raise ServingError(f"Expected a trained model at {path}. Received: no file. Rerun train.")
         return cls(keras.saving.load_model(path, compile=False, safe_mode=True), read_record(folder))
 
-    def answers(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
+    def predict(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
         """Return float64 probabilities (n, classes).
 
         Args:
@@ -170,8 +170,8 @@ class TrainedNetwork:
             return np.asarray(images, dtype=self.record.dtype)
         if raw_shape(self.record) != images.shape[1:]:
             raise ServingError(
-                f"Expected pictures of {raw_shape(self.record)} pixels. Received: {images.shape[1:]}. "
-                "Models of other pictures belong under another model name."
+                f"Expected images of {raw_shape(self.record)} pixels. Received: {images.shape[1:]}. "
+                "Models of other images belong under another model name."
             )
         return network_input(images, self.record)
 
@@ -179,7 +179,7 @@ class TrainedNetwork:
 def _finite(outputs: np.ndarray) -> np.ndarray:
     if not np.isfinite(outputs).all():
         bad = int(np.count_nonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)))
-        raise ServingError(f"Expected finite outputs. Received: NaN or infinity for {bad} pictures. Train again.")
+        raise ServingError(f"Expected finite outputs. Received: NaN or infinity for {bad} images. Train again.")
     return outputs
 
 
@@ -214,16 +214,16 @@ def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
     prepared = tf.TensorSpec((None, *sides), tf.dtypes.as_dtype(record.dtype), name="images")
 
     @tf.function(input_signature=[prepared])  # type: ignore[untyped-decorator]
-    def answer(images: Any) -> dict[str, Any]:
-        return _graph_answers(network.model(images, training=False), network.kind, tf)
+    def predict(images: Any) -> dict[str, Any]:
+        return _graph_predictions(network.model(images, training=False), network.kind, tf)
 
-    # No rank is fixed, so that pictures with and without a channel axis are both welcome.
+    # No rank is fixed, so that images with and without a channel axis are both welcome.
     @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")])  # type: ignore[untyped-decorator]
-    def answer_raw(images: Any) -> dict[str, Any]:
+    def predict_raw(images: Any) -> dict[str, Any]:
         fed = _graph_input(images, record, tf)
-        return _graph_answers(network.model(fed, training=False), network.kind, tf)
+        return _graph_predictions(network.model(fed, training=False), network.kind, tf)
 
-    return {"serving_default": answer if record.prepared else answer_raw, "network": answer}
+    return {"serving_default": predict if record.prepared else predict_raw, "network": predict}
 
 
 def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
@@ -246,18 +246,18 @@ def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
 
 def _ends(shape: Any, sides: list[int], tf: Any) -> Any:
     """Say whether a shape is one axis of any length, then `sides`."""
-    wanted = tf.concat([shape[:1], tf.constant(sides, tf.int32)], axis=0)
+    expected = tf.concat([shape[:1], tf.constant(sides, tf.int32)], axis=0)
     same_rank = tf.equal(tf.size(shape), len(sides) + 1)
-    return tf.cond(same_rank, lambda: tf.reduce_all(tf.equal(shape, wanted)), lambda: tf.constant(False))
+    return tf.cond(same_rank, lambda: tf.reduce_all(tf.equal(shape, expected)), lambda: tf.constant(False))
 
 
-def _graph_answers(outputs: Any, kind: str, tf: Any) -> dict[str, Any]:
+def _graph_predictions(outputs: Any, kind: str, tf: Any) -> dict[str, Any]:
     """The graph's counterpart of `probabilities`."""
     units = int(np.prod(outputs.shape[1:]))
     values = tf.reshape(tf.cast(outputs, tf.float32), (-1, units))
     if units == 1:
-        hit = tf.sigmoid(values) if kind == "logits" else values
-        shares = tf.concat([1.0 - hit, hit], axis=1)
+        positive = tf.sigmoid(values) if kind == "logits" else values
+        shares = tf.concat([1.0 - positive, positive], axis=1)
     elif kind == "logits":
         shares = tf.nn.softmax(values)
     else:

@@ -1,7 +1,7 @@
-"""What every object store has in common: patience, lost answers, whole files.
+"""What every object store has in common: patience, lost responses, whole files.
 
 A store of its own protocol gives the single requests, each tried once, and says what an error of it means. Here they
-are repeated with jitter until the patience ends, a conditional write whose answer was lost is recognised by the token
+are repeated with jitter until the patience ends, a conditional write whose response was lost is recognised by the token
 that it wrote, and a download becomes a file only when it is complete.
 """
 
@@ -224,7 +224,7 @@ class BucketStore(Store):
                 pause = random.uniform(0, min(8.0, 0.1 * 2 ** min(attempt, 10)))
                 if time.monotonic() + pause >= deadline:
                     raise StoreUnreachableError(
-                        f"Expected an answer about {self.url}/{key} within {patience:g} s. "
+                        f"Expected a response about {self.url}/{key} within {patience:g} s. "
                         f"Received: {type(error).__name__}: {error}"
                     ) from error
                 time.sleep(pause)
@@ -245,4 +245,4 @@ class BucketStore(Store):
         if fault.status in (401, 403):
             fix = fault.fix or self.rights
             return StorageError(f"Expected to be allowed to use {name}. Received: {received} {fix}")
-        return StorageError(f"Expected an answer about {name}. Received: {received} {fault.fix}".rstrip())
+        return StorageError(f"Expected a response about {name}. Received: {received} {fault.fix}".rstrip())

@@ -69,23 +69,23 @@ class S3Store(BucketStore):
         self._client = _client(timeout)
 
     def _read_once(self, name: str) -> tuple[bytes, Generation]:
-        answer = self._get(name)
-        with answer["Body"] as body:
+        response = self._get(name)
+        with response["Body"] as body:
             data = body.read()
-        _require_sha256(hashlib.sha256(data).hexdigest(), answer, f"s3://{self.bucket}/{name}")
-        return data, answer["ETag"]
+        _require_sha256(hashlib.sha256(data).hexdigest(), response, f"s3://{self.bucket}/{name}")
+        return data, response["ETag"]
 
     def _download_once(self, name: str, path: Path) -> None:
-        answer, digest = self._get(name), hashlib.sha256()
-        with answer["Body"] as body, path.open("wb") as stream:
+        response, digest = self._get(name), hashlib.sha256()
+        with response["Body"] as body, path.open("wb") as stream:
             while block := body.read(BLOCK_BYTES):
                 digest.update(block)
                 stream.write(block)
-        _require_sha256(digest.hexdigest(), answer, f"s3://{self.bucket}/{name}")
+        _require_sha256(digest.hexdigest(), response, f"s3://{self.bucket}/{name}")
 
     def _get(self, name: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
-        return answer
+        response: dict[str, Any] = self._client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
+        return response
 
     def _put_once(
         self, source: BinaryIO, name: str, size: int, if_generation: Generation | None, token: str
@@ -97,7 +97,7 @@ class S3Store(BucketStore):
             )
         sha256, md5 = _digests(source)
         condition = _condition(if_generation)
-        answer = self._client.put_object(
+        response = self._client.put_object(
             Bucket=self.bucket,
             Key=name,
             Body=source,
@@ -107,16 +107,16 @@ class S3Store(BucketStore):
             Metadata={WRITER: token, "sha256": sha256.hex()},
             **condition,
         )
-        received = answer.get("ChecksumSHA256")  # a server that knows no x-amz-checksum has verified the MD5
+        received = response.get("ChecksumSHA256")  # a server that knows no x-amz-checksum has verified the MD5
         if received and base64.b64decode(received) != sha256:
             raise CorruptTransferError(f"Expected SHA-256 {sha256.hex()} at s3://{self.bucket}/{name}: {received}")
-        tag: str = answer["ETag"]
+        tag: str = response["ETag"]
         return tag
 
     def _head_once(self, name: str) -> Head:
-        answer = self._client.head_object(Bucket=self.bucket, Key=name)
-        etag, writer = answer["ETag"], answer.get("Metadata", {}).get(WRITER, "")
-        return Head(answer["ContentLength"], f"etag:{etag}", etag, answer["LastModified"].timestamp(), writer)
+        response = self._client.head_object(Bucket=self.bucket, Key=name)
+        etag, writer = response["ETag"], response.get("Metadata", {}).get(WRITER, "")
+        return Head(response["ContentLength"], f"etag:{etag}", etag, response["LastModified"].timestamp(), writer)
 
     def _list_once(self, start: str) -> Names:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start)
@@ -189,7 +189,7 @@ def _client_fault(error: Any) -> Fault:
     code = said.get("Code", "")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     if code == "NoSuchKey" and error.operation_name == "PutObject":
-        status = 412  # S3's answer to If-Match when the object is gone
+        status = 412  # S3's response to If-Match when the object is gone
     return Fault(
         status,
         passing=status in RETRYABLE_STATUS or code in _PASSING_CODES,
@@ -200,7 +200,7 @@ def _client_fault(error: Any) -> Fault:
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Say whether an answer's XML was cut off or altered."""
+    """Say whether a response's XML was cut off or altered."""
     from botocore.parsers import ResponseParserError
 
     return isinstance(error, ResponseParserError)
@@ -217,8 +217,8 @@ def _digests(source: BinaryIO) -> tuple[bytes, bytes]:
     return sha256.digest(), md5.digest()
 
 
-def _require_sha256(received: str, answer: dict[str, Any], name: str) -> None:
+def _require_sha256(received: str, response: dict[str, Any], name: str) -> None:
     """Compare bytes that arrived with the digest that their writer put beside them, if it did."""
-    expected = answer.get("Metadata", {}).get("sha256", received)
+    expected = response.get("Metadata", {}).get("sha256", received)
     if received != expected:
         raise CorruptTransferError(f"Expected SHA-256 {expected} at {name}. Received: {received}")

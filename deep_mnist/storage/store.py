@@ -9,7 +9,7 @@ folder. `if_generation=0` means "must not exist". A reader sees a whole object o
 moment and whichever process is killed; the last step of a write is one rename or one request.
 
 A bucket's requests carry checksums (CRC32C, or SHA-256 and MD5) and are repeated, with jitter, until `patience` seconds
-have passed. A conditional write whose answer was lost is recognised by the token that it wrote, so
+have passed. A conditional write whose response was lost is recognised by the token that it wrote, so
 a repetition is neither lost nor done twice; only when somebody overwrote it before that can nobody say,
 and then `OvertakenError` does. `STORAGE_EMULATOR_HOST` names an emulator of `gs://`, `AWS_ENDPOINT_URL_S3` a server of `s3://`.
 
@@ -18,7 +18,7 @@ Errors:
     ├── NotFoundError            no such object
     ├── PreconditionFailedError  the object is not in the state that the caller named
     │   └── OvertakenError       …and this write may have been done before somebody else's; look in the content
-    └── StoreUnreachableError    the store did not answer within the patience
+    └── StoreUnreachableError    the store did not respond within the patience
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 class StorageError(OSError):
-    """A store that cannot do what was asked."""
+    """A store that cannot do what was requested."""
 
 
 class NotFoundError(StorageError):
@@ -50,11 +50,11 @@ class PreconditionFailedError(StorageError):
 
 
 class OvertakenError(PreconditionFailedError):
-    """The object moved on, and an attempt whose answer was lost may have been one of its states."""
+    """The object moved on, and an attempt whose response was lost may have been one of its states."""
 
 
 class StoreUnreachableError(StorageError):
-    """The store did not answer within the patience; a write may or may not have been done."""
+    """The store did not respond within the patience; a write may or may not have been done."""
 
 
 class Store(ABC):

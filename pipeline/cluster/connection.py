@@ -1,11 +1,11 @@
 """A connection to a Kubeflow Pipelines API: every call has a timeout, every failure a sentence that helps.
 
 It speaks through `kfp_server_api`, the client generated from the API's own definition; `kfp.Client` has no default
-timeout, and waits for ever on a host that does not answer.
+timeout, and blocks indefinitely on a host that does not answer.
 
 Errors (exit status 2):
     ClusterError                 the API refused or cannot be used
-    └── ClusterUnreachableError  no answer, or none of the kind expected
+    └── ClusterUnreachableError  no response, or none of the kind expected
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OPTIONS = (
         type=click.FloatRange(0, min_open=True),
         default=30.0,
         show_default=True,
-        help="Seconds to wait for each answer.",
+        help="Seconds to wait for each response.",
     ),
     click.option("--allow-version-skew", is_flag=True, help="Go on with a server that is not of the SDK's version."),
 )
@@ -56,7 +56,7 @@ class ClusterError(click.ClickException):
 
 
 class ClusterUnreachableError(ClusterError):
-    """No answer, or not one of a Kubeflow Pipelines API."""
+    """No response, or not one of a Kubeflow Pipelines API."""
 
 
 def connection_options(command: F) -> F:
@@ -256,10 +256,10 @@ def _message(body: Any) -> str:
     """Return the sentence in the API's JSON error, or the body."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     try:
-        answer = json.loads(text)
+        body = json.loads(text)
     except ValueError:
         return text
-    return str(answer.get("message") or answer.get("error") or text) if isinstance(answer, dict) else text
+    return str(body.get("message") or body.get("error") or text) if isinstance(body, dict) else text
 
 
 def _short(text: str, limit: int = 300) -> str:

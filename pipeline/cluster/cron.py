@@ -51,7 +51,7 @@ class Cron:
 
     Attributes:
         expression: Six fields, as the API takes them.
-        five: True when five were given.
+        five: True when five were entered.
     """
 
     expression: str
@@ -138,5 +138,6 @@ def _words(field: Field, text: str) -> str:
     if _any(text):
         return f"every {field.name}"
     if text.startswith("*/"):
-        return f"every {text[2:]}th {field.name}"
+        unit, space, rest = field.name.partition(" ")
+        return f"every {text[2:]} {unit}s{space}{rest}"
     return f"{field.name} {text}"

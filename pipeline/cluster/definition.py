@@ -189,18 +189,18 @@ def compiled(pipeline: Any) -> Definition:
     return Definition(documents[0], documents[1] if len(documents) > 1 else empty)
 
 
-def typed(definition: Definition, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return parameters given as text in the types the definition declares.
+def typed(definition: Definition, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return parameters, texts as they were typed, in the types the definition declares.
 
     Raises:
         click.BadParameter: A name is unknown, or a value is not of its type.
     """
-    unknown = sorted(set(given) - set(definition.inputs))
+    unknown = sorted(set(texts) - set(definition.inputs))
     if unknown:
         raise click.BadParameter(
             f"Expected one of {', '.join(sorted(definition.inputs))}. Received: {', '.join(unknown)}."
         )
-    return {name: _value(name, text, definition.inputs[name]["parameterType"]) for name, text in given.items()}
+    return {name: _value(name, text, definition.inputs[name]["parameterType"]) for name, text in texts.items()}
 
 
 def _value(name: str, text: str, kind: str) -> Any:

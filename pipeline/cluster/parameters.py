@@ -173,12 +173,12 @@ def _registry(store: str) -> str:
     return store.rstrip("/")
 
 
-def _address(given: str, name: str, known: Sequence[str], *, web: bool) -> str:
-    if given in known or is_store_address(given) or (web and is_address(given)):
-        return given
+def _address(value: str, name: str, known: Sequence[str], *, web: bool) -> str:
+    if value in known or is_store_address(value) or (web and is_address(value)):
+        return value
     fit = ", ".join([*(each for each in known if each), store_schemes() + (" or https://" if web else "")])
     raise click.BadParameter(
-        f"Expected {name} to be {fit}. Received: {given!r}. A pod does not see this machine's files: upload them first."
+        f"Expected {name} to be {fit}. Received: {value!r}. A pod does not see this machine's files: upload them first."
     )
 
 

@@ -2,8 +2,8 @@
 
 A schedule is one recurring run of the API. It has no update call, and every creation makes another one; so a digest of
 all that a schedule says stands in its description, and `apply` makes nothing when it finds that digest. Otherwise it
-creates the new one disabled, deletes the old, and enables the new: at no moment are two enabled. Missed slots are not
-made up for, and one run goes at a time.
+creates the new one disabled, deletes the old, and enables the new: at no moment are two enabled. No catch-up of
+missed slots; max concurrency 1.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def requested_schedule(options: Mapping[str, Any]) -> Schedule:
         gpu=options["gpu"], settings=cluster_settings(options), reuse=False, retraining=not options["always"]
     )
     # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
-    given = parameters_for(definition, needs_store=not options["dry_run"], **options)
-    parameters = {**given, "dataset_digest": "", "run_name": options["name"]}
+    of_runs = parameters_for(definition, needs_store=not options["dry_run"], **options)
+    parameters = {**of_runs, "dataset_digest": "", "run_name": options["name"]}
     where = (options["service_account"], options["pipeline_root"])
     return Schedule(options["name"], cron, definition, parameters, *where, tags_in(options["tag"]))
 

@@ -193,7 +193,7 @@ def _shown(state: str) -> str:
 
 
 def explain(connection: Connection, run: Any) -> None:
-    """Print why a run ended as it did: its error, and what each step that failed told in its log."""
+    """Print why a run ended as it did: its error, and what each step that failed reported in its log."""
     if run.error and run.error.message:
         click.echo(run.error.message)
     try:
@@ -218,7 +218,7 @@ def _workflow(connection: Connection, run_id: str) -> dict[str, Any]:
 
 
 def _reason(connection: Connection, run_id: str, pod: str) -> str:
-    """Return why a pod's step failed, as the step told in its log; the log's end where it had no chance to."""
+    """Return why a pod's step failed, as the step reported in its log; the log's end where it had no chance to."""
     try:
         text, unread = log_and_error(connection.get_text(log_path(run_id, pod)))
     except ClusterError as error:

@@ -1,7 +1,7 @@
 """Build, describe and push the images of docker/Dockerfile: what `make images` and `make push` call.
 
 A tag is the Git commit and a digest of everything that enters the images, so one tag never means two images, and
-an image whose tag is there already need not be built again. Beside build/images.json lies an SBOM for each image.
+an image that is already built need not be built again. Beside build/images.json lies an SBOM for each image.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def build_images(base: str, *, gpu: bool = False, prefix: str = PREFIX, say: Any
             _build(target, reference, base)
             _check_unchanged(content, reference)
         images[target] = _describe(target, reference)
-        say(f"{reference} {'built' if made else 'is there'} ({time.monotonic() - started:.1f} s)")
+        say(f"{reference} {'built' if made else 'already built'} ({time.monotonic() - started:.1f} s)")
     plain = {target: asdict(image) for target, image in images.items()}
     record = {"tag": tag, "base": base, "content": content, "images": plain}
     (BUILD / "images.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -126,13 +126,13 @@ def _labels(reference: str, base: str) -> list[str]:
 def _secrets(folder: Path) -> list[str]:
     """Return what hands pip's settings and certificates of this machine to the build, and to nothing that it leaves."""
     settings = pip_settings()
-    given = []
+    secrets = []
     if certificates := settings.pop("cert", ""):
-        given += ["--secret", f"id=ca_bundle,src={certificates}"]
+        secrets += ["--secret", f"id=ca_bundle,src={certificates}"]
         settings["cert"] = "/run/secrets/ca_bundle"
     lines = ["[global]", *(f"{name} = {value}" for name, value in settings.items())]
     (folder / "pip.conf").write_text("\n".join(lines) + "\n")
-    return [*given, "--secret", f"id=pip_conf,src={folder / 'pip.conf'}"]
+    return [*secrets, "--secret", f"id=pip_conf,src={folder / 'pip.conf'}"]
 
 
 @cache
@@ -153,8 +153,8 @@ def buildkit_client() -> str:
 
 
 def _major_version(client: str) -> int:
-    asked = subprocess.run([client, "--version"], capture_output=True, text=True).stdout  # Docker version 28.2.2, …
-    number = asked.removeprefix("Docker version ").partition(".")[0]
+    shown = subprocess.run([client, "--version"], capture_output=True, text=True).stdout  # Docker version 28.2.2, …
+    number = shown.removeprefix("Docker version ").partition(".")[0]
     return int(number) if number.isdigit() else sys.maxsize
 
 

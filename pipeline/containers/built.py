@@ -50,8 +50,8 @@ def tag_of(content: str, base: str) -> str:
 
 def commit() -> str:
     """Return the first 12 digits of the checked-out commit, or "" outside of a repository."""
-    asked = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    return asked.stdout.strip()
+    shown = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+    return shown.stdout.strip()
 
 
 def image_reference(component: str, *, gpu: bool = False) -> str:

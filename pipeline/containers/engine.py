@@ -22,7 +22,7 @@ _watchers: list[subprocess.Popen[bytes]] = []  # kept, for what closes their std
 
 
 class ContainersError(RuntimeError):
-    """Containers cannot be used as asked; the message says what to change."""
+    """Containers cannot be used as requested; the message says what to change."""
 
 
 class EngineMissingError(ContainersError):
@@ -73,13 +73,13 @@ def inspect(reference: str) -> dict[str, Any] | None:
 def stop_all(label: str) -> int:
     """Stop and remove every container that has the label ("name=value"); return how many there were.
 
-    Each is asked to end first, so that a training can still write its checkpoint.
+    Each is sent SIGTERM first, so that a training can still write its checkpoint.
     """
     client = open_engine()
     seen: set[str] = set()
     quiet = 0
     deadline = time.monotonic() + GIVE_UP_SECONDS
-    # Asked twice: the engine may still be creating one that was asked for before its caller died.
+    # Listed twice: the engine may still be creating one that was requested before its caller died.
     while quiet < 2 and time.monotonic() < deadline:
         found = client.containers.list(all=True, ignore_removed=True, filters={"label": label})
         seen.update(each.id for each in found)

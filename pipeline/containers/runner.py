@@ -35,8 +35,8 @@ def start_runner(
 
     Args:
         pipeline_root: Where kfp.local writes artifacts; it mounts this folder itself.
-        mounts: (host path, read only) below which a step may be given what it reads or writes, at the same path
-            inside; no step is given more than its inputs and what its parameters name.
+        mounts: (host path, read only) below which a step may see what it reads or writes, at the same path
+            inside; no step sees more than its inputs and what its parameters name.
         labels: What the containers are found by; the first one identifies the run.
         gpu: Give the training step every GPU of this machine.
 

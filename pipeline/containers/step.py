@@ -1,4 +1,4 @@
-"""One container: what its step may see and use, and its run to an honest end.
+"""One container: what its step may see and use, and its run to an accurate end.
 
 kfp 2.17 starts a container that removes itself and takes "not found" for success: a container that fails fast is
 reported as a success now and then. `run_step` takes the place of that function. Its containers stay until their exit
@@ -96,10 +96,10 @@ def mounts_of(paths: Iterable[tuple[Path, bool]]) -> list[Any]:
     """
     from docker.types import Mount
 
-    wanted: dict[Path, bool] = {}
+    mounted: dict[Path, bool] = {}
     for path, read_only in paths:
-        wanted[path] = wanted.get(path, True) and read_only
-    for path in wanted:
+        mounted[path] = mounted.get(path, True) and read_only
+    for path in mounted:
         if not path.is_absolute() or not path.exists():
             raise ContainersError(f"Expected an existing absolute path to mount. Received: {path}.")
         if any(Path(taken).is_relative_to(path) for taken in OCCUPIED):
@@ -107,7 +107,7 @@ def mounts_of(paths: Iterable[tuple[Path, bool]]) -> list[Any]:
                 f"Expected a folder of your own to mount. Received: {path}, which the images need themselves. "
                 "Use a folder below it."
             )
-    return [Mount(str(path), str(path), type="bind", read_only=read_only) for path, read_only in wanted.items()]
+    return [Mount(str(path), str(path), type="bind", read_only=read_only) for path, read_only in mounted.items()]
 
 
 def run_step(client: Any, image: str, command: list[str], volumes: Mapping[str, Any], **arguments: Any) -> int:
@@ -193,13 +193,13 @@ def _mounts_for(step: Step, volumes: Mapping[str, Any], allowed: Sequence[Any]) 
         return [*roots, *allowed]
     outputs = step.output_file.parent
     outputs.mkdir(parents=True, exist_ok=True)
-    wanted = {outputs: False}
+    mounted = {outputs: False}
     for path in (*step.writes, *step.reads):
         above = [each for each in (*roots, *allowed) if path.is_relative_to(each["Source"])]
         if above and path.exists():
             read_only = path not in step.writes or all(each["ReadOnly"] for each in above)
-            wanted.setdefault(path, read_only)
-    return mounts_of(wanted.items())
+            mounted.setdefault(path, read_only)
+    return mounts_of(mounted.items())
 
 
 def _network_mode(settings: Mapping[str, str]) -> str:

@@ -44,32 +44,32 @@ def arguments_here(*, runs: Path, gpu: str, store: str, **options: Any) -> RunAr
     return arguments
 
 
-def _dataset(given: str) -> str:
-    if given in KNOWN or is_address(given):
-        return given
-    path = Path(given.removeprefix("file://"))
-    if not given or not path.exists():
+def _dataset(value: str) -> str:
+    if value in KNOWN or is_address(value):
+        return value
+    path = Path(value.removeprefix("file://"))
+    if not value or not path.exists():
         known = ", ".join(KNOWN)
         raise UsageError(
             f"Expected DATASET to be one of {known}, a folder, or an address ({store_schemes()} or https://). "
-            f"Received: {given!r}."
+            f"Received: {value!r}."
         )
     return str(path.resolve())
 
 
-def _model(given: str, dataset: str, network: str) -> str:
+def _model(value: str, dataset: str, network: str) -> str:
     """Return the user's own network; a folder of data that holds model.keras brings its own."""
     beside = Path(dataset) / "model.keras"
-    if not given and network == "fast" and not is_address(dataset) and beside.is_file():
+    if not value and network == "fast" and not is_address(dataset) and beside.is_file():
         print(f"The folder brings its own network: {beside}", file=sys.stderr)
         return str(beside)
-    if not given or is_store_address(given):
-        return given
-    path = Path(given.removeprefix("file://"))
+    if not value or is_store_address(value):
+        return value
+    path = Path(value.removeprefix("file://"))
     if not path.exists():
         raise UsageError(
             f"Expected MODEL to be a .keras file or its address ({store_schemes()}). "
-            f"Received: {given!r}, and no such file."
+            f"Received: {value!r}, and no such file."
         )
     return str(path.resolve())
 

@@ -107,11 +107,11 @@ def errors_found(run: Run, step: str = "validate") -> list[dict[str, Any]]:
 
 
 def failure_of_run(run: Run) -> Failure:
-    """Return why the run failed: as the step or the worker told, else what is known."""
+    """Return why the run failed: as the step or the worker reported, else what is known."""
     task = run.failed_task
-    told = (task.failure if task else None) or read_failure(run.folder)
-    if told:
-        return told
+    failure = (task.failure if task else None) or read_failure(run.folder)
+    if failure:
+        return failure
     step = task.name if task else ""
     return full_disk(run.folder, step) or failure_of_ending(step, run.folder, run.worker_status)
 

@@ -1,4 +1,4 @@
-"""Run the definition on this machine, as processes or as containers, and say honestly how it ended.
+"""Run the definition on this machine, as processes or as containers, and report accurately how it ended.
 
 The engine is `kfp.local`; what it lacks is here: exit codes, live progress, killing what is left behind, a report.
 """

@@ -26,7 +26,9 @@ from pipeline.options import run_options
 @click.command()
 @run_options
 @click.option("--store", default="./registry", show_default=True, help="The model registry: a folder or an address.")
-@click.option("--gpu", default="0", show_default=True, help="GPUs that training must have; 0 takes what is there.")
+@click.option(
+    "--gpu", default="0", show_default=True, help="GPUs that training must have; 0 takes what the machine has."
+)
 @click.option("--runs", type=click.Path(path_type=Path), default="./runs", show_default=True, help="Folder for runs.")
 @click.option("--rehearse", is_flag=True, help="Run the network for some seconds before it is trained, and judge that.")
 @click.option("--docker", is_flag=True, help="Each step in its container; `make images` builds them.")

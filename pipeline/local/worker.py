@@ -5,7 +5,7 @@
 reads request.json there, writes one JSON line to events.jsonl that names the tasks, one when a task starts and one
 when it ends, and everything
 the tasks print to its stdout. kfp.local runs one pipeline per process and says too little to its caller: this
-process exists so that the caller gets honest events, and so that everything can be ended with one signal.
+process exists so that the caller gets accurate events, and so that everything can be ended with one signal.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ def test_an_interrupted_transfer_is_resumed_where_it_stopped(tmp_path):
         fetch_https(f"{web.url}/file.npz", tmp_path / "got", partial=tmp_path / "partial")
 
     assert (tmp_path / "got").read_bytes() == content
-    assert [asked[1] for asked in web.asked] == [None, f"bytes={CHUNK}-"]  # whole chunks are kept
+    assert [request[1] for request in web.asked] == [None, f"bytes={CHUNK}-"]  # whole chunks are kept
 
 
 def test_a_busy_server_is_asked_again(tmp_path):
-    """Two answers of 503 do not fail the transfer."""
+    """Two responses of 503 do not fail the transfer."""
     (tmp_path / "file").write_bytes(b"digits")
     with serve(tmp_path) as web:
         web.refusals = 2
@@ -111,7 +111,7 @@ def test_the_next_source_serves_when_one_is_altered(tmp_path, capsys):
         dataset = work.known_dataset(tiny_known((f"{web.url}/altered", f"{web.url}/true")))
 
     assert dataset.images("train").shape == (200, 28, 28)
-    assert "altered did not serve: Expected train_images with SHA-256" in capsys.readouterr().out
+    assert "altered failed: Expected train_images with SHA-256" in capsys.readouterr().out
 
 
 def test_the_cache_serves_without_any_source(tmp_path):
@@ -158,7 +158,7 @@ def test_two_processes_fetch_once(tmp_path):
 
 
 def test_when_no_source_serves_every_reason_is_given():
-    """The error names each source with its reason, and the mend."""
+    """The error names each source with its reason, and the fix."""
     known = tiny_known(("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"), install="give a folder")
     with pytest.raises(DownloadError, match=r"(?s)none did. Fix: give a folder.*9/a: .*9/b: "):
         work.known_dataset(known)
@@ -220,7 +220,7 @@ def test_a_folder_of_the_users_own_is_copied_with_a_manifest(tmp_path):
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_idx_files_come_over_http(tmp_path, packed):
-    """A folder address is asked for npy names, then IDX names."""
+    """A folder address is tried for npy names, then IDX names."""
     write_idx_folder(tmp_path / "idx", packed=packed)
     with serve(tmp_path / "idx") as web:
         dataset = download_dataset(web.url, tmp_path / "raw")

@@ -19,7 +19,7 @@ from components.evaluate.robustness import CHANGES
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.registry.comparison import classes_lost, mcnemar
 from deep_mnist.registry.judged_split import open_split
-from deep_mnist.registry.pointer import Facts, Reign
+from deep_mnist.registry.pointer import Facts, Promotion
 from deep_mnist.registry.promotion import Contender, Floors, decide
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.export import ServingError
@@ -30,7 +30,7 @@ FLOORS = Floors(min_accuracy=0.3, min_class_accuracy=0.05, confidence=0.95)
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset stored for a uint8 network and the same pictures for a float one; a good, a weak and a float model."""
+    """A dataset stored for a uint8 network and the same images for a float one; a good, a weak and a float model."""
     folder = tmp_path_factory.mktemp("evaluate")
     make_dataset(folder / "data", make_record())
     make_dataset(folder / "floats", make_record(**FLOATS))
@@ -54,8 +54,8 @@ def evaluate(work: Path, out: Path, model: str, data: str = "data", registry: ob
     )
 
 
-def crown(work: Path, registry: object, result: dict, model: str) -> Reign:
-    """Let a trained folder reign."""
+def promote_trained(work: Path, registry: object, result: dict, model: str) -> Promotion:
+    """Promote a trained folder."""
     accuracy, examples = result["accuracy"], result["examples"]
     facts = Facts(result["model_digest"], result["data_digest"], result["test_digest"], accuracy, examples, "", "run")
     opened = Registry(str(registry), "digits")
@@ -79,11 +79,11 @@ def test_recall_is_by_row_and_precision_by_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "count", "low", "high"), [(0, 10, 0.0, 0.27754), (9953, 10000, 0.99376, 0.99646), (5, 5, 0.56552, 1.0)]
+    ("correct", "count", "low", "high"), [(0, 10, 0.0, 0.27754), (9953, 10000, 0.99376, 0.99646), (5, 5, 0.56552, 1.0)]
 )
-def test_wilson(right: int, count: int, low: float, high: float) -> None:
+def test_wilson(correct: int, count: int, low: float, high: float) -> None:
     """The interval is Wilson's at 95 %, and stays within 0..1."""
-    assert pytest.approx([low, high], abs=1e-5) == measures.wilson(right, count)
+    assert pytest.approx([low, high], abs=1e-5) == measures.wilson(correct, count)
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), st.booleans()), min_size=2, max_size=40))
@@ -114,47 +114,47 @@ def test_roc_has_at_most_200_finite_points() -> None:
 
 
 def test_calibration_error() -> None:
-    """Ten answers given with 0.8 of which six are right are 0.2 off; sure and right is 0 off."""
-    answers = np.tile([0.8, 0.2], (10, 1))
+    """Ten predictions with confidence 0.8 of which six are correct are 0.2 off; sure and correct is 0 off."""
+    predictions = np.tile([0.8, 0.2], (10, 1))
     labels = np.array([0] * 6 + [1] * 4)
 
-    assert pytest.approx(0.2) == measures.calibration(answers, labels)["ece"]
+    assert pytest.approx(0.2) == measures.calibration(predictions, labels)["ece"]
     assert 0.0 == measures.calibration(np.array([[1.0, 0.0]]), np.array([0]))["ece"]
 
 
 def test_worst_errors_come_first() -> None:
-    """The gallery holds only wrong answers, the surest first, each with its picture."""
-    answers = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
-    worst = measures.worst_errors(answers, np.array([1, 1, 1, 0]), np.zeros((4, 28, 28), np.uint8))
+    """The gallery holds only wrong predictions, the surest first, each with its image."""
+    predictions = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    worst = measures.worst_errors(predictions, np.array([1, 1, 1, 0]), np.zeros((4, 28, 28), np.uint8))
 
     assert [0, 3, 1] == [each["index"] for each in worst]
     assert (1, 0, 0.9) == (worst[0]["true"], worst[0]["predicted"], worst[0]["confidence"])
-    assert worst[0]["picture"].startswith("data:image/png;base64,")
+    assert worst[0]["image"].startswith("data:image/png;base64,")
 
 
 def test_mcnemar_is_exact() -> None:
-    """Of 12 pictures that one of the two has right the new model has 2: p is the binomial sum, both sides."""
-    hit, other = np.zeros(100, bool), np.zeros(100, bool)
-    hit[:2], other[2:12] = True, True
-    test = mcnemar(hit, other, 0.95)
+    """Of 12 images that one model alone predicts correctly the new one has 2: p is the binomial sum, both sides."""
+    correct, other = np.zeros(100, bool), np.zeros(100, bool)
+    correct[:2], other[2:12] = True, True
+    test = mcnemar(correct, other, 0.95)
     tail = sum(math.comb(12, k) for k in range(10, 13)) / 2**12
 
-    assert (2, 10) == (test["only_new_right"], test["only_champion_right"])
+    assert (2, 10) == (test["only_new_correct"], test["only_champion_correct"])
     assert pytest.approx(tail) == test["p_loss"]
     assert pytest.approx(2 * tail) == test["p_value"]
     assert test["significant_loss"]
-    assert not mcnemar(hit, other, 0.99)["significant_loss"]
-    assert 1.0 == mcnemar(hit, hit, 0.95)["p_value"]
+    assert not mcnemar(correct, other, 0.99)["significant_loss"]
+    assert 1.0 == mcnemar(correct, correct, 0.95)["p_value"]
 
 
 def test_one_class_of_many_must_be_lost_for_sure() -> None:
     """With ten classes tested at once, a loss of 5 to 0 in one is chance; one of 12 to 0 is not."""
     labels = np.repeat(np.arange(10), 50)
     for lost, expected in ((5, []), (12, [3])):
-        hit, other = np.ones(500, bool), np.ones(500, bool)
-        hit[150 : 150 + lost] = False
+        correct, other = np.ones(500, bool), np.ones(500, bool)
+        correct[150 : 150 + lost] = False
 
-        assert expected == classes_lost(hit, other, labels, 0.95)
+        assert expected == classes_lost(correct, other, labels, 0.95)
 
 
 def one_hot(predicted: np.ndarray) -> np.ndarray:
@@ -162,10 +162,10 @@ def one_hot(predicted: np.ndarray) -> np.ndarray:
 
 
 def judged(new: np.ndarray, champion: np.ndarray | None, floors: Floors = FLOORS, digest: str = "new") -> dict:
-    """Decide between predicted classes on 1000 pictures, 100 of each class."""
+    """Decide between predicted classes on 1000 images, 100 of each class."""
     labels = np.repeat(np.arange(10), 100)
-    reign = Reign(3, "id", "promote", 3, None, "", "", Facts("old", "", "", 0.0, 1000, "", ""))
-    contender = Contender(reign, None, one_hot(champion), "", frozenset({"gone"})) if champion is not None else None
+    promotion = Promotion(3, "id", "promote", 3, None, "", "", Facts("old", "", "", 0.0, 1000, "", ""))
+    contender = Contender(promotion, None, one_hot(champion), "", frozenset({"gone"})) if champion is not None else None
     return decide(one_hot(new), labels, digest, floors, contender)
 
 
@@ -198,7 +198,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_rule(case: str) -> None:
-    """Floors, strictly more right, no significant loss: each outcome is decided and said as the rule has it."""
+    """Floors, strictly more correct, no significant loss: each outcome is decided and said as the rule has it."""
     new, champion, promote, reason = CASES[case]
     decision = judged(new, champion)
 
@@ -213,8 +213,8 @@ def test_floors_refuse_even_the_first_and_the_better() -> None:
     low = judged(wrong_at(*spread(60)), None, Floors(0.95, 0.5, 0.95))
     classes = judged(wrong_at(*range(10)), wrong_at(*spread(200)), Floors(0.5, 0.95, 0.95))
 
-    assert "floor: accuracy >= 0.95 wanted, 0.9400 reached" == low["reason"]
-    assert "class floor: every class >= 0.95 wanted, class 0 0.9000; below: [0] reached" in classes["reason"]
+    assert "floor: accuracy >= 0.95 required, 0.9400 reached" == low["reason"]
+    assert "class floor: every class >= 0.95 required, class 0 0.9000; below: [0] reached" in classes["reason"]
     assert not low["promote"] and not classes["promote"]
 
 
@@ -223,7 +223,7 @@ def test_the_very_same_model_is_recognised() -> None:
     same = judged(wrong_at(), wrong_at(), digest="old")
     gone = judged(wrong_at(), wrong_at(*spread(9)), digest="gone")
 
-    assert "the very same model reigns already as version 3" == same["reason"]
+    assert "the very same model is already the champion, version 3" == same["reason"]
     assert "a rollback took this very model away" in gone["reason"]
     assert not same["promote"] and not gone["promote"]
 
@@ -240,16 +240,16 @@ def test_an_evaluation_holds_everything(work: Path, tmp_path: Path) -> None:
     result = evaluate(work, tmp_path, "good")
     saved = json.loads((tmp_path / "evaluation.json").read_text(), parse_constant=pytest.fail)
     page = (tmp_path / "report.html").read_text()
-    right = sum(result["confusion_matrix"][label][label] for label in range(10))
+    correct = sum(result["confusion_matrix"][label][label] for label in range(10))
 
     assert saved == result
-    assert result["accuracy"] == right / 300 == sum(row["right"] for row in result["per_class"]) / 300
+    assert result["accuracy"] == correct / 300 == sum(row["correct"] for row in result["per_class"]) / 300
     assert result["accuracy"] > 0.55
     assert 10 == len(result["roc"]) and max(len(curve["fpr"]) for curve in result["roc"]) <= 200
     assert ["none", *CHANGES] == [row["name"] for row in result["robustness"]]
     assert result["robustness"][0]["accuracy"] == result["accuracy"]
     assert result["decision"]["promote"] and result["champion"] is None
-    assert page.count("<figure>") == len(result["worst"]) == min(24, 300 - right)
+    assert page.count("<figure>") == len(result["worst"]) == min(24, 300 - correct)
     assert not re.search(r"""(src|href)=["']?(http|//)|<script""", page)
     assert "May be promoted" in page and "May be promoted" in (tmp_path / "summary.md").read_text()
     assert len(page) < 1_000_000
@@ -267,7 +267,7 @@ def test_the_face_logs_what_kubeflow_shows(work: Path, tmp_path: Path) -> None:
     """The component writes confusion matrix, ROC and metrics in KFP's own form."""
     from kfp import dsl
 
-    from components.evaluate.component import evaluate as face
+    from components.evaluate.component import evaluate as definition
 
     made = {
         name: kind(name=name, uri=str(tmp_path / name))
@@ -279,9 +279,9 @@ def test_the_face_logs_what_kubeflow_shows(work: Path, tmp_path: Path) -> None:
             ("metrics", dsl.Metrics),
         )
     }
-    given = {"dataset": dsl.Dataset(uri=str(work / "data")), "trained": dsl.Model(uri=str(work / "good"))}
+    inputs = {"dataset": dsl.Dataset(uri=str(work / "data")), "trained": dsl.Model(uri=str(work / "good"))}
     numbers = {"min_accuracy": 0.3, "min_class_accuracy": 0.05, "confidence": 0.95}
-    accuracy = face.python_func(**given, registry="", model_name="digits", **numbers, **made)
+    accuracy = definition.python_func(**inputs, registry="", model_name="digits", **numbers, **made)
     confusion = made["confusion"].metadata["confusionMatrix"]
 
     assert accuracy == made["metrics"].metadata["accuracy"]
@@ -306,7 +306,7 @@ def test_the_changes_are_what_they_say() -> None:
 
 
 def test_the_split_is_the_same_however_it_is_stored(work: Path) -> None:
-    """uint8 and float32 datasets of the same raw pictures have the same test digest; other pictures have another."""
+    """uint8 and float32 datasets of the same raw images have the same test digest; other images have another."""
     stored, floats = (open_split(open_dataset(work / name)) for name in ("data", "floats"))
 
     assert stored.digest == floats.digest
@@ -314,11 +314,11 @@ def test_the_split_is_the_same_however_it_is_stored(work: Path) -> None:
     assert stored.raw and (300, 28, 28) == stored.images.shape
 
 
-def test_the_champion_is_scored_again_on_the_same_pictures(work: Path, tmp_path: Path) -> None:
-    """A float network that reigns is scored on this run's raw pictures through its own record, beside a uint8 one."""
+def test_the_champion_is_scored_again_on_the_same_images(work: Path, tmp_path: Path) -> None:
+    """A champion that takes floats is scored on this run's raw images through its own record, beside a uint8 one."""
     registry = tmp_path / "registry"
     alone = evaluate(work, tmp_path / "a", "float", data="floats")
-    crown(work, registry, alone, "float")
+    promote_trained(work, registry, alone, "float")
     beside = evaluate(work, tmp_path / "b", "weak", registry=registry)
 
     assert pytest.approx(alone["accuracy"]) == beside["champion"]["accuracy"]
@@ -331,17 +331,17 @@ def test_the_champion_is_scored_again_on_the_same_pictures(work: Path, tmp_path:
 
 
 def test_a_champion_of_other_pictures_is_not_compared(work: Path, tmp_path: Path) -> None:
-    """A champion that takes other pictures cannot be beaten by default; the reason says why."""
+    """A champion that takes other images cannot be beaten by default; the reason says why."""
     import keras
 
     record = make_record(image_shape=(14, 14, 1))
     layers = [keras.layers.Input((14, 14, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     write_trained(tmp_path / "small", keras.Sequential(layers), record)
-    crown(tmp_path, tmp_path / "registry", evaluate(work, tmp_path / "a", "good"), "small")
+    promote_trained(tmp_path, tmp_path / "registry", evaluate(work, tmp_path / "a", "good"), "small")
     result = evaluate(work, tmp_path / "b", "good", registry=tmp_path / "registry", floors=Floors(0.1, 0.0, 0.9))
 
     assert not result["decision"]["promote"]
-    assert "cannot be compared: Expected pictures of (14, 14) pixels" in result["decision"]["reason"]
+    assert "cannot be compared: Expected images of (14, 14) pixels" in result["decision"]["reason"]
 
 
 def test_data_prepared_by_the_user_are_fed_as_they_are(work: Path, tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_data_prepared_by_the_user_are_fed_as_they_are(work: Path, tmp_path: Pat
 
 
 def test_what_cannot_be_judged_is_said(work: Path, tmp_path: Path) -> None:
-    """Labels beyond the network's classes, NaN answers and a missing model are errors with a mend."""
+    """Labels beyond the network's classes, NaN predictions and a missing model are errors with a fix."""
     import keras
 
     layers = [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
@@ -371,7 +371,7 @@ def test_what_cannot_be_judged_is_said(work: Path, tmp_path: Path) -> None:
     nan = keras.initializers.Constant(float("nan"))
     layers[-1] = keras.layers.Dense(10, kernel_initializer=nan)
     write_trained(tmp_path / "nan", keras.Sequential(layers), make_record())
-    with pytest.raises(ServingError, match="NaN or infinity for 300 pictures"):
+    with pytest.raises(ServingError, match="NaN or infinity for 300 images"):
         evaluate(tmp_path, tmp_path / "b", "nan")
     with pytest.raises(ServingError, match="Rerun train"):
         evaluate(tmp_path, tmp_path / "c", "missing")

@@ -29,12 +29,12 @@ def raw(tmp_path):
 
 
 def raw_of(tmp_path, **arrays):
-    own = tmp_path / "given"
+    own = tmp_path / "own"
     own.mkdir()
     for name, array in arrays.items():
         np.save(own / f"{name}.npy", array)
-    download_dataset(str(own), tmp_path / "raw-given")
-    return tmp_path / "raw-given"
+    download_dataset(str(own), tmp_path / "raw-own")
+    return tmp_path / "raw-own"
 
 
 def contract(**settings) -> Contract:
@@ -212,14 +212,14 @@ def test_the_whole_contract_lies_in_the_dataset(raw, tmp_path):
 def test_what_a_user_tells_beside_the_data_is_part_of_the_contract(tmp_path):
     """The loss in contract.json decides the labels' encoding, and what a person accepts travels along."""
     own = write_raw_folder(tmp_path / "own", 60, 20)
-    told = {"loss": "categorical_crossentropy", "accept": [{"field": "splits.order", "because": "on purpose"}]}
-    (own / "contract.json").write_text(json.dumps(told))
+    options = {"loss": "categorical_crossentropy", "accept": [{"field": "splits.order", "because": "on purpose"}]}
+    (own / "contract.json").write_text(json.dumps(options))
     download_dataset(str(own), tmp_path / "raw")
     dataset = preprocess_dataset(tmp_path / "raw", contract(loss=None, label_encoding=None), tmp_path / "out")
 
     assert dataset.labels("train").shape[1:] == (10,)
     assert contract_of(dataset).loss == "categorical_crossentropy"
-    assert json.loads((tmp_path / "out" / "contract.json").read_text())["accept"] == told["accept"]
+    assert json.loads((tmp_path / "out" / "contract.json").read_text())["accept"] == options["accept"]
 
 
 def test_the_contract_is_no_part_of_the_datas_identity(raw, tmp_path):

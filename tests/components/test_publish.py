@@ -1,4 +1,4 @@
-"""What is published is what was judged, it answers as the model does, and it reigns only if it may."""
+"""What is published is what was judged, it predicts as the model does, and it is promoted only if it may be."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Round:
 
 @pytest.fixture(scope="module")
 def first(work: Path) -> tuple[Path, dict[str, Any]]:
-    """A registry in which the weak model reigns, and what its publishing said."""
+    """A registry in which the weak model is the champion, and what its publishing said."""
     weak = Round(work, work / "rounds", work / "registry", "weak", "run-1")
     weak.evaluate()
     return work / "registry", weak.publish()
@@ -147,10 +147,10 @@ def test_a_better_model_takes_over_and_a_worse_one_does_not(work: Path, registry
     assert (False, 2, "") == (refusal["promoted"], refusal["version"], refusal["uri"])
     assert "worse than champion version 2" in refusal["reason"] and "McNemar p=" in refusal["reason"]
     assert "Not promoted" in (tmp_path / "run-3/card.md").read_text()
-    with pytest.raises(NotPromotedError, match="the very same model reigns already as version 2"):
+    with pytest.raises(NotPromotedError, match="the very same model is already the champion, version 2"):
         again.publish(require_promotion=True)
     assert not (tmp_path / "run-4/promotion.json").read_text() == ""
-    assert [1, 2] == [reign.version for reign in Registry(str(registry), "digits").log()]
+    assert [1, 2] == [promotion.version for promotion in Registry(str(registry), "digits").log()]
     # The attempt is repeated, as Kubeflow does when a pod dies after the pointer moved: nothing is promoted twice.
     repeated = good.publish(require_promotion=True)
 
@@ -175,7 +175,10 @@ def test_the_model_registry_learns_of_what_an_earlier_publish_could_not_tell(
         refusal = weak.publish(model_registry=catalogue.url)
 
         assert (True, False) == (promotion["promoted"], refusal["promoted"])
-        assert "warning: the Model Registry was not told; the next publish will: Expected an answer to GET" in warned
+        assert (
+            "warning: the Model Registry was not updated; the next publish will do it: Expected a response to GET"
+            in warned
+        )
         assert ["1", "2"] == catalogue.names("model_versions")
         assert promotion["uri"] == catalogue.tables["artifacts"][-1]["uri"]
 
@@ -204,11 +207,11 @@ def test_the_loser_of_a_race_judges_again(work: Path, registry: Path, tmp_path: 
     assert (True, 4) == (promotion["promoted"], promotion["version"])
     assert "better than champion version 2" in promotion["reason"]
     assert 2 == json.loads(opened.read_text(log[-1], "evaluation.json"))["champion"]["version"]
-    assert [1, 2, 4] == [reign.version for reign in log] == [each.number for each in opened.versions()]
+    assert [1, 2, 4] == [promotion.version for promotion in log] == [each.number for each in opened.versions()]
 
 
 def test_a_stale_evaluation_is_judged_again_and_may_lose(work: Path, registry: Path, tmp_path: Path) -> None:
-    """Two runs evaluated beside the same champion; the better one publishes first; the other is told."""
+    """Two runs evaluated beside the same champion; the better one publishes first; the other learns of it."""
     good, middle = (Round(work, tmp_path, registry, name, f"run-{name}") for name in ("good", "middle"))
     train_network(tmp_path / "middle", make_record(), epochs=5)
     middle.trained = tmp_path / "middle"
@@ -249,7 +252,7 @@ def test_a_bucket_behind_a_bad_network_gets_one_champion(work: Path, remote: Rem
 
     assert broken > 3
     assert promotion["promoted"] and f"{remote.url}/models/digits/1" == promotion["uri"]
-    assert [1] == [each.number for each in opened.versions()] == [reign.version for reign in opened.log()]
+    assert [1] == [each.number for each in opened.versions()] == [promotion.version for promotion in opened.log()]
     assert {f"digits/1/{name}" for name in SERVED | KEPT} <= set(open_store(f"{remote.url}/models").list("digits/1/"))
     assert (256, []) == tuple(replay(tmp_path / "down")[key] for key in ("requests", "faults"))
 
@@ -274,7 +277,7 @@ def test_scaling_twice_is_found(work: Path, tmp_path: Path) -> None:
 
 
 def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> None:
-    """A network trained on transposed pictures, with a record that does not say so, is refused, and nothing is kept."""
+    """A network trained on transposed images, with a record that does not say so, is refused, and nothing is kept."""
     import keras
 
     inner = keras.saving.load_model(work / "good" / "model.keras")
@@ -285,7 +288,7 @@ def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> Non
     evaluation = turned.evaluate()
     evaluation["decision"]["promote"] = True
     (turned.out / "evaluation.json").write_text(json.dumps(evaluation))
-    with pytest.raises(ReplayError, match="with the picture's rows and columns exchanged"):
+    with pytest.raises(ReplayError, match="with the image's rows and columns exchanged"):
         turned.publish()
 
     assert [] == open_store(str(tmp_path / "registry")).list()
@@ -299,12 +302,12 @@ def test_another_graph_than_the_model_is_found(work: Path, tmp_path: Path) -> No
 
     assert 4 == len(faults)
     assert re.search(
-        r"serving_default to answer as the model does, .* a difference of 0\.\d+, another class", faults[0]
+        r"serving_default to predict as the model does, .* a difference of 0\.\d+, another class", faults[0]
     )
 
 
 def test_golden_requests_are_kept_for_servers(first: tuple[Path, dict[str, Any]]) -> None:
-    """The requests lie beside the model with their answers: 256 raw pictures, uint8."""
+    """The requests lie beside the model with their predictions: 256 raw images, uint8."""
     golden = np.load(first[0] / "digits/1/golden_requests.npz", allow_pickle=False)
 
     assert ((256, 28, 28), "uint8") == (golden["images"].shape, golden["images"].dtype.name)

@@ -108,7 +108,7 @@ def test_no_image_is_mutable_and_nothing_is_installed_at_run_time(compiled):
 
 
 def test_importing_the_definition_loads_no_tensorflow():
-    """Compiling needs neither TensorFlow nor numpy's weight in the faces."""
+    """Compiling needs neither TensorFlow nor numpy's weight in the component definitions."""
     code = "import pipeline.training, sys; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -1,11 +1,11 @@
-"""An HTTP proxy in front of a server, which breaks requests as told.
+"""An HTTP proxy in front of a server, which breaks requests as configured.
 
-A fault befalls a request before it reaches the server (nothing was done) or after (it was done, the answer is lost):
+A fault befalls a request before it reaches the server (nothing was done) or after (it was done, the response is lost):
 
-    unavailable  unavailable_after     the answer is HTTP 503
+    unavailable  unavailable_after     the response is HTTP 503
     reset        reset_after           the connection is reset
-    hang         hang_after            no answer comes until the client gives up
-    truncate                           the answer breaks off in the middle of its body, or is lost when it has none
+    hang         hang_after            no response comes until the client gives up
+    truncate                           the response breaks off in the middle of its body, or is lost when it has none
 """
 
 from __future__ import annotations

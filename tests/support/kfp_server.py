@@ -1,4 +1,4 @@
-"""A stand-in for the Kubeflow Pipelines API on loopback: it keeps what it is sent and answers as the real one.
+"""A stand-in for the Kubeflow Pipelines API on loopback: it keeps what it is sent and responds as the real one.
 
 It proves the shape of what we send, not that a cluster runs it. Every body is decoded with the generated client's own
 models (an unknown field is an error), every definition is parsed back as IR and as Kubernetes settings, a cron
@@ -43,7 +43,7 @@ class KfpServer(ThreadingHTTPServer):
         requests: (method, path) of each request, in order.
         created: The decoded bodies of what was created, by kind.
         recurring: Recurring runs by id, as JSON.
-        progress: Every run at each look at it, the last one for ever.
+        progress: Every run at each look at it, the last one from then on.
         logs: Pod name -> its log.
         cut_logs: Pods whose log breaks off with an error.
     """
@@ -142,13 +142,13 @@ class Handler(BaseHTTPRequestHandler):
             pending = self.server.fail.get((method, parts.path.removeprefix(ROOT)), [])
             if pending:
                 raise RefusalError(pending.pop(0), "asked to fail")
-            answer = self._answer(method, parts.path)
+            response = self._answer(method, parts.path)
         except RefusalError as refusal:
-            answer = {"error": str(refusal), "code": 7, "message": str(refusal), "details": []}
-            return self._send(refusal.status, json.dumps(answer).encode())
+            response = {"error": str(refusal), "code": 7, "message": str(refusal), "details": []}
+            return self._send(refusal.status, json.dumps(response).encode())
         except (ValueError, KeyError, TypeError, json_format.ParseError) as error:
             return self._send(400, json.dumps({"message": f"{type(error).__name__}: {error}"}).encode())
-        self._send(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        self._send(200, response if isinstance(response, bytes) else json.dumps(response).encode())
 
     def _send(self, status: int, data: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
@@ -161,10 +161,10 @@ class Handler(BaseHTTPRequestHandler):
         if path == f"{ROOT}/healthz":
             return {"commit_sha": "0", "tag_name": self.server.version, "multi_user": self.server.multi_user}
         self._authorize()
-        for verb, pattern, answer in ROUTES:
+        for verb, pattern, handle in ROUTES:
             match = re.fullmatch(pattern, path)
             if verb == method and match:
-                return answer(self, *match.groups())
+                return handle(self, *match.groups())
         raise RefusalError(404, f"no route {method} {path}")
 
     def _authorize(self) -> None:
@@ -304,10 +304,10 @@ class Handler(BaseHTTPRequestHandler):
         }
 
 
-def _check_parameters(spec: Any, given: dict) -> None:
-    """As the API server does: every name is known, every required one is given, every value is of its type."""
+def _check_parameters(spec: Any, sent: dict) -> None:
+    """As the API server does: every name is known, every required one is sent, every value is of its type."""
     declared = spec.root.input_definitions.parameters
-    if unknown := set(given) - set(declared):
+    if unknown := set(sent) - set(declared):
         raise RefusalError(400, f"unknown parameters {sorted(unknown)}")
     kinds = {
         pipeline_spec_pb2.ParameterType.NUMBER_DOUBLE: (int, float),
@@ -318,10 +318,10 @@ def _check_parameters(spec: Any, given: dict) -> None:
         pipeline_spec_pb2.ParameterType.STRUCT: (dict,),
     }
     for name, entry in declared.items():
-        if name not in given and not entry.is_optional:
+        if name not in sent and not entry.is_optional:
             raise RefusalError(400, f"missing parameter {name}")
-        if name in given and not isinstance(given[name], kinds[entry.parameter_type]):
-            raise RefusalError(400, f"parameter {name} of another type: {given[name]!r}")
+        if name in sent and not isinstance(sent[name], kinds[entry.parameter_type]):
+            raise RefusalError(400, f"parameter {name} of another type: {sent[name]!r}")
 
 
 def _filtered(items: dict[str, dict], query: dict[str, str], name: str = "name") -> list[dict]:

@@ -62,8 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         with self.server.lock:
             self.server.seen.append((self.command, parts.path.removeprefix(BASE)))
-            status, answer = self._route(parts.path.removeprefix(BASE), query, body)
-        content = json.dumps(answer).encode()
+            status, response = self._route(parts.path.removeprefix(BASE), query, body)
+        content = json.dumps(response).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -87,10 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
             ("GET", r"/model_versions/(\d+)/artifacts", lambda key: self._list("artifacts", key, query)),
             ("POST", r"/model_versions/(\d+)/artifacts", lambda key: self._create("artifacts", body, key)),
         ]
-        for method, pattern, answer in routes:
+        for method, pattern, handle in routes:
             found = re.fullmatch(pattern, path)
             if method == self.command and found:
-                return answer(*found.groups())
+                return handle(*found.groups())
         return 404, {"code": "", "message": f"no route {self.command} {path}"}
 
     def _find(self, table: str, query: dict[str, str]) -> tuple[int, Any]:

@@ -34,7 +34,7 @@ FLOATS = {"dtype": "float32", "scale": 1 / 255}
 
 
 def make_dataset(folder: Path, record: Preprocessing, *, train: int = 600, test: int = 300, seed: int = 0) -> Path:
-    """Write a dataset of synthetic digits as preprocess does; the same raw pictures for the same seed."""
+    """Write a dataset of synthetic digits as preprocess does; the same raw images for the same seed."""
     arrays = {}
     for split, count, offset in (("train", train, 0), ("test", test, 1)):
         images, labels = draw_digits(count, seed=2 * seed + offset)

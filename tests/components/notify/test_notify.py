@@ -21,14 +21,14 @@ from tests.support.manifests import ROOT
 
 
 class Webhook(ThreadingHTTPServer):
-    """A webhook on loopback: what it was sent, and with what status it answers."""
+    """A webhook on loopback: what it was sent, and with what status it responds."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Receiver)
         self.received: list[dict] = []
-        self.answers: list[int] = []
+        self.statuses: list[int] = []
 
     @property
     def url(self) -> str:
@@ -43,7 +43,7 @@ class Receiver(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -70,15 +70,17 @@ def test_a_failure_is_told_with_its_step_and_error(webhook, api, monkeypatch):
     """Status, step, what the step said of its error, and a link to the run."""
     monkeypatch.setenv("DEEP_MNIST_KUBEFLOW_UI", "https://kubeflow.example/")
     api.progress = [Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")], require_valid="Failed")]
-    told = Failure("UnfitDataError", "images.range: 0..255", expected="0..1", fix="divide by 255", step="require-valid")
-    api.logs = {api.progress[0].pods_of("require-valid")[0]: f"noise\n{MARK}{told.to_json()}\n"}
+    failure = Failure(
+        "UnfitDataError", "images.range: 0..255", expected="0..1", fix="divide by 255", step="require-valid"
+    )
+    api.logs = {api.progress[0].pods_of("require-valid")[0]: f"noise\n{MARK}{failure.to_json()}\n"}
     notify_webhook("r", "nightly", "FAILED")
     (received,) = webhook.received
 
     assert {key: received[key] for key in ("status", "step", "run", "run_id")} == {
         "status": "FAILED", "step": "require-valid", "run": "nightly", "run_id": "r",
     }  # fmt: skip
-    assert received["error"] == told.text()
+    assert received["error"] == failure.text()
     assert received["link"] == "https://kubeflow.example/#/runs/details/r"
     assert received["text"].startswith("nightly FAILED in require-valid: UnfitDataError")
 
@@ -123,16 +125,16 @@ def test_no_secret_no_post(webhook, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("answers", "posts", "said"),
+    ("statuses", "posts", "said"),
     [
         ([500, 200], 2, "Posted: HTTP 200"),
         ([503] * 9, 3, "Not posted: HTTP 503"),
         ([404] * 9, 1, "Not posted: HTTP 404"),
     ],
 )
-def test_a_failing_webhook_fails_nothing(webhook, capsys, answers, posts, said):
-    """It is tried again while that may help, and its answer is only printed; its address, a secret, is not."""
-    webhook.answers = answers
+def test_a_failing_webhook_fails_nothing(webhook, capsys, statuses, posts, said):
+    """It is tried again while that may help, and its response is only printed; its address, a secret, is not."""
+    webhook.statuses = statuses
     notify_webhook("r", "nightly", "COMPLETE")
     printed = capsys.readouterr()
 

@@ -95,7 +95,7 @@ def test_the_border_between_two_pieces_changes_nothing() -> None:
 
 
 def test_pieces_hold_the_examples_of_their_steps() -> None:
-    """Pieces give every step its rows, in the order asked for, and all have one shape."""
+    """Pieces give every step its rows, in the requested order, and all have one shape."""
     examples = TrainingSplit(np.arange(100, dtype=np.float32)[:, None], np.arange(100))
     order = np.random.default_rng(0).permutation(100)[:84].reshape(7, 12)
     pieces = list(read_pieces(examples, order, 3))
@@ -192,12 +192,12 @@ def test_the_rate_rises_and_falls() -> None:
 
 @pytest.mark.parametrize("labels", [[1, 0], [[0.0, 1.0], [1.0, 0.0]], [[1], [0]]])
 def test_hits_are_counted_for_every_encoding(labels: list) -> None:
-    """Sparse labels, one-hot labels and a column of labels count the same hits."""
+    """Sparse labels, one-hot labels and a column of labels count the same correct predictions."""
     assert float(correct(tf.constant(labels), tf.constant([[0.1, 0.9], [0.2, 0.8]]))) == 1
 
 
 def test_a_kernel_proves_its_device() -> None:
-    """The preflight computes on the device that it was told, and a device that is not there fails."""
+    """The preflight computes on the requested device, and a device that is not there fails."""
     compute_on("/CPU:0")
     assert within(30, lambda: compute_on("/GPU:7")) != ""
 
@@ -218,7 +218,7 @@ def test_one_line_says_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_required_gpu_is_missed_with_the_reason() -> None:
-    """With require_gpu the reason and the remedy are told."""
+    """With require_gpu the reason and the fix are shown."""
     with pytest.raises(NoUsableGPUError, match=r"Expected a GPU.*Received:.*GPU=0"):
         find_device(require_gpu=True)
 

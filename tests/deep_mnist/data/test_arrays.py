@@ -1,4 +1,4 @@
-"""Readers of array files that nobody vouches for."""
+"""Readers of untrusted array files."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_plain_npy_comes_before_other_forms(tmp_path):
     ids=range(20),  # contents differ between processes: gzip notes the time
 )
 def test_damaged_files_are_refused_with_what_they_are(tmp_path, content, words):
-    """A file that is no array is refused at once, and the message says what it is or how to mend it."""
+    """A file that is no array is refused at once, and the message says what it is or how to fix it."""
     path = tmp_path / "train_images.npy"
     path.write_bytes(content)
 

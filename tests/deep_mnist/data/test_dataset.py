@@ -61,7 +61,7 @@ def test_the_digest_is_that_of_the_content(folder, tmp_path):
     ids=["missing", "short", "altered", "no manifest", "no JSON", "a path that leaves the folder"],
 )
 def test_damage_is_named_with_the_step_to_rerun(folder, damage, message):
-    """A consumer of a damaged folder is told what and whose fault it is."""
+    """A consumer of a damaged folder learns what and whose fault it is."""
     damage(folder)
     with pytest.raises(DatasetError, match=message):
         open_dataset(folder)

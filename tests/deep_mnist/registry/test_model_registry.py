@@ -31,7 +31,7 @@ def promote(registry: Registry, scratch: Path, content: str) -> None:
 
 def require_registered(catalogue: ModelRegistryServer, registry: Registry) -> None:
     """Check that exactly the promoted versions are there, each with one artifact, and the champion's name."""
-    versions = [str(reign.version) for reign in registry.log()]
+    versions = [str(promotion.version) for promotion in registry.log()]
     model = catalogue.tables["registered_models"][0]
 
     assert ["mnist"] == catalogue.names("registered_models")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deep_mnist.registry.pointer import LostRaceError, RegistryError, Reign
+from deep_mnist.registry.pointer import LostRaceError, Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.address import is_store_address
 from deep_mnist.storage.store import StorageError
@@ -26,27 +26,27 @@ ROOT = Path(__file__).resolve().parents[3]
 SERVED = {"saved_model.pb", "variables/data", "model_card.md", "version.json"}
 
 
-def promote(registry: Registry, scratch: Path, content: str) -> Reign:
+def promote(registry: Registry, scratch: Path, content: str) -> Promotion:
     return registry.promote(make_folder(scratch / content, content), facts(content), expected=registry.champion())
 
 
-def require_consistent(registry: Registry) -> list[Reign]:
+def require_consistent(registry: Registry) -> list[Promotion]:
     """Check everything that must hold at any time and return the log."""
     log, champion = registry.log(), registry.champion()
     versions = registry.versions()
 
-    assert list(range(1, len(log) + 1)) == [reign.sequence for reign in log]
-    assert len(log) == len({reign.id for reign in log}) == len({reign.version for reign in log})
-    assert [reign.version for reign in log] == sorted(reign.version for reign in log)
+    assert list(range(1, len(log) + 1)) == [promotion.sequence for promotion in log]
+    assert len(log) == len({promotion.id for promotion in log}) == len({promotion.version for promotion in log})
+    assert [promotion.version for promotion in log] == sorted(promotion.version for promotion in log)
     assert (log[-1] if log else None) == champion
-    assert {reign.version for reign in log} == {each.number for each in versions if each.reign}
+    assert {promotion.version for promotion in log} == {each.number for each in versions if each.promotion}
     return log
 
 
-def require_whole(registry: Registry, reign: Reign, folder: Path) -> None:
+def require_whole(registry: Registry, promotion: Promotion, folder: Path) -> None:
     """Check that a version's files are all there, each the one that was promoted."""
-    registry.files.download(reign, folder)
-    content = reign.facts.model_digest.removeprefix("digest ")
+    registry.files.download(promotion, folder)
+    content = promotion.facts.model_digest.removeprefix("digest ")
 
     assert f"graph {content}" == (folder / "saved_model.pb").read_text()
     assert f"weights {content}" == (folder / "variables/data").read_text()
@@ -76,13 +76,13 @@ def test_nothing_reigns_at_first(registry: Registry) -> None:
 
 def test_promotion_writes_what_servers_load(registry: Registry, tmp_path: Path) -> None:
     """A version is a numbered folder with the graph directly in it, and the pointer names it."""
-    reign = promote(registry, tmp_path, "a")
+    promotion = promote(registry, tmp_path, "a")
 
-    assert (1, 1, "promote") == (reign.version, reign.sequence, reign.action)
+    assert (1, 1, "promote") == (promotion.version, promotion.sequence, promotion.action)
     assert {f"mnist/1/{name}" for name in SERVED} == set(registry.store.list("mnist/1/"))
-    assert registry.champion() == reign
-    assert registry.champion().generation == reign.generation
-    require_whole(registry, reign, tmp_path / "down")
+    assert registry.champion() == promotion
+    assert registry.champion().generation == promotion.generation
+    require_whole(registry, promotion, tmp_path / "down")
 
 
 def test_history_is_append_only(registry: Registry, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_history_is_append_only(registry: Registry, tmp_path: Path) -> None:
     third = promote(registry, tmp_path, "c")
 
     assert before == registry.store.read("mnist/log/00000001.json")
-    assert [1, 2, 3] == [reign.version for reign in require_consistent(registry)]
+    assert [1, 2, 3] == [promotion.version for promotion in require_consistent(registry)]
     assert [third] == registry.since(2)
     assert ["former", "former", "champion"] == [each.state for each in registry.versions()]
     assert first == registry.log()[0]
@@ -103,7 +103,9 @@ def test_the_late_promoter_loses_and_leaves_nothing(registry: Registry, tmp_path
     """Of two that judged beside the same champion, the second loses, its version is gone, and it may try again."""
     seen = registry.champion()
     registry.promote(make_folder(tmp_path / "a", "a"), facts("a"), expected=seen)
-    with pytest.raises(LostRaceError, match=r"Expected no version of mnist to reign still\. Received: version 1 does"):
+    with pytest.raises(
+        LostRaceError, match=r"Expected no version of mnist as the champion still\. Received: version 1 is"
+    ):
         registry.promote(make_folder(tmp_path / "b", "b"), facts("b"), expected=seen)
 
     assert ["1"] == [name for name in registry.store.folders("mnist") if name.isdecimal()]
@@ -129,12 +131,12 @@ def test_rollback_is_a_new_version_of_the_earlier_model(registry: Registry, tmp_
 
 
 def test_wrong_rollbacks_are_refused(registry: Registry, tmp_path: Path) -> None:
-    """There must be a champion, and the version must be an earlier one that is not reigning."""
+    """There must be a champion, and the version must be an earlier one that is not the champion."""
     with pytest.raises(RegistryError, match="nothing was ever promoted"):
         registry.rollback()
     promote(registry, tmp_path, "a")
     promote(registry, tmp_path, "b")
-    for version, received in ((7, "Received: 7"), (2, "its model reigns already")):
+    for version, received in ((7, "Received: 7"), (2, "its model is the champion already")):
         with pytest.raises(RegistryError, match=received):
             registry.rollback(version)
 
@@ -171,7 +173,7 @@ def test_an_altered_version_is_not_used(registry: Registry, tmp_path: Path) -> N
 
 
 def test_a_damaged_registry_says_so(registry: Registry, tmp_path: Path) -> None:
-    """A gap in the log and a pointer of another form are named, with the mend."""
+    """A gap in the log and a pointer of another form are named, with the fix."""
     for content in "abc":
         promote(registry, tmp_path, content)
     registry.store.delete("mnist/log/00000002.json")
@@ -231,7 +233,7 @@ def test_200_racing_promoters_leave_one_history(url: str, tmp_path: Path) -> Non
 
     assert processes * threads == sum(counts.values())
     assert won
-    assert won == [reign.version for reign in log]
+    assert won == [promotion.version for promotion in log]
     assert won == [version.number for version in registry.versions()]
     require_whole(registry, log[-1], tmp_path / "down")
 
@@ -264,19 +266,19 @@ for point in range(1, 1000):
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     registry = Registry(url, "mnist", patience=5)
-    reign = registry.champion()
-    registry.files.download(reign, scratch / f"check-{point}")
+    promotion = registry.champion()
+    registry.files.download(promotion, scratch / f"check-{point}")
     weights = (scratch / f"check-{point}" / "variables/data").read_text()
-    whole = weights.split()[1] == reign.facts.model_digest.split()[1]
+    whole = weights.split()[1] == promotion.facts.model_digest.split()[1]
     registry.versions()
-    print(point, status, reign.sequence, int(whole), len(registry.log()), flush=True)
+    print(point, status, promotion.sequence, int(whole), len(registry.log()), flush=True)
     if status == 0:
         break
 """
 
 
 def test_a_promoter_killed_anywhere_leaves_one_whole_champion(tmp_path: Path) -> None:
-    """SIGKILL before each operation on files in turn: old or new reigns, whole; and the next promoter succeeds."""
+    """SIGKILL before each operation on files in turn: old or new is champion, whole; and the next promoter succeeds."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "registry"), str(tmp_path)],
         cwd=ROOT,
@@ -299,7 +301,7 @@ def test_a_promoter_killed_anywhere_leaves_one_whole_champion(tmp_path: Path) ->
 
 @pytest.mark.parametrize("fault", ["reset", "reset_after"])
 def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(remote: Remote, tmp_path: Path, fault: str) -> None:
-    """The network dies at each request in turn: old or new reigns, whole; and the next promoter succeeds."""
+    """The network dies at each request in turn: old or new is champion, whole; and the next promoter succeeds."""
     unbroken = direct(remote)
     promote(unbroken, tmp_path, "old")
     reached = 0
@@ -328,7 +330,7 @@ def test_a_promoter_cut_off_anywhere_leaves_one_whole_champion(remote: Remote, t
 
 @pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
 def test_a_lost_answer_promotes_once(remote: Remote, tmp_path: Path, fault: str) -> None:
-    """When the answer to the very move of the pointer is lost, the promoter still learns that it won, once."""
+    """When the response to the very move of the pointer is lost, the promoter still learns that it won, once."""
     registry = Registry(remote.url, "mnist", timeout=0.25)
     remote.proxy.use(once(fault, *remote.wire.put))
     promote(registry, tmp_path, "a")
@@ -341,16 +343,16 @@ def test_a_lost_answer_promotes_once(remote: Remote, tmp_path: Path, fault: str)
         return None
 
     remote.proxy.use(at_the_pointer)
-    reign = promote(registry, tmp_path, "b")
+    promotion = promote(registry, tmp_path, "b")
     remote.proxy.use(no_fault)
 
     assert 2 <= moves[0]
-    assert (2, 2) == (reign.version, reign.sequence)
-    assert reign == require_consistent(registry)[-1]
+    assert (2, 2) == (promotion.version, promotion.sequence)
+    assert promotion == require_consistent(registry)[-1]
 
 
 def test_a_lost_answer_is_found_in_the_log_when_overtaken(remote: Remote, tmp_path: Path) -> None:
-    """A promoter whose answer was lost, and who was followed by another before it asked again, knows that it won."""
+    """A promoter whose response was lost, and who was followed by another before it asked again, knows that it won."""
     registry, other = Registry(remote.url, "mnist"), direct(remote)
     promote(other, tmp_path, "a")
     states = ["before"]
@@ -365,16 +367,16 @@ def test_a_lost_answer_is_found_in_the_log_when_overtaken(remote: Remote, tmp_pa
         return None
 
     remote.proxy.use(lose_then_overtake)
-    reign = promote(registry, tmp_path, "b")
+    promotion = promote(registry, tmp_path, "b")
     log = require_consistent(other)
 
     assert ["before", "lost", "overtaken"] == states
     assert ["digest a", "digest b", "digest c"] == [each.facts.model_digest for each in log]
-    assert reign == log[1]
+    assert promotion == log[1]
 
 
 def test_racing_promoters_survive_a_bad_network(remote: Remote, tmp_path: Path) -> None:
-    """Through a network that breaks 20 % of the requests, 4 promoters who try until they win leave 4 reigns."""
+    """Through a network that breaks 20 % of the requests, 4 promoters who try until they win leave 4 promotions."""
     remote.proxy.use(some_faults(0.2, seed=5, faults=QUICK))
 
     def until_won(content: str) -> None:
@@ -398,10 +400,10 @@ def test_racing_promoters_survive_a_bad_network(remote: Remote, tmp_path: Path) 
     log = require_consistent(registry)
 
     assert broken > 10
-    assert ["digest 0", "digest 1", "digest 2", "digest 3"] == sorted(reign.facts.model_digest for reign in log)
-    assert [reign.version for reign in log] == [version.number for version in registry.versions()]
-    for reign in log:
-        require_whole(registry, reign, tmp_path / f"down-{reign.version}")
+    assert ["digest 0", "digest 1", "digest 2", "digest 3"] == sorted(promotion.facts.model_digest for promotion in log)
+    assert [promotion.version for promotion in log] == [version.number for version in registry.versions()]
+    for promotion in log:
+        require_whole(registry, promotion, tmp_path / f"down-{promotion.version}")
 
 
 def test_the_command_line_lists_shows_and_rolls_back(url: str, tmp_path: Path) -> None:

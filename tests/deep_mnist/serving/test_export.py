@@ -1,4 +1,4 @@
-"""Serving prepares pictures exactly as training did, whatever the network takes."""
+"""Serving prepares images exactly as training did, whatever the network takes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_digest_names_the_model(tmp_path: Path) -> None:
     ],
 )
 def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout: str, scale: str, units: int) -> None:
-    """Raw pictures with and without a channel axis, and prepared ones, get the Keras model's own answers."""
+    """Raw images with and without a channel axis, and prepared ones, get the Keras model's own predictions."""
     import tensorflow as tf
 
     record = record_of(layout, scale)
@@ -137,7 +137,7 @@ def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout:
     raw, _ = draw_digits(20)
     export(network, tmp_path / "model")
     served = tf.saved_model.load(str(tmp_path / "model")).signatures
-    expected = network.answers(raw, raw=True)
+    expected = network.predict(raw, raw=True)
     for images in (raw, raw[..., np.newaxis], raw[:1], raw[:0]):
         answer = served["serving_default"](images=tf.constant(images))
 

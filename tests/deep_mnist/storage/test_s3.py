@@ -80,7 +80,7 @@ def test_a_profile_gives_keys_and_endpoint(
 def token_service() -> Iterator[HTTPServer]:
     """A stand-in for AWS STS: AssumeRoleWithWebIdentity answers with the owner's keys.
 
-    The answer has the form of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html.
+    The response has the form of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -115,7 +115,7 @@ def test_folders_travel_whole(store: Store, tmp_path: Path) -> None:
 
 
 def test_absent_objects(store: Store, tmp_path: Path) -> None:
-    """An absent object is NotFoundError to readers, leaves no file, and is no trouble to delete."""
+    """An absent object is NotFoundError to readers, leaves no file, and may be deleted without an error."""
     for read in (store.read, store.describe, lambda key: store.download_file(key, tmp_path / "file")):
         with pytest.raises(NotFoundError, match="Expected an object at"):
             read("not/there")
@@ -227,7 +227,7 @@ def test_a_shared_list_survives_a_bad_network(remote: Remote) -> None:
         store = open_store(remote.url, timeout=2)
         while words:
             data, generation = store.read("words")
-            if words[0] in data.decode().split():  # a lost answer: it was done, and somebody went on from there
+            if words[0] in data.decode().split():  # a lost response: it was done, and somebody went on from there
                 words.pop(0)
                 continue
             try:
@@ -256,7 +256,7 @@ def test_patience_ends(remote: Remote) -> None:
 
 
 def test_an_overtaken_write_says_so(remote: Remote) -> None:
-    """A writer whose answer was lost, and who was followed by another before it asked again, cannot know."""
+    """A writer whose response was lost, and who was followed by another before it asked again, cannot know."""
     with remote.direct():
         other = open_store(remote.url)
     store, states = open_store(remote.url), ["before"]

@@ -121,9 +121,9 @@ def test_the_steps_pass_the_quota_and_the_limits():
     """No step asks for more than the limit range admits, and all at once for no more than the quota."""
     (limits,) = named("base", "LimitRange", "deep-mnist-limits")["spec"]["limits"]
     for task in compile_definition().tasks():
-        asked = task.executor["resources"]
-        assert int(asked["resourceCpuLimit"][:-1]) <= 1000 * int(limits["max"]["cpu"])
-        assert int(asked["resourceMemoryLimit"][:-2]) <= 1024 * int(limits["max"]["memory"][:-2])
+        requested = task.executor["resources"]
+        assert int(requested["resourceCpuLimit"][:-1]) <= 1000 * int(limits["max"]["cpu"])
+        assert int(requested["resourceMemoryLimit"][:-2]) <= 1024 * int(limits["max"]["memory"][:-2])
 
 
 def test_gpus_are_for_the_gpu_overlay():

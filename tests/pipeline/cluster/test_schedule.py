@@ -41,7 +41,7 @@ STORE = ("--store", "gs://models/mnist")
 
 
 @pytest.mark.parametrize(
-    ("given", "expression", "meaning", "first"),
+    ("typed", "expression", "meaning", "first"),
     [
         ("0 0 3 * * *", "0 0 3 * * *", "at 03:00:00, every day", "2026-02-28T03:00:00"),
         ("0 3 * * *", "0 0 3 * * *", "at 03:00:00, every day", "2026-02-28T03:00:00"),
@@ -51,15 +51,15 @@ STORE = ("--store", "gs://models/mnist")
         (
             "0 */20 * * * *",
             "0 */20 * * * *",
-            "second 0, every 20th minute, every hour, every day",
+            "second 0, every 20 minutes, every hour, every day",
             "2026-02-27T12:20:00",
         ),
         ("0 0 0 29 2 *", "0 0 0 29 2 *", "at 00:00:00, day of the month 29, month 2", "2028-02-29T00:00:00"),
     ],
 )
-def test_what_an_expression_means(given, expression, meaning, first):
+def test_what_an_expression_means(typed, expression, meaning, first):
     """Six fields are taken as they are, five get a second in front; both are told in words and fire as told."""
-    cron = parse_cron(given)
+    cron = parse_cron(typed)
 
     assert cron.expression == expression
     assert cron.meaning() == meaning
@@ -67,14 +67,14 @@ def test_what_an_expression_means(given, expression, meaning, first):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "typed",
     ["", "* * * *", "0 0 0 3 * * *", "0 0 24 * * *", "60 0 0 * * *", "0 0 3 * * 7", "0 0 3 L * *", "0 0 3 * * MON#2",
      "0 0 22-2 * * *", "0 0 3 1 * 1", "0 0 3 */0 * *", "@daily", "0 0 0 30 2 *", "0 0 -1 * * *", "0 0 1.5 * * *"],
 )  # fmt: skip
-def test_what_kubeflow_would_refuse_or_misread(given):
+def test_what_kubeflow_would_refuse_or_misread(typed):
     """A wrong number of fields, values out of range, foreign syntax, and dates that never come are refused."""
     with pytest.raises(CronError, match=r"Expected .* Received: "):
-        parse_cron(given)
+        parse_cron(typed)
 
 
 def test_dry_run_talks_to_nobody():
@@ -186,15 +186,15 @@ def test_an_interrupted_replacement_is_finished(server):
 
 
 def test_a_schedule_that_could_not_be_enabled_is_said_so(server):
-    """When the last call fails, nothing fires, and the error names the command that mends it."""
+    """When the last call fails, nothing fires, and the error names the command that fixes it."""
     refuse = server.switch_refusals
     refuse.append(503)
     failed = schedule(server, "apply")
-    mended = schedule(server, "resume")
+    fixed = schedule(server, "resume")
 
     assert failed.exit_code == 2
     assert "but paused. Start it: python -m pipeline schedule resume --name deep-mnist-retraining" in failed.output
-    assert mended.exit_code == 0
+    assert fixed.exit_code == 0
     assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
 
 
@@ -331,7 +331,7 @@ def _judge(tmp_path: Path, *, promoted: bool) -> None:
 
 
 def _champion(registry: Path, name: str, digest: str) -> None:
-    """Let a model reign that was trained by hand on the data with this digest."""
+    """Promote a model that was trained by hand on the data with this digest."""
     model = registry.parent / "model"
     model.mkdir()
     (model / "training.json").write_text(json.dumps({"network": "fast", "model": ""}))
@@ -443,7 +443,7 @@ def test_an_unchanged_slot_runs_no_training(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "unchanged: version 1, which reigns, was trained on data" in done.stdout
+    assert "unchanged: version 1, the champion, was trained on data" in done.stdout
     assert {path.name for path in next(root.glob("deep-mnist-*")).iterdir()} == {
         "download", "preprocess", "validate", "require-valid", "compare",
     }  # fmt: skip

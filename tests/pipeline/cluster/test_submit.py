@@ -110,9 +110,9 @@ def test_the_number_of_gpus_is_text(definition):
 def test_notify_guards_every_other_task(retraining):
     """With a Secret named, all tasks lie in an exit handler; its own is never cached, and the Secret may be absent."""
     options = {"reuse": False, "retraining": retraining, "gpu": 1}
-    told = compile_definition(settings=ClusterSettings(notify="webhook"), **options)
+    notifying = compile_definition(settings=ClusterSettings(notify="webhook"), **options)
     plain = compile_definition(**options)
-    tasks = {task.name: task for task in told.tasks()}
+    tasks = {task.name: task for task in notifying.tasks()}
     guarded = {name for name, task in tasks.items() if task.group.startswith("exit-handler-1")}
     notify = tasks["notify"]
 
@@ -129,8 +129,10 @@ def test_notify_guards_every_other_task(retraining):
 @pytest.mark.parametrize("retraining", [False, True], ids=["run", "schedule"])
 def test_parameters_of_the_accelerator_cross_every_border(retraining):
     """KFP forgets the accelerator's channels at the border of a group: each group declares what it passes on."""
-    told = compile_definition(gpu=1, reuse=False, retraining=retraining, settings=ClusterSettings(notify="webhook"))
-    groups = [each for each in told.pipeline["components"].values() if "dag" in each]
+    notifying = compile_definition(
+        gpu=1, reuse=False, retraining=retraining, settings=ClusterSettings(notify="webhook")
+    )
+    groups = [each for each in notifying.pipeline["components"].values() if "dag" in each]
 
     assert len(groups) == 1 + retraining
     for group in groups:
@@ -141,9 +143,9 @@ def test_parameters_of_the_accelerator_cross_every_border(retraining):
 
 def test_pull_secrets_are_on_every_task():
     """Each pod names the Secrets with which its image is pulled, the exit handler's too."""
-    told = compile_definition(settings=ClusterSettings(notify="webhook", pull_secrets=("one", "two")))
+    notifying = compile_definition(settings=ClusterSettings(notify="webhook", pull_secrets=("one", "two")))
 
-    for task in told.tasks():
+    for task in notifying.tasks():
         assert [each["secretName"] for each in task.kubernetes["imagePullSecret"]] == ["one", "two"], task.name
 
 

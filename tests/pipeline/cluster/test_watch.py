@@ -76,11 +76,11 @@ def test_what_a_step_told_of_its_failure_is_shown(server):
     """A refusal that the step foresaw is shown by its sentences, not by its log."""
     server.progress = [Workflow(require_valid="Failed")]
     (pod,) = server.progress[0].pods_of("require-valid")
-    told = Failure("UnfitDataError", "images.range: 0..255", expected="0..1", received="0..255", fix="divide by 255")
-    server.logs = {pod: f"noise\n{MARK}{told.to_json()}\nF1124 main.go:50] exit status 1\n"}
+    failure = Failure("UnfitDataError", "images.range: 0..255", expected="0..1", received="0..255", fix="divide by 255")
+    server.logs = {pod: f"noise\n{MARK}{failure.to_json()}\nF1124 main.go:50] exit status 1\n"}
     shown = submit(server)
 
-    assert told.text() in shown.output
+    assert failure.text() in shown.output
     assert "noise" not in shown.output and "main.go" not in shown.output
 
 

@@ -89,8 +89,10 @@ def test_two_runs_at_once_leave_one_champion(place):
     """Two runs that race for an empty registry both end well; exactly one of them promotes the model."""
     folder, _ = place
     with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(run_pipeline, folder, "--dataset", "digits", *FAST, "--store", "raced") for _ in range(2)]
-        ended = [each.result() for each in asked]
+        submitted = [
+            pool.submit(run_pipeline, folder, "--dataset", "digits", *FAST, "--store", "raced") for _ in range(2)
+        ]
+        ended = [each.result() for each in submitted]
 
     assert [each.status for each in ended] == [0, 0], "\n".join(ended[0].lines + ended[1].lines)
     assert sorted(each.last.partition(" accuracy")[0] for each in ended) == ["NOT PROMOTED", "PUBLISHED version=1"]

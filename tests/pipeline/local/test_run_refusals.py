@@ -77,10 +77,10 @@ def test_the_seeds_first_example_is_refused(tmp_path):
     """Example 1 feeds uint8 pixels to a network that scales nothing; validate names it."""
     write_raw_folder(tmp_path / "digits", 400, 100)
     ended = run_pipeline(tmp_path, "--dataset", "digits", "--network", "example1", "--json")
-    told = json.loads(ended.lines[-1])
+    printed = json.loads(ended.lines[-1])
 
-    assert (ended.status, told["status"], told["step"]) == (1, "FAILED", "validate")
-    assert "images." in told["why"]
+    assert (ended.status, printed["status"], printed["step"]) == (1, "FAILED", "validate")
+    assert "images." in printed["why"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_seeds_first_example_is_refused(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_run_is_refused_before_anything_starts(tmp_path, options, message):
-    """Bad input gets exit status 2, a message with the mend, and leaves nothing behind."""
+    """Bad input gets exit status 2, a message with the fix, and leaves nothing behind."""
     ended = run_pipeline(tmp_path, *options)
 
     assert ended.status == 2
