@@ -1,4 +1,4 @@
-"""The user's own data: arrays come as they are, pictures of any known format become arrays."""
+"""The user's own data: arrays come as they are, images of any known format become arrays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import Store, sha256_of_file
 
 ARRAY_ENDINGS = (".npy", ".npz", ".gz", "-ubyte", CONTRACT_FILE)  # what a user tells of the network comes along
-# What a folder at an https:// address is asked for, in order of preference.
+# What is requested of a folder at an https:// address, in order of preference.
 REMOTE_NAMES = (
     {name: f"{name}.npy" for name in IDX_NAMES},
     IDX_NAMES,
@@ -117,13 +117,13 @@ def _fetch_tree(store: Store, names: list[str], work: Path) -> None:
         store.download_file(name, path)
 
 
-def copy_own(path: Path, given: str, folder: Path) -> ClassNames:
-    """Copy the arrays at a path of this machine to `folder`, or read its pictures into it; return the class names."""
+def copy_own(path: Path, source: str, folder: Path) -> ClassNames:
+    """Copy the arrays at a path of this machine to `folder`, or read its images into it; return the class names."""
     if not path.exists():
         known = ", ".join(KNOWN)
         raise DownloadError(
             f"Expected a known dataset ({known}), a folder, or a {store_schemes()} or https:// address. "
-            f"Received: {given!r}, "
+            f"Received: {source!r}, "
             f"and no folder or file of that name."
         )
     if path.suffix == ".npz":
@@ -137,12 +137,12 @@ def copy_own(path: Path, given: str, folder: Path) -> ClassNames:
     return ()
 
 
-# --- pictures ----------------------------------------------------------------------------------------------------
+# --- images ----------------------------------------------------------------------------------------------------
 
 
-def _convert(path: Path, given: str, folder: Path) -> ClassNames:
-    """Write the pictures at `path` as arrays to `folder`; or, when one cannot be read, why, for the doctor to tell."""
-    raw = _read(path, given)
+def _convert(path: Path, source: str, folder: Path) -> ClassNames:
+    """Write the images at `path` as arrays to `folder`; or, when one cannot be read, why, for the doctor to tell."""
+    raw = _read(path, source)
     if raw.faults:
         write_faults(folder, raw.faults)
     else:
@@ -162,12 +162,12 @@ def _write_arrays(raw: RawData, folder: Path) -> None:
             print(f"download: {split}_{part} {array.dtype} {array.shape}", flush=True)
 
 
-def _read(path: Path, given: str) -> RawData:
+def _read(path: Path, source: str) -> RawData:
     try:
         read = recognize(path)
         if read is None:
             names = sorted(each.name for each in path.iterdir())[:8] if path.is_dir() else [path.name]
-            raise DownloadError(f"Expected {EXPECTED} in {given}. Received: {names or 'an empty folder'}.")
+            raise DownloadError(f"Expected {EXPECTED} in {source}. Received: {names or 'an empty folder'}.")
         return read()
     except (ArrayFileError, MissingPackageError) as error:
         raise DownloadError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Export the model, prove that the export predicts as the model does does, and promote it if it may be promoted.
+"""Export the model, prove that the export predicts as the model does, and promote it if it may be promoted.
 
 evaluation says no ──────────────────────────────▶ NOT PROMOTED
 evaluation says yes ─▶ export ─▶ replay ─▶ compare-and-swap ─▶ PUBLISHED
