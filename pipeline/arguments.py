@@ -146,10 +146,13 @@ def model_name_for(dataset: str) -> str:
 
     >>> model_name_for("gs://bucket/My Digits.npz")
     'my-digits'
+    >>> model_name_for("https://example.test/digits.csv.gz")
+    'digits'
     """
     if dataset in KNOWN:
         return dataset
-    last = dataset.partition("#")[0].rstrip("/").rpartition("/")[2].removesuffix(".npz")
+    last = dataset.partition("#")[0].rstrip("/").rpartition("/")[2]
+    last = re.sub(r"\.(npz|parquet|csv(\.gz)?)$", "", last, flags=re.IGNORECASE)
     return re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-") or "own"
 
 

@@ -13,7 +13,7 @@ from deep_mnist.data.transfer import TransferError
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m components.download", description=__doc__)
-    parser.add_argument("dataset", help="mnist, fashion-mnist, a folder, a gs://, s3:// or https:// address")
+    parser.add_argument("dataset", help="mnist, fashion-mnist, a folder or file, a gs://, s3:// or https:// address")
     parser.add_argument("folder", type=Path, help="where to put the files")
     options = parser.parse_args()
     try:

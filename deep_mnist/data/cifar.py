@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import stat
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError, damaged
-from deep_mnist.data.digits_pickle import ArrayUnpickler
+from deep_mnist.data.digits_pickle import load_plain
 from deep_mnist.data.raw import Gathered, Label, RawData, RawSplit, raw_data
 
 MAX_BATCH_BYTES = 256 << 20  # CIFAR-100's train is 155,249,918 bytes
@@ -91,8 +90,7 @@ def _unpickled(path: Path) -> Mapping[str, Any]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BATCH_BYTES:
             raise damaged(path, f"a file of at most {MAX_BATCH_BYTES} bytes", f"{status.st_size} bytes")
-        content = path.read_bytes()
-        loaded = ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+        loaded = load_plain(path.read_bytes())
     except ArrayFileError:
         raise
     except pickle.UnpicklingError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,19 @@ class ArrayUnpickler(pickle.Unpickler):
 
             return _reconstruct
         return getattr(np, name)
+
+
+def load_plain(content: bytes) -> Any:
+    """Return what a pickle that nobody vouches for holds: plain values and numpy arrays.
+
+    Raises:
+        UnsafePickleError: It asks for anything else, or for a memo of more places than it can fill.
+        Exception: Damaged pickles fail in every way.
+    """
+    for operation, argument, _ in pickletools.genops(content):
+        if operation.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+            raise UnsafePickleError(f"Expected at most {len(content)} places in the memo. Received: place {argument}.")
+    return ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
 
 
 def _old_bytes(text: str, encoding: str) -> bytes:

@@ -84,6 +84,8 @@ def test_a_meta_file_that_asks_for_code_only_costs_the_names(tmp_path):
         b"",
         b"\x80\x02",
         b"not a pickle",
+        b"\x80\x02}r\xff\xff\xff\x1f.",  # a memo of half a billion places
+        b"\x80\x02cnumpy\nndarray\n(J\xff\xff\xff\x7fK\x10tq\x00R.",
         pickle.dumps([1, 2]),
         pickle.dumps({"data": np.zeros((2, 3072), np.float32), "labels": [1, 2]}),
         pickle.dumps({"data": np.zeros((2, 784), np.uint8), "labels": [1, 2]}),
