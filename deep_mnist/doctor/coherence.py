@@ -1,7 +1,8 @@
 """How neighbouring pixels of a set of pictures cohere: along rows and columns, across the edges, at every distance.
 
-Correlations are taken over all pictures of a sample after the mean picture is subtracted; where one side hardly varies
-(the black border of digits) there is none, 0.
+Correlations are taken over all pictures of a sample after the mean picture is subtracted; those of whole rows and columns
+after each picture's mean of that line as well: a border of one value, another in each picture (padding that was
+standardized with it, a frame, exposure), says nothing. Where one side hardly varies there is no correlation, 0.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ DEAD = 0.02  # of the pictures' variance: below, a row or column of pixels says 
 STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
+NEAR = 3  # lines on each side of an edge that are compared
+FALLS = 0.3  # of the inner fall from the next line to the one after: what neighbours across an edge must have
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Edges:
         inside: Usual correlation of two neighbours, the median over the picture.
         seam: The least of them, 0 where one of both says nothing.
         at: Where: index of the row or column behind the seam, the middle of several.
-        around: Of the last with the first.
-        carried: Of the last column with the first one of the next row; 0 for rows.
+        around: Of the last with the first; 0 unless it falls with distance as inside the picture.
+        carried: Likewise of the last column with the first one of the next row; 0 for rows.
     """
 
     inside: float
@@ -44,6 +47,7 @@ class Coherence:
         stride: Elements from a pixel to the one below as the shape says.
         peak: Distance at which elements of the stream cohere best, beyond the nearest.
         at_stride, at_peak: Correlations there.
+        at_pixel: Correlation of a pixel with the next in its row.
     """
 
     columns: Edges
@@ -52,6 +56,7 @@ class Coherence:
     peak: int
     at_stride: float
     at_peak: float
+    at_pixel: float
 
 
 def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherence:
@@ -64,23 +69,46 @@ def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherenc
     """
     values = pictures - pictures.mean(axis=0)
     total = float(np.square(values).mean()) or 1.0
-    across = [_correlation(values[:, :, c - 1], values[:, :, c], total) for c in range(1, values.shape[2])]
-    down = [_correlation(values[:, r - 1], values[:, r], total) for r in range(1, values.shape[1])]
-    carried = _correlation(values[:, :-1, -1], values[:, 1:, 0], total)
-    columns = _edges(across, _correlation(values[:, :, -1], values[:, :, 0], total), carried)
-    rows = _edges(down, _correlation(values[:, -1], values[:, 0], total), 0.0)
+    columns = np.moveaxis(values - values.mean(axis=1, keepdims=True), 2, 0)
+    rows = np.moveaxis(values - values.mean(axis=2, keepdims=True), 1, 0)
     curve = at_distances(stream, ROWS_BEYOND * stride + 1)
     inner = curve[NEAREST:-1]
     tops = np.flatnonzero((inner >= curve[NEAREST - 1 : -2]) & (inner >= curve[NEAREST + 1 :])) + NEAREST
     peak = int(tops[curve[tops].argmax()]) if len(tops) else stride
-    return Coherence(columns, rows, stride, peak, float(curve[stride]), float(curve[peak]))
+    at_stride, at_peak = float(curve[stride]), float(curve[peak])
+    at_pixel = float(curve[stride // pictures.shape[2]])
+    return Coherence(
+        _edges(columns, total, carries=True), _edges(rows, total), stride, peak, at_stride, at_peak, at_pixel
+    )
 
 
-def _edges(inside: list[float], around: float, carried: float) -> Edges:
+def _edges(lines: np.ndarray, total: float, *, carries: bool = False) -> Edges:
+    """Return how lines (rows or columns first) go together; `carries` for columns, whose rows go on in the next."""
+    next_but = [_correlation(one, other, total) for one, other in zip(lines[:-2], lines[2:], strict=True)]
+    inside = [_correlation(one, other, total) for one, other in zip(lines[:-1], lines[1:], strict=True)]
+    falls = [near - far for near, far in zip(inside, next_but, strict=False) if near and far]
+    fall = FALLS * float(np.median(falls)) if falls else 0.0
+    around = _neighbours(lines[-NEAR:], lines[:NEAR], total, fall)
+    carried = _neighbours(lines[-NEAR:, :, :-1], lines[:NEAR, :, 1:], total, fall) if carries else 0.0
     alive = [each for each in inside if each]
     least = min(inside)
     lowest = [place + 1 for place, each in enumerate(inside) if each <= least + 0.02]
     return Edges(float(np.median(alive)) if alive else 0.0, least, lowest[len(lowest) // 2], around, carried)
+
+
+def _neighbours(last: np.ndarray, first: np.ndarray, total: float, fall: float) -> float:
+    """Return the correlation of the last line with the first when all others there have less, by `fall`; else 0.
+
+    A disc or a shade that is the same on both sides goes together at any distance.
+    """
+    near = _correlation(last[-1], first[0], total)
+    further = [
+        _correlation(one, other, total)
+        for above, one in enumerate(last[::-1])
+        for below, other in enumerate(first)
+        if above or below
+    ]
+    return near if near - max(further) > fall else 0.0
 
 
 def _correlation(one: np.ndarray, other: np.ndarray, total: float) -> float:

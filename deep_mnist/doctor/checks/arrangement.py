@@ -24,7 +24,7 @@ FEWEST, MOST = 40, 200  # pictures looked at
 MOST_VALUES = 1_500_000  # pixels looked at
 SMALLEST = 8  # pixels a side
 GREATEST = 1e15  # pixel: squares of larger ones, and sums of NaN, say nothing
-AS_INSIDE = 0.8  # of the inner neighbours' correlation: what edges must have that are none; healthy sets reach 0.7
+AS_INSIDE = 0.6  # of the inner neighbours' correlation: what edges must have that are none
 BROKEN = 0.75  # of it: a seam has less; healthy sets without a dead border stay above 0.8
 STRUCTURED = 0.3  # correlation of inner neighbours: below, pictures have no structure to go by
 FARTHER = 0.03  # by which elements must cohere better at another distance than one row; at most 0.01 by luck
@@ -77,7 +77,7 @@ def _judged(
     elif all(_is_rolled(each.rows.around, each.rows.inside, each.rows.seam) for each in halves):
         yield _rolled(case, split, "row", one.rows.at, _told(one.rows.around, one.rows.inside))
     else:
-        inside = max(max(each.columns.inside, each.rows.inside) for each in halves)
+        inside = max(max(each.at_pixel, each.at_stride) for each in halves)
         yield from _examples_last(split, interleaved, inside)
 
 

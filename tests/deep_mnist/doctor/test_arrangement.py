@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bench.healthy import textures
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.arrangement import check_arrangement
+from deep_mnist.doctor.finding import Finding
 from tests.support.doctor_cases import digits, mended, told_of
 
 FIELD = "images.distribution"
@@ -71,3 +78,87 @@ def test_channels_in_planes_read_as_pixels_are_found(tmp_path):
     assert (FIELD, "error", "both") in told_of(diagnosis)
     finding = next(each for each in diagnosis.findings if each.field == FIELD)
     assert told_of(mended(broken, finding).judged(tmp_path / "put back")) == []
+
+
+def standardized(images: np.ndarray) -> np.ndarray:
+    """Each image minus its mean, over its deviation, as tf.image.per_image_standardization does."""
+    axes = tuple(range(1, images.ndim))
+    spread = images.std(axes, keepdims=True).clip(1e-3)
+    return ((images - images.mean(axes, keepdims=True)) / spread).astype(np.float32)
+
+
+def stretched(images: np.ndarray) -> np.ndarray:
+    """Each image from its own lowest pixel to its own highest."""
+    axes = tuple(range(1, images.ndim))
+    low, high = images.min(axes, keepdims=True), images.max(axes, keepdims=True)
+    return ((images - low) / (high - low).clip(1e-3)).astype(np.float32)
+
+
+def padded(images: np.ndarray, rows: int = 2, columns: int = 2) -> np.ndarray:
+    return np.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+
+
+def letterboxed(images: np.ndarray) -> np.ndarray:
+    """Black bars above and below, of another height in each image."""
+    boxed = images.copy()
+    for image, height in zip(boxed, np.random.default_rng(1).integers(1, len(images[0]) // 4, len(images)), strict=True):
+        image[:height], image[-height:] = 0, 0
+    return boxed
+
+
+def vignetted(images: np.ndarray) -> np.ndarray:
+    """Darker towards the corners, under another exposure in each image."""
+    rows, columns = (np.linspace(-1, 1, length) for length in images.shape[1:3])
+    shade = np.clip(1 - (rows[:, None] ** 2 + columns**2) / 2, 0, 1) ** 2
+    exposure = np.random.default_rng(2).uniform(0.4, 1, (len(images), 1, 1, 1))
+    return (images * shade[..., None] * exposure).astype(np.float32)
+
+
+def ringed(images: np.ndarray) -> np.ndarray:
+    """A bright disc under another exposure on black, as pictures through an eyepiece are."""
+    rows, columns = (np.linspace(-1, 1, length) for length in images.shape[1:3])
+    disc = (rows[:, None] ** 2 + columns**2 < 1.1)[..., None]
+    exposure = np.random.default_rng(2).uniform(0.4, 1, (len(images), 1, 1, 1))
+    return ((0.6 + 0.4 * images) * disc * exposure).astype(np.float32)
+
+
+HEALTHY = {
+    "padded, standardized": lambda images: standardized(padded(images)),
+    "padded, stretched": lambda images: stretched(padded(images)),
+    "rows padded, standardized": lambda images: standardized(padded(images, 4, 0)),
+    "columns padded, standardized": lambda images: standardized(padded(images, 0, 3)),
+    "standardized": standardized,
+    "letterboxed": letterboxed,
+    "letterboxed, standardized": lambda images: standardized(letterboxed(images)),
+    "vignetted": vignetted,
+    "vignetted, standardized": lambda images: standardized(vignetted(images)),
+    "in a disc": ringed,
+    "in a disc, standardized": lambda images: standardized(ringed(images)),
+}
+PICTURES = {
+    "digits": lambda: digits().arrays["train_images"],
+    "textures": lambda: (textures(np.random.default_rng(4), 300).images[..., None] / 255).astype(np.float32),
+}
+
+
+def arrangement(images: np.ndarray) -> list[Finding]:
+    split = Split("train", images, np.arange(len(images)) % 10)
+    contract = Contract(input_shape=images.shape[1:], layout="channels_last")
+    return list(check_arrangement(Case(Path(), {"train": split}, contract), split))
+
+
+@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("name", list(HEALTHY))
+def test_borders_that_are_one_value_in_each_image_say_nothing(pictures, name):
+    """Padding, bars and shades go together on opposite edges without being neighbours."""
+    assert arrangement(HEALTHY[name](PICTURES[pictures]())) == []
+
+
+@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("axis", [1, 2])
+def test_pictures_rolled_after_they_were_standardized_are_found(pictures, axis):
+    """A border within the picture is a seam still."""
+    images = PICTURES[pictures]()
+    rolled = np.roll(standardized(images), images.shape[axis] // 3, axis=axis)
+
+    assert [each.field for each in arrangement(rolled)] == [FIELD]
