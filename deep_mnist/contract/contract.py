@@ -88,6 +88,8 @@ class Contract:
         input_faults: What is wrong between the declared input and the first layers' data_format.
         lambda_layers: Names of the layers that hold Python code.
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
+        adjusts_rank: Keras adds, or drops, a last axis of length 1 that the data lack, or have too many: its functional
+            and sequential models do.
         preparation: "contract", or "none" for a network that is fed raw data as it is (the seed's Example 1).
         unknown: What could not be derived, each as one phrase.
         conflicts: Where two sources contradict each other, each as one phrase.
@@ -122,6 +124,7 @@ class Contract:
     input_faults: tuple[str, ...] = ()
     lambda_layers: tuple[str, ...] = ()
     fit: Mapping[str, Any] = field(default_factory=dict)
+    adjusts_rank: bool = False
     preparation: str = "contract"
     unknown: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -335,6 +338,7 @@ _READERS: dict[str, Any] = {
     "input_faults": _read_strings,
     "lambda_layers": _read_strings,
     "fit": _read_mapping,
+    "adjusts_rank": _read_bool,
     "preparation": _read_choice("contract", "none"),
     "unknown": _read_strings,
     "conflicts": _read_strings,

@@ -122,6 +122,7 @@ def _derived(
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
+        adjusts_rank=shape is not None,
         unknown=tuple(unknown + scaling.unknown),
     )
     # Read back as if written by hand, so that a hostile configuration's values are checked like anybody's.

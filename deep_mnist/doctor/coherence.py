@@ -1,13 +1,14 @@
 """How neighbouring pixels of a set of pictures cohere: along rows and columns, across the edges, at every distance.
 
-Correlations are taken over all pictures of a sample after the mean picture is subtracted; those of whole rows and columns
-after each picture's mean of that line as well: a border of one value, another in each picture (padding that was
+Correlations are taken over all pictures of a sample after the mean picture is subtracted; those of whole rows and
+columns after each picture's mean of that line as well: a border of one value, another in each picture (padding that was
 standardized with it, a frame, exposure), says nothing. Where one side hardly varies there is no correlation, 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherenc
 def _edges(lines: np.ndarray, total: float, *, carries: bool = False) -> Edges:
     """Return how lines (rows or columns first) go together; `carries` for columns, whose rows go on in the next."""
     next_but = [_correlation(one, other, total) for one, other in zip(lines[:-2], lines[2:], strict=True)]
-    inside = [_correlation(one, other, total) for one, other in zip(lines[:-1], lines[1:], strict=True)]
+    inside = [_correlation(one, other, total) for one, other in pairwise(lines)]
     falls = [near - far for near, far in zip(inside, next_but, strict=False) if near and far]
     fall = FALLS * float(np.median(falls)) if falls else 0.0
     around = _neighbours(lines[-NEAR:], lines[:NEAR], total, fall)

@@ -91,7 +91,7 @@ def _has_other_rows(seen: Coherence) -> bool:
         edges.inside > STRUCTURED
         and edges.carried > AS_INSIDE * edges.inside
         and seen.peak != seen.stride
-        and seen.at_peak > max(seen.at_stride + FARTHER, STRUCTURED)
+        and 1 >= seen.at_peak > max(seen.at_stride + FARTHER, STRUCTURED)  # above 1: what varies lies at one place
     )
 
 

@@ -100,8 +100,8 @@ def padded(images: np.ndarray, rows: int = 2, columns: int = 2) -> np.ndarray:
 
 def letterboxed(images: np.ndarray) -> np.ndarray:
     """Black bars above and below, of another height in each image."""
-    boxed = images.copy()
-    for image, height in zip(boxed, np.random.default_rng(1).integers(1, len(images[0]) // 4, len(images)), strict=True):
+    boxed, random = images.copy(), np.random.default_rng(1)
+    for image, height in zip(boxed, random.integers(1, len(images[0]) // 4, len(images)), strict=True):
         image[:height], image[-height:] = 0, 0
     return boxed
 

@@ -74,12 +74,30 @@ def raw(case: CaseFiles) -> CaseFiles:
     return case.images(lambda images: np.rint(images * 255).astype(np.uint8))
 
 
+OWN_CLASS = {
+    "class_name": "Mine", "registered_name": "Mine", "config": {"name": "mine"},
+    "build_config": {"input_shape": [None, 28, 28, 1]},
+}  # fmt: skip
+CHANNELS_FIRST = sequential(conv(form="channels_first"), layer("Flatten"), dense(), shape=(1, 28, 28))
 RESCALING = layer("Rescaling", scale=1 / 255, offset=0.0)
 TRAIN, TEST, MODEL, BOTH = "train", "test", "model", "both"
 
 FORM = [
     Defect("flat rows", lambda c: c.images(lambda x: x.reshape(len(x), 784)), "images.rank", "error", BOTH),
-    Defect("no channel axis", lambda c: c.images(lambda x: x[..., 0]), "images.rank", "error", BOTH),
+    Defect(
+        "no channel axis, channels first",
+        lambda c: c.images(lambda x: x[..., 0]).with_net(CHANNELS_FIRST),
+        "images.rank",
+        "error",
+        BOTH,
+    ),
+    Defect(
+        "no channel axis, own class",
+        lambda c: c.images(lambda x: x[..., 0]).with_net(OWN_CLASS),
+        "images.rank",
+        "error",
+        BOTH,
+    ),
     Defect(
         "batched twice",
         lambda c: c.images(lambda x: x.reshape(-1, 40, 28, 28, 1)).labels(lambda y: y.reshape(-1, 40)),
@@ -548,3 +566,25 @@ def test_a_defect_is_named_and_its_fix_mends_it(tmp_path, defect):
     assert finding.expected and finding.received and finding.why and "\n" not in finding.fix
     healed = mended(broken, finding) if defect.mend is None else defect.mend(broken)
     assert told_of(healed.judged(tmp_path / "mended")) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "lacking"),
+    [
+        ((28, 28, 1), (28, 28)),
+        ((28, 28), (28, 28, 1)),
+        ((784,), (784, 1)),
+        ((784, 1), (784,)),
+        ((None, None, 1), (28, 28)),
+    ],
+    ids=str,
+)
+def test_an_axis_that_keras_adds_or_drops_itself_is_a_note(tmp_path, form, lacking):
+    """Functional and sequential models train on it; the fix gives the shape that was declared all the same."""
+    first = (conv(), layer("GlobalMaxPooling2D")) if len(form) == 3 else (layer("Flatten"),)
+    case = digits().with_net(sequential(*first, dense(), shape=form)).images(lambda x: x.reshape(len(x), *lacking))
+    diagnosis = case.judged(tmp_path / "lacking")
+
+    assert told_of(diagnosis) == []
+    (note,) = [each for each in diagnosis.findings if each.field == "images.rank"]
+    assert not any(each.field == "images.rank" for each in mended(case, note).judged(tmp_path / "mended").findings)

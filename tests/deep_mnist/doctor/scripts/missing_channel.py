@@ -1,4 +1,4 @@
-# expect: unfit images.rank
+# expect: fit
 import numpy as np
 from tensorflow import keras
 
