@@ -103,7 +103,7 @@ def check_form(case: Case, split: Split) -> Iterator[Finding]:
         )
         return
     if case.contract.input_shape is not None:
-        yield from check_shape(case.contract, split, images)
+        yield from check_shape(case, split, images)
 
 
 def _check_dtype(case: Case, split: Split, images: np.ndarray) -> Iterator[Finding]:

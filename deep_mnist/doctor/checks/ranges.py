@@ -71,13 +71,19 @@ def _is_whole(images: np.ndarray) -> bool:
 
 def check_range(case: Case, split: Split) -> Iterator[Finding]:
     """Yield what is wrong with the range of a split's pixels."""
-    if not case.input_kind.shows_images:
-        return
     seen = split.survey
+    if not case.input_kind.shows_images or _are_signed_bytes(split):
+        return
     values = values_of(split, case.contract)
     by_pixel = case.train.survey is not None and case.train.survey.standardized_by_pixel
     if seen is not None and values is not None and seen.constant < seen.count - seen.not_finite and not by_pixel:
         yield from _check_range(case.contract, split, values, values_of(case.train, case.contract) or values)
+
+
+def _are_signed_bytes(split: Split) -> bool:
+    """Bytes read as -128..127: told under images.dtype, whose line puts the range right as well."""
+    images, seen = split.images, split.survey
+    return images is not None and images.dtype == np.int8 and seen is not None and seen.low < 0
 
 
 def _check_range(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
@@ -176,7 +182,7 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
     if values.rms > UNSCALED:
         raw = values.raw_low >= 0 and values.whole and values.raw_high <= 255
         received = _received(values) + (", never divided by 255" if raw else f", root mean square {values.rms:.3g}")
-        fix = f'{name} = {name}.astype("float32") / 255' if raw else fix
+        fix = _divided(name, split) if raw else fix
         why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
         yield _range(split, "error", wanted, received, fix, why)
     elif values.deviation < FLAT and values.high - values.low < NEAR_ONE_VALUE:
@@ -194,6 +200,12 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
         yield _range(
             split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {told}", fix, why
         )
+
+
+def _divided(name: str, split: Split) -> str:
+    """The division by 255; of integers, where the line under images.dtype divides as well, at most once."""
+    whole = split.images is not None and split.images.dtype.kind in "iu"
+    return f'{name} = {name}.astype("float32") / 255' + (f" if {name}.max() > 1 else {name}" if whole else "")
 
 
 def _is_symmetric(values: Values) -> bool:

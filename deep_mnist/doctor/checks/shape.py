@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.case import Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import Finding
 
 Shape = tuple[int, ...]
 
 
-def check_shape(contract: Contract, split: Split, images: np.ndarray) -> Iterator[Finding]:
+def check_shape(case: Case, split: Split, images: np.ndarray) -> Iterator[Finding]:
     """Yield at most one finding on the rank, lengths or order of axes of a split's images."""
-    wanted = contract.input_shape or ()
+    contract, wanted = case.contract, case.contract.input_shape or ()
     shape = images.shape
     if matches(shape[1:], wanted):
         return
@@ -26,7 +26,7 @@ def check_shape(contract: Contract, split: Split, images: np.ndarray) -> Iterato
     )
     expected = f"shape (n, {', '.join('any' if side is None else str(side) for side in wanted)})"
     field, note, fix = _difference(name, shape, wanted, examples, contract)
-    if field == "rank" and contract.adjusts_rank and not matches(shape, wanted) and _is_adjusted(shape[1:], wanted):
+    if field == "rank" and _is_adjusted(case, shape):
         yield _adjusted(split, expected, shape, wanted)
         return
     why = "Keras refuses the shape at the first batch, or layers read the wrong axis as channels."
@@ -41,10 +41,16 @@ def check_shape(contract: Contract, split: Split, images: np.ndarray) -> Iterato
     )
 
 
-def _is_adjusted(shape: Shape, wanted: tuple[int | None, ...]) -> bool:
-    """Whether the two differ only by a last axis of length 1, which functional and sequential models adjust."""
-    lacks = wanted[-1:] == (1,) and matches(shape, wanted[:-1])
-    return lacks or (shape[-1:] == (1,) and matches(shape[:-1], wanted))
+def _is_adjusted(case: Case, shape: Shape) -> bool:
+    """Whether Keras itself adds, or drops, the last axis of length 1 by which the two differ.
+
+    The pipeline's steps (a record tells them) take the declared shape alone.
+    """
+    wanted, one = case.contract.input_shape or (), shape[1:]
+    if case.record is not None or not case.contract.adjusts_rank or matches(shape, wanted):
+        return False
+    lacks = wanted[-1:] == (1,) and matches(one, wanted[:-1])
+    return lacks or (one[-1:] == (1,) and matches(one[:-1], wanted))
 
 
 def _adjusted(split: Split, expected: str, shape: Shape, wanted: tuple[int | None, ...]) -> Finding:

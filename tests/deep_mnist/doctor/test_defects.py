@@ -588,3 +588,23 @@ def test_an_axis_that_keras_adds_or_drops_itself_is_a_note(tmp_path, form, lacki
     assert told_of(diagnosis) == []
     (note,) = [each for each in diagnosis.findings if each.field == "images.rank"]
     assert not any(each.field == "images.rank" for each in mended(case, note).judged(tmp_path / "mended").findings)
+
+
+def is_statement(fix: str) -> bool:
+    try:
+        compile(fix, "fix", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "defect", [each for each in FORM + PIXELS if each.mend is None], ids=lambda defect: defect.name
+)
+def test_all_fixes_of_a_diagnosis_applied_in_order_agree(tmp_path, defect):
+    """No fix repeats or undoes another: after all of them, notes' as well, the data are fit."""
+    case = defect.breaks(digits())
+    for finding in case.judged(tmp_path / "broken").findings:
+        case = mended(case, finding) if is_statement(finding.fix) else case
+
+    assert told_of(case.judged(tmp_path / "mended")) == []
