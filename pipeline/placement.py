@@ -93,7 +93,7 @@ def place(
         ValueError: The step is unknown, or an accelerator is requested where none is of use.
     """
     if component not in RESOURCES:
-        raise ValueError(f"Expected one of {sorted(RESOURCES)}. Received: {component!r}. Add it to RESOURCES.")
+        raise ValueError(f"Expected one of {sorted(RESOURCES)}. Received: {component!r}. Fix: Add it to RESOURCES.")
     resources = RESOURCES[component]
     _bound(task, resources)
     _secure(task, component)
@@ -101,7 +101,7 @@ def place(
     if gpu_count is not None:
         if not resources.may_use_gpu:
             raise ValueError(
-                f"Expected no accelerator for {component!r}. Received: gpu_count={gpu_count}. Leave it out."
+                f"Expected no accelerator for {component!r}. Received: gpu_count={gpu_count}. Fix: Leave it out."
             )
         _accelerate(task, gpu_count, gpu_type or GPU_TYPE)
     if node_selector is not None:

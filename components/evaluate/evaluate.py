@@ -97,7 +97,7 @@ def _check_labels(split: JudgedSplit, predictions: np.ndarray) -> None:
     if len(split.labels) != len(predictions) or low < 0 or high >= predictions.shape[1]:
         raise DatasetError(
             f"Expected {len(predictions)} {split.name} labels in 0..{predictions.shape[1] - 1}, one for each image. "
-            f"Received: {len(split.labels)} in {low}..{high}. Run validate on the data."
+            f"Received: {len(split.labels)} in {low}..{high}. Fix: Run validate on the data."
         )
 
 

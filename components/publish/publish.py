@@ -33,9 +33,13 @@ COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
 class NotPromotedError(RuntimeError):
     """Promotion was required, and the model may not be promoted."""
 
+    fix = "train a better model, or run without --require-promotion"
+
 
 class StaleEvaluationError(ValueError):
     """The evaluation is of another model or another test split."""
+
+    fix = "rerun evaluate"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Candidate:
         """Refuse an evaluation of something else: what is published must be what was judged."""
         if received != self.evaluation[what]:
             raise StaleEvaluationError(
-                f"Expected {what} {self.evaluation[what]}, as evaluated. Received: {received}. Rerun evaluate."
+                f"Expected {what} {self.evaluation[what]}, as evaluated. Received: {received}. Fix: Rerun evaluate."
             )
 
     @property

@@ -31,6 +31,8 @@ REPLAY_SECONDS = 600
 class ReplayError(RuntimeError):
     """The exported model is not the model that was judged."""
 
+    fix = "rerun publish; where it fails again, report it with the step's log"
+
 
 def write_golden_requests(network: TrainedNetwork, split: JudgedSplit, folder: Path) -> Path:
     """Write at most 256 images of the split, evenly spread, with predictions for them, to FOLDER/golden_requests.npz.

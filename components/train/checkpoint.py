@@ -32,9 +32,13 @@ PATIENCE_SECONDS = 30.0
 class RefusedCheckpointError(ValueError):
     """A checkpoint that is damaged or of another training."""
 
+    fix = "nothing: training starts from the beginning"
+
 
 class TrainingInterruptedError(SystemExit):
     """The training was asked to end, and has left a checkpoint; the exit status is the signal's."""
+
+    fix = "run it again: training goes on from its checkpoint"
 
 
 @dataclass(frozen=True)

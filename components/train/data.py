@@ -38,7 +38,7 @@ def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSp
     dataset = open_dataset(folder)
     if dataset.record is None:
         raise DatasetError(
-            f"Expected a preprocessing record in the manifest of {folder}. Received: none. Rerun preprocess."
+            f"Expected a preprocessing record in the manifest of {folder}. Received: none. Fix: Rerun preprocess."
         )
     found = find_arrays(folder)
     arrays = {name: file.open() for name, file in found.items() if not name.startswith("test_")}
@@ -53,12 +53,12 @@ def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSp
 def _split(folder: Path, arrays: dict[str, np.ndarray], name: str) -> TrainingSplit:
     missing = [f"{name}_{kind}" for kind in ("images", "labels") if f"{name}_{kind}" not in arrays]
     if missing:
-        raise DatasetError(f"Expected {missing} in {folder}. Received: {sorted(arrays)}. Rerun preprocess.")
+        raise DatasetError(f"Expected {missing} in {folder}. Received: {sorted(arrays)}. Fix: Rerun preprocess.")
     split = TrainingSplit(arrays[f"{name}_images"], arrays[f"{name}_labels"])
     if not len(split) or len(split.labels) != len(split):
         raise DatasetError(
             f"Expected as many {name} labels as images, and some. "
-            f"Received: {len(split)} images, {len(split.labels)} labels. Rerun preprocess."
+            f"Received: {len(split)} images, {len(split.labels)} labels. Fix: Rerun preprocess."
         )
     return split
 

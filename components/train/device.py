@@ -22,6 +22,8 @@ PART_THREADS = 8  # a small network's operations keep no more threads busy
 class NoUsableGPUError(RuntimeError):
     """A GPU was required, and none does the work."""
 
+    fix = "run with GPU=0 to train on the CPU"
+
 
 @dataclass(frozen=True)
 class Device:
@@ -62,7 +64,7 @@ def find_device(*, require_gpu: bool) -> Device:
     if reason and require_gpu:
         raise NoUsableGPUError(
             f"Expected a GPU that computes, as require_gpu asks. Received: {reason} "
-            "Fix that, or run with GPU=0 to train on the CPU."
+            "Fix: repair that, or run with GPU=0 to train on the CPU."
         )
     device = _cpu() if reason else _gpu(gpus)
     print(device.line() + (f"; no GPU: {reason}" if reason else ""), flush=True)

@@ -208,5 +208,5 @@ def find_network(name: str) -> BuiltInNetwork:
         ValueError: The name is unknown.
     """
     if name not in NETWORKS:
-        raise ValueError(f"Expected a network of {sorted(NETWORKS)}. Received: {name!r}. Set NETWORK or MODEL.")
+        raise ValueError(f"Expected a network of {sorted(NETWORKS)}. Received: {name!r}. Fix: Set NETWORK or MODEL.")
     return NETWORKS[name]

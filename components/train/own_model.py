@@ -16,6 +16,8 @@ from deep_mnist.storage.store import sha256_of_file
 class UnusableModelError(ValueError):
     """A model file that cannot be trained here."""
 
+    fix = "save the model again with model.save"
+
 
 def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Model:
     """Return a user's model, compiled.
@@ -35,11 +37,13 @@ def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Mo
         fetch(address, path)
         received = sha256_of_file(path)
         if digest and received != digest:
-            raise UnusableModelError(f"Expected {address} with SHA-256 {digest}. Received: {received}. Run it again.")
+            raise UnusableModelError(
+                f"Expected {address} with SHA-256 {digest}. Received: {received}. Fix: Run it again."
+            )
         model = _load(path, address)
     if not model.trainable_variables:
         raise UnusableModelError(
-            f"Expected weights to train in {address}. Received: none. Set trainable=True on a layer."
+            f"Expected weights to train in {address}. Received: none. Fix: Set trainable=True on a layer."
         )
     if not (model.compiled and model.optimizer and getattr(model, "loss", None)):
         _compile(model, record)
@@ -48,13 +52,15 @@ def load_own_model(address: str, digest: str, record: Preprocessing) -> keras.Mo
 
 def _load(path: Path, address: str) -> keras.Model:
     if not zipfile.is_zipfile(path):
-        raise UnusableModelError(f"Expected a .keras file (a zip) at {address}. Received: another. Use model.save.")
+        raise UnusableModelError(
+            f"Expected a .keras file (a zip) at {address}. Received: another. Fix: Use model.save."
+        )
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises nearly every kind on a damaged or hostile file
         raise UnusableModelError(
             f"Expected a .keras file of Keras' own layers, none a Lambda, at {address}. "
-            f"Received: {str(error).splitlines()[0]} Replace such layers by Keras' own, and save again."
+            f"Received: {str(error).splitlines()[0]} Fix: Replace such layers by Keras' own, and save again."
         ) from error
 
 

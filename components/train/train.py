@@ -38,7 +38,7 @@ def train_from_paths(
 ) -> dict[str, float]:
     """Train as the step does: paths in, finite numbers for KFP out."""
     if ready != "fit":
-        raise ValueError(f'Expected ready="fit", require_valid\'s token. Received: {ready!r}. Run validate first.')
+        raise ValueError(f'Expected ready="fit", require_valid\'s token. Received: {ready!r}. Fix: Run validate first.')
     return train(Path(dataset), Path(trained), Path(curves), request)
 
 
@@ -126,7 +126,7 @@ def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | 
     """Return the model to train; the user's own is loaded and checked here."""
     if request.model:
         if record is None:
-            raise ValueError("Expected a preprocessing record. Received: none. Rerun preprocess.")
+            raise ValueError("Expected a preprocessing record. Received: none. Fix: Rerun preprocess.")
         return own_trainee(load_own_model(request.model, request.model_digest, record))
     network = find_network(request.network).sized_for(device.kind).build()
     return built_in_trainee(

@@ -28,4 +28,4 @@ def validate_dataset(folder: Path, accept: Sequence[Mapping[str, Any]] = ()) -> 
     try:
         return diagnose(folder, contract, fit=contract.fit, record=dataset.record, accept=accept)
     except NotUsableError as error:
-        raise DatasetError(f"{error} Rerun preprocess.") from error
+        raise DatasetError(f"{error} Fix: Rerun preprocess.") from error

@@ -39,6 +39,8 @@ _CAPITAL = re.compile(r"(?<=[A-Za-z])(?=[A-Z][a-z])")
 class ContractError(ValueError):
     """A model or contract file that cannot be read; the message says what was expected."""
 
+    fix = "save the model again with model.save, or write its contract by hand"
+
 
 @dataclass(frozen=True)
 class NormLayer:

@@ -81,7 +81,7 @@ def _json_member(path: Path, member: str) -> dict[str, Any]:
         if isinstance(error, ContractError):
             raise
         raise ContractError(
-            f"Expected an intact {member} in {path.name}. Received: {error}. Save the model again."
+            f"Expected an intact {member} in {path.name}. Received: {error}. Fix: Save the model again."
         ) from error
     if not isinstance(config, dict):
         raise ContractError(f"Expected an object in {member} of {path.name}. Received: {type(config).__name__}.")
@@ -95,7 +95,9 @@ def _read_hdf5(path: Path) -> tuple[dict[str, Any], Any, ReadStatistics | None]:
         with h5py.File(path, "r") as stored:
             model, compiled = stored.attrs.get("model_config"), stored.attrs.get("training_config")
         if model is None:
-            raise ContractError(f"Expected a whole model in {path.name}. Received: weights only. Use model.save().")
+            raise ContractError(
+                f"Expected a whole model in {path.name}. Received: weights only. Fix: Use model.save()."
+            )
         return json.loads(model), json.loads(compiled) if compiled is not None else None, None
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         if isinstance(error, ContractError):

@@ -41,6 +41,8 @@ def kind_of(node: Node) -> str:
 class GraphError(ValueError):
     """A configuration that is no Keras model, or one this reader will not follow."""
 
+    fix = "build it as a Sequential or Functional model of Keras' own layers"
+
 
 class OwnClassError(GraphError):
     """A model that is a Python class of its own: its file does not tell how the layers are connected."""

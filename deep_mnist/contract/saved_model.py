@@ -29,7 +29,9 @@ def contract_of_saved_model(folder: Path) -> Contract:
     graph = _meta_graph(folder)
     signature = graph.signature_def["serving_default"]
     if len(signature.inputs) < 1 or len(signature.outputs) < 1:
-        raise ContractError(f"Expected a serving_default signature in {folder}. Received: none. Use model.export().")
+        raise ContractError(
+            f"Expected a serving_default signature in {folder}. Received: none. Fix: Use model.export()."
+        )
     source, result = (next(iter(each.values())) for each in (signature.inputs, signature.outputs))
     shape, output = _shape(source), _shape(result)
     activation = _activation(graph)
@@ -64,7 +66,7 @@ def _meta_graph(folder: Path) -> Any:
     for graph in saved.meta_graphs:
         if "serving_default" in graph.signature_def:
             return graph
-    raise ContractError(f"Expected a serving_default signature in {folder}. Received: none. Use model.export().")
+    raise ContractError(f"Expected a serving_default signature in {folder}. Received: none. Fix: Use model.export().")
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...] | None:

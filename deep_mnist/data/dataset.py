@@ -30,6 +30,8 @@ CONTRACT_FILE = "contract.json"  # what the data are for, see deep_mnist.contrac
 class DatasetError(ValueError):
     """A dataset folder that is incomplete, altered, or written by something else."""
 
+    fix = "rerun the step that wrote the dataset"
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -73,7 +75,8 @@ class Preprocessing:
         expected = {each.name for each in fields(cls)}
         if set(record) != expected:
             raise DatasetError(
-                f"Expected a preprocessing record of {sorted(expected)}. Received: {sorted(record)}. Rerun preprocess."
+                f"Expected a preprocessing record of {sorted(expected)}. Received: {sorted(record)}. "
+                "Fix: Rerun preprocess."
             )
         return cls(**{**record, "image_shape": tuple(record["image_shape"])})
 
@@ -167,9 +170,11 @@ def _read_manifest(folder: Path, written_by: str) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DatasetError(f"Expected a dataset manifest at {path}. Received: {error}. Rerun {written_by}.") from error
+        raise DatasetError(
+            f"Expected a dataset manifest at {path}. Received: {error}. Fix: Rerun {written_by}."
+        ) from error
     if not isinstance(manifest, dict) or manifest.get("format") != 1:
-        raise DatasetError(f"Expected manifest format 1 at {path}. Received: another. Rerun {written_by}.")
+        raise DatasetError(f"Expected manifest format 1 at {path}. Received: another. Fix: Rerun {written_by}.")
     for name in manifest["files"]:
         if Path(name).name != name:
             raise DatasetError(f"Expected plain file names in {path}. Received: {name!r}.")
@@ -178,13 +183,15 @@ def _read_manifest(folder: Path, written_by: str) -> dict[str, Any]:
 
 def _check_file(path: Path, entry: Mapping[str, Any], written_by: str) -> None:
     if not path.is_file():
-        raise DatasetError(f"Expected {path}, named in the manifest. Received: no file. Rerun {written_by}.")
+        raise DatasetError(f"Expected {path}, named in the manifest. Received: no file. Fix: Rerun {written_by}.")
     size = path.stat().st_size
     if size != entry["bytes"]:
-        raise DatasetError(f"Expected {path} of {entry['bytes']} bytes. Received: {size}. Rerun {written_by}.")
+        raise DatasetError(f"Expected {path} of {entry['bytes']} bytes. Received: {size}. Fix: Rerun {written_by}.")
     received = sha256_of_file(path)
     if received != entry["sha256"]:
-        raise DatasetError(f"Expected {path} with SHA-256 {entry['sha256']}. Received: {received}. Rerun {written_by}.")
+        raise DatasetError(
+            f"Expected {path} with SHA-256 {entry['sha256']}. Received: {received}. Fix: Rerun {written_by}."
+        )
 
 
 def _digest(files: Mapping[str, Mapping[str, Any]]) -> str:

@@ -26,6 +26,8 @@ _ALLOWED = {
 class UnsafePickleError(ValueError):
     """A pickle that asks for more than numpy arrays."""
 
+    fix = "do not open that file; take the data from another source"
+
 
 class ArrayUnpickler(pickle.Unpickler):
     """Admits the four names numpy needs to rebuild an array, bytes in their old notation, and nothing else."""

@@ -36,6 +36,8 @@ PACKAGE_INDEX_SECONDS = 240.0
 class DownloadError(RuntimeError):
     """No source gave the dataset; the message lists every source with its reason."""
 
+    fix = "correct DATASET, or put the files into a folder and name that"
+
 
 def known_dataset(known: KnownDataset) -> Dataset:
     """Return the dataset's folder in the cache, filled by the first source that gives the pinned arrays."""
@@ -81,7 +83,9 @@ def _fill(place: Path, known: KnownDataset) -> Dataset:
                 _check_pins(known, arrays)
             except (TransferError, ArrayFileError, DownloadError, OSError, ValueError, EOFError, KeyError) as error:
                 if getattr(error, "errno", None) == 28:  # no space left: the next source needs as much
-                    raise DownloadError(f"Expected room in {place.parent}. Received: {error}. Free some.") from error
+                    raise DownloadError(
+                        f"Expected room in {place.parent}. Received: {error}. Fix: Free some."
+                    ) from error
                 reasons.append(f"{label}: {error}")
                 print(f"download: {label} failed: {error}", flush=True)
                 continue

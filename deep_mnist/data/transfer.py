@@ -29,6 +29,8 @@ RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 class TransferError(OSError):
     """A file that could not be fetched; the message says from where and why."""
 
+    fix = "check the address and the network, or download the file yourself and name the folder"
+
 
 def fetch_https(url: str, destination: Path, *, partial: Path, deadline: float | None = None) -> Path:
     """Fetch `url` to `destination`, resuming what an earlier try left in the file `partial`.
@@ -84,6 +86,8 @@ def _try_until_whole(address: str, partial: Path, limit: float) -> None:
 
 class TransferInterruptedError(Exception):
     """A try that may succeed when repeated."""
+
+    fix = "try again"
 
 
 def _pause(address: str, error: Exception, attempt: int, limit: float) -> None:

@@ -29,6 +29,8 @@ REAL_KINDS = "fiub"  # numpy kinds that pixels may have: floats, integers, boole
 class NotUsableError(ValueError):
     """The doctor cannot start: no folder, no arrays, no readable contract."""
 
+    fix = "name a folder with train_images.npy and train_labels.npy"
+
 
 @dataclass
 class Split:

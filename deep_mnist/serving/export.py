@@ -33,6 +33,8 @@ _PASSING = ("Reshape", "Flatten", "Identity", "Dropout")
 class ServingError(ValueError):
     """A model and a preprocessing record that do not fit one another."""
 
+    fix = "rerun train"
+
 
 def raw_shape(record: Preprocessing) -> tuple[int, int]:
     """Return rows and columns of a raw image."""
@@ -62,7 +64,9 @@ def raw_images(stored: np.ndarray, record: Preprocessing) -> np.ndarray:
     if record.dtype == "uint8":
         return np.asarray(shaped)
     if record.scale == 0:
-        raise ServingError("Expected a scale other than 0 in the preprocessing record. Received: 0. Rerun preprocess.")
+        raise ServingError(
+            "Expected a scale other than 0 in the preprocessing record. Received: 0. Fix: Rerun preprocess."
+        )
     return np.clip(np.rint((shaped.astype(np.float64) - record.offset) / record.scale), 0, 255).astype(np.uint8)
 
 
@@ -125,7 +129,9 @@ def read_record(folder: Path) -> Preprocessing:
     try:
         return Preprocessing.from_dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise ServingError(f"Expected a preprocessing record at {path}. Received: {error}. Rerun train.") from error
+        raise ServingError(
+            f"Expected a preprocessing record at {path}. Received: {error}. Fix: Rerun train."
+        ) from error
 
 
 class TrainedNetwork:
@@ -149,7 +155,7 @@ class TrainedNetwork:
 
         path = folder / MODEL_FILE
         if not path.is_file():
-            raise ServingError(f"Expected a trained model at {path}. Received: no file. Rerun train.")
+            raise ServingError(f"Expected a trained model at {path}. Received: no file. Fix: Rerun train.")
         return cls(keras.saving.load_model(path, compile=False, safe_mode=True), read_record(folder))
 
     def predict(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
@@ -171,7 +177,7 @@ class TrainedNetwork:
         if raw_shape(self.record) != images.shape[1:]:
             raise ServingError(
                 f"Expected images of {raw_shape(self.record)} pixels. Received: {images.shape[1:]}. "
-                "Models of other images belong under another model name."
+                "Fix: publish models of other images under another model name."
             )
         return network_input(images, self.record)
 
@@ -179,7 +185,7 @@ class TrainedNetwork:
 def _finite(outputs: np.ndarray) -> np.ndarray:
     if not np.isfinite(outputs).all():
         bad = int(np.count_nonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)))
-        raise ServingError(f"Expected finite outputs. Received: NaN or infinity for {bad} images. Train again.")
+        raise ServingError(f"Expected finite outputs. Received: NaN or infinity for {bad} images. Fix: Train again.")
     return outputs
 
 

@@ -244,5 +244,5 @@ class BucketStore(Store):
         received = f"HTTP {fault.status}: {text}." if fault.status else f"{type(error).__name__}: {text}."
         if fault.status in (401, 403):
             fix = fault.fix or self.rights
-            return StorageError(f"Expected to be allowed to use {name}. Received: {received} {fix}")
+            return StorageError(f"Expected to be allowed to use {name}. Received: {received} Fix: {fix}")
         return StorageError(f"Expected a response about {name}. Received: {received} {fault.fix}".rstrip())

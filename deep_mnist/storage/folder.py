@@ -157,7 +157,7 @@ class FolderStore(Store):
         except OSError as error:
             raise StorageError(
                 f"Expected to read and write {self.url}/{key}. Received: {error.strerror or error}. "
-                "Check the folder's rights and free space."
+                "Fix: Check the folder's rights and free space."
             ) from error
 
 

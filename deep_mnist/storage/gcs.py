@@ -105,7 +105,7 @@ def _client() -> Any:
         return storage.Client()
     except DefaultCredentialsError as error:
         raise StorageError(
-            f"Expected Google Cloud credentials. Received: {error} Run `gcloud auth application-default login`, "
+            f"Expected Google Cloud credentials. Received: {error} Fix: Run `gcloud auth application-default login`, "
             "or set STORAGE_EMULATOR_HOST for an emulator."
         ) from error
 

@@ -164,7 +164,7 @@ def _client(timeout: float) -> Any:
             return session.create_client("s3", config=once)
     except (BotoCoreError, ValueError) as error:
         raise StorageError(
-            f"Expected a usable configuration for S3. Received: {error}. Check AWS_PROFILE, AWS_REGION and "
+            f"Expected a usable configuration for S3. Received: {error}. Fix: Check AWS_PROFILE, AWS_REGION and "
             "AWS_ENDPOINT_URL_S3."
         ) from error
 

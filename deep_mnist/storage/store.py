@@ -40,21 +40,31 @@ TIMEOUT_SECONDS = 30.0
 class StorageError(OSError):
     """A store that cannot do what was requested."""
 
+    fix = "check the address, its rights and its free space"
+
 
 class NotFoundError(StorageError):
     """No object has this key."""
+
+    fix = "check the address, and run again what writes it"
 
 
 class PreconditionFailedError(StorageError):
     """The object is not in the state that `if_generation` names."""
 
+    fix = "run it again: another process changed the object in between"
+
 
 class OvertakenError(PreconditionFailedError):
     """The object moved on, and an attempt whose response was lost may have been one of its states."""
 
+    fix = "look into the object: another process wrote it after this one"
+
 
 class StoreUnreachableError(StorageError):
     """The store did not respond within the patience; a write may or may not have been done."""
+
+    fix = "check the network and the store, then run it again"
 
 
 class Store(ABC):

@@ -52,11 +52,15 @@ _OPTIONS = (
 class ClusterError(click.ClickException):
     """The API refused, or cannot be used."""
 
+    fix = "check the address, the namespace and your rights"
+
     exit_code = 2
 
 
 class ClusterUnreachableError(ClusterError):
     """No response, or not one of a Kubeflow Pipelines API."""
+
+    fix = "check the address and the network"
 
 
 def connection_options(command: F) -> F:
@@ -117,7 +121,7 @@ class Connection:
 
         if expired := self._expired():
             raise ClusterError(
-                f"Expected a token that is valid now. Received: one that expired at {expired}. Get a new one."
+                f"Expected a token that is valid now. Received: one that expired at {expired}. Fix: Get a new one."
             )
         try:
             return method(*arguments, _request_timeout=(min(10.0, self.timeout), self.timeout), **options)
@@ -127,7 +131,7 @@ class Connection:
             raise self._unreachable(error) from error
         except (ValueError, AttributeError, TypeError) as error:  # what the generated code makes of an HTML page
             raise ClusterUnreachableError(
-                f"Expected JSON from {self.host}. Received: {_short(str(error))}. {_LOGIN}"
+                f"Expected JSON from {self.host}. Received: {_short(str(error))}. Fix: {_LOGIN}"
             ) from error
 
     def get_text(self, path: str) -> str:
@@ -170,14 +174,15 @@ class Connection:
             health = None
         if not isinstance(health, dict):
             raise ClusterUnreachableError(
-                f"Expected a Kubeflow Pipelines API at {self.host}. Received: {_short(text)!r}. {_LOGIN}"
+                f"Expected a Kubeflow Pipelines API at {self.host}. Received: {_short(text)!r}. Fix: {_LOGIN}"
             )
         return health
 
     def _check(self, allow_version_skew: bool) -> None:
         if self.multi_user and not self.namespace:
             raise ClusterError(
-                f"Expected a namespace: {self.host} serves several users. Received: none. Name yours with --namespace."
+                f"Expected a namespace: {self.host} serves several users. Received: none. "
+                "Fix: Name yours with --namespace."
             )
         if self.namespace and not self.multi_user:
             click.echo(f"Note: {self.host} is a single-user install; it runs all in its own namespace.", err=True)
@@ -185,7 +190,7 @@ class Connection:
         if known and self.version.split(".")[:2] != SDK.split(".") and not allow_version_skew:
             raise ClusterError(
                 f"Expected a server of version {SDK}, as the SDK that compiled the pipeline. Received: {self.version}. "
-                "Upgrade the older of the two, or say --allow-version-skew."
+                "Fix: Upgrade the older of the two, or say --allow-version-skew."
             )
 
     def _expired(self) -> str:
@@ -201,7 +206,8 @@ class Connection:
         said = _message(error.body) or error.reason
         if error.status in _AWAY:
             return ClusterUnreachableError(
-                f"Expected {self.host} to be ready. Received: HTTP {error.status}: {_short(said)}. Try again shortly."
+                f"Expected {self.host} to be ready. Received: HTTP {error.status}: {_short(said)}. "
+                "Fix: Try again shortly."
             )
         where = f"namespace {self.namespace!r}" if self.namespace else "this install"
         expected = {
@@ -223,7 +229,9 @@ class Connection:
             fix = f"It did not answer within {self.timeout:g} s: check the address, or raise --timeout."
         else:
             fix = f"Check the address; for a cluster of your own: {PORT_FORWARD}"
-        return ClusterUnreachableError(f"Expected a Kubeflow Pipelines API at {self.host}. Received: {text}. {fix}")
+        return ClusterUnreachableError(
+            f"Expected a Kubeflow Pipelines API at {self.host}. Received: {text}. Fix: {fix}"
+        )
 
 
 _AWAY = (502, 503, 504)
@@ -233,7 +241,7 @@ _LOGIN = "That may be a login page: give a token with --token-file, and the API'
 def _checked_host(host: str | None) -> str:
     if not host:
         raise ClusterError(
-            f"Expected the API's address. Received: none. Give --host or set KF_PIPELINES_ENDPOINT; "
+            f"Expected the API's address. Received: none. Fix: Give --host or set KF_PIPELINES_ENDPOINT; "
             f"for a cluster of your own: {PORT_FORWARD}, then --host http://localhost:8888"
         )
     if not host.startswith(("http://", "https://")):

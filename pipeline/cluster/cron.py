@@ -44,6 +44,8 @@ _PART = re.compile(r"(?P<range>\*|\?|(?P<first>\w+)(-(?P<last>\w+))?)(/(?P<step>
 class CronError(ValueError):
     """An expression that Kubeflow would refuse, or read otherwise than it is meant."""
 
+    fix = "write six cron fields, such as '0 0 3 * * *' for every day at 03:00"
+
 
 @dataclass(frozen=True)
 class Cron:
@@ -100,7 +102,7 @@ def parse_cron(text: str) -> Cron:
     if len(parts) not in (5, 6):
         raise CronError(
             f"Expected six fields: second minute hour day-of-month month day-of-week (or five, without the second). "
-            f"Received: {text!r}, {len(parts)}. For every day at 03:00: '0 0 3 * * *'."
+            f"Received: {text!r}, {len(parts)}. Fix: for every day at 03:00: '0 0 3 * * *'."
         )
     five = len(parts) == 5
     fields = ["0", *parts] if five else parts
@@ -110,7 +112,7 @@ def parse_cron(text: str) -> Cron:
     if not _any(fields[3]) and not _any(fields[5]):
         raise CronError(
             f"Expected a day of the month or a day of the week. Received: both in {text!r}, which means either. "
-            "Make two schedules."
+            "Fix: Make two schedules."
         )
     cron = Cron(" ".join(fields), five)
     if not cron.next(1):

@@ -95,7 +95,9 @@ def _check_unchanged(content: str, reference: str) -> None:
         import docker
 
         docker.from_env().images.remove(reference, force=True)
-        raise ContainersError("Expected the files to stay as they are during a build. Received: an edit. Build again.")
+        raise ContainersError(
+            "Expected the files to stay as they are during a build. Received: an edit. Fix: Build again."
+        )
 
 
 def _build(target: str, reference: str, base: str) -> None:
@@ -148,7 +150,7 @@ def buildkit_client() -> str:
             return client
     raise ContainersError(
         "Expected a docker client with BuildKit. Received: none on PATH. "
-        "Install Docker's buildx plugin, or Debian's docker.io."
+        "Fix: Install Docker's buildx plugin, or Debian's docker.io."
     )
 
 
@@ -203,7 +205,7 @@ def push_images(images: Iterable[str], registry: str) -> dict[str, str]:
     import docker
 
     if not registry:
-        raise ContainersError("Expected a registry. Received: none. Name it: make push REGISTRY=host/folder")
+        raise ContainersError("Expected a registry. Received: none. Fix: Name it: make push REGISTRY=host/folder")
     client = docker.from_env()
     digests = {}
     for reference in images:

@@ -24,9 +24,11 @@ def built_images() -> dict[str, str]:
     try:
         built = json.loads((BUILD / "images.json").read_text())
     except (OSError, ValueError):
-        raise ContainersError("Expected images. Received: none were built. Build them: make images") from None
+        raise ContainersError("Expected images. Received: none were built. Fix: Build them: make images") from None
     if built["content"] != content_digest():
-        raise ContainersError("Expected images of the code as it stands. Received: older ones. Build them: make images")
+        raise ContainersError(
+            "Expected images of the code as it stands. Received: older ones. Fix: Build them: make images"
+        )
     return {target: each["reference"] for target, each in built["images"].items()}
 
 
@@ -69,5 +71,7 @@ def image_reference(component: str, *, gpu: bool = False) -> str:
         target = "train-cpu"
     images = built_images()
     if target not in images:
-        raise ContainersError(f"Expected the image {target!r}. Received: {sorted(images)}. Build it: make images GPU=1")
+        raise ContainersError(
+            f"Expected the image {target!r}. Received: {sorted(images)}. Fix: Build it: make images GPU=1"
+        )
     return images[target]

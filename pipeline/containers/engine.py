@@ -24,9 +24,13 @@ _watchers: list[subprocess.Popen[bytes]] = []  # kept, for what closes their std
 class ContainersError(RuntimeError):
     """Containers cannot be used as requested; the message says what to change."""
 
+    fix = "read the engine's answer, or run without containers: make run"
+
 
 class EngineMissingError(ContainersError):
     """No container engine answers."""
+
+    fix = "start a Docker Engine, or run without containers: make run"
 
 
 def engine_ready() -> None:
@@ -52,7 +56,7 @@ def open_engine() -> Any:
     except docker.errors.DockerException as error:
         raise EngineMissingError(
             f"Expected a Docker Engine that this user may use. Received: {error}. "
-            "Start one (as root on Debian: docker/ensure_engine.sh), or run without containers: make run"
+            "Fix: Start one (as root on Debian: docker/ensure_engine.sh), or run without containers: make run"
         ) from error
     return client
 

@@ -105,7 +105,7 @@ def mounts_of(paths: Iterable[tuple[Path, bool]]) -> list[Any]:
         if any(Path(taken).is_relative_to(path) for taken in OCCUPIED):
             raise ContainersError(
                 f"Expected a folder of your own to mount. Received: {path}, which the images need themselves. "
-                "Use a folder below it."
+                "Fix: Use a folder below it."
             )
     return [Mount(str(path), str(path), type="bind", read_only=read_only) for path, read_only in mounted.items()]
 
@@ -155,7 +155,7 @@ def _require_image(client: Any, image: str) -> None:
     except docker.errors.ImageNotFound:
         if not re.match(r"^(localhost|[^/]*[.:][^/]*)/", image):
             raise ContainersError(
-                f"Expected the image {image} in the engine. Received: none of that name. Build it: make images"
+                f"Expected the image {image} in the engine. Received: none of that name. Fix: Build it: make images"
             ) from None
         print(f"Pulling {image}", flush=True)
         client.images.pull(image)

@@ -51,7 +51,7 @@ def test_the_digest_is_that_of_the_content(folder, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "train_labels.npy").unlink(), "Received: no file. Rerun preprocess"),
+        (lambda folder: (folder / "train_labels.npy").unlink(), "Received: no file. Fix: Rerun preprocess"),
         (lambda folder: (folder / "train_labels.npy").write_bytes(b"short"), "of 152 bytes. Received: 5"),
         (lambda folder: _flip(folder / "train_labels.npy"), "with SHA-256 .* Received: .*Rerun preprocess"),
         (lambda folder: (folder / MANIFEST).unlink(), "Expected a dataset manifest .* Rerun preprocess"),
