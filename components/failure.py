@@ -86,7 +86,8 @@ def _sentences(failure: Failure) -> list[str]:
 
 def _is_said(text: str, message: str) -> bool:
     """Return whether a message says this already; one of several findings names its field on a line of its own."""
-    return text in message or all(line.partition(": ")[2] in message or line in message for line in text.splitlines())
+    parts = [line if line in message else line.partition(": ")[2] or line for line in text.splitlines()]
+    return text in message or all(part in message for part in parts)
 
 
 @contextmanager

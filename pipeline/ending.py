@@ -44,7 +44,10 @@ def failure_of_ending(step: str, outputs: Path, status: int, killed_for_memory: 
     return _told(step, "Ended", "exit status 0, or a reason", f"exit status {status} without one", _SEE_LOG)
 
 
-_MORE_MEMORY = "use fewer data or a smaller network, close other programs, or raise the limit in pipeline/resources.py"
+_MORE_MEMORY = (
+    "give it more memory: close other programs, use fewer data or a smaller network, "
+    "or raise the limit in pipeline/resources.py"
+)
 _SEE_LOG = "read the last lines of the step's log"
 
 

@@ -72,7 +72,9 @@ def replay_in_fresh_process(folder: Path) -> dict[str, Any]:
     except (IndexError, ValueError):
         raise ReplayError(f"Expected the replay's result. Received: {done.stderr[-2000:]}") from None
     if done.returncode or proof["faults"]:
-        raise ReplayError("The export must not be served:\n  " + "\n  ".join(proof["faults"]))
+        raise ReplayError(
+            "Expected an export that answers as the model does. Received:\n  " + "\n  ".join(proof["faults"])
+        )
     return proof
 
 

@@ -110,12 +110,17 @@ class UnfitError(ValueError):
 
     Attributes:
         diagnosis: The whole of it.
+        expected, received, fix: Of all errors, in their order.
     """
 
     def __init__(self, diagnosis: Diagnosis) -> None:
-        errors = [each.sentence() for each in diagnosis.findings if each.severity == "error"]
-        super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *errors]))
+        errors = [each for each in diagnosis.findings if each.severity == "error"]
+        lines = [each.sentence() for each in errors]
+        super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *lines]))
         self.diagnosis = diagnosis
+        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in errors)
+        self.received = "\n".join(f"{each.field}: {each.received}" for each in errors)
+        self.fix = "\n".join(dict.fromkeys(each.fix for each in errors))
 
 
 def diagnose(

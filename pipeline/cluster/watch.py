@@ -6,6 +6,7 @@ used, 130 interrupted (the run goes on).
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,14 @@ EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
 OUTAGE_SECONDS = 120.0  # how long the API may be away while a run is watched: a port-forward that is restarted
 LOG_LINES = 60
+# What a pod's message means where its step could not tell why it ended.
+_FIXES = (
+    (r"OOMKilled|exit code 137", "give the step more memory in pipeline/resources.py, or use fewer data"),
+    (r"ephemeral|disk", "free the node's disk, or use a node with more"),
+    (r"deadline", "raise the step's time limit in pipeline/resources.py"),
+    (r"evict|preempt|shutdown|deleted", "submit it again: the node was taken away; training goes on from a checkpoint"),
+    (r"ImagePull|ErrImage", "push the images (make push), and check that the cluster may pull them"),
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -203,7 +212,7 @@ def explain(connection: Connection, run: Any) -> None:
         pods = []
     for step, pod, message in pods:
         click.echo(f"--- {step}: {message or 'failed'} (pod {pod})")
-        click.echo(_reason(connection, run.run_id, pod))
+        click.echo(_reason(connection, run.run_id, pod, message or ""))
     if not pods and run.state == "FAILED":
         click.echo(
             "The API has no log of it. Try: kubectl logs -l pipeline/runid=" + run.run_id + " --tail=100 --prefix"
@@ -217,8 +226,8 @@ def _workflow(connection: Connection, run_id: str) -> dict[str, Any]:
         raise ClusterError(f"Expected a run's workflow as JSON. Received: {error}.") from error
 
 
-def _reason(connection: Connection, run_id: str, pod: str) -> str:
-    """Return why a pod's step failed, as the step reported in its log; the log's end where it had no chance to."""
+def _reason(connection: Connection, run_id: str, pod: str, message: str) -> str:
+    """Return why a pod's step failed, as the step told in its log; where it had no chance to, what is known."""
     try:
         text, unread = log_and_error(connection.get_text(log_path(run_id, pod)))
     except ClusterError as error:
@@ -230,4 +239,5 @@ def _reason(connection: Connection, run_id: str, pod: str) -> str:
     if unread:
         more = "further " if lines else ""
         lines.append(f"No {more}log. Received: {unread}. Kubeflow's UI has it as `executor-logs`.")
-    return "\n".join(lines)
+    fixes = [f"Fix: {fix}" for pattern, fix in _FIXES if re.search(pattern, message, re.IGNORECASE)]
+    return "\n".join([*lines, *fixes[:1]])

@@ -24,7 +24,7 @@ LOG_LINES = 60
 _BODY = template(Path(__file__).with_name("report.html.j2"))
 
 _TONES = {"done": "good", "cached": "soft", "failed": "bad", "stopped": "warn", "waiting": "soft", "running": "soft"}
-_SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
+SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
 
 
 def write_report(run: Run, outcome: Outcome, path: Path) -> None:
@@ -39,7 +39,7 @@ def write_report(run: Run, outcome: Outcome, path: Path) -> None:
         outcome=outcome,
         headline=[(k, f"{v:.4f}" if k in ("accuracy", "champion") else v) for k, v in _headline(outcome)],
         arguments=[
-            (name, run.arguments[name]) for name in _SHOWN_ARGUMENTS if run.arguments.get(name) not in ("", 0, None)
+            (name, run.arguments[name]) for name in SHOWN_ARGUMENTS if run.arguments.get(name) not in ("", 0, None)
         ],
         tasks=list(run.tasks.values()),
         tones=_TONES,

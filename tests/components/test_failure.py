@@ -1,0 +1,349 @@
+"""Whatever a step raises reaches the user whole: error.json, one line of the log, the run's last line, its report."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.failure import MARK, Failure, failure_in_log
+from components.images import COMPONENTS
+from pipeline.local.outcome import outcome_of
+from pipeline.local.process import Run, Task
+from pipeline.local.report import SHOWN_ARGUMENTS, write_report
+from tests.support.executor import Executed, execute_body, execute_component
+from tests.support.runs import ROOT
+
+FINDING = (
+    "{'field': 'images.dtype', 'split': 'train', 'severity': 'error', 'expected': 'float32', 'received': 'uint8', "
+    "'fix': 'x = x / 255'}"
+)
+# Class name -> (step, what makes real code of that step raise it). Where that takes a race or another process's
+# doing, the error itself is raised, in the words of the code.
+RAISED: dict[str, tuple[str, str]] = {
+    "ArrayFileError": (
+        "download",
+        "from deep_mnist.data.arrays import open_array\nfrom pathlib import Path\nopen_array(Path('none.npy'))",
+    ),
+    "ObjectArrayError": (
+        "download",
+        "import numpy as np\nfrom pathlib import Path\nfrom deep_mnist.data.arrays import open_array\n"
+        "np.save('o.npy', np.array([{}], dtype=object), allow_pickle=True)\nopen_array(Path('o.npy'))",
+    ),
+    "DatasetError": (
+        "preprocess",
+        "from pathlib import Path\nfrom deep_mnist.data.dataset import open_dataset\n"
+        "open_dataset(Path('.'), written_by='download')",
+    ),
+    "UnsafePickleError": (
+        "download",
+        "import io, os, pickle\nfrom deep_mnist.data.digits_pickle import ArrayUnpickler\n"
+        "ArrayUnpickler(io.BytesIO(pickle.dumps(os.getcwd))).load()",
+    ),
+    "DownloadError": (
+        "download",
+        "from pathlib import Path\nfrom components.download.download import download_dataset\n"
+        "download_dataset('mnits', Path('out'))",
+    ),
+    "TransferError": (
+        "download",
+        "from pathlib import Path\nfrom deep_mnist.data.transfer import fetch_https\n"
+        "fetch_https('http://127.0.0.1:9/a.npz', Path('a'), partial=Path('b'))",
+    ),
+    "TransferInterruptedError": (
+        "download",
+        "from deep_mnist.data.transfer import TransferInterruptedError\n"
+        "raise TransferInterruptedError('HTTP 503 from http://127.0.0.1')",
+    ),
+    "ContractError": (
+        "validate",
+        "from pathlib import Path\nfrom deep_mnist.contract.load import load_contract\nload_contract(Path('a.txt'))",
+    ),
+    "GraphError": (
+        "validate",
+        "from deep_mnist.contract.keras_graph import read_graph\n"
+        "read_graph({'class_name': 'Mine', 'config': {'layers': []}})",
+    ),
+    "NotUsableError": (
+        "validate",
+        "from pathlib import Path\nfrom deep_mnist.doctor.case import read_splits\nPath('empty').mkdir()\n"
+        "read_splits(Path('empty'))",
+    ),
+    "UnfitError": (
+        "validate",
+        "import numpy as np\nfrom deep_mnist.doctor.finding import Finding\n"
+        "from deep_mnist.doctor.judge import Diagnosis, UnfitError\n"
+        "from deep_mnist.contract.load import resolve_contract\nimport inspect\n"
+        "finding = Finding(field='images.dtype', severity='error', split='train', expected='float32', "
+        "received='uint8', fix='x = x / 255', why='no learning')\n"
+        "given = {'findings': [finding], 'seconds': 0.1}\n"
+        "names = [n for n, p in inspect.signature(Diagnosis).parameters.items() if p.default is p.empty]\n"
+        "raise UnfitError(Diagnosis(**{n: given.get(n) for n in names}))",
+    ),
+    "InvalidDataError": (
+        "require_valid",
+        f"from components.validate.validate import require_valid as require\nrequire([{FINDING}], 'unfit')",
+    ),
+    "UnusableModelError": (
+        "train",
+        "from pathlib import Path\nfrom components.train.own_model import load_own_model\n"
+        "Path('m.keras').write_text('no zip')\nload_own_model('m.keras', '', None)",
+    ),
+    "NoUsableGPUError": (
+        "train",
+        "from components.train.device import find_device\nfind_device(require_gpu=True)",
+    ),
+    "RefusedCheckpointError": ("train", "from components.train.checkpoint import decode\ndecode(b'x' * 100, {})"),
+    "TrainingInterruptedError": (
+        "train",
+        "from components.train.checkpoint import TrainingInterruptedError\nraise TrainingInterruptedError(143)",
+    ),
+    "UnhealthyTrainingError": (
+        "train",
+        "from components.train.health import HealthFinding, UnhealthyTrainingError\n"
+        "finding = HealthFinding(field='training.loss', expected='a finite loss', received='nan', why='It left.', "
+        "fix='a smaller rate')\nraise UnhealthyTrainingError([finding], 3)",
+    ),
+    "ServingError": (
+        "evaluate",
+        "from pathlib import Path\nfrom deep_mnist.serving.export import read_record\nread_record(Path('.'))",
+    ),
+    "RegistryError": (
+        "publish",
+        "from deep_mnist.registry.registry import Registry\nRegistry('registry', 'no/name')",
+    ),
+    "LostRaceError": (
+        "publish",
+        "from deep_mnist.registry.registry import LostRaceError\n"
+        "raise LostRaceError('Expected version 1 of mnist to reign still. Received: version 2 does')",
+    ),
+    "NotPromotedError": (
+        "publish",
+        "from components.publish.publish import NotPromotedError\n"
+        "raise NotPromotedError('Expected the model to be promoted. Received: floor: 0.95 wanted, 0.5 reached')",
+    ),
+    "StaleEvaluationError": (
+        "publish",
+        "from components.publish.publish import StaleEvaluationError\n"
+        "raise StaleEvaluationError('Expected model_digest a, as evaluated. Received: b. Fix: Rerun evaluate.')",
+    ),
+    "ReplayError": (
+        "publish",
+        "from components.publish.replay import ReplayError\n"
+        "raise ReplayError('Expected a replay within 600 s. Received: none.')",
+    ),
+    "StorageError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('ftp://host/a')"),
+    "NotFoundError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('store').read('key')"),
+    "PreconditionFailedError": (
+        "publish",
+        "from deep_mnist.storage.open import open_store\nfrom deep_mnist.storage.store import ABSENT\n"
+        "store = open_store('store')\nstore.write('key', b'1', if_generation=ABSENT)\n"
+        "store.write('key', b'2', if_generation=ABSENT)",
+    ),
+    "OvertakenError": (
+        "publish",
+        "from deep_mnist.storage.store import OvertakenError\n"
+        "raise OvertakenError('Expected gs://b/k in the state that was read. Received: another')",
+    ),
+    "StoreUnreachableError": (
+        "publish",
+        "import os\nos.environ['STORAGE_EMULATOR_HOST'] = 'http://127.0.0.1:9'\n"
+        "from deep_mnist.storage.open import open_store\nopen_store('gs://bucket', patience=0.1, timeout=1).read('k')",
+    ),
+    "ClusterError": ("publish", "from pipeline.cluster.connection import _checked_host\n_checked_host(None)"),
+    "ClusterUnreachableError": (
+        "publish",
+        "from pipeline.cluster.connection import ClusterUnreachableError\n"
+        "raise ClusterUnreachableError('Expected JSON from http://host. Received: a page.')",
+    ),
+    "CronError": ("publish", "from pipeline.cluster.cron import parse_cron\nparse_cron('every day')"),
+    "ContainersError": (
+        "publish",
+        "from pathlib import Path\nfrom pipeline.containers.step import mounts_of\nmounts_of([(Path('/none'), True)])",
+    ),
+    "EngineMissingError": (
+        "publish",
+        "import os\nos.environ['DOCKER_HOST'] = 'tcp://127.0.0.1:9'\n"
+        "from pipeline.containers.engine import engine_ready\nengine_ready()",
+    ),
+    "UsageError": ("publish", "from pipeline.local.process import refuse_python3\nrefuse_python3('/python3', 'RUNS')"),
+    "UntestedKfpError": (
+        "publish",
+        "import kfp\nkfp.__version__ = '0.1'\nfrom pipeline.kfp_patches import require_tested_kfp\n"
+        "require_tested_kfp()",
+    ),
+}
+
+
+# Walks the three layers and prints their exception classes; TensorFlow stays out of the tests' own process.
+WALK = """
+import importlib, json, pkgutil
+found = set()
+for layer in ("deep_mnist", "components", "pipeline"):
+    for each in pkgutil.walk_packages(importlib.import_module(layer).__path__, layer + "."):
+        if not each.name.endswith("__main__"):
+            module = importlib.import_module(each.name)
+            kinds = [kind for kind in vars(module).values() if isinstance(kind, type)]
+            own = [kind for kind in kinds if kind.__module__ == each.name and issubclass(kind, BaseException)]
+            found.update(kind.__name__ for kind in own)
+print(json.dumps(sorted(found)))
+"""
+
+
+def exception_classes() -> list[str]:
+    """Return the names of all exception classes that the three layers define."""
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", WALK], env=surroundings, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_exception_class_is_raised_below():
+    """A new exception class needs a line in RAISED, and a name that ends in Error."""
+    found = exception_classes()
+
+    assert found == sorted(RAISED)
+    assert all(name.endswith("Error") for name in found)
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_an_error_of_ours_reaches_the_user_whole(tmp_path, name):
+    """Type, message, expected, received and fix are in error.json and in the log; there is no traceback."""
+    step, body = RAISED[name]
+    ended = execute_body(tmp_path, step, body, CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
+    failure = ended.failure
+
+    assert failure is not None, ended.log
+    assert ended.status == (143 if name == "TrainingInterruptedError" else 1)
+    assert (failure.type, failure.step, failure.foreseen) == (name, step.replace("_", "-"), True)
+    assert failure.message and failure.received and failure.fix
+    assert failure.expected or name in ("TransferInterruptedError", "TrainingInterruptedError")
+    assert "Traceback" not in ended.log
+    assert failure_in_log(ended.log) == failure
+    assert failure.message in ended.log
+    assert_shown(tmp_path, ended)
+
+
+def assert_shown(folder: Path, ended: Executed) -> None:
+    """The run's last line, its JSON object and its page show all of the failure."""
+    assert ended.failure is not None
+    task = Task(ended.failure.step, "failed", 1.0, 1.0, failure=ended.failure)
+    others = {name: Task(name) for name in ("validate", "train", "evaluate", "publish") if name != task.name}
+    run = Run(folder, dict.fromkeys(SHOWN_ARGUMENTS, ""), {task.name: task, **others}, 0.0)
+    run.log.write_text(ended.log)
+    outcome = outcome_of(run, Path("report.html"))
+    write_report(run, outcome, folder / "report.html")
+    page = (folder / "report.html").read_text()
+
+    step = "validate" if task.name == "require-valid" else task.name
+    assert outcome.line.startswith(f"FAILED step={step} findings=")
+    assert outcome.exit_status == 1
+    for part in (ended.failure.message, *(each.fix for each in ended.failure.causes)):
+        assert part in outcome.reason
+    assert all(line in outcome.reason for line in ended.failure.fix.splitlines())
+    assert Failure.from_dict(outcome.details["error"]) == ended.failure
+    assert ended.failure.type in page and MARK not in page
+
+
+def test_a_chained_error_loses_nothing(tmp_path):
+    """Every cause's remedy is told, the nearest first."""
+    ended = execute_body(
+        tmp_path,
+        "publish",
+        """
+        from deep_mnist.registry.registry import RegistryError
+        from deep_mnist.storage.store import StorageError
+        try:
+            try:
+                open("missing")
+            except OSError as error:
+                raise StorageError("Expected a store. Received: none. Fix: mount it.") from error
+        except StorageError as error:
+            raise RegistryError("Expected a registry. Received: a broken one. Fix: restore it.") from error
+        """,
+    )
+
+    assert ended.failure is not None
+    assert [each.type for each in ended.failure.causes] == ["StorageError", "FileNotFoundError"]
+    assert (ended.failure.fix, ended.failure.causes[0].fix) == ("restore it", "mount it")
+    text = ended.failure.text()
+    assert "Fix: restore it" in text and "Fix: mount it" in text and "No such file or directory: 'missing'" in text
+    assert "Traceback" not in ended.log
+    assert_shown(tmp_path, ended)
+
+
+def test_an_error_nobody_foresaw_keeps_its_traceback(tmp_path):
+    """The traceback is in the log; the last lines still say what happened and what to do."""
+    ended = execute_body(tmp_path, "train", "{}['key']")
+
+    assert ended.failure is not None
+    assert (ended.status, ended.failure.type, ended.failure.foreseen) == (1, "KeyError", False)
+    assert "Traceback (most recent call last)" in ended.log and "{}['key']" in ended.log
+    assert "traceback" in ended.failure.fix and "KeyError: 'key'" in ended.failure.received
+    assert_shown(tmp_path, ended)
+
+
+def test_keras_own_sentences_are_not_ours(tmp_path):
+    """A library that words its errors alike is still a fault with a traceback."""
+    (tmp_path / "library.py").write_text("def fail():\n    raise ValueError('Expected one. Received: two')\n")
+    ended = execute_body(tmp_path, "train", "import sys\nsys.path.insert(0, '.')\nimport library\nlibrary.fail()")
+
+    assert ended.failure is not None and not ended.failure.foreseen
+    assert "Traceback" in ended.log
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("import numpy\nnumpy.ones(1 << 50)", "enough memory"),
+        ("with open('/dev/full', 'w') as full:\n    full.write('x')", "room on the disk"),
+    ],
+    ids=["no memory", "no room"],
+)
+def test_what_a_machine_lacks_is_named(tmp_path, body, expected):
+    """No memory and no room on the disk are no faults of the code: what is known is said, without a traceback."""
+    ended = execute_body(tmp_path, "train", body)
+
+    assert ended.failure is not None and ended.failure.foreseen
+    assert expected in ended.failure.expected and ended.failure.fix
+    assert "Traceback" not in ended.log
+
+
+def test_a_step_that_exits_well_reports_nothing(tmp_path):
+    """`sys.exit(0)` is no failure."""
+    ended = execute_body(tmp_path, "train", "import sys\nsys.exit(0)")
+
+    assert (ended.status, ended.failure) == (0, None)
+
+
+def test_outside_of_an_executor_the_error_goes_to_the_caller():
+    """Who calls a component's function gets the exception itself."""
+    from components.validate.component import require_valid
+
+    with pytest.raises(FileNotFoundError):
+        require_valid.python_func(findings=type("Artifact", (), {"path": "/none"}), verdict="fit")
+
+
+def definitions():
+    """Yield every component that the tree defines."""
+    from kfp.dsl.python_component import PythonComponent
+
+    for each in COMPONENTS:
+        module = importlib.import_module(f"components.{each}.component")
+        yield from (face for face in vars(module).values() if isinstance(face, PythonComponent))
+
+
+@pytest.mark.parametrize("component", definitions(), ids=lambda each: each.name)
+def test_every_component_reports_its_failures(tmp_path, component):
+    """The component's own command, with inputs that are not there, leaves error.json and the line in its log."""
+    known = {"dataset": "nothing of that name", "verdict": "unfit", "network": "fast", "ready": "no"}
+    ended = execute_component(tmp_path, component, known)
+
+    assert ended.status == 1, ended.log
+    assert ended.failure is not None, ended.log
+    assert ended.failure.step == component.name
+    assert ended.failure.message and failure_in_log(ended.log) == ended.failure

@@ -1,0 +1,177 @@
+"""Why each change to kfp is still needed, on kfp as it is, and what it does; what fails here may end a change."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from kfp import compiler, dsl
+from kfp.local import docker_task_handler, subprocess_task_handler
+
+import docker
+from pipeline import kfp_patches
+from tests.support.runs import ROOT
+
+# Runs one task twice with kfp.local's cache on; prints what a caller learns: its result or error, and our events.
+SCRIPT = """
+import json, pathlib, sys, warnings
+warnings.simplefilter("ignore")
+from kfp import dsl, local
+
+root, how, patched = sys.argv[1:]
+
+@dsl.component(base_image="python", install_kfp_package=False)
+def step(how: str):
+    import os, signal
+    if how == "exit":
+        os._exit(0)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+@dsl.pipeline
+def whole(how: str = ""):
+    step(how=how)
+
+events = []
+if patched == "patched":
+    from pipeline import kfp_patches
+    kfp_patches.note_endings_of_processes()
+    kfp_patches.tell_tasks(events.append, pathlib.Path(root))
+runner = local.SubprocessRunner(use_venv=False)
+local.init(runner=runner, pipeline_root=root, enable_caching=True, cache_root=root + "-cache")
+told = []
+for attempt in (1, 2):
+    try:
+        made = whole(how=how)
+        told.append(sorted(f"{name}={value}" for name, value in vars(made).items() if name in ("state", "_outputs")))
+    except RuntimeError as error:
+        told.append(str(error))
+        break
+print(json.dumps({"told": told, "events": events}))
+"""
+
+
+def run_task(folder: Path, how: str, patched: str) -> SimpleNamespace:
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, script, str(folder / "runs"), how, patched],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return SimpleNamespace(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_kfp_is_the_tested_version():
+    """The lock installs the version that the changes were tested with."""
+    kfp_patches.require_tested_kfp()
+
+
+def test_kfp_takes_exit_status_0_without_an_output_for_success(tmp_path):
+    """kfp reports no failure of a step that exits with 0 in its middle."""
+    assert not any("FAILURE" in str(each) for each in run_task(tmp_path, "exit", "as it is").told)
+
+
+def test_a_success_needs_the_executors_output(tmp_path):
+    """With the change, that step has failed, and the reason is told."""
+    ended = run_task(tmp_path, "exit", "patched")
+
+    assert "FAILURE" in ended.told[0]
+    start, end = ended.events
+    assert (start["event"], end["state"]) == ("start", "failed")
+    assert "no file" in end["failure"]["received"]
+
+
+def test_kfp_loses_how_a_process_ended(tmp_path):
+    """kfp's error of a step killed by a signal names no signal and no exit status."""
+    (told,) = run_task(tmp_path, "kill", "as it is").told
+
+    assert "FAILURE" in told
+    assert not any(word in told for word in ("SIGKILL", "137", "-9", "killed"))
+
+
+def test_how_a_process_ended_is_told(tmp_path):
+    """With the change, the signal, what it may mean, and the fix are told."""
+    failure = run_task(tmp_path, "kill", "patched").events[-1]["failure"]
+
+    assert (failure["type"], failure["step"]) in {("Killed", "step"), ("OutOfMemory", "step")}
+    assert "kernel" in failure["received"] and "memory" in failure["fix"]
+
+
+def test_kfp_does_not_tell_a_reused_task(tmp_path):
+    """What kfp returns is the same whether the task ran or was taken from the cache."""
+    ran, reused = run_task(tmp_path, "well", "as it is").told
+
+    assert ran == reused
+
+
+def test_a_reused_task_is_told(tmp_path):
+    """With the change, the first ran and the second was reused."""
+    ends = [each for each in run_task(tmp_path, "well", "patched").events if each["event"] == "end"]
+
+    assert [each["state"] for each in ends] == ["done", "cached"]
+
+
+def test_kfp_takes_a_container_that_is_gone_for_success():
+    """kfp's own function returns 0 when the engine no longer knows the container: #13332."""
+
+    def gone() -> None:
+        raise docker.errors.NotFound("No such container")
+
+    container = SimpleNamespace(logs=lambda **_: iter(()), wait=gone)
+    image = SimpleNamespace(tags=["image:latest"], attrs={"RepoDigests": []})
+    client = SimpleNamespace(
+        images=SimpleNamespace(list=lambda: [image]), containers=SimpleNamespace(run=lambda **_: container)
+    )
+
+    assert docker_task_handler.run_docker_container(client, "image", ["false"], {}) == 0
+
+
+def test_containers_run_through_the_function_given(monkeypatch):
+    """With the change, the handler calls ours."""
+    monkeypatch.setattr(docker_task_handler, "run_docker_container", docker_task_handler.run_docker_container)
+    kfp_patches.run_containers_with(lambda **_: 7)
+
+    assert docker_task_handler.run_docker_container(client=None) == 7
+
+
+@dsl.component(base_image="python", install_kfp_package=False)
+def ask() -> bool:
+    return True
+
+
+@dsl.component(base_image="python", install_kfp_package=False)
+def work():
+    pass
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_kfp_forgets_an_accelerators_parameter_at_a_condition(tmp_path, kept):
+    """The group of a condition gets the parameter only with the change."""
+
+    @dsl.pipeline
+    def whole(gpus: str = "0"):
+        with dsl.If(ask().output == True):  # noqa: E712  (kfp overloads ==)
+            task = work().set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(gpus)
+            if kept:
+                kfp_patches.keep_parameters(task, gpus, "nvidia.com/gpu")
+
+    compiler.Compiler().compile(whole, str(tmp_path / "whole.json"))
+    group = json.loads((tmp_path / "whole.json").read_text())["components"]["comp-condition-1"]
+    names = group.get("inputDefinitions", {}).get("parameters", {})
+
+    assert any("gpus" in name for name in names) == kept
+
+
+def test_kfp_rewrites_python3_in_every_argument():
+    """Which is why a path that holds this text is refused."""
+    assert subprocess_task_handler.replace_python_executable(["--x", "/a/python3/b"], "/v/bin/python") == [
+        "--x",
+        "/a//v/bin/python/b",
+    ]
