@@ -26,6 +26,8 @@ OWN_FLOORS = (0.50, 0.0)
 class UsageError(ValueError):
     """What was requested cannot be run; nothing was started. The message says what to change."""
 
+    fix = "correct that option; python -m pipeline run --help explains it"
+
 
 @dataclass(frozen=True)
 class RunArguments:

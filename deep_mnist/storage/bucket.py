@@ -42,6 +42,8 @@ WRITER = "writer"
 class CorruptTransferError(StorageError):
     """The bytes at one end of a transfer are not those at the other."""
 
+    fix = "run it again; where it fails again, check the network and its proxies"
+
 
 @dataclass(frozen=True)
 class Head:
@@ -234,7 +236,7 @@ class BucketStore(Store):
         if fault.missing_bucket:
             return NotFoundError(
                 f"Expected {name} in a bucket that exists. Received: no such bucket: {self.scheme}://{self.bucket}. "
-                "Create it, or correct the address."
+                "Fix: create it, or correct the address."
             )
         if fault.status == 404:
             return NotFoundError(f"Expected an object at {name}. Received: none (or no such bucket).")
@@ -245,4 +247,5 @@ class BucketStore(Store):
         if fault.status in (401, 403):
             fix = fault.fix or self.rights
             return StorageError(f"Expected to be allowed to use {name}. Received: {received} Fix: {fix}")
-        return StorageError(f"Expected a response about {name}. Received: {received} {fault.fix}".rstrip())
+        remedy = f" Fix: {fault.fix}" if fault.fix else ""
+        return StorageError(f"Expected a response about {name}. Received: {received}{remedy}")

@@ -150,6 +150,11 @@ RAISED: dict[str, tuple[str, str]] = {
         "from deep_mnist.storage.store import OvertakenError\n"
         "raise OvertakenError('Expected gs://b/k in the state that was read. Received: another')",
     ),
+    "CorruptTransferError": (
+        "publish",
+        "from deep_mnist.storage.bucket import CorruptTransferError\n"
+        "raise CorruptTransferError('Expected CRC32C a at gs://b/k. Received: b')",
+    ),
     "StoreUnreachableError": (
         "publish",
         "import os\nos.environ['STORAGE_EMULATOR_HOST'] = 'http://127.0.0.1:9'\n"
@@ -189,7 +194,7 @@ for layer in ("deep_mnist", "components", "pipeline"):
         if not each.name.endswith("__main__"):
             module = importlib.import_module(each.name)
             kinds = [kind for kind in vars(module).values() if isinstance(kind, type)]
-            own = [kind for kind in kinds if kind.__module__ == each.name and issubclass(kind, BaseException)]
+            own = [kind for kind in kinds if kind.__module__ == each.name and issubclass(kind, (Exception, SystemExit))]
             found.update(kind.__name__ for kind in own)
 print(json.dumps(sorted(found)))
 """
