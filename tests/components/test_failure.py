@@ -105,9 +105,9 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnhealthyTrainingError": (
         "train",
-        "from components.train.health import HealthFinding, UnhealthyTrainingError\n"
-        "finding = HealthFinding(field='training.loss', expected='a finite loss', received='nan', why='It left.', "
-        "fix='a smaller rate')\nraise UnhealthyTrainingError([finding], 3)",
+        "from deep_mnist.doctor.finding import Finding\nfrom deep_mnist.doctor.watchdog import UnhealthyTrainingError\n"
+        "finding = Finding(field='training.loss', severity='error', split='train', expected='a finite loss', "
+        "received='nan', why='It left.', fix='a smaller rate')\nraise UnhealthyTrainingError([finding], 3)",
     ),
     "ServingError": (
         "evaluate",
