@@ -34,6 +34,8 @@ MODEL_FORMAT = "savedmodel"
 class ModelRegistryError(OSError):
     """The Model Registry could not be updated."""
 
+    fix = "check the Model Registry's address and that it answers"
+
 
 def register(url: str, registry: Registry) -> list[int]:
     """Register every promoted version that the Model Registry lacks; return their numbers.
