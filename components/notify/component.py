@@ -15,6 +15,9 @@ def notify(run_id: str, run_name: str, status: PipelineTaskFinalStatus) -> None:
         run_name: Its name, for people.
         status: How everything before ended, from Kubeflow.
     """
-    from components.notify.notify import notify_webhook
+    from components.failure import report_failure
 
-    notify_webhook(run_id, run_name, status.state)
+    with report_failure():
+        from components.notify.notify import notify_webhook
+
+        notify_webhook(run_id, run_name, status.state)

@@ -25,6 +25,8 @@ BATCH = 32
 class AlteredModelError(ValueError):
     """The user's network is not the file that was validated."""
 
+    fix = "run it again: the model was changed after the run had begun"
+
 
 def rehearse_dataset(
     folder: Path,
@@ -72,5 +74,5 @@ def _write_model(path: Path, network: str, model: str, digest: str) -> int:
     fetch(model, path)
     received = sha256_of_file(path)
     if digest and received != digest:
-        raise AlteredModelError(f"Expected {model} with SHA-256 {digest}. Received: {received}. Run it again.")
+        raise AlteredModelError(f"Expected {model} with SHA-256 {digest}. Received: {received}. Fix: Run it again.")
     return 1

@@ -11,7 +11,7 @@ class ArrayFileError(ValueError):
     """A file that cannot be read as an array: what was expected, what was received, the fix."""
 
     def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}. Received: {received}. {fix}")
+        super().__init__(f"Expected {expected}. Received: {received}. Fix: {fix}")
         self.expected, self.received, self.fix = expected, received, fix
 
 

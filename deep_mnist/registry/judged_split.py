@@ -36,12 +36,14 @@ def open_split(dataset: Dataset) -> JudgedSplit:
     """Return the split that models are judged on, its labels as integers."""
     record = dataset.record
     if record is None:
-        raise DatasetError(f"Expected a preprocessing record in {dataset.folder}. Received: none. Rerun preprocess.")
+        raise DatasetError(
+            f"Expected a preprocessing record in {dataset.folder}. Received: none. Fix: Rerun preprocess."
+        )
     name, images, labels = _held_out(dataset, record)
     if not len(labels) or len(labels) != len(images):
         raise DatasetError(
             f"Expected as many {name} labels as images, and some. Received: {len(images)} images and {len(labels)} "
-            "labels. Run validate on the data."
+            "labels. Fix: Run validate on the data."
         )
     images = images if record.prepared else raw_images(images, record)
     digest = _joined(sha256_of_array(images), sha256_of_array(labels))
@@ -60,7 +62,7 @@ def _held_out(dataset: Dataset, record: Preprocessing) -> tuple[str, np.ndarray,
             return split, np.asarray(found[f"{split}_images"]), class_numbers(np.asarray(found[f"{split}_labels"]))
     raise DatasetError(
         f"Expected test_images and test_labels in {dataset.folder}. Received: {sorted(found)}. "
-        "Add a test split: without one no model can be judged."
+        "Fix: Add a test split: without one no model can be judged."
     )
 
 

@@ -11,9 +11,13 @@ from deep_mnist.storage.store import Generation
 class RegistryError(ValueError):
     """A registry that does not hold what it should, or a wrong request to it."""
 
+    fix = "look into the registry with python -m pipeline models"
+
 
 class LostRaceError(RegistryError):
     """Another promoter moved the pointer since it was read; nothing of ours is left in the registry."""
+
+    fix = "run it again: it is compared with the champion of now"
 
 
 @dataclass(frozen=True)
@@ -83,5 +87,5 @@ class Promotion:
             return cls(**{**state, "facts": Facts(**state["facts"])}, generation=generation)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RegistryError(
-                f"Expected a pointer's state, format 1, at {where}. Received: {error}. Restore that object."
+                f"Expected a pointer's state, format 1, at {where}. Received: {error}. Fix: Restore that object."
             ) from error

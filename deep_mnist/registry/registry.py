@@ -198,7 +198,7 @@ class Registry:
         try:
             if time.time() - started > PROMOTION_SECONDS:
                 raise LostRaceError(
-                    f"Expected a promotion within {PROMOTION_SECONDS:g} s. Received: a slower one. Try again."
+                    f"Expected a promotion within {PROMOTION_SECONDS:g} s. Received: a slower one. Fix: Try again."
                 )
             generation = self._move_pointer(promotion, expected)
         except LostRaceError:
@@ -224,8 +224,8 @@ class Registry:
                 return None  # we won, and somebody else has won since
             held = f"version {now.version}" if now else "nothing"
             raise LostRaceError(
-                f"Expected {self._held(expected)} of {self.name} as the champion still. Received: {held} is. "
-                "Compare with it and try again."
+                f"Expected {self._held(expected)} of {self.name} to reign still. Received: {held} does. "
+                "Fix: Compare with it and try again."
             ) from error
 
     def _record(self, promotion: Promotion) -> None:
@@ -235,8 +235,8 @@ class Registry:
         except PreconditionFailedError:
             if self._logged(self._log_key(promotion)).id != promotion.id:
                 raise RegistryError(
-                    f"Expected the state {promotion.id} at {self.store.url}/{self._log_key(promotion)}. Received: "
-                    "another one. Do not write to the log by hand."
+                    f"Expected the state {reign.id} at {self.store.url}/{self._log_key(reign)}. Received: another "
+                    "one. Fix: Do not write to the log by hand."
                 ) from None
 
     def _logged(self, key: str) -> Promotion:
@@ -249,7 +249,7 @@ class Registry:
             return self._logged(key)
         except NotFoundError as error:
             raise RegistryError(
-                f"Expected a log without gaps. Received: no {self.store.url}/{key}. Restore that object."
+                f"Expected a log without gaps. Received: no {self.store.url}/{key}. Fix: Restore that object."
             ) from error
 
     def _held(self, promotion: Promotion | None) -> str:
@@ -277,6 +277,6 @@ def _rollback_target(log: Sequence[Promotion], to: int | None, name: str) -> Pro
     earlier = [promotion for promotion in log if promotion.action == "promote" and promotion.version < current]
     if not earlier:
         raise RegistryError(
-            f"Expected a version of {name} before {current} to roll back to. Received: none. Name one with --to."
+            f"Expected a version of {name} before {current} to roll back to. Received: none. Fix: Name one with --to."
         )
     return earlier[-1]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -85,9 +88,28 @@ RAISED: dict[str, tuple[str, str]] = {
         "names = [n for n, p in inspect.signature(Diagnosis).parameters.items() if p.default is p.empty]\n"
         "raise UnfitError(Diagnosis(**{n: given.get(n) for n in names}))",
     ),
+    "UnfitVerdictError": (
+        "require_valid",
+        f"from deep_mnist.doctor.verdict import UnfitVerdictError\nraise UnfitVerdictError([{FINDING}])",
+    ),
+    "UnfitNetworkError": (
+        "require_rehearsed",
+        "from deep_mnist.doctor.verdict import UnfitNetworkError, require_fit\n"
+        f"require_fit([{FINDING}], 'unfit', UnfitNetworkError)",
+    ),
+    "AlteredModelError": (
+        "rehearse",
+        "from components.rehearse.rehearse import AlteredModelError\n"
+        "raise AlteredModelError('Expected m.keras with SHA-256 a. Received: b. Fix: Run it again.')",
+    ),
+    "OwnClassError": (
+        "validate",
+        "from deep_mnist.contract.keras_graph import OwnClassError\n"
+        "raise OwnClassError('Expected a Sequential or Functional model. Received: Mine, a class of its own.')",
+    ),
     "InvalidDataError": (
         "require_valid",
-        f"from components.validate.validate import require_valid as require\nrequire([{FINDING}], 'unfit')",
+        f"from deep_mnist.doctor.verdict import require_fit\nrequire_fit([{FINDING}], 'unfit')",
     ),
     "UnusableModelError": (
         "train",
@@ -349,6 +371,21 @@ def definitions():
 
 
 @pytest.mark.parametrize("component", definitions(), ids=lambda each: each.name)
+def test_every_body_stands_in_report_failure(component):
+    """After the docstring and its import, a body is one `with report_failure():` and nothing else."""
+    source = textwrap.dedent(inspect.getsource(component.python_func))
+    (function,) = ast.parse(source).body
+    *_, imported, whole = function.body
+
+    assert ast.unparse(imported) == "from components.failure import report_failure"
+    assert isinstance(whole, ast.With) and ast.unparse(whole.items[0]) == "report_failure()"
+    assert len(function.body) == 3
+
+
+# notify succeeds whatever comes of it.
+@pytest.mark.parametrize(
+    "component", [each for each in definitions() if each.name != "notify"], ids=lambda each: each.name
+)
 def test_every_component_reports_its_failures(tmp_path, component):
     """The component's own command, with inputs that are not there, leaves error.json and the line in its log."""
     known = {"dataset": "nothing of that name", "verdict": "unfit", "network": "fast", "ready": "no"}
