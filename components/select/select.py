@@ -22,6 +22,8 @@ _BODY = template(Path(__file__).with_name("table.html.j2"))
 class IncomparableTrialsError(ValueError):
     """The trials were not held to the same validation examples, or a trial is not whole."""
 
+    fix = "train every trial on the same data, seed of the split and validation fraction"
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -107,7 +109,7 @@ def read_trial(folder: Path) -> Trial:
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise IncomparableTrialsError(
             f"Expected training.json and history.json of a finished training in {folder}. Received: {error!r}. "
-            "Rerun train."
+            "Fix: rerun train."
         ) from error
 
 
@@ -116,7 +118,7 @@ def _require_comparable(trials: Sequence[Trial], datasets: dict[str, Dataset]) -
     missing = sorted({trial.dataset_digest[:12] for trial in trials if trial.dataset_digest not in datasets})
     if missing:
         raise IncomparableTrialsError(
-            f"Expected the dataset of every trial. Received: none with the digests {missing}. Rerun preprocess."
+            f"Expected the dataset of every trial. Received: none with the digests {missing}. Fix: rerun preprocess."
         )
     splits = {_split_of(datasets[trial.dataset_digest]) for trial in trials}
     if len(splits) > 1:

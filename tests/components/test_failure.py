@@ -17,7 +17,7 @@ import pytest
 from components.failure import MARK, Failure, failure_in_log
 from components.images import COMPONENTS
 from pipeline.local.outcome import outcome_of
-from pipeline.local.process import Run, Task
+from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
 from tests.support.executor import Executed, execute_body, execute_component
 from tests.support.runs import ROOT
@@ -144,6 +144,11 @@ RAISED: dict[str, tuple[str, str]] = {
         "from deep_mnist.registry.model_registry import ModelRegistryError\n"
         "raise ModelRegistryError('Expected http://host:port of a Model Registry. Received: x.')",
     ),
+    "IncomparableTrialsError": (
+        "select",
+        "from components.select.select import IncomparableTrialsError\n"
+        "raise IncomparableTrialsError('Expected at least one trial. Received: none. Fix: name seeds and networks')",
+    ),
     "LostRaceError": (
         "publish",
         "from deep_mnist.registry.registry import LostRaceError\n"
@@ -264,8 +269,8 @@ def test_an_error_of_ours_reaches_the_user_whole(tmp_path, name):
 def assert_shown(folder: Path, ended: Executed) -> None:
     """The run's last line, its JSON object and its page show all of the failure."""
     assert ended.failure is not None
-    task = Task(ended.failure.step, "failed", 1.0, 1.0, failure=ended.failure)
-    others = {name: Task(name) for name in ("validate", "train", "evaluate", "publish") if name != task.name}
+    task = LocalTask(ended.failure.step, "failed", 1.0, 1.0, failure=ended.failure)
+    others = {name: LocalTask(name) for name in ("validate", "train", "evaluate", "publish") if name != task.name}
     run = Run(folder, dict.fromkeys(SHOWN_ARGUMENTS, ""), {task.name: task, **others}, 0.0)
     run.log.write_text(ended.log)
     outcome = outcome_of(run, Path("report.html"))

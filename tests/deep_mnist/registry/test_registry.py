@@ -177,7 +177,7 @@ def test_a_damaged_registry_says_so(registry: Registry, tmp_path: Path) -> None:
     for content in "abc":
         promote(registry, tmp_path, content)
     registry.store.delete("mnist/log/00000002.json")
-    with pytest.raises(RegistryError, match=r"log/00000002\.json\. Restore"):
+    with pytest.raises(RegistryError, match=r"log/00000002\.json\. Fix: Restore"):
         registry.log()
     registry.store.write("mnist/champion.json", b'{"format": 2}')
     with pytest.raises(RegistryError, match="Restore that object"):
