@@ -16,7 +16,7 @@ import pytest
 
 from components.failure import MARK, Failure, failure_in_log
 from components.images import COMPONENTS
-from pipeline.local.outcome import outcome_of
+from pipeline.local.outcome import STEP_OF, outcome_of
 from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
 from tests.support.executor import Executed, execute_body, execute_component
@@ -76,14 +76,16 @@ def assert_shown(folder: Path, ended: Executed) -> None:
     """The run's last line, its JSON object and its page show all of the failure."""
     assert ended.failure is not None
     task = LocalTask(ended.failure.step, "failed", 1.0, 1.0, failure=ended.failure)
-    others = {name: LocalTask(name) for name in ("validate", "train", "evaluate", "publish") if name != task.name}
+    others = {
+        name: LocalTask(name) for name in ("validate", "rehearse", "train", "evaluate", "publish") if name != task.name
+    }
     run = Run(folder, dict.fromkeys(SHOWN_ARGUMENTS, ""), {task.name: task, **others}, 0.0)
     run.log.write_text(ended.log)
     outcome = outcome_of(run, Path("report.html"))
     write_report(run, outcome, folder / "report.html")
     page = (folder / "report.html").read_text()
 
-    step = "validate" if task.name == "require-valid" else task.name
+    step = STEP_OF.get(task.name, task.name)
     assert outcome.line.startswith(f"FAILED step={step} findings=")
     assert outcome.exit_status == 1
     for part in (ended.failure.message, *(each.fix for each in ended.failure.causes)):
