@@ -224,7 +224,7 @@ class Registry:
                 return None  # we won, and somebody else has won since
             held = f"version {now.version}" if now else "nothing"
             raise LostRaceError(
-                f"Expected {self._held(expected)} of {self.name} to reign still. Received: {held} does. "
+                f"Expected {self._held(expected)} of {self.name} as the champion still. Received: {held} is. "
                 "Fix: Compare with it and try again."
             ) from error
 
@@ -235,7 +235,7 @@ class Registry:
         except PreconditionFailedError:
             if self._logged(self._log_key(promotion)).id != promotion.id:
                 raise RegistryError(
-                    f"Expected the state {reign.id} at {self.store.url}/{self._log_key(reign)}. Received: another "
+                    f"Expected the state {promotion.id} at {self.store.url}/{self._log_key(promotion)}. Received: another "
                     "one. Fix: Do not write to the log by hand."
                 ) from None
 

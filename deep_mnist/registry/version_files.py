@@ -57,9 +57,9 @@ class VersionFiles:
         """Write a version's files to `folder`, each checked against the SHA-256 that the pointer names."""
         key = self._key(f"{promotion.version}/{VERSION_FILE}")
         data, _ = self.store.read(key)
-        where = self.uri(reign.version)
-        if hashlib.sha256(data).hexdigest() != reign.files_sha256:
-            raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. Fix: {_MEND}")
+        where = self.uri(promotion.version)
+        if hashlib.sha256(data).hexdigest() != promotion.files_sha256:
+            raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. Fix: {_FIX}")
         for name, entry in json.loads(data)["files"].items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class VersionFiles:
             received = sha256_of_file(path)
             if received != entry["sha256"]:
                 raise RegistryError(
-                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. Fix: {_MEND}"
+                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. Fix: {_FIX}"
                 )
 
     def withdraw(self, number: int) -> None:
