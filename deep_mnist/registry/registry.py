@@ -235,8 +235,8 @@ class Registry:
         except PreconditionFailedError:
             if self._logged(self._log_key(promotion)).id != promotion.id:
                 raise RegistryError(
-                    f"Expected the state {promotion.id} at {self.store.url}/{self._log_key(promotion)}. Received: another "
-                    "one. Fix: Do not write to the log by hand."
+                    f"Expected the state {promotion.id} at {self.store.url}/{self._log_key(promotion)}. Received: "
+                    "another one. Fix: Do not write to the log by hand."
                 ) from None
 
     def _logged(self, key: str) -> Promotion:

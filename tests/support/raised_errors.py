@@ -13,6 +13,21 @@ RAISED: dict[str, tuple[str, str]] = {
         "download",
         "from deep_mnist.data.arrays import open_array\nfrom pathlib import Path\nopen_array(Path('none.npy'))",
     ),
+    "PictureError": (
+        "download",
+        "from deep_mnist.data.raw import PictureError\n"
+        "raise PictureError('Expected a whole PNG. Received: a truncated one. Fix: Copy it again.')",
+    ),
+    "PicturesError": (
+        "download",
+        "from deep_mnist.data.raw import PicturesError\n"
+        "raise PicturesError('images of one size', '28x28 and 32x32', 'Resize them.')",
+    ),
+    "MissingPackageError": (
+        "download",
+        "from deep_mnist.data.raw import MissingPackageError\n"
+        "raise MissingPackageError('Expected a reader. Received: none. Fix: pip install it')",
+    ),
     "ObjectArrayError": (
         "download",
         "import numpy as np\nfrom pathlib import Path\nfrom deep_mnist.data.arrays import open_array\n"
