@@ -93,28 +93,28 @@ def _feeds_dense(key: str, graph: Graph) -> bool:
 
 
 def _starts_constant(node: Node) -> bool:
-    told = node.config.get("kernel_initializer")
-    name = told.get("class_name") if isinstance(told, Mapping) else told
+    stated = node.config.get("kernel_initializer")
+    name = stated.get("class_name") if isinstance(stated, Mapping) else stated
     return isinstance(name, str) and name.lower() in CONSTANT
 
 
 def read_optimizer(compiled: Any) -> dict[str, Any]:
-    """Return {"name", "learning_rate", "momentum"} of a compile configuration, as far as they are told.
+    """Return {"name", "learning_rate", "momentum"} of a compile configuration, as far as they are stated.
 
     A schedule stands for its highest rate; "name" is in lower case, such as "adam".
     """
-    told = compiled.get("optimizer", compiled.get("optimizer_config")) if isinstance(compiled, Mapping) else None
-    if isinstance(told, str):
-        name = told.rpartition(".")[2].lower()[:40]
+    stated = compiled.get("optimizer", compiled.get("optimizer_config")) if isinstance(compiled, Mapping) else None
+    if isinstance(stated, str):
+        name = stated.rpartition(".")[2].lower()[:40]
         return {"name": name, "learning_rate": RATES.get(name, 0.001)}
-    if not isinstance(told, Mapping) or not isinstance(told.get("class_name"), str):
+    if not isinstance(stated, Mapping) or not isinstance(stated.get("class_name"), str):
         return {}
-    config = told.get("config")
+    config = stated.get("config")
     if not isinstance(config, Mapping):
         return {}
     if isinstance(config.get("inner_optimizer"), Mapping):
         return read_optimizer({"optimizer": config["inner_optimizer"]})
-    found: dict[str, Any] = {"name": told["class_name"].rpartition(">")[2].lower()[:40]}
+    found: dict[str, Any] = {"name": stated["class_name"].rpartition(">")[2].lower()[:40]}
     for key, value in (("learning_rate", _rate(config.get("learning_rate", config.get("lr")))),
                        ("momentum", _rate(config.get("momentum")))):  # fmt: skip
         if value is not None:
@@ -122,15 +122,15 @@ def read_optimizer(compiled: Any) -> dict[str, Any]:
     return found
 
 
-def _rate(told: Any) -> float | None:
-    if isinstance(told, Mapping):
-        config = told.get("config")
+def _rate(stated: Any) -> float | None:
+    if isinstance(stated, Mapping):
+        config = stated.get("config")
         config = config if isinstance(config, Mapping) else {}
         listed = config.get("values")
         values = [config.get("initial_learning_rate"), config.get("warmup_target"),
                   *(listed if isinstance(listed, Sequence) and not isinstance(listed, str) else [])]  # fmt: skip
         rates = [rate for rate in map(_rate, values) if rate is not None]
         return max(rates, default=None)
-    if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not math.isfinite(stated):
         return None
-    return round(float(told), 9)
+    return round(float(stated), 9)

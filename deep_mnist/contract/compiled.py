@@ -18,15 +18,15 @@ ACTIVATION_NAMES = (
 )  # fmt: skip
 
 
-def activation_name(told: Any) -> str:
+def activation_name(stated: Any) -> str:
     """Return an activation's Keras name: of a string, of a function such as tf.nn.softmax, of a layer; else its own."""
-    if isinstance(told, Mapping):
-        config = told.get("config")
+    if isinstance(stated, Mapping):
+        config = stated.get("config")
         inner = config if isinstance(config, str) else config.get("name") if isinstance(config, Mapping) else None
-        told = told.get("class_name") if told.get("class_name") not in ("function", None) else inner
-    if told is None:
+        stated = stated.get("class_name") if stated.get("class_name") not in ("function", None) else inner
+    if stated is None:
         return "linear"
-    name = str(told)[:60]
+    name = str(stated)[:60]
     short = name.rpartition(">")[2].rpartition(".")[2]
     return ALIASES.get(short, short if short in ACTIVATION_NAMES else name)
 
@@ -37,22 +37,26 @@ def read_loss(compiled: Any) -> tuple[str | None, bool | None, list[str]]:
     Args:
         compiled: The compile configuration; its loss is a name, an object, or one of these in a list or dictionary.
     """
-    told = compiled.get("loss") if isinstance(compiled, Mapping) else None
-    if isinstance(told, list | tuple) and len(told) == 1:
-        told = told[0]
-    elif isinstance(told, Mapping) and "class_name" not in told and len(told) == 1:
-        told = next(iter(told.values()))
-    if isinstance(told, str):
-        return loss_name(told), False, []
-    if isinstance(told, Mapping) and told.get("class_name") == "function" and isinstance(told.get("config"), str):
-        return loss_name(told["config"]), False, []
-    if isinstance(told, Mapping) and isinstance(told.get("class_name"), str):
-        config = told.get("config")
-        return loss_name(told["class_name"]), isinstance(config, Mapping) and bool(config.get("from_logits", False)), []
+    stated = compiled.get("loss") if isinstance(compiled, Mapping) else None
+    if isinstance(stated, list | tuple) and len(stated) == 1:
+        stated = stated[0]
+    elif isinstance(stated, Mapping) and "class_name" not in stated and len(stated) == 1:
+        stated = next(iter(stated.values()))
+    if isinstance(stated, str):
+        return loss_name(stated), False, []
+    if isinstance(stated, Mapping) and stated.get("class_name") == "function" and isinstance(stated.get("config"), str):
+        return loss_name(stated["config"]), False, []
+    if isinstance(stated, Mapping) and isinstance(stated.get("class_name"), str):
+        config = stated.get("config")
+        return (
+            loss_name(stated["class_name"]),
+            isinstance(config, Mapping) and bool(config.get("from_logits", False)),
+            [],
+        )
     return (
         None,
         None,
-        ["loss: the model was saved without one" if told is None else "loss: several, or of another form"],
+        ["loss: the model was saved without one" if stated is None else "loss: several, or of another form"],
     )
 
 
@@ -61,11 +65,13 @@ def read_metrics(compiled: Any) -> tuple[str, ...]:
     names: list[str] = []
     pending = [compiled.get("metrics") if isinstance(compiled, Mapping) else None]
     while pending:
-        told = pending.pop()
-        if isinstance(told, str):
-            names.append(told[:60])
-        elif isinstance(told, Mapping) and isinstance(told.get("class_name"), str):
-            pending.append(told.get("config") if told["class_name"] == "function" else loss_name(told["class_name"]))
-        elif isinstance(told, Mapping | list | tuple):
-            pending += list(told.values() if isinstance(told, Mapping) else told)
+        stated = pending.pop()
+        if isinstance(stated, str):
+            names.append(stated[:60])
+        elif isinstance(stated, Mapping) and isinstance(stated.get("class_name"), str):
+            pending.append(
+                stated.get("config") if stated["class_name"] == "function" else loss_name(stated["class_name"])
+            )
+        elif isinstance(stated, Mapping | list | tuple):
+            pending += list(stated.values() if isinstance(stated, Mapping) else stated)
     return tuple(sorted(set(names)))

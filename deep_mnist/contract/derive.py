@@ -201,7 +201,7 @@ def _norm_layers(graph: Graph) -> list[NormLayer]:
 
 
 def _channels_before(node: Node, graph: Graph, rank: int) -> int | None:
-    """Return the axis of the channels at a layer: told by the nearest layer above, else by the nearest below."""
+    """Return the axis of the channels at a layer: stated by the nearest layer above, else by the nearest below."""
     if rank == 2:
         return 1
     current, seen = node, set()
@@ -255,8 +255,8 @@ def _output(graph: Graph, unknown: list[str]) -> tuple[int | None, int | None, t
 
 
 def _in_order(tail: Sequence[str]) -> tuple[str, ...]:
-    told = tuple(each for each in reversed(tail) if each != "linear")
-    return told or ("linear",)
+    stated = tuple(each for each in reversed(tail) if each != "linear")
+    return stated or ("linear",)
 
 
 def _activation(node: Node) -> str | None:

@@ -28,8 +28,8 @@ def write_contract(folder: Path, contract: Contract, accept: Sequence[Mapping[st
         contract: What the network demands.
         accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
     """
-    told = {**contract.to_dict(), **({ACCEPT: [dict(each) for each in accept]} if accept else {})}
-    (folder / CONTRACT_FILE).write_text(json.dumps(told, indent=1) + "\n")
+    stated = {**contract.to_dict(), **({ACCEPT: [dict(each) for each in accept]} if accept else {})}
+    (folder / CONTRACT_FILE).write_text(json.dumps(stated, indent=1) + "\n")
 
 
 def contract_of(dataset: Dataset) -> Contract:
@@ -42,14 +42,14 @@ def contract_of(dataset: Dataset) -> Contract:
     if CONTRACT_FILE not in dataset.files:
         raise DatasetError(f"Expected {path} in the manifest. Received: {sorted(dataset.files)}. Fix: rerun preprocess")
     try:
-        told = read_json(path)
-        if not is_whole(told):
-            raise ContractError(f"Expected the whole contract in {path}. Received: {sorted(told)}.")
-        return Contract.from_dict({name: value for name, value in told.items() if name != ACCEPT})
+        stated = read_json(path)
+        if not is_whole(stated):
+            raise ContractError(f"Expected the whole contract in {path}. Received: {sorted(stated)}.")
+        return Contract.from_dict({name: value for name, value in stated.items() if name != ACCEPT})
     except ContractError as error:
         raise DatasetError(f"{error} Fix: rerun preprocess") from error
 
 
-def is_whole(told: Any) -> bool:
+def is_whole(stated: Any) -> bool:
     """Return whether what contract.json holds is a whole contract, and not some settings of a user."""
-    return isinstance(told, Mapping) and {"input_shape", "layout", "output_tail"} <= set(told)
+    return isinstance(stated, Mapping) and {"input_shape", "layout", "output_tail"} <= set(stated)

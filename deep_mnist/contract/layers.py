@@ -30,12 +30,12 @@ class Architecture:
     dense_norms: tuple[str, ...] = ()
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Architecture:
+    def from_dict(cls, stated: Mapping[str, Any]) -> Architecture:
         """Return the architecture of plain JSON values."""
         known = {each.name for each in fields(cls)}
         values: dict[str, Any] = {
             str(name): tuple(map(str, value)) if isinstance(value, list | tuple) else value
-            for name, value in told.items()
+            for name, value in stated.items()
             if name in known
         }
         return cls(**values)

@@ -37,10 +37,10 @@ def load_contract(path: Path | str) -> Contract:
     if kind == "saved_model":
         return contract_of_saved_model(path)
     if kind == "text":
-        told = _read_told(path)
-        if not ("config" in told or "class_name" in told):
-            return Contract.from_dict({"name": path.stem, **told})
-        model, compiled, weights = told, told.get("compile_config"), None
+        stated = _read_fields(path)
+        if not ("config" in stated or "class_name" in stated):
+            return Contract.from_dict({"name": path.stem, **stated})
+        model, compiled, weights = stated, stated.get("compile_config"), None
     else:
         model, compiled, weights = read_keras_file(path)
     return contract_of_model(path.stem, model, compiled, weights, lambda: weight_shapes(path))
@@ -128,19 +128,19 @@ def _read_text(path: Path) -> str:
         raise ContractError(f"Expected UTF-8 text in {path.name}. Received: {error}.") from error
 
 
-def _read_told(path: Path) -> dict[str, Any]:
+def _read_fields(path: Path) -> dict[str, Any]:
     if path.suffix.lower() == ".json":
-        told = read_json(path)
+        stated = read_json(path)
     else:
         text = _read_text(path)
         try:
             _refuse_aliases(text, path)
-            told = yaml.safe_load(text)
+            stated = yaml.safe_load(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise ContractError(f"Expected YAML in {path.name}. Received: {error}.") from error
-    if not isinstance(told, dict):
-        raise ContractError(f"Expected named fields in {path.name}. Received: {type(told).__name__}.")
-    return told
+    if not isinstance(stated, dict):
+        raise ContractError(f"Expected named fields in {path.name}. Received: {type(stated).__name__}.")
+    return stated
 
 
 def _refuse_aliases(text: str, path: Path) -> None:

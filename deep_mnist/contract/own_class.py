@@ -58,12 +58,12 @@ def contract_of_own_class(
 
 
 def _built_shape(built: Any) -> tuple[int | None, ...] | None:
-    told = built.get("input_shape") if isinstance(built, Mapping) else None
-    if not isinstance(told, list | tuple) or len(told) < 2:
+    stated = built.get("input_shape") if isinstance(built, Mapping) else None
+    if not isinstance(stated, list | tuple) or len(stated) < 2:
         return None
-    if not all(length is None or (type(length) is int and length > 0) for length in told):
+    if not all(length is None or (type(length) is int and length > 0) for length in stated):
         return None
-    return tuple(told[1:])
+    return tuple(stated[1:])
 
 
 def _sink_units(shapes: Mapping[str, Shape]) -> int | None:

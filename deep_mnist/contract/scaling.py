@@ -144,8 +144,8 @@ def _is_normalized(key: str, node: Node, graph: Graph) -> bool:
 
 
 def _named_activation(node: Node) -> str:
-    told = node.config.get("activation")
-    return told if isinstance(told, str) else "linear" if told is None else "other"
+    stated = node.config.get("activation")
+    return stated if isinstance(stated, str) else "linear" if stated is None else "other"
 
 
 def _convention(name: str, readings: list[tuple[str, Node, Pixels]]) -> str | None:
@@ -174,8 +174,8 @@ def _passed(node: Node, sources: list[Pixels], found: Scaling, statistics: Stati
             return computed
     elif kind in VALUE_KEEPING or (kind == "Activation" and node.config.get("activation") == "linear"):
         return pixels
-    told = "the Lambda layer {} holds Python code" if kind == "Lambda" else "layer {} is of the unrecognized class {}"
-    found.unknown.append("input scaling: " + told.format(node.name, kind[:60]))
+    stated = "the Lambda layer {} holds Python code" if kind == "Lambda" else "layer {} is of the unrecognized class {}"
+    found.unknown.append("input scaling: " + stated.format(node.name, kind[:60]))
     return None
 
 

@@ -57,7 +57,7 @@ def _judge_folder(options: argparse.Namespace) -> int:
     from deep_mnist.doctor.memory import acceptances_of
     from deep_mnist.doctor.settings import contract_for, known_record
 
-    contract = contract_for(options.target, model=options.model or options.contract, told=_overrides(options))
+    contract = contract_for(options.target, model=options.model or options.contract, overrides=_overrides(options))
     accept = acceptances_of(dict(options.accept))
     record = known_record(options.target)
     diagnosis = diagnose(options.target, contract, record=record, accept=accept, started=STARTED)

@@ -1,6 +1,6 @@
-"""Turn what fit is given into arrays: whole where it is arrays, else a bounded sample, and say which.
+"""Turn what fit receives into arrays: whole where it is arrays, else a bounded sample, and say which.
 
-A kind of data is told by its class's name and methods, so that none of TensorFlow, torch, JAX or pandas is imported.
+A kind of data is known by its class's name and methods, so that none of TensorFlow, torch, JAX or pandas is imported.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def as_array(value: Any) -> np.ndarray | None:
 
 
 def draw_arrays(split: str, x: Any, y: Any, inputs: int) -> Drawn:
-    """Return arrays given as x and y, whatever library they are of; lists are read and told.
+    """Return arrays given as x and y, whatever library they are of; lists are read and reported.
 
     Args:
         split: "train" or "test", for the findings.

@@ -35,12 +35,12 @@ def draw_train(call: FitCall, rank: int | None) -> Drawn:
 
 def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
     """Return what validation_data holds, None without; a used-up generator is replaced in the call."""
-    told = call.validation
-    if told is None:
+    stated = call.validation
+    if stated is None:
         return None
-    if isinstance(told, tuple | list) and 2 <= len(told) <= 3:
-        return _draw("test", told[0], told[1], call.model, rank)
-    drawn = _draw("test", told, None, call.model, rank)
+    if isinstance(stated, tuple | list) and 2 <= len(stated) <= 3:
+        return _draw("test", stated[0], stated[1], call.model, rank)
+    drawn = _draw("test", stated, None, call.model, rank)
     if drawn.replay is not None:
         call.validation = drawn.replay
     return drawn

@@ -235,15 +235,15 @@ def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     reach = max((total if each < 0 else each for each in buffers), default=0)
     if 2 * reach >= total:
         return
-    told = f"a shuffle buffer of {reach} for {total} examples" if reach else "no shuffle()"
+    words = f"a shuffle buffer of {reach} for {total} examples" if reach else "no shuffle()"
     yield Finding(
         field="splits.order",
         severity="error" if reach < total / max(2, runs) else "warning",
         split="train",
         expected="examples in random order, or a shuffle buffer that holds the whole set",
-        received=f"labels in runs of one class, and {told}",
+        received=f"labels in runs of one class, and {words}",
         fix=f"train_images = train_images.unbatch().shuffle({total}).batch(32)  # shuffle(len) before batch()",
-        why="Each batch holds one class or a few: the network answers with the last class it was shown.",
+        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
     )
 
 

@@ -121,13 +121,13 @@ class Finding:
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in order of severity, with one fault in several splits told once as "both"."""
+    """Return findings in order of severity, with one fault in several splits reported once as "both"."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for each in findings:
         fault = each.expected if each.kind is FaultKind.PLAIN else ""
         groups.setdefault((each.field, each.kind, fault, each.severity), []).append(each)
-    told = [one for group in groups.values() for one in _joined(group)]
-    return sorted(told, key=lambda each: (SEVERITIES.index(each.severity), FIELDS.index(each.field)))
+    joined = [one for group in groups.values() for one in _joined(group)]
+    return sorted(joined, key=lambda each: (SEVERITIES.index(each.severity), FIELDS.index(each.field)))
 
 
 def _joined(group: Sequence[Finding]) -> list[Finding]:

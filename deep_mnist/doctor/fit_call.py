@@ -40,9 +40,9 @@ def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, k
         bound = inspect.signature(function).bind(model, *args, **kwargs)
     except TypeError:
         return None
-    told = bound.arguments
-    inner = told.get("kwargs")
+    stated = bound.arguments
+    inner = stated.get("kwargs")
     if isinstance(inner, Mapping):
-        told = {**told, **inner}
-    facts = {name: told[name] for name in (*FACTS, "return_dict") if told.get(name) is not None}
-    return FitCall(model, told.get("x"), told.get("y"), told.get("validation_data"), facts, verb)
+        stated = {**stated, **inner}
+    facts = {name: stated[name] for name in (*FACTS, "return_dict") if stated.get(name) is not None}
+    return FitCall(model, stated.get("x"), stated.get("y"), stated.get("validation_data"), facts, verb)

@@ -40,7 +40,7 @@ class FedRun:
     Attributes:
         graph: Of the session.
         fed: Placeholder -> value, as given.
-        fetches: Operations asked for.
+        fetches: Requested operations.
         images, labels: The placeholders of the pictures and of their labels, None where there is none.
         loss: Found in the graph, None where it has none that is known.
     """
@@ -93,7 +93,7 @@ def fed_run(graph: Any, fetches: Any, feed_dict: Mapping[Any, Any]) -> FedRun | 
     """Return what a run feeds, None when it feeds no examples."""
     try:
         fed = {graph.as_graph_element(key): value for key, value in feed_dict.items()}
-        wanted = [graph.as_graph_element(each) for each in _flat(fetches)]
+        required = [graph.as_graph_element(each) for each in _flat(fetches)]
     except (TypeError, ValueError, KeyError):  # TensorFlow will refuse it in its own words
         return None
     examples = {key: array for key, value in fed.items() if (array := _examples(value)) is not None}
@@ -103,7 +103,7 @@ def fed_run(graph: Any, fetches: Any, feed_dict: Mapping[Any, Any]) -> FedRun | 
     count = len(examples[images])
     others = [key for key, array in examples.items() if key is not images and array.ndim <= 2]
     labels = next((key for key in others if len(examples[key]) == count), others[0] if others else None)
-    operations = [getattr(each, "op", each) for each in wanted]
+    operations = [getattr(each, "op", each) for each in required]
     return FedRun(graph, fed, operations, images, labels, loss_of(graph))
 
 

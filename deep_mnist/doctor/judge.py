@@ -224,7 +224,7 @@ class Consequence:
 
 
 def _scaled_apart(evidence: Evidence, _: Finding) -> bool:
-    """The range is told of one split alone."""
+    """The range is reported of one split alone."""
     return sum(evidence.has(name, FaultKind.RANGE) for name in ("train", "test")) == 1
 
 

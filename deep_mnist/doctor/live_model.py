@@ -34,12 +34,12 @@ def _refusal(model: Any) -> str:
     kinds = {each.__module__.partition(".")[0] for each in type(model).__mro__}
     named = f"{type(model).__module__}.{type(model).__qualname__}"
     if "torch" in kinds:
-        told = f"{named}, a torch nn.Module. Fix: judge its data against a contract: doctor FOLDER --contract c.yaml"
+        words = f"{named}, a torch nn.Module. Fix: judge its data against a contract: doctor FOLDER --contract c.yaml"
     elif "sklearn" in kinds:
-        told = f"{named}, a scikit-learn estimator, which takes tables and not a network's input. Fix: none is needed"
+        words = f"{named}, a scikit-learn estimator, which takes tables and not a network's input. Fix: none is needed"
     else:
-        told = f"{named}. Fix: give the compiled keras.Model"
-    return f"Expected a Keras model. Received: {told}."
+        words = f"{named}. Fix: give the compiled keras.Model"
+    return f"Expected a Keras model. Received: {words}."
 
 
 def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contract:
@@ -96,15 +96,15 @@ def _name_of(loss: Any) -> str | None:
 def _without_layers(name: str, compiled: Any) -> Contract:
     """The contract of a class of its own: what it was compiled with, and nothing about its layers."""
     loss = compiled.get("loss") if isinstance(compiled, Mapping) else None
-    told = loss.get("class_name") if isinstance(loss, Mapping) else loss
-    if told == "function" and isinstance(loss, Mapping):
-        told = loss.get("config")
+    stated = loss.get("class_name") if isinstance(loss, Mapping) else loss
+    if stated == "function" and isinstance(loss, Mapping):
+        stated = loss.get("config")
     inner = loss.get("config") if isinstance(loss, Mapping) else None
     unknown = ["input_shape: the model is of a class of its own", "input scaling: the model is of a class of its own"]
     contract = Contract(name=name, unknown=tuple(unknown))
-    if isinstance(told, str):
+    if isinstance(stated, str):
         from_logits = bool(inner.get("from_logits")) if isinstance(inner, Mapping) else False
-        contract = replace(contract, loss=loss_name(told), from_logits=from_logits)
+        contract = replace(contract, loss=loss_name(stated), from_logits=from_logits)
     return replace(contract, label_encoding=encoding_of(contract))
 
 

@@ -55,8 +55,8 @@ def check(
         validation_data: As fit takes it; it is judged as the test split.
         accept: {field: reason}, or [{"field", "split", "because"}]: findings a person has taken responsibility for.
         rehearse: Run the network for some seconds too, when nothing was found before (`rehearsal.py`).
-        frame: Of the code whose variables the findings are told in; the caller's by default.
-        **fit: What else fit is given: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps;
+        frame: Of the code whose variables the findings are reported in; the caller's by default.
+        **fit: What else fit receives: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps;
             callbacks, verbose and the like are taken and not judged.
 
     Raises:
@@ -86,7 +86,7 @@ def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Dia
 
 
 def call_of_check(verb: str, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
-    """Return the call of fit that is asked about.
+    """Return the call of fit in question.
 
     Raises:
         TypeError: fit has no such argument.
@@ -169,7 +169,7 @@ def acceptances_of(accept: Accept) -> tuple[Acceptance, ...]:
 
 
 def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Finding]:
-    """Return the case's findings and those beside it, accepted ones marked, each unused entry told once."""
+    """Return the case's findings and those beside it, accepted ones marked, each unused entry reported once."""
     entries = acceptances_of(accept)
     marked = with_acceptances(beside, entries)[: len(beside)]
     used = {each.field for each in marked if each.severity == "accepted"}
@@ -255,7 +255,7 @@ def _sorted_batches(train: Drawn) -> Finding:
         fix="DataLoader(..., shuffle=True)"
         if "Loader" in train.source
         else "Shuffle the examples before they are grouped.",
-        why="Each batch holds one class or a few: the network answers with the last class it was shown.",
+        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
     )
 
 

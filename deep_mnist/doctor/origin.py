@@ -1,4 +1,4 @@
-"""Where a call of fit stands in its source: the names and lines of its variables, and findings told in them.
+"""Where a call of fit stands in its source: the names and lines of its variables, and findings reported in them.
 
 A fix for `train_images` becomes one for `x_train`, set at train.py:9. Names come from the call's own arguments; a
 function's parameter is followed to the module's variable of the same object.
@@ -87,9 +87,9 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
         cut: Index from which validation_split takes examples, None without one.
     """
     notes = tuple(
-        told
+        words
         for split, each in (("train", train), ("test", test))
-        if each is not None and (told := each.sentence(split))
+        if each is not None and (words := each.sentence(split))
     )
     if frame is None:
         return Origin(notes=notes)
@@ -151,7 +151,7 @@ def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]
 
 
 def named(finding: Finding, origin: Origin) -> Finding:
-    """Return a finding told in the source's names."""
+    """Return a finding reported in the source's names."""
     variables = origin.variables
     if not variables:
         return finding

@@ -236,7 +236,7 @@ def _moments(matrix: np.ndarray) -> tuple[float, float, float]:
     return float(diagonal.sum()), float(np.square(matrix).sum()), float(np.square(diagonal).sum())
 
 
-# What may have been done to one split's pictures and not to the other's; each is told with its own inverse.
+# What may have been done to one split's pictures and not to the other's; each is reported with its own inverse.
 Transform = tuple[str, str, Callable[[np.ndarray], np.ndarray]]
 KEEP_SHAPE = ("mirrored", "flipped", "half turn")
 ORIENTATIONS: tuple[Transform, ...] = (

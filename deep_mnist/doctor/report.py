@@ -42,10 +42,10 @@ def as_json_of_all(diagnoses: Sequence[Diagnosis]) -> str:
 def headline(diagnosis: Diagnosis) -> str:
     """Return the verdict in one line."""
     counts = {severity: sum(each.severity == severity for each in diagnosis.findings) for severity in SEVERITIES}
-    told = [
+    words = [
         f"{count} {name}{'s' if count != 1 and name != 'accepted' else ''}" for name, count in counts.items() if count
     ]
-    return f"{diagnosis.verdict}: {', '.join(told) or 'nothing found'}"
+    return f"{diagnosis.verdict}: {', '.join(words) or 'nothing found'}"
 
 
 def print_text(diagnosis: Diagnosis, stream: TextIO | None = None) -> None:
@@ -188,14 +188,14 @@ def _pictures(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str
 
 
 def _caption(split: Any, name: str, index: int) -> str:
-    told = f"{name} {index}"
+    words = f"{name} {index}"
     if split.labels is not None and split.labels.ndim and index < len(split.labels):
         label = np.asarray(split.labels[index])
         if label.size == 1:
-            told += f": {label.item()}"
+            words += f": {label.item()}"
         elif label.size and label.dtype.kind in "fiub":
-            told += f": {label.argmax()}"
-    return "".join(letter if letter.isprintable() else "." for letter in told[:60])
+            words += f": {label.argmax()}"
+    return "".join(letter if letter.isprintable() else "." for letter in words[:60])
 
 
 def _drawable(images: np.ndarray) -> bool:

@@ -27,36 +27,39 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        told = read_json(path)
+        stated = read_json(path)
     except ContractError as error:
         raise NotUsableError(str(error)) from error
-    if not isinstance(told, dict):
-        raise NotUsableError(f"Expected an object in {path}. Received: {type(told).__name__}.")
-    _check_types(told, path)
-    return told
+    if not isinstance(stated, dict):
+        raise NotUsableError(f"Expected an object in {path}. Received: {type(stated).__name__}.")
+    _check_types(stated, path)
+    return stated
 
 
-def _check_types(told: Mapping[str, Any], path: Path) -> None:
+def _check_types(stated: Mapping[str, Any], path: Path) -> None:
     kinds: dict[str, Any] = {"loss": str, "from_logits": bool, "num_classes": int, "fit": dict, "accept": list}
     for name, kind in kinds.items():
-        value = told.get(name)
+        value = stated.get(name)
         wrong = value is not None and (not isinstance(value, kind) or (kind is int and (value is True or value < 1)))
         if wrong:
             raise NotUsableError(f"Expected {name} of type {kind.__name__} in {path}. Received: {str(value)[:80]}.")
 
 
-def contract_for(folder: Path, *, model: Path | None = None, told: Mapping[str, Any] | None = None) -> Contract:
+def contract_for(folder: Path, *, model: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Contract:
     """Return the contract a folder is judged by: the model's, with what contract.json and the caller tell.
 
     Args:
         folder: May hold model.keras and contract.json.
         model: A model or contract file to use instead of the folder's own.
-        told: loss, from_logits, num_classes of the caller; they win.
+        overrides: loss, from_logits, num_classes of the caller; they win.
 
     Raises:
         NotUsableError: A file is no model or contract.
     """
-    settings = {**read_settings(folder), **{name: value for name, value in (told or {}).items() if value is not None}}
+    settings = {
+        **read_settings(folder),
+        **{name: value for name, value in (overrides or {}).items() if value is not None},
+    }
     path = model or next((each for each in _models_in(folder) if each.exists()), None)
     try:
         if path is not None:
@@ -109,5 +112,5 @@ def known_record(folder: Path) -> Preprocessing | None:
         manifest = read_json(path)
     except ContractError as error:
         raise DatasetError(str(error)) from error
-    told = manifest.get("preprocessing") if isinstance(manifest, dict) else None
-    return Preprocessing.from_dict(told) if isinstance(told, dict) else None
+    stated = manifest.get("preprocessing") if isinstance(manifest, dict) else None
+    return Preprocessing.from_dict(stated) if isinstance(stated, dict) else None

@@ -205,11 +205,11 @@ def hash_rows(rows: np.ndarray) -> np.ndarray:
     return hashes
 
 
-def sample_indices(count: int, wanted: int, seed: int = 0) -> np.ndarray:
-    """Return up to `wanted` indices below `count`, drawn without order in the data, in rising order."""
-    if count <= wanted:
+def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
+    """Return up to `size` indices below `count`, drawn without order in the data, in rising order."""
+    if count <= size:
         return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False, shuffle=False))
+    return np.sort(np.random.default_rng(seed).choice(count, size, replace=False, shuffle=False))
 
 
 def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:

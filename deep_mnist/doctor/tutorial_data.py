@@ -79,7 +79,7 @@ def read_data_sets(
         seed: Of the order of next_batch.
 
     Raises:
-        NotImplementedError: fake_data is asked for.
+        NotImplementedError: fake_data is requested.
         ValueError: validation_size is not between 0 and 60,000.
     """
     from deep_mnist.doctor.served_data import arrays_of
@@ -106,7 +106,7 @@ class TutorialFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the tutorials' modules when nothing else has them; stands last in sys.meta_path."""
 
     def __init__(self) -> None:
-        self.told = False
+        self.warned = False
 
     def find_spec(
         self,
@@ -125,8 +125,8 @@ class TutorialFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return
         module.read_data_sets = read_data_sets  # type: ignore[attr-defined]
         module.DataSet, module.Datasets = DataSet, Datasets  # type: ignore[attr-defined]
-        if not self.told:
-            self.told = True
+        if not self.warned:
+            self.warned = True
             print(
                 f"doctor: {module.__name__} is in no TensorFlow any more; the doctor serves it from the verified cache",
                 file=sys.stderr,

@@ -130,7 +130,7 @@ def spread_of(outputs: Any) -> float:
 
 
 def constant_loss(labels: Any, loss: str | None) -> float | None:
-    """Return the loss (nats) of the best answer that ignores its input, None where the loss is no cross-entropy.
+    """Return the loss (nats) of the best prediction that ignores its input, None where the loss is no cross-entropy.
 
     Args:
         labels: Classes (n,) or (n, 1), one-hot rows (n, classes), or targets in 0..1 of a binary cross-entropy.
@@ -154,10 +154,10 @@ def constant_loss(labels: Any, loss: str | None) -> float | None:
 
 
 def _layer_outputs(
-    model: keras.Model, x: Any, wanted: Callable[[keras.layers.Layer], bool]
+    model: keras.Model, x: Any, chooses: Callable[[keras.layers.Layer], bool]
 ) -> Iterator[tuple[keras.layers.Layer, Any]]:
     """Yield layers with their outputs, first layer first; nothing for a network whose graph Keras does not hold."""
-    chosen: Sequence[keras.layers.Layer] = [layer for layer in model.layers if wanted(layer)]
+    chosen: Sequence[keras.layers.Layer] = [layer for layer in model.layers if chooses(layer)]
     try:
         graph = keras.Model(model.inputs, [layer.output for layer in chosen]) if chosen else None
         outputs = graph(x, training=False) if graph else []

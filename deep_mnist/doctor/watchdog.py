@@ -3,7 +3,7 @@
     model.fit(x, y, callbacks=[Watchdog(x, y)])     # UnhealthyTrainingError instead of a night of NaN
 
 A healthy training pays for two numbers a window. Only when these look wrong is the network probed: gradients of every
-weight, and units that answer nothing to any example. The `train` step and the callback share this one implementation,
+weight, and units that respond to no example. The `train` step and the callback share this one implementation,
 and its measures (`vitals.py`) with the rehearsal.
 """
 
@@ -101,7 +101,7 @@ class Watch:
         return _finding(
             "loss",
             f"a loss below ln(classes), {self.entropy:.3f}, after {step} steps",
-            f"{loss:.3f}: the network gives every example the same answer",
+            f"{loss:.3f}: the network gives every example the same prediction",
             f"Check that labels and images are in the same order; change the rate (it is {self.rate:g}).",
             "What the network learns from these labels is their frequency only.",
             step,
@@ -199,7 +199,7 @@ def _dead(seen: Vitals, step: int) -> list[Finding]:
     return [
         _finding(
             "outputs",
-            f"units of {name} that answer to some example",
+            f"units of {name} that respond to some example",
             f"{share:.0%} of them are zero for every one of {PROBED} examples",
             "Lower the learning rate, use He initialization with zero biases, and check the scale of the pixels: "
             f"{seen.range_text}.",

@@ -55,11 +55,11 @@ def check_unlearned(case: Case, split: Split, fitted: Fit, witness: Fit | None) 
     if shift := slipped(case, split):
         yield _misaligned(split, fitted, f"{seen}: they slipped by {shift}", _rolled(split, shift))
     elif fitted.strength < SILENT and _is_able_there(fitted, witness):
-        told = f"{seen}, though it learns the other split's fewer examples ({_named(witness)})"
-        yield _misaligned(split, fitted, f"{told}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
+        words = f"{seen}, though it learns the other split's fewer examples ({_named(witness)})"
+        yield _misaligned(split, fitted, f"{words}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
     elif fitted.strength < SILENT and (found := _contradicted(fitted)):
-        told = f"{seen}, though the pictures fall into clusters of their own ({found})"
-        yield _misaligned(split, fitted, f"{told}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
+        words = f"{seen}, though the pictures fall into clusters of their own ({found})"
+        yield _misaligned(split, fitted, f"{words}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
     else:
         yield _could_not_judge(split, fitted, seen)
 

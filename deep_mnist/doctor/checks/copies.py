@@ -32,7 +32,10 @@ def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
     among = distances(rows, rows)
     np.fill_diagonal(among, np.inf)
     reach = NEAR_COPY**2 * float(np.median(among.min(axis=1)))
-    ways = [("", AS_IT_IS), *((told, turn) for _, told, turn in orientations(own.shape[1] == own.shape[2]))]
+    ways = [
+        ("", AS_IT_IS),
+        *((description, turn) for _, description, turn in orientations(own.shape[1] == own.shape[2])),
+    ]
     for name, turn in ways:
         copies = distances(_directions(turn(others)), rows).min(axis=1) < reach
         if copies.sum() < FEWEST_COPIES or copies.mean() <= COPIES:

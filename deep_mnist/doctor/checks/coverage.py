@@ -13,8 +13,8 @@ import numpy as np
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 
-ABSENT_BY_LUCK = 0.001  # chance that any class is absent by luck of the draw; below it absence is told
-MOST_LABEL = 100_000  # a class number; larger ones are told of as values
+ABSENT_BY_LUCK = 0.001  # chance that any class is absent by luck of the draw; below it absence is reported
+MOST_LABEL = 100_000  # a class number; larger ones are reported as values
 
 
 def check_coverage(train: Split, test: Split) -> Iterator[Finding]:

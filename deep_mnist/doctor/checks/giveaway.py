@@ -1,7 +1,7 @@
 """Checks for labels inside the inputs: one pixel, one column or a small patch that tells the class.
 
 An element tells the class when its value leaves nothing open (99 % of its variance lies between the classes), or when
-it tells one class from all others as well. In pictures whose class is a colour many do; told are only a few that
+it tells one class from all others as well. In pictures whose class is a colour many do; reported are only a few that
 stand alone, whose neighbours do not.
 
 False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
@@ -81,10 +81,10 @@ def _shares(values: np.ndarray, indicators: np.ndarray) -> tuple[np.ndarray, np.
     return squares.sum(axis=0) / scale, squares * (len(values) / (len(values) - sizes)) / scale
 
 
-def _stands_alone(told: np.ndarray, telling: np.ndarray, shape: tuple[int, ...], case: Case) -> bool:
+def _stands_alone(explained: np.ndarray, telling: np.ndarray, shape: tuple[int, ...], case: Case) -> bool:
     """Whether what lies beside the telling elements (of columns: most others) does not tell the class as well."""
     if not case.input_kind.shows_images or len(shape) < 2:
-        rest = np.delete(told, telling)
+        rest = np.delete(explained, telling)
         return bool(len(rest)) and float(np.median(rest)) < NEIGHBOURS_TELL
     mask = np.zeros(shape, bool)
     mask.reshape(-1)[telling] = True
@@ -92,7 +92,7 @@ def _stands_alone(told: np.ndarray, telling: np.ndarray, shape: tuple[int, ...],
     for axis in range(len(shape)):
         for step in (-1, 1):
             wide |= np.roll(mask, step, axis) | np.roll(np.roll(mask, step, axis), step, axis)
-    beside = told.reshape(shape)[wide & ~mask]
+    beside = explained.reshape(shape)[wide & ~mask]
     return bool(len(beside)) and float(np.median(beside)) < NEIGHBOURS_TELL
 
 

@@ -303,7 +303,7 @@ def _check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterato
     name, width = f"{split.name}_labels", labels.shape[1]
     images = split.images
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape:
-        return  # grouped in batches: told once, of the images' rank
+        return  # grouped in batches: reported once, of the images' rank
     sums = labels.sum(axis=1, dtype=np.float64)
     proper = (np.abs(sums - 1) < ROW_SUM_TOLERANCE) & (labels.min(axis=1) >= -ROW_SUM_TOLERANCE)
     if contract.label_encoding == "sparse":
@@ -370,7 +370,7 @@ def _improper_rows(split: Split, labels: np.ndarray, proper: np.ndarray) -> Iter
 def _check_rank(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     name, images = f"{split.name}_labels", split.images
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape[:2]:
-        return  # grouped in batches: told once, of the images' rank
+        return  # grouped in batches: reported once, of the images' rank
     if labels.ndim == 3 and labels.shape[2] > 1 and bool((labels[:64].sum(axis=2) == 1).all()):
         again = f"{name} = {name}[..., 1]" + (".argmax(axis=1)" if contract.label_encoding == "sparse" else "")
         yield _found(

@@ -1,8 +1,8 @@
 """Checks of the test split's pictures against train's: turned, inverted, channels reversed, or of another kind.
 
-A transform is told only when train proves that it matters: train's own pictures, transformed, look clearly less like
-the rest of train; and the test pictures, transformed, look clearly more like it, by as much. In a random split of any
-healthy set both move the same way. Where transforms make no difference (textures), nothing is told.
+A transform is reported only when train proves that it matters: train's own pictures, transformed, look clearly less
+like the rest of train; and the test pictures, transformed, look clearly more like it, by as much. In a random split of
+a healthy set both move the same way. Where transforms make no difference (textures), nothing is reported.
 
 False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
 """
@@ -35,13 +35,13 @@ class Change:
 
     Attributes:
         turn: Name of an orientation, "" for none.
-        told: In words.
+        description: In words.
         inverted, reversed: Polarity, order of the channels.
         apply: To pictures (n, rows, columns, channels) of mean 0.
     """
 
     turn: str
-    told: str
+    description: str
     inverted: bool
     reversed: bool
     apply: Callable[[np.ndarray], np.ndarray]
@@ -68,9 +68,9 @@ def changes(square: bool, channels: int) -> list[Change]:
     turns = [("", "", lambda pictures: pictures), *orientations(square)]
     found = []
     for inverted in (False, True):
-        for name, told, turn in turns:
+        for name, description, turn in turns:
             if name or inverted:
-                words = [part for part in (told, "inverted (dark on light)" if inverted else "") if part]
+                words = [part for part in (description, "inverted (dark on light)" if inverted else "") if part]
                 found.append(Change(name, " and ".join(words), inverted, False, _both(turn, inverted)))
     if channels == 3:
         found.append(Change("", "with their channels in reverse order", False, True, lambda each: each[..., ::-1]))
@@ -128,7 +128,7 @@ def is_of_another_kind(train: Sample, test: Sample) -> bool:
     return bool((seen < np.quantile(usual, STRANGE_RANK)).mean() > STRANGE_SHARE)
 
 
-# --- what is told ----------------------------------------------------------------------------------
+# --- what is reported ----------------------------------------------------------------------------------
 
 
 def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[Finding]:
@@ -136,7 +136,7 @@ def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[
     steps = [_turned(test, case.contract, change.turn)] if change.turn else []
     steps += [_inverted(test)] if change.inverted else []
     steps += [_reversed(test, case.contract)] if change.reversed else []
-    fix, received = "; ".join(steps), f"test pictures {change.told}: {evidence}"
+    fix, received = "; ".join(steps), f"test pictures {change.description}: {evidence}"
     yield _unlike(FaultKind.TRANSFORMED, "images.distribution", "test pictures like the train pictures", received, fix)
     if change.turn:
         yield _unlike(FaultKind.ROTATED, "images.orientation", "the train split's orientation", received, fix)
@@ -146,7 +146,7 @@ def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[
         yield _unlike(FaultKind.TRANSFORMED, "images.layout", "the train split's order of channels", received, fix)
 
 
-def told_of(evidence: LikenessEvidence) -> str:
+def words_for(evidence: LikenessEvidence) -> str:
     """Return how sure a change is."""
     return (
         f"changed back they look more like train's by {evidence.gain:.0f} standard errors, "

@@ -261,7 +261,7 @@ def _check_output_dtype(contract: Contract) -> Iterator[Finding]:
 
 
 def _check_unknown(contract: Contract) -> Iterator[Finding]:
-    """Name what could not be derived, or is told in two ways, instead of guessing it."""
+    """Name what could not be derived, or is stated in two ways, instead of guessing it."""
     for conflict in contract.conflicts:
         field = "contract.from_logits" if conflict.startswith("from_logits") else "contract.loss"
         yield _model(

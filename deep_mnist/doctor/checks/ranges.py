@@ -91,7 +91,7 @@ def _check_range(contract: Contract, split: Split, values: Values, train: Values
         yield _range(
             split,
             "error",
-            _wanted(contract),
+            _required(contract),
             _received(values) + ", only 0 and 1: the greys are lost",
             f'Scale after the cast, from the raw pixels: {split.name}_images = raw.astype("float32") / 255',
             "Division among integers left 0 and 1, nearly all 0: little is left to learn.",
@@ -177,28 +177,28 @@ def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Fin
 
 def _check_scaled(contract: Contract, split: Split, values: Values, train: Values) -> Iterator[Finding]:
     """The network takes pixels as they are."""
-    name, wanted = f"{split.name}_images", _wanted(contract)
+    name, required = f"{split.name}_images", _required(contract)
     fix = _back_to(name, values, 1)
     if values.rms > UNSCALED:
         raw = values.raw_low >= 0 and values.whole and values.raw_high <= 255
         received = _received(values) + (", never divided by 255" if raw else f", root mean square {values.rms:.3g}")
         fix = _divided(name, split) if raw else fix
         why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
-        yield _range(split, "error", wanted, received, fix, why)
+        yield _range(split, "error", required, received, fix, why)
     elif values.deviation < FLAT and values.high - values.low < NEAR_ONE_VALUE:
         twice = values.raw_low >= 0 and values.raw_high < 0.05
         received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
         why = "All pictures look alike to the network: accuracy stays at chance."
-        yield _range(split, "error", wanted, received, fix, why)
+        yield _range(split, "error", required, received, fix, why)
     elif values.rms > LARGE:
         why = "Inputs several times larger than usual: training is unstable or slow."
-        yield _range(split, "note", wanted, _received(values), fix, why)
+        yield _range(split, "note", required, _received(values), fix, why)
     elif values.low < -UNIT_SLACK and not _is_symmetric(values) and not _is_standard(values):
-        told = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
+        words = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
         fix = f"{name} = ({name} - {_number(train.mean)}) / {train.deviation:.6g}  # train's, in every split"
         why = "The inputs are off centre; weights must first undo it, and published results do not repeat."
         yield _range(
-            split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {told}", fix, why
+            split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {words}", fix, why
         )
 
 
@@ -230,7 +230,7 @@ def _number(value: float) -> str:
     return f"({value:.6g})" if value < 0 else f"{value:.6g}"
 
 
-def _wanted(contract: Contract) -> str:
+def _required(contract: Contract) -> str:
     low, high = contract.input_range
     return f"pixels {low:g}..{high:g}" + ("" if contract.scales_inside else " (or standardized), scaled once")
 

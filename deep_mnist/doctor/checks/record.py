@@ -18,9 +18,9 @@ def check_record(case: Case) -> Iterator[Finding]:
         return
     for split in case.splits.values():
         yield from _check_split(record, split)
-    wanted = case.contract.num_classes
-    if wanted is not None and record.num_classes > wanted:
-        yield _told("labels.values", "both", f"{wanted} classes", f"{record.num_classes} in the preprocessing record")
+    required = case.contract.num_classes
+    if required is not None and record.num_classes > required:
+        yield _told("labels.values", "both", f"{required} classes", f"{record.num_classes} in the preprocessing record")
 
 
 def _check_split(record: Preprocessing, split: Split) -> Iterator[Finding]:

@@ -111,7 +111,7 @@ def _tested(fitted: Fit | None, other: Sample | None) -> Tested | None:
 def _check_test(case: Case, test: Split, sample: Sample, other: Sample, tested: Tested | None) -> Iterator[Finding]:
     found = likeness.find_change(sample, other)
     if found is not None and (tested is None or _is_no_worse(tested, found.change)):
-        yield from likeness.changed(case, test, found.change, likeness.told_of(found))
+        yield from likeness.changed(case, test, found.change, likeness.words_for(found))
         return
     strange = likeness.is_of_another_kind(sample, other)
     if tested is None:

@@ -92,8 +92,8 @@ def _check_example_shapes(case: Case, train: Split, test: Split) -> Iterator[Fin
     if train.images is None or test.images is None or train.images.ndim < 2 or test.images.ndim < 2:
         return
     ours, theirs = train.images.shape[1:], test.images.shape[1:]
-    wanted = case.contract.input_shape
-    free = wanted is None or (None in wanted and len(wanted) == len(theirs) == len(ours))
+    required = case.contract.input_shape
+    free = required is None or (None in required and len(required) == len(theirs) == len(ours))
     if ours == theirs or not free or not len(test.images):
         return
     size = ", ".join(map(str, ours))
@@ -217,8 +217,8 @@ def _check_order(case: Case) -> Iterator[Finding]:
     classes = case.train.classes
     if classes is None or len(classes) < 20 or not case.train.paired:
         return
-    told = case.fit.get("validation_split")
-    share = float(told) if isinstance(told, int | float) and 0 < told < 1 else 0.0
+    stated = case.fit.get("validation_split")
+    share = float(stated) if isinstance(stated, int | float) and 0 < stated < 1 else 0.0
     if share and (missing := _missing_in_tail(classes, share)):
         yield _order(
             "error",
@@ -233,7 +233,7 @@ def _check_order(case: Case) -> Iterator[Finding]:
             "error",
             "examples in random order, or shuffle=True",
             "labels in runs of one class, shuffle=False",
-            "Each batch holds one class: the network answers with the last class it was shown.",
+            "Each batch holds one class: the network predicts the last class it was shown.",
         )
     elif not share:
         yield _order(

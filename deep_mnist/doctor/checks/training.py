@@ -205,5 +205,5 @@ def _check_fit(case: Case) -> Iterator[Finding]:
     )
 
 
-def _number(told: object) -> float | None:
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) and told >= 0 else None
+def _number(stated: object) -> float | None:
+    return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) and stated >= 0 else None
