@@ -1,4 +1,4 @@
-"""Readers of array untrusted files: `.npy`, IDX, `.gz` of either, `.npz`.
+"""Readers of untrusted array files: `.npy`, IDX, `.gz` of either, `.npz`.
 
 Nothing is unpickled, every header field is checked against the file's size before memory is
 requested, and a compressed file is read no further than its own header promised.
@@ -91,6 +91,13 @@ def find_arrays(folder: Path) -> dict[str, ArrayFile]:
 
     Raises:
         ArrayFileError: The folder is no folder, or its `.npz` cannot be listed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/train_images.npy", np.zeros((2, 28, 28), np.uint8))
+    ...     found = find_arrays(Path(folder))
+    ...     print({slot: file.path.name for slot, file in found.items()})
+    {'train_images': 'train_images.npy'}
     """
     if not folder.is_dir():
         raise ArrayFileError(f"a folder at {folder}", "no folder", "Name the folder that holds the arrays.")

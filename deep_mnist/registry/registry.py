@@ -69,7 +69,21 @@ class Version:
 
 
 class Registry:
-    """The versions of one model."""
+    """The versions of one model.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     registry, model = Registry(f"{folder}/registry", "mnist"), Path(folder, "model")
+    ...     model.mkdir()
+    ...     _ = (model / "saved_model.pb").write_bytes(b"a model")
+    ...     facts = Facts("model", "data", "test", accuracy=0.99, examples=10_000, reason="first", run="run-1")
+    ...     first = registry.promote(model, facts, expected=registry.champion())
+    ...     second = registry.promote(model, facts, expected=first)
+    ...     back = registry.rollback(reason="worse in use")
+    ...     print([(each.number, each.state) for each in registry.versions()], back.restores)
+    [(1, 'former'), (2, 'former'), (3, 'champion')] 1
+    """
 
     def __init__(
         self, url: str, name: str, *, patience: float = PATIENCE_SECONDS, timeout: float = TIMEOUT_SECONDS

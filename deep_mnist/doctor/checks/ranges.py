@@ -81,7 +81,7 @@ def check_range(case: Case, split: Split) -> Iterator[Finding]:
 
 
 def _are_signed_bytes(split: Split) -> bool:
-    """Bytes read as -128..127: words under images.dtype, whose line puts the range right as well."""
+    """Bytes read as -128..127: reported under images.dtype, whose line puts the range right as well."""
     images, seen = split.images, split.survey
     return images is not None and images.dtype == np.int8 and seen is not None and seen.low < 0
 
