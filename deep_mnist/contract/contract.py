@@ -160,30 +160,30 @@ class Contract:
         import yaml
 
         defaults = Contract().to_dict()
-        told = {key: value for key, value in self.to_dict().items() if key == "name" or value != defaults[key]}
-        told.setdefault("preparation", self.preparation)
-        return yaml.safe_dump(told, sort_keys=False, default_flow_style=None, width=110)
+        stated = {key: value for key, value in self.to_dict().items() if key == "name" or value != defaults[key]}
+        stated.setdefault("preparation", self.preparation)
+        return yaml.safe_dump(stated, sort_keys=False, default_flow_style=None, width=110)
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Contract:
-        """Return the contract told by plain values; what is left out follows from the rest or stays unknown.
+    def from_dict(cls, stated: Mapping[str, Any]) -> Contract:
+        """Return the contract stated by plain values; what is left out follows from the rest or stays unknown.
 
         Raises:
             ContractError: A field is not one of ours or has an impossible value.
         """
-        return _from_dict(told)
+        return _from_dict(stated)
 
 
 def with_settings(
     contract: Contract, *, loss: str | None = None, from_logits: bool | None = None, num_classes: int | None = None
 ) -> Contract:
-    """Return the contract with what the user told of fit, which wins over the model's own compile configuration."""
-    told: dict[str, Any] = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
+    """Return the contract with what the user states of fit, which wins over the model's own compile configuration."""
+    stated: dict[str, Any] = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
     if loss is not None and from_logits is None and contract.from_logits is None:
-        told["from_logits"] = False  # what a loss given by its name means to Keras
-    changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+        stated["from_logits"] = False  # what a loss given by its name means to Keras
+    changes: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
     changed = replace(contract, **changes)
-    unknown = tuple(each for each in contract.unknown if not _is_told(each, told))
+    unknown = tuple(each for each in contract.unknown if not _is_stated(each, stated))
     return replace(changed, label_encoding=encoding_of(changed), unknown=unknown)
 
 
@@ -202,21 +202,21 @@ def loss_name(loss: str) -> str:
     return _LOSS_SHORT.get(loss.lower(), loss.lower())
 
 
-def _is_told(unknown: str, told: Mapping[str, Any]) -> bool:
-    return any(value is not None and unknown.startswith(name) for name, value in told.items())
+def _is_stated(unknown: str, stated: Mapping[str, Any]) -> bool:
+    return any(value is not None and unknown.startswith(name) for name, value in stated.items())
 
 
 # --- plain values ------------------------------------------------------------------------------
 
 
-def _from_dict(told: Mapping[str, Any]) -> Contract:
+def _from_dict(stated: Mapping[str, Any]) -> Contract:
     known = {each.name for each in fields(Contract)}
-    extra = sorted(str(name) for name in set(told) - known - {"output_activation"})
+    extra = sorted(str(name) for name in set(stated) - known - {"output_activation"})
     if extra:
         raise ContractError(f"Expected contract fields among {sorted(known)}. Received: {', '.join(extra)[:200]}.")
-    values = {name: value for name, value in told.items() if name in known}
-    if "output_activation" in told and "output_tail" not in told:
-        values["output_tail"] = (told["output_activation"],)
+    values = {name: value for name, value in stated.items() if name in known}
+    if "output_activation" in stated and "output_tail" not in stated:
+        values["output_tail"] = (stated["output_activation"],)
     try:
         contract = Contract(**{name: _READERS[name](value) for name, value in values.items()})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -224,25 +224,25 @@ def _from_dict(told: Mapping[str, Any]) -> Contract:
     return _completed(contract, set(values))
 
 
-def _completed(contract: Contract, told: set[str]) -> Contract:
+def _completed(contract: Contract, stated: set[str]) -> Contract:
     """Fill in what follows from the rest."""
     changes: dict[str, Any] = {}
-    if contract.input_shape is not None and "layout" not in told:
+    if contract.input_shape is not None and "layout" not in stated:
         changes["layout"] = layout_of_shape(contract.input_shape)
-    if "scales_inside" in told and contract.scales_inside and "pixel_scale" not in told:
-        low, high = contract.input_range if "input_range" in told else (0.0, 255.0)
+    if "scales_inside" in stated and contract.scales_inside and "pixel_scale" not in stated:
+        low, high = contract.input_range if "input_range" in stated else (0.0, 255.0)
         changes |= {"input_range": (low, high), "pixel_scale": 1 / (high - low), "pixel_offset": -low / (high - low)}
-    elif "input_range" not in told and contract.scales_inside and abs(contract.pixel_scale) < 1 / 32:
+    elif "input_range" not in stated and contract.scales_inside and abs(contract.pixel_scale) < 1 / 32:
         changes["input_range"] = (0.0, 255.0)
     contract = replace(contract, **changes)
-    if "input_dtype" not in told and contract.input_range == (0.0, 255.0):
+    if "input_dtype" not in stated and contract.input_range == (0.0, 255.0):
         contract = replace(contract, input_dtype="uint8")
     if contract.num_classes is None and (contract.output_units or 0) > 1 and contract.units_are_classes:
         contract = replace(contract, num_classes=contract.output_units)
     if contract.label_encoding is None:
         contract = replace(contract, label_encoding=encoding_of(contract))
-    if contract.input_shape is None and "unknown" not in told:
-        contract = replace(contract, unknown=(*contract.unknown, "input_shape: not told"))
+    if contract.input_shape is None and "unknown" not in stated:
+        contract = replace(contract, unknown=(*contract.unknown, "input_shape: not stated"))
     return contract
 
 

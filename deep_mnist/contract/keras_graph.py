@@ -221,11 +221,11 @@ def _array(value: Any) -> float | None:
     pending: list[Any] = [value["config"].get("value")]
     numbers: list[float] = []
     while pending and len(numbers) <= MAX_LAYERS:
-        told = pending.pop()
-        if isinstance(told, list | tuple):
-            pending += told
-        elif isinstance(told, int | float) and math.isfinite(told):
-            numbers.append(float(told))
+        stated = pending.pop()
+        if isinstance(stated, list | tuple):
+            pending += stated
+        elif isinstance(stated, int | float) and math.isfinite(stated):
+            numbers.append(float(stated))
         else:
             return None
     return sum(numbers) / len(numbers) if numbers else None

@@ -17,15 +17,15 @@ LINEAR_OPERATIONS = ("BiasAdd", "MatMul", "AddV2")
 
 
 def contract_of_saved_model(folder: Path) -> Contract:
-    """Return the contract told by a SavedModel's `serving_default` signature (and Keras 2's metadata, if any).
+    """Return the contract stated by a SavedModel's `serving_default` signature (and Keras 2's metadata, if any).
 
     Raises:
         ContractError: The folder holds no SavedModel with such a signature.
     """
-    if told := _keras_metadata(folder):
+    if stated := _keras_metadata(folder):
         from deep_mnist.contract.derive import contract_of_model
 
-        return contract_of_model(folder.name, told, told.get("compile_config"), None)
+        return contract_of_model(folder.name, stated, stated.get("compile_config"), None)
     graph = _meta_graph(folder)
     signature = graph.signature_def["serving_default"]
     if len(signature.inputs) < 1 or len(signature.outputs) < 1:
