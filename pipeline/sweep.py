@@ -160,6 +160,7 @@ def build_sweep(
                 require_promotion=require_promotion,
                 run_name=run_name,
                 model_registry=model_registry,
+                accept=accept,
             )
             published.set_caching_options(False)
             published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ def card_facts(
     name: str,
     promotion: Mapping[str, Any] | None,
     proof: Mapping[str, Any] | None = None,
+    *,
+    accepted: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the card as plain values.
 
@@ -31,6 +33,7 @@ def card_facts(
         name: Of the model in the registry.
         promotion: What came of publishing; None in the card that lies in the version folder, which is written before.
         proof: Result of the golden requests' replay, when there was one.
+        accepted: Findings of the doctor that a person took responsibility for: field, split (absent: any), because.
     """
     training = _read(trained / "training.json")
     record = _read(trained / "preprocessing.json")
@@ -39,6 +42,7 @@ def card_facts(
         "name": name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "promotion": promotion,
+        "accepted": [dict(each) for each in accepted],
         "intended_use": _intended_use(evaluation, record),
         "network": {
             "name": training.get("network"),

@@ -17,6 +17,7 @@ def publish(
     require_promotion: bool,
     run_name: str,
     model_registry: str,
+    accept: list,
     promotion: Output[Artifact],
     card: Output[Markdown],
 ) -> NamedTuple("Published", [("promoted", bool), ("version", int)]):  # type: ignore[valid-type]
@@ -31,6 +32,7 @@ def publish(
         require_promotion: Fail when the model is not promoted.
         run_name: Name of this run; a repeated attempt of the same run promotes nothing twice.
         model_registry: URL of Kubeflow's Model Registry, which shall learn of promoted versions; "" for none.
+        accept: What a person took responsibility for; the card says so.
         promotion: JSON: promoted, version, accuracy, champion_accuracy, reason, uri.
         card: The model card.
     """
@@ -47,6 +49,6 @@ def publish(
             Path(evaluation.path),
             Path(promotion.path),
             Path(card.path),
-            PublishRequest(registry, model_name, require_promotion, run_name, model_registry),
+            PublishRequest(registry, model_name, require_promotion, run_name, model_registry, tuple(accept)),
         )
         return (bool(result["promoted"]), int(result["version"]))

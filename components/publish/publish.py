@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
+from deep_mnist.contract.folder import acceptances_of
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.metrics import record
@@ -51,6 +53,7 @@ class PublishRequest:
     require_promotion: bool = False
     run_name: str = ""
     model_registry: str = ""
+    accept: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Candidate:
     trained: Path
     evaluation: dict[str, Any]
     run_name: str
+    accepted: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
     def network(self) -> TrainedNetwork:
@@ -114,14 +118,16 @@ def publish_from_paths(
         StaleEvaluationError: The evaluation does not belong to this model and data.
         ReplayError: The exported model does not predict as the model does; nothing was uploaded.
     """
-    candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name)
+    accepted = [*acceptances_of(open_dataset(dataset)), *request.accept]
+    candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name, accepted)
     registry = Registry(request.registry, request.model_name)
     if swept := registry.sweep():
         print(f"publish: versions {swept}, left by promoters that were killed, are taken away", flush=True)
     result = promote(candidate, registry)
     promotion.parent.mkdir(parents=True, exist_ok=True)
     promotion.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    card.write_text(card_markdown(card_facts(candidate.evaluation, trained, request.model_name, result)))
+    facts = card_facts(candidate.evaluation, trained, request.model_name, result, accepted=accepted)
+    card.write_text(card_markdown(facts))
     _say(result)
     record(registry, outcome="promoted" if result["promoted"] else "not_promoted")
     _tell_model_registry(request.model_registry, registry)
@@ -178,7 +184,7 @@ def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[
         if (candidate.trained / file).is_file():
             (folder / file).write_bytes((candidate.trained / file).read_bytes())
     (folder / "evaluation.json").write_text(json.dumps(candidate.evaluation, indent=1) + "\n")
-    facts = card_facts(candidate.evaluation, candidate.trained, name, None, proof)
+    facts = card_facts(candidate.evaluation, candidate.trained, name, None, proof, accepted=candidate.accepted)
     (folder / "model_card.json").write_text(json.dumps(facts, indent=1) + "\n")
     (folder / "model_card.md").write_text(card_markdown(facts))
 

@@ -50,6 +50,13 @@ def contract_of(dataset: Dataset) -> Contract:
         raise DatasetError(f"{error} Fix: rerun preprocess") from error
 
 
+def acceptances_of(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the acceptances that lie in a dataset's contract.json, [] where it has none."""
+    if CONTRACT_FILE not in dataset.files:
+        return []
+    return [dict(each) for each in read_json(dataset.folder / CONTRACT_FILE).get(ACCEPT) or ()]
+
+
 def is_whole(stated: Any) -> bool:
     """Return whether what contract.json holds is a whole contract, and not some settings of a user."""
     return isinstance(stated, Mapping) and {"input_shape", "layout", "output_tail"} <= set(stated)

@@ -95,6 +95,18 @@ def test_the_first_model_is_published(first: tuple[Path, dict[str, Any]], work: 
     assert promotion["accuracy"] == Registry(str(folder), "digits").champion().facts.accuracy
 
 
+def test_what_a_person_accepted_stands_in_the_card(registry: Path, work: Path, tmp_path: Path) -> None:
+    """The card of the run and the one beside the model name the field and the reason."""
+    good = Round(work, tmp_path, registry, "good", "run-accepted")
+    good.evaluate()
+
+    good.publish(accept=[{"field": "splits.order", "because": "sorted on purpose"}])
+
+    line = "- `splits.order`: sorted on purpose"
+    assert line in (good.out / "card.md").read_text()
+    assert line in (registry / "digits" / "2" / "model_card.md").read_text()
+
+
 def test_servers_find_what_they_look_for(first: tuple[Path, dict[str, Any]]) -> None:
     """TensorFlow Serving's own terms: tag `serve`, predict signatures, uint8 in, every output batched."""
     from tensorflow.core.framework import types_pb2
