@@ -32,7 +32,7 @@ PREFIX = "deep-mnist"
 TARGETS = ("light", "tensorflow", "train-cpu")
 GPU_TARGETS = ("train",)
 # Largest size in bytes, and packages that must not be inside.
-BUDGETS = {"light": 300_000_000}
+BUDGETS = {"light": 340_000_000}  # 34 MB of it read Parquet, for download alone
 FORBIDDEN = {"light": frozenset({"tensorflow", "tensorflow-cpu", "keras"})}
 LAST_LOG_LINES = 40
 
