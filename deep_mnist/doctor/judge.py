@@ -22,6 +22,7 @@ from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.giveaway import check_giveaway
 from deep_mnist.doctor.checks.labels import check_labels
 from deep_mnist.doctor.checks.network import check_model
+from deep_mnist.doctor.checks.outliers import check_outliers
 from deep_mnist.doctor.checks.pixels import check_pixels
 from deep_mnist.doctor.checks.ranges import check_range
 from deep_mnist.doctor.checks.record import check_record
@@ -41,6 +42,7 @@ SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_labels,
     check_columns,
     check_pixels,
+    check_outliers,
     check_range,
 )
 
@@ -236,7 +238,16 @@ def _leaking(evidence: Evidence, _: Finding) -> bool:
     return any(each.kind is FaultKind.LEAKAGE and each.severity != "note" for each in evidence.found)
 
 
+def _corrupted(evidence: Evidence, finding: Finding) -> bool:
+    """Pixels far beyond all others spoil what is told of ranges there, and of one split against another."""
+    return any(
+        kind is FaultKind.CORRUPTED and (finding.kind is not FaultKind.RANGE or split in (finding.split, "train"))
+        for split, kind in evidence.kinds
+    )
+
+
 CONSEQUENCES = (
+    Consequence(_corrupted, kinds=(FaultKind.RANGE, FaultKind.SCALES_DIFFER, FaultKind.NEAR_COPIES, *STATISTICAL)),
     Consequence(_scaled_apart, kinds=(FaultKind.SCALES_DIFFER,)),
     Consequence(lambda evidence, _: bool(evidence.lost), kinds=(FaultKind.SCALES_DIFFER,), fields=("splits.leakage",)),
     Consequence(_mixed_up, fields=("labels.", "images.")),

@@ -4,8 +4,11 @@ Pictures whose bytes lie elsewhere betray it twice: pixels on both sides of the 
 neighbours do, and elsewhere in the picture neighbours do not (a seam), or elements cohere best at another distance than
 one row. Both must hold in each half of a sample; sets without structure, and borders that say nothing, are not judged.
 
-False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`. Found in
-every one of six kinds of pictures (400 each): offset by 8, rolled by a third, rows longer or shorter, planes.
+False alarms: none in 714 draws of 100 to 1,000 pictures of seven kinds of bench/healthy.py under 17 treatments each
+(as they are, standardized and stretched by image, padded, letterboxed, vignetted, in a disc, exposed, noisy). Classes
+that are one colour each raised it in 11 of 102, all under a shade or in a disc: there one pattern is all that varies.
+Found in two draws of 400 of each of the seven: offset by 8 pixels and rolled by a third in all 14, rows one element
+shorter in 13, four longer in 10 (not in textures, nor in digits on photos).
 """
 
 from __future__ import annotations

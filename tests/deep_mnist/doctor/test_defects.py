@@ -70,6 +70,17 @@ def leaking(share: float) -> Case:
     return leak
 
 
+def corrupted(value: float) -> Case:
+    """Three pixels of three images have a value far beyond the range."""
+
+    def corrupt(images: np.ndarray) -> np.ndarray:
+        images = images.copy()
+        images[[5, 77, 230], [3, 14, 20], [9, 9, 27]] = value
+        return images
+
+    return lambda case: case.change(corrupt, "train_images")
+
+
 def raw(case: CaseFiles) -> CaseFiles:
     return case.images(lambda images: np.rint(images * 255).astype(np.uint8))
 
@@ -163,6 +174,8 @@ FORM = [
     ),
 ]
 PIXELS = [
+    Defect("an exponent's byte corrupted", corrupted(1e30), "images.range", "error", TRAIN),
+    Defect("an exponent's byte corrupted, less", corrupted(-4e4), "images.range", "error", TRAIN),
     Defect("never divided", lambda c: c.images(lambda x: np.rint(x * 255)), "images.range", "error", BOTH),
     Defect("divided twice", lambda c: c.images(lambda x: x / 255), "images.range", "error", BOTH),
     Defect("divided before Rescaling", lambda c: c.with_net(classifier(RESCALING)), "images.range", "error", BOTH),
@@ -608,3 +621,23 @@ def test_all_fixes_of_a_diagnosis_applied_in_order_agree(tmp_path, defect):
         case = mended(case, finding) if is_statement(finding.fix) else case
 
     assert told_of(case.judged(tmp_path / "mended")) == []
+
+
+def test_a_corrupted_pixel_is_named_with_its_place(tmp_path):
+    """The image, the pixel in it and its value."""
+    (finding,) = [each for each in corrupted(1e30)(digits()).judged(tmp_path).findings if each.severity == "error"]
+
+    assert finding.where == (5, 77, 230)
+    assert "1e+30 at (3, 9, 0) of image 5" in finding.received
+
+
+def test_few_bright_pixels_are_not_taken_for_corrupted_ones(tmp_path):
+    """One image ten times brighter, and images of a few points, are pictures."""
+
+    def points(images: np.ndarray) -> np.ndarray:
+        sparse = np.where(np.random.default_rng(1).random(images.shape) < 0.01, images, 0).astype(np.float32)
+        sparse[3] *= 10
+        return sparse
+
+    findings = digits().change(points, "train_images").judged(tmp_path).findings
+    assert not any("corrupted" in each.received for each in findings)
