@@ -4,7 +4,8 @@ A transform is reported only when train proves that it matters: train's own pict
 like the rest of train; and the test pictures, transformed, look clearly more like it, by as much. In a random split of
 a healthy set both move the same way. Where transforms make no difference (textures), nothing is reported.
 
-False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
+False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Checks whether the test split numbers its classes as train does.
 
 A table {label in test: class in train} is read from one half of the test pictures and must hold on the other half.
-False alarms, healthy draws of 60 to 5,000 pictures of eleven kinds: see `python -m bench.false_alarms`.
+False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
 from __future__ import annotations
