@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 
 from components.train.networks import NETWORKS
+from deep_mnist.doctor import check
 from deep_mnist.doctor.rehearsal import Rehearsal, rehearse
 from tests.support.digits import draw_digits
 
@@ -193,3 +194,15 @@ def test_what_cannot_be_run_is_a_note(digits: tuple[np.ndarray, np.ndarray]) -> 
     for model in (keras.Sequential([layers.Dense(1)]), own):
         rehearsal = run(model, digits)
         assert [each.severity for each in rehearsal.findings] == ["note"] and rehearsal.steps == 0
+
+
+def test_what_reading_alone_shows_is_named_before_the_run(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    """No activation between the layers, and labels at random, are found with the rehearsal asked for."""
+    images, labels = digits
+    linear = check(compiled(dense(None)), images, labels, rehearse=True)
+    shuffled = np.random.default_rng(0).permutation(labels)
+    random = check(compiled(dense()), images, shuffled, rehearse=True)
+
+    assert "model.hidden_activation" in [each.field for each in linear.findings if each.severity == "warning"]
+    assert "rehearsal.cost" in [each.field for each in linear.findings]
+    assert "labels.alignment" in [each.field for each in random.findings if each.severity == "error"]
