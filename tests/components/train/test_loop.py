@@ -140,7 +140,8 @@ def test_the_size_for_a_gpu_keeps_the_contract(tmp_path: Path) -> None:
     """What `fast` is on a GPU takes and gives what the checked-in contract says."""
     NETWORKS["fast"].sized_for("GPU").build().save(tmp_path / "fast.keras")
     contract = load_contract(tmp_path / "fast.keras")
-    assert replace(contract, norm_layers=()) == replace(resolve_contract("fast"), norm_layers=())
+    small = resolve_contract("fast")  # of another depth, which is no demand on the data
+    assert replace(contract, norm_layers=(), architecture=small.architecture) == replace(small, norm_layers=())
     assert all(layer.axis == 3 for layer in contract.norm_layers)
 
 
