@@ -35,6 +35,7 @@ PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smalle
 RANGE_STEPS = 15  # at each other rate
 LOWER = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 HIGHER = (1e1, 1e2, 1e3)  # times the user's rate
+SHORT = 6  # steps: so few say nothing
 LEARNS = 0.9  # of the loss at the start: below it a run has moved
 BY_HEART = 0.7  # of the loss at the start: a healthy network is below 0.3 after HEART_STEPS
 BETTER = 0.85  # of the loss at the start, within RANGE_STEPS at another rate
@@ -92,7 +93,7 @@ class Stage:
             return [replace(each, severity="error") for each in named]
         wild = self._diverged(self.losses) or self.facts.get("update", 0.0) > LARGE_UPDATE
         heart = [] if wild else self._run(self._one_batch(), HEART_STEPS, fresh=True)
-        if self._by_heart(heart):
+        if heart and (self._by_heart(heart) or self._learns(heart)):  # slowly is no fault
             return []
         better = self._other_rate(heart)
         if better:
@@ -174,10 +175,12 @@ class Stage:
 
     def _learns(self, losses: Sequence[float]) -> bool:
         """Whether a run has left its first loss behind; a run of a few steps is taken to."""
+        if len(losses) < SHORT:
+            return True
         edge = max(1, len(losses) // 6)
         end = float(np.median(losses[-2 * edge :]))
         start = min(losses[0], self.facts.get("constant_loss", math.inf))
-        return len(losses) < 6 or end < start - (1 - LEARNS) * abs(start)
+        return end < start - (1 - LEARNS) * abs(start)
 
     def _certain(self, losses: Sequence[float]) -> bool:
         """Whether a run has shown enough: half the steps, and a loss far below its start and not above a constant's."""
@@ -251,7 +254,12 @@ class Stage:
     def _high_start(self) -> list[Finding]:
         """A start far above the constant predictor's loss is a fault only if the run does not come down from it."""
         start, reference = self.facts["initial_loss"], self.facts.get("constant_loss")
-        if reference is None or start < HIGH_START * reference or float(np.median(self.losses[-5:])) < 2 * reference:
+        if (
+            len(self.losses) < SHORT
+            or reference is None
+            or start < HIGH_START * reference
+            or float(np.median(self.losses[-5:])) < 2 * reference
+        ):
             return []
         return [say.high_start(start, reference, float(np.median(self.losses[-5:])), len(self.losses))]
 
