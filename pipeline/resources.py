@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# A gate is half of the step that judges: it runs in its image, with its needs, and a user sees its name.
+STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse"}
 GPU_TYPE = "nvidia.com/gpu"
 MINUTE, HOUR = 60, 3600
 

@@ -11,8 +11,6 @@ import numpy as np
 from deep_mnist.doctor.draw import SAMPLE, Collected, Drawn, collect, is_kind, unbatched
 from deep_mnist.doctor.finding import Finding
 
-MOST_ORDER = 4096  # labels read one by one to tell whether a loader's examples are sorted
-
 
 def draw_sequence(split: str, sequence: Any, rank: int | None) -> Drawn:
     """Return a sample of a keras PyDataset or Sequence: batches spread over the whole of it."""

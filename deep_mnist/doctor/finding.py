@@ -130,6 +130,11 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(joined, key=lambda each: (SEVERITIES.index(each.severity), FIELDS.index(each.field)))
 
 
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in order of severity, otherwise in their own order."""
+    return sorted(findings, key=lambda each: SEVERITIES.index(each.severity))
+
+
 def _joined(group: Sequence[Finding]) -> list[Finding]:
     by_split = {each.split: each for each in group}
     train, test = by_split.get("train"), by_split.get("test")

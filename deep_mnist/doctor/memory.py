@@ -21,7 +21,7 @@ from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
 from deep_mnist.doctor.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.draw_tf_data import judge_pipeline, runs_of
-from deep_mnist.doctor.finding import SEVERITIES, Finding, merged
+from deep_mnist.doctor.finding import Finding, gravest_first, merged
 from deep_mnist.doctor.fit_call import FACTS, FitCall
 from deep_mnist.doctor.judge import Diagnosis, judge
 from deep_mnist.doctor.live_model import contract_of_live, is_compiled, keras_of
@@ -81,7 +81,7 @@ def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Dia
     found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
     entries = acceptances_of(accept)
     marked = with_acceptances(found.findings, entries)[: len(found.findings)]
-    findings = sorted([*diagnosis.findings, *marked], key=lambda each: SEVERITIES.index(each.severity))
+    findings = gravest_first([*diagnosis.findings, *marked])
     return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + found.seconds)
 
 

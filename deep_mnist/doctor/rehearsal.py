@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +25,9 @@ import numpy as np
 import tensorflow as tf
 
 from deep_mnist.doctor import rehearsal_findings as say
-from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finding import Finding, gravest_first
 from deep_mnist.doctor.rehearsal_stage import Stage, rows_of
-from deep_mnist.doctor.vitals import as_tensors
+from deep_mnist.doctor.vitals import as_tensors, remember
 
 SECONDS = 20.0
 STEPS = 150
@@ -86,27 +86,26 @@ def rehearse(
     if not model.built:
         model(as_tensors(rows_of(x, slice(0, 2))), training=False)
     stage = Stage(model, x, y, count, min(batch_size or 32, 64, count), seconds, steps)
-    with restored(model):
-        findings = stage.perform()
+    with restored(model) as rewind:
+        findings = stage.perform(rewind)
     cost = _cost(stage, examples or count, epochs)
-    order = {"error": 0, "warning": 1, "note": 2}
-    findings = sorted([*findings, cost], key=lambda each: order[each.severity])
-    return Rehearsal(findings, stage.losses, stage.spent, stage.clock(), stage.facts)
+    return Rehearsal(gravest_first([*findings, cost]), stage.losses, stage.spent, stage.clock(), stage.facts)
 
 
 @contextmanager
-def restored(model: keras.Model) -> Iterator[None]:
-    """Give every variable of a network and its optimizer its value back at the end, bit by bit."""
+def restored(model: keras.Model) -> Iterator[Callable[[], None]]:
+    """Give every variable of a network and its optimizer its value back at the end, bit by bit.
+
+    Yields the function that does so, for whoever starts again in between.
+    """
     optimizer = model.optimizer
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *optimizer.variables]
-    before = [np.array(variable.value) for variable in variables]
+    give_back = remember([*model.variables, *optimizer.variables])
     try:
-        yield
+        yield give_back
     finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
+        give_back()
         model.reset_metrics()
 
 

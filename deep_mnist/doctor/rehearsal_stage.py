@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,18 +60,20 @@ class Stage:
         self._short = slice(0, min(_affordable(x, HEART_EXAMPLES), count))
         self.facts: dict[str, float] = {}
         self._step = tf.function(self._one_step, reduce_retracing=True)
-        self.start: list[np.ndarray] = []
 
     # --- the run ---------------------------------------------------------------------------------------------------
 
-    def perform(self) -> list[Finding]:
-        """Run and judge; what follows from an earlier finding is not said again."""
+    def perform(self, rewind: Callable[[], None]) -> list[Finding]:
+        """Run and judge; what follows from an earlier finding is not said again.
+
+        Args:
+            rewind: Gives every variable the value it has now.
+        """
+        self._rewind = rewind
         if not self.model.trainable_variables:
             return [say.nothing_to_train()]
         if broken := broken_weights(self.model):
             return [say.broken_weight(broken)]
-        self._variables = [*self.model.variables, *self.model.optimizer.variables]
-        self.start = [np.array(variable.value) for variable in self._variables]
         before = self._look()
         if not before.finite:
             return [self._not_finite()]
@@ -148,10 +150,6 @@ class Stage:
             if not math.isfinite(losses[-1]):
                 break
         return losses
-
-    def _rewind(self) -> None:
-        for variable, value in zip(self._variables, self.start, strict=True):
-            variable.assign(value)
 
     def _kernels(self) -> list[np.ndarray]:
         return [np.array(w.value, np.float32) for w in self.model.trainable_variables if len(w.shape) > 1]

@@ -7,7 +7,7 @@ TensorFlow; the rest of the library imports it only where a network runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,23 @@ def compiled_loss(model: keras.Model, x: Any, y: Any, outputs: Any, *, training:
     return model._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=None, training=training)
 
 
+def remember(variables: Iterable[Any]) -> Callable[[], None]:
+    """Copy the values of variables and return a function that gives each its value back, bit by bit."""
+    kept = [(variable, np.array(variable.value)) for variable in variables]
+
+    def give_back() -> None:
+        for variable, value in kept:
+            variable.assign(value)
+
+    return give_back
+
+
+def entropy_of(shares: np.ndarray) -> float:
+    """Return the entropy (nats) of shares that sum to 1; those of 0 add nothing."""
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())
+
+
 def as_tensors(arrays: Any) -> Any:
     """Return the arrays of any nesting as tensors."""
     return tf.nest.map_structure(tf.convert_to_tensor, arrays)
@@ -149,8 +166,7 @@ def constant_loss(labels: Any, loss: str | None) -> float | None:
     else:
         _, counts = np.unique(labels.reshape(-1), return_counts=True)
         shares = counts / counts.sum()
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())
+    return entropy_of(shares)
 
 
 def _layer_outputs(

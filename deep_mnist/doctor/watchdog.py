@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal_findings import DEAD_SHARE, VANISHED
-from deep_mnist.doctor.vitals import PROBED, Vitals, compiled_loss, look_into
+from deep_mnist.doctor.vitals import PROBED, Vitals, compiled_loss, entropy_of, look_into, remember
 
 WINDOW = 100  # steps over which loss and accuracy are looked at
 CHANCE_STEPS = 500  # after so many steps, accuracy at chance ends the training
@@ -124,7 +124,7 @@ def chance_of(labels: Any) -> tuple[float, float]:
     classes = labels.argmax(-1) if labels.ndim == 2 and labels.shape[-1] > 1 else labels.reshape(-1)
     _, counts = np.unique(classes, return_counts=True)
     shares = counts / counts.sum()
-    return float(shares.max()), float(-(shares * np.log(shares)).sum())
+    return float(shares.max()), entropy_of(shares)
 
 
 class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
@@ -143,11 +143,10 @@ class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
         self.x = None if x is None else tf.nest.map_structure(lambda array: np.asarray(array[:PROBED]), x)
         self._labels: np.ndarray | None = None if y is None else np.asarray(y)
         self._watch: Watch | None = None
-        self._step, self._batch = 0, 1
+        self._step = 0
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
         """Prepare the watch: the model is known now."""
-        self._batch = int((self.params or {}).get("batch_size") or 1)
         if self.x is not None and self._labels is not None:
             rate = float(self.model.optimizer.learning_rate)
             self._watch = Watch(self._look, self._labels, rate)
@@ -175,10 +174,9 @@ class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
             return compiled_loss(self.model, x, y, outputs, training=True)
 
         labels = np.asarray(self._labels)
-        statistics = [np.asarray(variable.value) for variable in self.model.non_trainable_variables]
+        give_back = remember(self.model.non_trainable_variables)
         seen = look_into(self.model, loss_of, self.x, labels[:PROBED])
-        for variable, value in zip(self.model.non_trainable_variables, statistics, strict=True):
-            variable.assign(value)
+        give_back()
         return seen
 
 

@@ -22,7 +22,7 @@ from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
 from pipeline.containers.settings import STORE_ENDPOINTS, download_cache, network_settings
 from pipeline.ending import note_ending
-from pipeline.resources import RESOURCES
+from pipeline.resources import RESOURCES, STEP_OF
 
 # Steps that reach out by their nature; the others do when a parameter of theirs is an address.
 NETWORK_STEPS = frozenset({"download"})
@@ -211,7 +211,8 @@ def _network_mode(settings: Mapping[str, str]) -> str:
 
 def _memory(step: Step) -> int:
     """Return the step's memory limit in MiB, the same as on a cluster."""
-    name = {"require_valid": "validate", "require_rehearsed": "rehearse"}.get(step.name, step.name)
+    name = step.name.replace("_", "-")
+    name = STEP_OF.get(name, name)
     return RESOURCES[name].memory if name in RESOURCES else MEMORY_MIB
 
 

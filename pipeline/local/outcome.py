@@ -12,9 +12,8 @@ from typing import Any
 from components.failure import MARK, Failure, read_failure
 from pipeline.ending import failure_of_ending, full_disk
 from pipeline.local.process import LocalTask, Run
+from pipeline.resources import STEP_OF
 
-# What a user sees in the last line: a gate is half of the step that judges.
-STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse"}
 LAST_LOG_LINES = 25
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 

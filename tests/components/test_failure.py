@@ -16,9 +16,10 @@ import pytest
 
 from components.failure import MARK, Failure, failure_in_log
 from components.images import COMPONENTS
-from pipeline.local.outcome import STEP_OF, outcome_of
+from pipeline.local.outcome import outcome_of
 from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
+from pipeline.resources import STEP_OF
 from tests.support.executor import Executed, execute_body, execute_component
 from tests.support.raised_errors import RAISED
 from tests.support.runs import ROOT

@@ -16,14 +16,8 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import DatasetError
 from deep_mnist.doctor.verdict import UnfitNetworkError
+from tests.support.artifacts import Artifact
 from tests.support.trained import FLOATS, make_dataset, make_record
-
-
-class Artifact:
-    """What a step gets from KFP: an artifact's path."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
 
 
 @pytest.fixture(scope="module")

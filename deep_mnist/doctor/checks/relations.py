@@ -21,7 +21,6 @@ from deep_mnist.doctor.probe import Fit, Sample
 TEST_IMAGES = 300  # of the test split
 FEWEST_TESTED = 30  # pictures of classes that train has
 STRANGE, DRIFTED = 0.6, 0.8  # of the accuracy to be expected: below, test is not like train, or has drifted
-RESTORED = 0.8  # of it: what a transform must bring back
 CLEARLY = 5.0  # standard errors
 NOT_BETTER = 3.0  # standard errors above chance: below, labels have nothing to do with the pictures
 

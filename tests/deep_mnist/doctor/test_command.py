@@ -20,6 +20,7 @@ from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, seal_dataset, write_dataset
 from deep_mnist.doctor.report import as_html, as_json, as_markdown
 from deep_mnist.doctor.verdict import InvalidDataError, require_fit
+from tests.support.artifacts import Artifact
 from tests.support.digits import draw_digits, write_idx_folder
 from tests.support.doctor_cases import digits, told_of
 from tests.support.keras_models import classifier, layer, write_keras
@@ -284,13 +285,6 @@ def test_raw_pixels_for_example1_are_refused(tmp_path):
     told = told_of(validate_dataset(tmp_path))
 
     assert {("images.dtype", "error", "train"), ("images.range", "error", "train")} == set(told)
-
-
-class Artifact:
-    """What a step gets from KFP: an artifact's path."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
 
 
 def run_steps(folder: Path, accept: Sequence[dict] = ()) -> str:
