@@ -63,18 +63,27 @@ def _read(value: Any) -> Acceptance:
 
 def with_acceptances(findings: Iterable[Finding], accept: Sequence[Acceptance]) -> list[Finding]:
     """Return the findings, accepted errors and warnings marked so, with a note on each entry that matches nothing."""
-    findings, used, marked = list(findings), set(), []
-    for finding in findings:
-        covering = next((each for each in accept if each.covers(finding)), None)
-        used.add(covering)
-        graver = covering is not None and finding.severity in ("error", "warning")
-        marked.append(
-            replace(finding, severity="accepted", because=covering.because) if graver and covering else finding
-        )
-    return marked + [_unused(each) for each in accept if each not in used]
+    findings = list(findings)
+    unused = [each for each in accept if not any(each == _covering(finding, accept) for finding in findings)]
+    return [*accepted(findings, accept), *map(unused_note, unused)]
 
 
-def _unused(entry: Acceptance) -> Finding:
+def accepted(findings: Iterable[Finding], accept: Sequence[Acceptance]) -> list[Finding]:
+    """Return the findings, accepted errors and warnings marked so; entries may be meant for findings made elsewhere."""
+    return [_marked(each, _covering(each, accept)) for each in findings]
+
+
+def _covering(finding: Finding, accept: Sequence[Acceptance]) -> Acceptance | None:
+    return next((each for each in accept if each.covers(finding)), None)
+
+
+def _marked(finding: Finding, entry: Acceptance | None) -> Finding:
+    if entry is None or finding.severity not in ("error", "warning"):
+        return finding
+    return replace(finding, severity="accepted", because=entry.because)
+
+
+def unused_note(entry: Acceptance) -> Finding:
     return Finding(
         field=entry.field,
         severity="note",

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
+from deep_mnist.doctor.acceptance import Acceptance, accepted, read_acceptances, unused_note
 from deep_mnist.doctor.case import Case, NotUsableError, Split
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
@@ -79,9 +79,7 @@ def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Dia
     train = diagnosis.case.train
     x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
     found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
-    entries = acceptances_of(accept)
-    marked = with_acceptances(found.findings, entries)[: len(found.findings)]
-    findings = gravest_first([*diagnosis.findings, *marked])
+    findings = gravest_first([*diagnosis.findings, *accepted(found.findings, acceptances_of(accept))])
     return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + found.seconds)
 
 
@@ -171,9 +169,9 @@ def acceptances_of(accept: Accept) -> tuple[Acceptance, ...]:
 def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Finding]:
     """Return the case's findings and those beside it, accepted ones marked, each unused entry reported once."""
     entries = acceptances_of(accept)
-    marked = with_acceptances(beside, entries)[: len(beside)]
+    marked = accepted(beside, entries)
     used = {each.field for each in marked if each.severity == "accepted"}
-    unused = [each for each in with_acceptances([], entries) if each.field in used]
+    unused = [unused_note(each) for each in entries if each.field in used]
     return [*(each for each in judge(case, entries) if each not in unused), *marked]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.acceptance import Acceptance, with_acceptances
+from deep_mnist.doctor.acceptance import Acceptance, accepted
 from deep_mnist.doctor.finding import Finding, merged
 from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.rehearsal_findings import abstention
@@ -92,7 +92,7 @@ def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance
             np.save(file, np.asarray(array[rows]))
         fit = diagnosis.case.fit
         found = rehearse_file(model, *files, batch_size=fit.get("batch_size") or 32, epochs=fit.get("epochs"), **limits)
-    findings = merged([*diagnosis.findings, *with_acceptances(found, accept)[: len(found)]])
+    findings = merged([*diagnosis.findings, *accepted(found, accept)])
     return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + time.perf_counter() - started)
 
 
