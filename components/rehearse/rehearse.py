@@ -11,7 +11,7 @@ from typing import Any
 from components.train.networks import find_network
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import open_dataset
-from deep_mnist.doctor.acceptance import read_acceptances, with_acceptances
+from deep_mnist.doctor.acceptance import accepted, read_acceptances
 from deep_mnist.doctor.case import Case, read_splits
 from deep_mnist.doctor.finding import merged
 from deep_mnist.doctor.judge import Diagnosis
@@ -61,7 +61,7 @@ def rehearse_dataset(
         arrays = [folder / f"train_{kind}.npy" for kind in ("images", "labels")]
         found = rehearse_file(path, arrays[0], arrays[1], batch_size=BATCH, epochs=epochs or own_epochs, **limits)
     case = Case(folder, read_splits(folder), contract_of(dataset), dataset.record, {})
-    findings = merged(with_acceptances(found, read_acceptances(accept)))
+    findings = merged(accepted(found, read_acceptances(accept)))  # entries may be meant for validate
     return Diagnosis(findings, time.perf_counter() - started, case)
 
 

@@ -62,8 +62,13 @@ def test_a_rate_that_cannot_train_stops_the_run(tmp_path: Path, dataset: Path) -
     (error,) = [each for each in findings if each["severity"] == "error"]
     assert error["field"] in ("rehearsal.updates", "rehearsal.loss") and "learning_rate" in error["fix"]
 
-    accept = [{"field": error["field"], "because": "a test of the gate"}]
+    accept = [
+        {"field": error["field"], "because": "a test of the gate"},
+        {"field": "splits.order", "because": "sorted"},
+    ]
     assert run_steps(tmp_path / "again", dataset, model, accept) == "fit"
+    again = json.loads((tmp_path / "again" / "out" / "findings").read_text())["findings"]
+    assert "splits.order" not in [each["field"] for each in again]  # that entry is for validate
 
 
 def test_altered_files_are_refused(tmp_path: Path, dataset: Path) -> None:
