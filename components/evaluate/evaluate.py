@@ -15,11 +15,11 @@ from components.evaluate import measures
 from components.evaluate.report import html, markdown
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.export import TrainedNetwork
 from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import TrainedNetwork
 
 
 def evaluate_from_paths(

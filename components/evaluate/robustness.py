@@ -10,9 +10,9 @@ from scipy import ndimage
 
 from components.evaluate.measures import wilson
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.export import TrainedNetwork, raw_shape
 from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit
-from deep_mnist.serving.export import TrainedNetwork, raw_shape
 
 EXAMPLES = 1000
 SEED = 0

@@ -29,7 +29,7 @@ from deep_mnist.data.dataset import (
 from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.settings import read_settings, with_folder_settings
-from deep_mnist.serving.export import network_input
+from deep_mnist.export import network_input
 
 PREPARATIONS = ("auto", "contract", "none")
 CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28

@@ -19,13 +19,13 @@ from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.contract.folder import acceptances_of
 from deep_mnist.data.dataset import open_dataset
+from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.metrics import record
 from deep_mnist.registry.model_registry import ModelRegistryError, register
 from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.store import StorageError
 
 ATTEMPTS = 3

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.export import GOLDEN_REQUESTS, TrainedNetwork
 from deep_mnist.registry.judged_split import JudgedSplit
-from deep_mnist.serving.export import GOLDEN_REQUESTS, TrainedNetwork
 
 GOLDEN_FILE = "golden_requests.npz"
 TOLERANCE = 1e-4

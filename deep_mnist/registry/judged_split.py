@@ -10,7 +10,7 @@ import numpy as np
 
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, sha256_of_array
-from deep_mnist.serving.export import raw_images
+from deep_mnist.export import raw_images
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.export import ServingError, TrainedNetwork
 from deep_mnist.registry.comparison import class_accuracies, classes_lost, is_correct, mcnemar
 from deep_mnist.registry.judged_split import JudgedSplit
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import ServingError, TrainedNetwork
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from components.evaluate import measures
 from components.evaluate.evaluate import evaluate_from_paths, kfp_metrics
 from components.evaluate.robustness import CHANGES
 from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.export import ServingError
 from deep_mnist.registry.comparison import classes_lost, mcnemar
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.pointer import Facts, Promotion
 from deep_mnist.registry.promotion import Contender, Floors, decide
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import ServingError
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
 
 FLOORS = Floors(min_accuracy=0.3, min_class_accuracy=0.05, confidence=0.95)

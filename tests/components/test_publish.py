@@ -17,10 +17,10 @@ from components.evaluate.evaluate import evaluate_from_paths
 from components.publish.publish import NotPromotedError, PublishRequest, StaleEvaluationError, publish_from_paths
 from components.publish.replay import ReplayError, replay, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
+from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.export import TrainedNetwork, export
 from deep_mnist.storage.open import open_store
 from tests.support.fault_proxy import QUICK, no_fault, some_faults
 from tests.support.model_registry_server import model_registry_server

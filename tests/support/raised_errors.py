@@ -128,7 +128,7 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "ServingError": (
         "evaluate",
-        "from pathlib import Path\nfrom deep_mnist.serving.export import read_record\nread_record(Path('.'))",
+        "from pathlib import Path\nfrom deep_mnist.export import read_record\nread_record(Path('.'))",
     ),
     "RegistryError": (
         "publish",

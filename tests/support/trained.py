@@ -11,7 +11,7 @@ import numpy as np
 
 from components.preprocess.preprocess import convert_labels
 from deep_mnist.data.dataset import Preprocessing, write_dataset
-from deep_mnist.serving.export import network_input
+from deep_mnist.export import network_input
 from tests.support.digits import draw_digits
 
 

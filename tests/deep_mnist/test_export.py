@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep_mnist.data.dataset import Preprocessing
-from deep_mnist.serving.export import (
+from deep_mnist.export import (
     ServingError,
     TrainedNetwork,
     export,
