@@ -73,7 +73,7 @@ def replay_in_fresh_process(folder: Path) -> dict[str, Any]:
         raise ReplayError(f"Expected the replay's result. Received: {done.stderr[-2000:]}") from None
     if done.returncode or proof["faults"]:
         raise ReplayError(
-            "Expected an export that answers as the model does. Received:\n  " + "\n  ".join(proof["faults"])
+            "Expected an export that predicts as the model does. Received:\n  " + "\n  ".join(proof["faults"])
         )
     return proof
 

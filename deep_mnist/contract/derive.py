@@ -170,7 +170,7 @@ def _input_faults(graph: Graph) -> list[str]:
         if channels > MOST_CHANNELS >= side and _same_as_input(graph, shape):
             faults.append(
                 f"{first.name} is {form} and the input {shape[1:]}: "
-                f"it takes {channels} channels and pictures with a side of {side}"
+                f"it takes {channels} channels and images with a side of {side}"
             )
     formats = {str(node.config["data_format"]): node.name for node in met}
     if len(formats) > 1:

@@ -136,7 +136,7 @@ def _columns(path: Path, schema: Any) -> tuple[str, str]:
     labels = [name for name in LABEL_NAMES if name in plain] or (plain if len(plain) == 1 else [])
     if not images or not labels:
         raise ArrayFileError(
-            f"a column of pictures and a column of labels ({', '.join(LABEL_NAMES)}) in {path.name}",
+            f"a column of images and a column of labels ({', '.join(LABEL_NAMES)}) in {path.name}",
             ", ".join(each.name for each in schema)[:200],
             "Rename the columns, or write train_images.npy and train_labels.npy.",
         )
@@ -154,7 +154,7 @@ def _is_picture(kind: Any) -> bool:
 def _content(picture: Any) -> bytes | PictureError:
     content = picture.get("bytes") if isinstance(picture, dict) else picture
     if content is None:
-        return PictureError("no bytes: only the path of a picture, or nothing")
+        return PictureError("no bytes: only the path of an image, or nothing")
     return bytes(content)
 
 

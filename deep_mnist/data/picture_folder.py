@@ -85,7 +85,7 @@ def _pictures(folder: Path) -> list[Path]:
     for path in _walk(folder):
         found.append(path)
         if len(found) > MAX_EXAMPLES:
-            raise PicturesError(f"at most {MAX_EXAMPLES} pictures in {folder.name}", "more", "Use fewer pictures.")
+            raise PicturesError(f"at most {MAX_EXAMPLES} images in {folder.name}", "more", "Use fewer images.")
     return sorted(found)
 
 

@@ -81,5 +81,5 @@ def _plain(picture: Image.Image) -> Image.Image:
         return picture.convert("RGBA" if clear else "L" if grey else "RGB")
     target = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "PA": "RGBA"}.get(picture.mode)
     if target is None:
-        raise PictureError(f"mode {picture.mode}, which does not fit into 8 bits a channel")
+        raise PictureError(f"mode {picture.mode}, which does not fit into 8 bits per channel")
     return picture.convert(target)

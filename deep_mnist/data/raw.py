@@ -138,9 +138,9 @@ class Gathered:
         self._bytes += pictures.nbytes
         if self._bytes > MAX_TOTAL_BYTES or self._count > MAX_EXAMPLES:
             raise PicturesError(
-                f"at most {MAX_EXAMPLES} pictures of {MAX_TOTAL_BYTES} bytes of pixels in one split",
-                f"more, at picture {self._count - 1}",
-                "Use fewer or smaller pictures.",
+                f"at most {MAX_EXAMPLES} images of {MAX_TOTAL_BYTES} bytes of pixels in one split",
+                f"more, at image {self._count - 1}",
+                "Use fewer or smaller images.",
             )
         if len(self._forms) == 1 and not self._unreadable:  # else there will be no array
             self._spool.write(np.ascontiguousarray(pictures).data)
@@ -159,11 +159,11 @@ class Gathered:
 
     def _not_decoded(self) -> PicturesError:
         if not self._count:
-            return PicturesError("pictures", "none", "Put at least one example there.")
+            return PicturesError("images", "none", "Put at least one example there.")
         texts = list(self._unreadable.values())
         more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
         return PicturesError(
-            f"{self._count} pictures that can be decoded",
+            f"{self._count} images that can be decoded",
             f"{len(texts)} that cannot: {'; '.join(texts[:SHOWN])}{more}",
             "Delete them, or write them again.",
             list(self._unreadable)[:MAX_WHERE],
@@ -191,9 +191,9 @@ class Gathered:
         done = fix.format(first=(model[1], model[0]), mode="L" if common == "grey" else common)
         return {
             part: PicturesError(
-                f"pictures of one {what}, as {number} of {self._count} have: {common}",
+                f"images of one {what}, as {number} of {self._count} have: {common}",
                 f"{sum(counts.values()) - number} of another {what}: {shown}",
-                f"{done}  # with Pillow, for each picture",
+                f"{done}  # with Pillow, for each image",
                 odd[:MAX_WHERE],
             )
         }

@@ -16,7 +16,7 @@ from deep_mnist.data.picture_folder import find_class_folders, read_class_folder
 from deep_mnist.data.raw import RawData
 
 EXPECTED = (
-    "train_images.npy and train_labels.npy, IDX files, one .npz, a folder of pictures for each class, "
+    "train_images.npy and train_labels.npy, IDX files, one .npz, a folder of images for each class, "
     "a CSV of label and pixels, Parquet, or CIFAR batches"
 )
 

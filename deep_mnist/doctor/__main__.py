@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "target",
         type=Path,
         metavar="folder|file|script.py",
-        help="a Python script (its arguments after --), or a folder of arrays or pictures, or one .csv or .parquet",
+        help="a Python script (its arguments after --), or a folder of arrays or images, or one .csv or .parquet",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")

@@ -146,7 +146,7 @@ def _read_pictures(path: Path) -> dict[str, Split]:
 def _of_pictures(name: str, raw: RawData) -> Split:
     split = Split(name, raw.images.get(name), raw.labels.get(name), faults=dict(raw.faults.get(name, {})))
     if split.images is None and not split.faults:
-        split.faults["images"] = ArrayFileError("pictures to train on", "a test split alone", "Name both folders.")
+        split.faults["images"] = ArrayFileError("images to train on", "a test split alone", "Name both folders.")
     split.without_channels = split.images is not None and split.images.ndim == 3
     return split
 

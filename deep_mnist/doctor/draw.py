@@ -236,5 +236,5 @@ def unbatched(split: str, name: str, shape: tuple[int, ...]) -> Finding:
         expected=f"batches: shape (batch, {', '.join(map(str, shape))})",
         received=f"one example at a time, shape {shape}: {name} is not batched",
         fix=f"{name} = {name}.batch(32)",
-        why="Keras takes the first axis for the batch: rows of one picture would be examples, or the shape is refused.",
+        why="Keras takes the first axis for the batch: rows of one image would be examples, or the shape is refused.",
     )

@@ -200,9 +200,9 @@ def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
         if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
             yield _shuffle(
                 "random augmentation after cache()",
-                "a random map() before cache(): each picture is altered once and kept",
+                "a random map() before cache(): each image is altered once and kept",
                 "Move cache() before the random map() in train_images.",
-                "The augmentation adds nothing: every epoch sees the same altered pictures.",
+                "The augmentation adds nothing: every epoch sees the same altered images.",
             )
             return
 

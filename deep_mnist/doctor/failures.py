@@ -63,8 +63,8 @@ RULES: tuple[tuple[type[BaseException], re.Pattern[str], Told], ...] = (
         'loss="sparse_categorical_crossentropy" for class numbers, or y = keras.utils.to_categorical(y)')),
     (ValueError, re.compile(r"[Nn]egative dimension size|output size (?:would be|is) (?:zero or )?negative|"
                             r"[Nn]on-?positive|should be greater than 0"), _told(
-        "pictures larger than what the layers take away", "a layer without an output",
-        'padding="same", or fewer pooling layers for pictures of 28 x 28')),
+        "images larger than what the layers take away", "a layer without an output",
+        'padding="same", or fewer pooling layers for images of 28 x 28')),
     (ValueError, re.compile(r"[Cc]ardinality is ambiguous.*?x'? sizes: ([\d, ]+).*?y'? sizes: ([\d, ]+)", re.S), _told(
         "as many labels as images", "{0} images, {1} labels",
         "(x_train, y_train), (x_test, y_test) = load_data()  # the pairs belong together")),

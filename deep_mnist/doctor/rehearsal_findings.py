@@ -111,14 +111,14 @@ def still(before: Vitals, after: Vitals) -> list[Finding]:
 
 
 def dead(before: Vitals, after: Vitals) -> list[Finding]:
-    """Rectifying layers whose units answer to no example, before the run and after it."""
+    """Rectifying layers whose units respond to no example, before the run and after it."""
     names = [name for name, share in after.dead.items() if min(share, before.dead.get(name, share)) >= DEAD_SHARE]
     if not names:
         return []
     share = after.dead[names[0]]
     return [
         _finding(
-            "outputs", "warning", "units that answer to some example",
+            "outputs", "warning", "units that respond to some example",
             f"{share:.0%} of the units of {_names(names)} are zero for every example, before and after the run",
             f"Initialize {names[0]} with zero biases and he_normal kernels, and check the scale of its input: "
             f"{after.range_text}.",
@@ -168,7 +168,7 @@ def same_answer(after: Vitals) -> Finding:
     """Every example gets the same output after the run."""
     return _finding(
         "outputs", "error", "outputs that differ between examples",
-        f"after the run every example gets the same answer (they differ by {after.spread:.0e} of their size)",
+        f"after the run every example gets the same prediction (they differ by {after.spread:.0e} of their size)",
         f"Check the scale of the inputs ({after.range_text}), the initializers and the last activation.",
         "The network learns the frequency of the labels only.",
     )  # fmt: skip
@@ -186,9 +186,9 @@ def summed_loss(ratio: float) -> Finding:
 
 
 def high_start(start: float, reference: float, end: float, steps: int) -> Finding:
-    """The first loss is far above that of a constant answer, and stays above it."""
+    """The first loss is far above that of a constant prediction, and stays above it."""
     return _finding(
-        "initial_loss", "warning", f"a loss near {reference:.2f} at the start, as a constant answer gives",
+        "initial_loss", "warning", f"a loss near {reference:.2f} at the start, as a constant prediction gives",
         f"{start:.3g} at the start, {end:.3g} after {steps} steps",
         "Scale the inputs to about 0..1, or take smaller initial weights (glorot_uniform, he_normal).",
         "The first epochs only undo a start that is confidently wrong.",
@@ -211,8 +211,8 @@ def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Fi
     """No rate tried learns a few examples by heart."""
     return _finding(
         "memorizes", "error", f"{examples} examples that can be learned by heart",
-        f"after {len(losses)} steps on them the loss is {losses[-1]:.3g} (a constant answer gives {reference:.3g}), "
-        "and no rate from 1/1000 to 1000 times yours does better",
+        f"after {len(losses)} steps on them the loss is {losses[-1]:.3g} (a constant prediction gives "
+        f"{reference:.3g}), and no rate from 1/1000 to 1000 times yours does better",
         "Check that labels and loss belong together, that a nonlinear activation stands between the layers, and that "
         "no softmax, large dropout or strong regularization stands inside.",
         "What cannot learn a few examples cannot learn the set.",
@@ -234,7 +234,7 @@ def cost(step: float, batch: int, epoch: float, epochs: int | None, memory: int)
     whole = f", {epochs} epochs {_duration(epoch * epochs)}" if epochs else ""
     return _finding(
         "cost", "note", "a cost that is known before it is paid",
-        f"{step * 1e3:.0f} ms a step of {batch} examples on this CPU: an epoch {_duration(epoch)}{whole}; "
+        f"{step * 1e3:.0f} ms per step of {batch} examples on this CPU: an epoch {_duration(epoch)}{whole}; "
         f"{memory >> 20} MiB of memory",
         "Nothing to fix. A GPU is typically 10 to 50 times faster on convolutions.",
         "Measured in the rehearsal; compilation is not counted.",

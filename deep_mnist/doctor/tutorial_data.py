@@ -35,7 +35,7 @@ class DataSet:
     def next_batch(self, batch_size: int, fake_data: bool = False, shuffle: bool = True) -> tuple[Any, Any]:
         """Return the next images and labels; a batch that passes the end takes its rest from the next epoch."""
         if fake_data:
-            raise NotImplementedError("Expected fake_data=False. Received: True, which the doctor does not serve.")
+            raise NotImplementedError("Expected fake_data=False. Received: True, which the doctor does not support.")
         if not self._place and not self.epochs_completed and shuffle:
             self._random.shuffle(self._order)
         taken = self._order[self._place : self._place + batch_size]
@@ -85,7 +85,7 @@ def read_data_sets(
     from deep_mnist.doctor.served_data import arrays_of
 
     if fake_data:
-        raise NotImplementedError("Expected fake_data=False. Received: True, which the doctor does not serve.")
+        raise NotImplementedError("Expected fake_data=False. Received: True, which the doctor does not support.")
     (train, train_labels), (test, test_labels) = arrays_of("mnist")
     if not 0 <= validation_size <= len(train):
         raise ValueError(f"Expected validation_size in 0..{len(train)}. Received: {validation_size}.")

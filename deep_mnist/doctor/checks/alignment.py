@@ -58,7 +58,7 @@ def check_unlearned(case: Case, split: Split, fitted: Fit, witness: Fit | None) 
         words = f"{seen}, though it learns the other split's fewer examples ({_named(witness)})"
         yield _misaligned(split, fitted, f"{words}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
     elif fitted.strength < SILENT and (found := _contradicted(fitted)):
-        words = f"{seen}, though the pictures fall into clusters of their own ({found})"
+        words = f"{seen}, though the images fall into clusters of their own ({found})"
         yield _misaligned(split, fitted, f"{words}: shuffled or filtered apart", WRITE_AGAIN.format(split.name))
     else:
         yield _could_not_judge(split, fitted, seen)
@@ -110,9 +110,9 @@ def _could_not_judge(split: Split, fitted: Fit, seen: str) -> Finding:
         field="labels.alignment",
         severity="note",
         split=split.name,
-        expected="labels that a cheap classifier finds in the pictures",
+        expected="labels that a cheap classifier finds in the images",
         received=f"{seen} ({fitted.strength:.1f} deviations): could not judge whether they belong together",
-        fix="Look at the pictures and their labels in the report: do they belong together?",
+        fix="Look at the images and their labels in the report: do they belong together?",
         why="Some tasks are too hard for a cheap classifier; shuffled labels look the same to it.",
         where=tuple(int(index) for index in fitted.sample.indices[:MAX_WHERE]),
         kind=FaultKind.MISALIGNED,
@@ -205,7 +205,7 @@ def check_noise(split: Split, fitted: Fit, other: tuple[float, int] | None) -> I
         received=f"{share:.0%} of the labels contradict a cheap classifier where it is surest, {evidence}",
         fix=f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten."
         if proven
-        else "Look at these pictures and their labels in the report: are the labels right?",
+        else "Look at these images and their labels in the report: are the labels right?",
         why="Wrong labels cap the accuracy and are learned by heart late in training.",
         where=tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
         kind=FaultKind.NOISY_LABELS,

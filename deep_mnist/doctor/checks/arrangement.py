@@ -119,7 +119,7 @@ def _shifted(split: Split, seen: Coherence, columns: int, interleaved: int) -> F
     late = at if at <= columns / 2 else at - columns
     name, steps = f"{split.name}_images", -late * interleaved
     received = (
-        f"pictures broken at column {at}: {_told(seen.columns.carried, seen.columns.inside)} "
+        f"images broken at column {at}: {_told(seen.columns.carried, seen.columns.inside)} "
         f"one row further; the bytes are {'late' if late > 0 else 'early'} by {abs(late) * interleaved} elements"
     )
     return _displaced(
@@ -143,7 +143,7 @@ def _rolled(case: Case, split: Split, what: str, at: int, evidence: str) -> Find
     if len(shape) == 2:
         side = round(shape[1] ** 0.5)
         fix = f"{name} = np.roll({name}.reshape(-1, {side}, {side}), {-at}, axis={axis}).reshape(-1, {shape[1]})"
-    return _displaced(split, f"pictures broken at {what} {at}: {evidence}", fix)
+    return _displaced(split, f"images broken at {what} {at}: {evidence}", fix)
 
 
 def _examples_last(split: Split, interleaved: int, inside: float) -> Iterator[Finding]:
@@ -172,9 +172,9 @@ def _displaced(split: Split, received: str, fix: str) -> Finding:
         field="images.distribution",
         severity="error",
         split=split.name,
-        expected="pictures whose neighbouring pixels go together, and whose edges are where the shape says",
+        expected="images whose neighbouring pixels go together, and whose edges are where the shape says",
         received=received,
         fix=fix,
-        why="The network learns from pictures that are broken or sheared, and fails on whole ones.",
+        why="The network learns from images that are broken or sheared, and fails on whole ones.",
         kind=FaultKind.DISPLACED,
     )

@@ -69,8 +69,8 @@ def _copied(turn: str, share: float, usual: float, where: np.ndarray) -> Finding
         split="test",
         expected="test images that training has not seen",
         received=f"{share:.0%} of the test images looked at differ hardly from a train image ({how}); "
-        f"of train's own pictures {usual:.0%} lie that close to another",
-        fix="Split first, then augment or convert: no copy of a train picture may go to test.",
+        f"of train's own images {usual:.0%} lie that close to another",
+        fix="Split first, then augment or convert: no copy of a train image may go to test.",
         why="The test score counts what was learned by heart: it is too good.",
         where=tuple(int(index) for index in where[:MAX_WHERE]),
         kind=FaultKind.NEAR_COPIES,

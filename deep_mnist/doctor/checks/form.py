@@ -16,8 +16,8 @@ from deep_mnist.doctor.finding import FaultKind, Finding
 IDX_IMAGE_HEAD = (0, 0, 8, 3)
 # Pictures of which no array can be made: what is said of it.
 MIXED = {
-    "images.shape": "Pictures of several sizes make no batch; a loader that resizes decides what the network sees.",
-    "images.layout": "Grey and colour pictures have other numbers of channels and make no batch.",
+    "images.shape": "Images of several sizes make no batch; a loader that resizes decides what the network sees.",
+    "images.layout": "Grey and colour images have other numbers of channels and make no batch.",
 }
 
 
@@ -76,9 +76,9 @@ def _check_header_as_data(split: Split) -> Iterator[Finding]:
             severity="error",
             split=split.name,
             expected="pixels after the 16 bytes of the IDX header",
-            received="the header itself (bytes 0 0 8 3) in the first image: every picture is shifted",
+            received="the header itself (bytes 0 0 8 3) in the first image: every image is shifted",
             fix=f"{split.name}_images = np.fromfile(path, np.uint8, offset=16).reshape(-1, 28, 28)",
-            why="Pictures wrap around by 16 pixels and the last one is cut; labels may shift as well.",
+            why="Images wrap around by 16 pixels and the last one is cut; labels may shift as well.",
             where=(0,),
             kind=FaultKind.HEADER,
         )

@@ -268,7 +268,7 @@ def _one_value(split: Split, labels: np.ndarray, classes: int) -> Finding:
         f"labels of {classes} classes",
         f"the label {int(labels[0])} throughout ({len(labels)} times)",
         f"Write {split.name}_labels again from the source (was it divided, cast or overwritten?).",
-        "The network learns to answer always the same: loss near 0, accuracy chance on real data.",
+        "The network learns to predict always the same: loss near 0, accuracy chance on real data.",
         kind=FaultKind.ONE_VALUE,
     )
 
@@ -296,7 +296,7 @@ def _mend_values(name: str, labels: np.ndarray, classes: int) -> str:
     return f"Read the label field at its real offset and type, and write {name} again; values must be 0..{classes - 1}."
 
 
-# --- rows: one score a class ---------------------------------------------------------------------
+# --- rows: one score per class ---------------------------------------------------------------------
 
 
 def _check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
@@ -339,7 +339,7 @@ def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
     elif width < expected:
         fix, note = f"{name} = np.pad({name}, ((0, 0), (0, {expected - width})))", ""
     else:
-        fix, note = f'Dense({width}, activation="softmax")  # one unit a class', ""
+        fix, note = f'Dense({width}, activation="softmax")  # one unit per class', ""
     return _found(
         split,
         "width",

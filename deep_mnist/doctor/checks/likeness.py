@@ -27,7 +27,7 @@ CLEARLY = 5.0  # standard errors
 AS_MUCH = 0.5  # of what the transform costs train: the least that it must bring the test split
 STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test pictures that are stranger than the strangest of train's
 OTHER_PICTURES = "Load test_images from the same data set as train_images, through the same preprocessing."
-LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other pictures are tested."
+LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other images are tested."
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[
     steps = [_turned(test, case.contract, change.turn)] if change.turn else []
     steps += [_inverted(test)] if change.inverted else []
     steps += [_reversed(test, case.contract)] if change.reversed else []
-    fix, received = "; ".join(steps), f"test pictures {change.description}: {evidence}"
-    yield _unlike(FaultKind.TRANSFORMED, "images.distribution", "test pictures like the train pictures", received, fix)
+    fix, received = "; ".join(steps), f"test images {change.description}: {evidence}"
+    yield _unlike(FaultKind.TRANSFORMED, "images.distribution", "test images like the train images", received, fix)
     if change.turn:
         yield _unlike(FaultKind.ROTATED, "images.orientation", "the train split's orientation", received, fix)
     if change.inverted:
@@ -174,7 +174,7 @@ def other_pictures(severity: str, received: str, where: np.ndarray) -> Finding:
         field="images.distribution",
         severity=severity,
         split="test",
-        expected="test pictures of the same kind as the train pictures",
+        expected="test images of the same kind as the train images",
         received=received,
         fix=OTHER_PICTURES,
         why="Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",

@@ -51,7 +51,7 @@ def _check_input(contract: Contract) -> Iterator[Finding]:
             "one data_format in all layers, with the channels where the input has them",
             fault,
             'Give every Conv2D and pooling layer data_format="channels_last" and Input((rows, columns, channels)).',
-            "Convolutions would slide over rows and channels instead of the picture; nothing would be reported.",
+            "Convolutions would slide over rows and channels instead of the image; nothing would be reported.",
         )
     if contract.normalization == "not adapted":
         yield _model(
@@ -76,7 +76,7 @@ def _check_norm_axes(contract: Contract) -> Iterator[Finding]:
         f"BatchNormalization over axis {first.channel_axis}, where the layers around it keep the channels",
         f"axis {first.axis} of {first.rank} in {names}{' and more' if len(wrong) > 5 else ''}",
         f"BatchNormalization(axis={first.channel_axis})",
-        "Means and variances would be kept per row or column of the picture instead of per channel; nothing would be "
+        "Means and variances would be kept per row or column of the image instead of per channel; nothing would be "
         "reported, and accuracy would suffer.",
     )
 
@@ -101,7 +101,7 @@ def _check_output_form(case: Case) -> Iterator[Finding]:
         yield _model(
             "model.output_rank",
             "error",
-            "one score a class, shape (examples, classes)",
+            "one score per class, shape (examples, classes)",
             f"class numbers: the model ends in {' then '.join(contract.output_tail)}",
             "End the model with the softmax and take argmax after predict(): model = Model(inputs, softmax_output).",
             "argmax has no gradient: the loss would refuse the rank or nothing would be learned.",
@@ -114,7 +114,7 @@ def _check_output_form(case: Case) -> Iterator[Finding]:
             f"rank {contract.output_rank}"
             + (f", {contract.output_units} units at every position" if contract.output_rank > 2 else ""),
             "Put Flatten() (or GlobalAveragePooling2D()) before the last Dense layer.",
-            "Every position of the picture would get its own prediction; the loss refuses the labels or broadcasts.",
+            "Every position of the image would get its own prediction; the loss refuses the labels or broadcasts.",
         )
 
 
@@ -137,7 +137,7 @@ def _units(contract: Contract, expected: str, units: int, severity: str = "error
     return _model(
         "model.output_units",
         severity,
-        f"one unit a class: {expected}",
+        f"one unit per class: {expected}",
         f"{units} unit{'s' if units != 1 else ''} in the last layer",
         f"Dense({expected}{activation})",
         "Labels beyond the last unit give NaN on a GPU and an error on a CPU; one unit under softmax is always 1."

@@ -28,7 +28,7 @@ def _not_finite(split: Split, seen: Survey) -> Finding:
         f"keep = np.isfinite({images}).reshape(len({images}), -1).all(1); "
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
         if seen.not_finite < seen.count
-        else f"Write {images} again: a division by zero (epsilon!) or an overflow made every picture NaN or infinite."
+        else f"Write {images} again: a division by zero (epsilon!) or an overflow made every image NaN or infinite."
     )
     return Finding(
         field="images.finite",
@@ -37,7 +37,7 @@ def _not_finite(split: Split, seen: Survey) -> Finding:
         expected="finite pixels",
         received=f"NaN or infinity in {seen.not_finite} of {seen.count} images",
         fix=fix,
-        why="One such picture makes the loss NaN, and with it all weights.",
+        why="One such image makes the loss NaN, and with it all weights.",
         where=tuple(seen.bad[:MAX_WHERE]),
         kind=FaultKind.NOT_FINITE,
     )
@@ -50,7 +50,7 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
     images, labels = f"{split.name}_images", f"{split.name}_labels"
     severity = "error" if share > 0.5 else "warning" if share > BLANK_SHARE else "note"
     fix = (
-        f"Write {images} again: the pictures were lost (cast, division or a wrong offset)."
+        f"Write {images} again: the images were lost (cast, division or a wrong offset)."
         if share > 0.5
         else f"keep = np.ptp({images}.reshape(len({images}), -1), axis=1) > 0; "
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
@@ -59,10 +59,10 @@ def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
         field="images.distribution",
         severity=severity,
         split=split.name,
-        expected="pictures that show something",
+        expected="images that show something",
         received=f"{seen.constant} of {seen.count} images are one value throughout",
         fix=fix,
-        why="A blank picture teaches only its label; per-image standardization divides it by zero.",
+        why="A blank image teaches only its label; per-image standardization divides it by zero.",
         where=tuple(seen.blank[:MAX_WHERE]),
         kind=FaultKind.LOST if share > 0.5 else FaultKind.BLANK,
     )

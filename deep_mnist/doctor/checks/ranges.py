@@ -188,7 +188,7 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
     elif values.deviation < FLAT and values.high - values.low < NEAR_ONE_VALUE:
         twice = values.raw_low >= 0 and values.raw_high < 0.05
         received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
-        why = "All pictures look alike to the network: accuracy stays at chance."
+        why = "All images look alike to the network: accuracy stays at chance."
         yield _range(split, "error", required, received, fix, why)
     elif values.rms > LARGE:
         why = "Inputs several times larger than usual: training is unstable or slow."

@@ -86,7 +86,7 @@ def test_a_table_without_pictures_says_its_columns(tmp_path):
     write_parquet(Table.from_pydict({"text": Array(["a"], DataType.string())}), tmp_path / "train.parquet")
     error = read(tmp_path).faults["train"]["images"]
 
-    assert "a column of pictures" in error.expected and error.received == "text"
+    assert "a column of images" in error.expected and error.received == "text"
 
 
 def test_words_are_classes(tmp_path):

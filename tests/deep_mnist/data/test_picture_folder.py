@@ -139,7 +139,7 @@ HOSTILE = {
     "web page": (b"<html>not found</html>", "a web page"),
     "bomb": (_bomb(60_000), "decompression bomb"),
     "smaller bomb": (_bomb(4_200), "decompression bomb"),
-    "16 bits": (png(GREY.astype(np.uint16) * 256), "8 bits a channel"),
+    "16 bits": (png(GREY.astype(np.uint16) * 256), "8 bits per channel"),
     "another format": (png(RGB, "TIFF"), "not decodable as PNG, JPEG, BMP or GIF"),
     "a pickle": (b"\x80\x04cos\nsystem\n.", "a Python pickle"),
 }
@@ -187,7 +187,7 @@ def test_the_pixels_of_a_split_are_capped(tmp_path, monkeypatch):
     monkeypatch.setattr(raw, "MAX_TOTAL_BYTES", 100)
     put(tmp_path, a__1=png(GREY), b__1=png(GREY))
 
-    assert "at picture 1" in read(tmp_path).faults["train"]["images"].received
+    assert "at image 1" in read(tmp_path).faults["train"]["images"].received
 
 
 def test_the_bytes_of_a_file_are_capped(monkeypatch):
