@@ -33,7 +33,7 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if dataset in KNOWN:
-        return _copy(known_dataset(KNOWN[dataset]), folder)
+        return _copy(known_dataset(KNOWN[dataset]), folder, KNOWN[dataset].class_names)
     if is_web_address(dataset):
         names = fetch_https_data(dataset, folder)
     elif is_store_address(dataset):
@@ -43,7 +43,7 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
     return seal_dataset(folder, class_names=names)
 
 
-def _copy(cached: Dataset, folder: Path) -> Dataset:
+def _copy(cached: Dataset, folder: Path, class_names: tuple[str, ...]) -> Dataset:
     for name in cached.files:
         shutil.copyfile(cached.folder / name, folder / name)
-    return seal_dataset(folder)
+    return seal_dataset(folder, class_names=class_names)

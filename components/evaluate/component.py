@@ -56,7 +56,7 @@ def evaluate(
         )
         curve = result["roc_micro"]
         confusion.log_roc_curve(curve["fpr"], curve["tpr"], curve["thresholds"])
-        confusion.log_confusion_matrix([str(row["label"]) for row in result["per_class"]], result["confusion_matrix"])
+        confusion.log_confusion_matrix(result["class_names"], result["confusion_matrix"])
         for name, value in kfp_metrics(result).items():
             metrics.log_metric(name, value)
         return float(result["accuracy"])

@@ -60,6 +60,7 @@ def evaluate_from_paths(
         "data_digest": opened.digest,
         "test_digest": split.digest,
         "split": split.name,
+        "class_names": opened.names_of_classes(predictions.shape[1]),
         **measure(predictions, split),
         "robustness": robustness(network, split),
         "champion": describe_champion(champion, split),

@@ -15,23 +15,26 @@ from deep_mnist.html import page, template
 _HERE = Path(__file__).resolve().parent
 _HTML = template(_HERE / "report.html.j2")
 _MARKDOWN = template(_HERE / "summary.md.j2")
+LONGEST_COLUMN = 5  # characters of a class name that still fit over a column of the confusion matrix
 
 
 def html(evaluation: Mapping[str, Any]) -> str:
     """Return the self-contained page."""
     limit = _roc_limit(evaluation)
-    curves = {str(each["label"]): _drawn(each, limit) for each in evaluation["roc"]}
+    curves = {name: _drawn(each, limit) for name, each in zip(evaluation["class_names"], evaluation["roc"], strict=True)}
     bins = [(each["confidence"], each["accuracy"]) for each in evaluation["calibration"]["bins"]]
     low = min([x for x, _ in bins] + [y for _, y in bins])
     body = _HTML.render(
         e=evaluation,
         tiles=_tiles(evaluation),
+        names=evaluation["class_names"],
+        upright=max(map(len, evaluation["class_names"])) > LONGEST_COLUMN,
         old=(evaluation["champion"] or {}).get("per_class"),
         shades=_shades(evaluation["confusion_matrix"]),
         roc_chart=Markup(chart("True positive rate", curves, x_title="false positive rate", dots=False)),
         roc_limit=limit,
         calibration_chart=Markup(
-            chart("Share right", {"model": bins, "ideal": [(low, low), (1.0, 1.0)]}, x_title="confidence")
+            chart("Share correct", {"model": bins, "ideal": [(low, low), (1.0, 1.0)]}, x_title="confidence")
         ),
         wrong=round(evaluation["examples"] * (1 - evaluation["accuracy"])),
     )

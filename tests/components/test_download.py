@@ -207,6 +207,7 @@ def test_fashion_mnist_comes_from_the_system_package(tmp_path):
     dataset = download_dataset("fashion-mnist", tmp_path / "raw")
 
     assert dataset.images("train").shape == (60000, 28, 28)
+    assert dataset.class_names[0] == "T-shirt/top" and dataset.class_names[9] == "Ankle boot"
 
 
 def test_a_folder_of_the_users_own_is_copied_with_a_manifest(tmp_path):

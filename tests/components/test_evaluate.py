@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from components.evaluate import measures
 from components.evaluate.evaluate import evaluate_from_paths, kfp_metrics
 from components.evaluate.robustness import CHANGES
-from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.data.dataset import DatasetError, open_dataset, seal_dataset
 from deep_mnist.export import ServingError
 from deep_mnist.registry.comparison import classes_lost, mcnemar
 from deep_mnist.registry.judged_split import open_split
@@ -253,6 +254,19 @@ def test_an_evaluation_holds_everything(work: Path, tmp_path: Path) -> None:
     assert not re.search(r"""(src|href)=["']?(http|//)|<script""", page)
     assert "May be promoted" in page and "May be promoted" in (tmp_path / "summary.md").read_text()
     assert len(page) < 1_000_000
+
+
+def test_classes_go_by_their_names(work: Path, tmp_path: Path) -> None:
+    """Names of the dataset head the tables of page and summary, markup in them escaped; labels stand in for the rest."""
+    names = ["T-shirt/top", "<b>", "a|b", *map(str, range(3, 8))]
+    shutil.copytree(work / "data", work / "named")
+    seal_dataset(work / "named", make_record(), names)
+    result = evaluate(work, tmp_path, "good", data="named")
+    page, summary = (tmp_path / "report.html").read_text(), (tmp_path / "summary.md").read_text()
+
+    assert result["class_names"] == [*names, "8", "9"]
+    assert '<th scope="row">T-shirt/top</th>' in page and "&lt;b&gt;" in page and "<b></th>" not in page
+    assert "| T-shirt/top | 30 |" in summary and r"| a\|b | 30 |" in summary
 
 
 def test_kfp_gets_finite_python_floats(work: Path, tmp_path: Path) -> None:
