@@ -21,7 +21,9 @@ LONGEST_COLUMN = 5  # characters of a class name that still fit over a column of
 def html(evaluation: Mapping[str, Any]) -> str:
     """Return the self-contained page."""
     limit = _roc_limit(evaluation)
-    curves = {name: _drawn(each, limit) for name, each in zip(evaluation["class_names"], evaluation["roc"], strict=True)}
+    curves = {
+        name: _drawn(each, limit) for name, each in zip(evaluation["class_names"], evaluation["roc"], strict=True)
+    }
     bins = [(each["confidence"], each["accuracy"]) for each in evaluation["calibration"]["bins"]]
     low = min([x for x, _ in bins] + [y for _, y in bins])
     body = _HTML.render(

@@ -257,7 +257,7 @@ def test_an_evaluation_holds_everything(work: Path, tmp_path: Path) -> None:
 
 
 def test_classes_go_by_their_names(work: Path, tmp_path: Path) -> None:
-    """Names of the dataset head the tables of page and summary, markup in them escaped; labels stand in for the rest."""
+    """Names of the dataset head the tables of page and summary, markup escaped; labels stand in for the rest."""
     names = ["T-shirt/top", "<b>", "a|b", *map(str, range(3, 8))]
     shutil.copytree(work / "data", work / "named")
     seal_dataset(work / "named", make_record(), names)
