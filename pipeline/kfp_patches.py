@@ -1,6 +1,8 @@
 """Every change we make to kfp, in one place; each was tested with TESTED_KFP, and a test shows why it is still needed.
 
     what is changed                                    why
+    kfp's own __init__                                 it imports the client of a cluster for everybody: half of the
+                                                       time that a run on this machine takes to import kfp
     orchestrator.task_executor.execute_single_task     a task's start and end are not reported; an exit status of 0
                                                        is a success even where the executor wrote no output
     cache.LocalCache.get                               a reused task looks like one that ran
@@ -11,13 +13,15 @@
                                                        compiler forgets at the border of a `dsl.If`: the driver would
                                                        find no such parameter
 
-All but the last, which the compiler needs, happen in the process that runs the definition (`local/worker.py`). What
+The first happens whenever `pipeline` is imported, the last when the definition is compiled, all others in the process
+that runs the definition (`local/worker.py`). What
 kfp does to `python3` in arguments is not changed but refused, by `local.process.refuse_python3`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -28,6 +32,7 @@ from components.failure import read_failure
 from pipeline.ending import memory_kills, note_ending
 
 TESTED_KFP = "2.17.0"
+RUNTIME = "_KFP_RUNTIME"
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -35,6 +40,21 @@ class UntestedKfpError(RuntimeError):
     """Another kfp than these changes were written for."""
 
     fix = "install the locked version: make install"
+
+
+def import_without_client() -> None:
+    """Import the package kfp, but not `kfp.client`, which whoever needs it imports by its own name.
+
+    In the steps kfp leaves it out itself, by the same variable; its other modules heed that when they are imported.
+    """
+    before = os.environ.get(RUNTIME)
+    os.environ[RUNTIME] = "true"
+    try:
+        import kfp  # noqa: F401
+    finally:
+        del os.environ[RUNTIME]
+        if before is not None:
+            os.environ[RUNTIME] = before
 
 
 def require_tested_kfp() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kfp import dsl, kubernetes
+from kfp import dsl
 
 from components.notify.component import notify
 
@@ -33,6 +33,8 @@ def notified(secret: str, placed: Callable[..., dsl.PipelineTask]) -> Callable[[
         task = notify(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER, run_name=run_name)
         task.set_caching_options(False)  # each end is news
         placed(task, "notify")
+        from kfp import kubernetes
+
         kubernetes.use_secret_as_env(task, secret, KEYS, optional=True)
         with dsl.ExitHandler(task, name="steps"):
             yield

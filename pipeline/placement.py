@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kfp import dsl, kubernetes
+from kfp import dsl
 
 from pipeline.kfp_patches import keep_parameters
 from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
@@ -61,6 +61,8 @@ def placer(
         if not cluster:
             return task
         if pull_secrets:
+            from kfp import kubernetes
+
             kubernetes.set_image_pull_secrets(task, pull_secrets)
         return place(task, component, reuse=reuse, **needs)
 
@@ -92,6 +94,8 @@ def place(
     Raises:
         ValueError: The step is unknown, or an accelerator is requested where none is of use.
     """
+    from kfp import kubernetes
+
     if component not in RESOURCES:
         raise ValueError(f"Expected one of {sorted(RESOURCES)}. Received: {component!r}. Fix: Add it to RESOURCES.")
     resources = RESOURCES[component]
@@ -112,6 +116,8 @@ def place(
 
 
 def _bound(task: dsl.PipelineTask, resources: Resources) -> None:
+    from kfp import kubernetes
+
     task.set_cpu_request(f"{int(resources.cpu * 1000)}m").set_cpu_limit(f"{int(resources.cpu * 2000)}m")
     task.set_memory_request(f"{resources.memory // 2}Mi").set_memory_limit(f"{resources.memory}Mi")
     if resources.shared_memory:
@@ -131,6 +137,8 @@ def _bound(task: dsl.PipelineTask, resources: Resources) -> None:
 
 
 def _secure(task: dsl.PipelineTask, component: str) -> None:
+    from kfp import kubernetes
+
     # KFP drops all capabilities and sets seccomp itself; who runs must be said on every task.
     kubernetes.set_security_context(task, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
     kubernetes.set_image_pull_policy(task, "IfNotPresent")

@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
+import pipeline  # noqa: F401 - before kfp, whose client takes seconds to import
 from tests.support import remotes
 from tests.support.gcs_server import gcs_server
 from tests.support.remotes import Remote, new_address

@@ -175,3 +175,13 @@ def test_kfp_rewrites_python3_in_every_argument():
         "--x",
         "/a//v/bin/python/b",
     ]
+
+
+@pytest.mark.parametrize(("modules", "loaded"), [("kfp", True), ("pipeline.training, kfp.local", False)])
+def test_the_wiring_imports_kfp_without_its_client(modules, loaded):
+    """kfp by itself imports the client of a cluster and Kubernetes; the definition is built without either."""
+    code = f"import {modules}, sys; print([name in sys.modules for name in ('kfp.client', 'kubernetes')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == str([loaded, loaded])
