@@ -17,7 +17,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run sweep test check bench doctor compile clean
+.PHONY: help install run sweep serve test check bench doctor compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -32,11 +32,15 @@ install: .venv/dev ## everything for development in .venv
 .venv/dev: requirements/dev.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	@touch $@ .venv/local
+	@touch $@ .venv/local .venv/serving
 
 .venv/gpu: requirements/train.txt .venv/local
 	.venv/bin/python -m pip uninstall --quiet --yes tensorflow-cpu
 	.venv/bin/python -m pip install --quiet --require-hashes --force-reinstall --no-deps -r requirements/train.txt
+	@touch $@
+
+.venv/serving: requirements/serving.txt .venv/local
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/serving.txt
 	@touch $@
 
 run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline here: real MNIST, a promoted model, a report
@@ -46,6 +50,9 @@ run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline he
 sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
 	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \
 	  --epochs '$(EPOCHS)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
+
+serve: .venv/serving ## STORE's champion at http://127.0.0.1:8080: a page to draw on, and the V1 inference protocol
+	@.venv/bin/python -m deep_mnist.serving '$(STORE)' $(ARGS)
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
 	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)

@@ -11,7 +11,7 @@ lock() { # lock EXTRA FILE [more uv arguments]
     --custom-compile-command "requirements/compile.sh" --output-file "requirements/$file" "$@"
 }
 lock dev dev.txt
-for extra in local download preprocess validate train-cpu evaluate publish; do
+for extra in local serving download preprocess validate train-cpu evaluate publish; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
 # The images add kfp with --no-deps: its executor needs nothing else.

@@ -164,6 +164,15 @@ RAISED: dict[str, tuple[str, str]] = {
         "from components.publish.replay import ReplayError\n"
         "raise ReplayError('Expected a replay within 600 s. Received: none.')",
     ),
+    "RefusedRequestError": (
+        "publish",
+        "from deep_mnist.serving.request import read_request\nread_request(b'[1]')",
+    ),
+    "BrokenVersionError": (
+        "publish",
+        "from deep_mnist.serving.served_model import BrokenVersionError\n"
+        "raise BrokenVersionError('Expected version 2 of mnist to load. Received: OSError: no file.')",
+    ),
     "StorageError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('ftp://host/a')"),
     "NotFoundError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('store').read('key')"),
     "PreconditionFailedError": (

@@ -1,0 +1,104 @@
+"""python -m deep_mnist.serving STORE: the registry's champion behind the V1 protocol, and a page to draw on.
+
+    python -m deep_mnist.serving ./registry
+    python -m deep_mnist.serving gs://bucket/registry --model-name mnist --host 0.0.0.0 --port 8501
+    curl -d '{"instances": [[[0, …], …]]}' http://127.0.0.1:8080/v1/models/mnist:predict
+
+Exit status: 0 stopped, 2 not usable (bad usage, no champion, a port that is taken).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from deep_mnist.registry.pointer import RegistryError
+from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.champion import POLL_SECONDS, ServedChampion, default_cache
+from deep_mnist.serving.limits import ServingLimits
+from deep_mnist.serving.served_model import BrokenVersionError
+from deep_mnist.storage.store import StorageError
+
+GRACE_SECONDS = 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; return the exit status."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
+        champion = ServedChampion(Registry(options.store, options.model_name), options.cache, options.poll_seconds)
+        champion.load_first()
+    except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
+        print(f"serving: {error}", file=sys.stderr)
+        return 2
+    return run(champion, limits, options.host, options.port)
+
+
+def run(champion: ServedChampion, limits: ServingLimits, host: str, port: int) -> int:
+    """Serve a loaded champion until interrupted; return the exit status."""
+    import uvicorn
+
+    from deep_mnist.serving.app import create_app
+    from deep_mnist.serving.connection import protocol_with_deadline
+
+    config = uvicorn.Config(
+        create_app(champion, limits),
+        host=host,
+        port=port,
+        http=protocol_with_deadline(limits.head_seconds),
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    shown_host = f"[{host}]" if ":" in host else host
+    print(f"serving: http://{shown_host}:{port}/", flush=True)
+    server.run()
+    return 0 if server.started else 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deep_mnist.serving", description="Serve a registry's champion.", epilog=_LIMITS_EPILOG
+    )
+    parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
+    parser.add_argument("--model-name", default="mnist", help="name in the registry (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help="folder for downloaded versions (%(default)s)"
+    )
+    parser.add_argument(
+        "--poll-seconds", type=float, default=POLL_SECONDS, help="between looks at the pointer (%(default)s)"
+    )
+    limits = ServingLimits()
+    for each in fields(ServingLimits):
+        value = getattr(limits, each.name)
+        flag = "--" + each.name.replace("_", "-")
+        parser.add_argument(flag, type=type(value), default=value, help=f"{_LIMITS[each.name]} (%(default)s)")
+    return parser
+
+
+_LIMITS = {
+    "body_bytes": "bytes of a request's body",
+    "concurrent": "requests at work at once; one more gets 503",
+    "connections": "connections open at once",
+    "seconds": "seconds for predictions; then 504",
+    "body_seconds": "seconds for a body to arrive; then 408",
+    "head_seconds": "seconds for a request's head to arrive",
+    "workers": "threads that read bodies and predict",
+    "examples": "examples in one request",
+}
+_LIMITS_EPILOG = "Nothing here asks who is calling: keep it on loopback, or behind what does."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

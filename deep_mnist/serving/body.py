@@ -1,0 +1,54 @@
+"""A request's body, read no further than it may go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+from deep_mnist.serving.limits import ServingLimits
+from deep_mnist.serving.refusal import RefusedRequestError
+
+# curl -d, as TensorFlow Serving's guide has it, names the second.
+_TYPES = ("application/json", "application/x-www-form-urlencoded", "")
+
+
+async def read_body(request: Request, limits: ServingLimits) -> bytes:
+    """Return the body.
+
+    Raises:
+        RefusedRequestError: Of another type, encoded, too long (told while it arrives) or too slow.
+    """
+    _check_headers(request, limits)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limits.body_bytes:
+                    raise _too_long(f"more than {limits.body_bytes} bytes", limits)
+                chunks.append(chunk)
+    except TimeoutError:
+        received = f"{size} bytes in {limits.body_seconds:g} s"
+        raise RefusedRequestError(
+            408, "request", "a whole body", received, "send it at once", headers={"connection": "close"}
+        ) from None
+    return b"".join(chunks)
+
+
+def _check_headers(request: Request, limits: ServingLimits) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _TYPES:
+        raise RefusedRequestError(415, "request", "content-type: application/json", kind[:80], "send JSON")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise RefusedRequestError(415, "request", "a body without content-encoding", encoding[:80], "send it plain")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limits.body_bytes:
+        raise _too_long(f"{length} bytes", limits)
+
+
+def _too_long(received: str, limits: ServingLimits) -> RefusedRequestError:
+    fix = "send fewer examples in a request, or start the server with a greater --body-bytes"
+    expected = f"a body of at most {limits.body_bytes} bytes"
+    return RefusedRequestError(413, "request", expected, received, fix, headers={"connection": "close"})

@@ -1,0 +1,46 @@
+"""HTTP connections that cannot be held open by sending a request's head byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+def protocol_with_deadline(head_seconds: float) -> type[H11Protocol]:
+    """Return uvicorn's protocol, which closes a connection whose request's head is not there after `head_seconds`.
+
+    uvicorn itself waits for the first byte and for the rest of a head without end. The timer starts with the connection
+    and with the first byte of each further request, and is not put off by more bytes.
+    """
+
+    class ProtocolWithDeadline(H11Protocol):
+        _deadline: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._watch()
+
+        def handle_events(self) -> None:
+            super().handle_events()
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._forget()
+            super().connection_lost(exc)
+
+        def _watch(self) -> None:
+            waiting = self.conn.their_state is h11.IDLE
+            if not waiting or self.transport.is_closing():
+                self._forget()
+            elif self._deadline is None and self.timeout_keep_alive_task is None:
+                self._deadline = self.loop.call_later(head_seconds, self.transport.close)
+
+        def _forget(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+    return ProtocolWithDeadline

@@ -1,0 +1,73 @@
+"""From a request's body to a response's, on one model: read, hold against the training data, predict, write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.serving.refusal import RefusedRequestError, malformed
+from deep_mnist.serving.request import PredictionRequest, read_request
+from deep_mnist.serving.served_model import Arrays, ServedModel, ServedSignature
+from deep_mnist.serving.structure import to_array
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What came of a request.
+
+    Attributes:
+        body: The response's.
+        outputs: Output name -> array, examples on the first axis.
+        warnings: Statistical findings, as they stand in the response.
+    """
+
+    body: bytes
+    outputs: Arrays
+    warnings: list[dict[str, Any]]
+
+
+def predict(model: ServedModel, body: bytes, *, examples: int) -> Prediction:
+    """Return predictions for a body in either format.
+
+    Args:
+        model: What predicts.
+        body: Of the request.
+        examples: The most that one request may hold.
+
+    Raises:
+        RefusedRequestError: The body is malformed, or the network cannot take what it holds.
+    """
+    request = read_request(body)
+    signature = model.signature(request.signature_name)
+    images = to_array(_only_input(request, signature), signature.form, limit=examples)
+    outputs = signature.call(images)
+    if not all(np.isfinite(values).all() for values in outputs.values() if values.dtype.kind == "f"):
+        raise RefusedRequestError(
+            500, "request", "finite predictions", "NaN or infinity from the network", "roll back to another version"
+        )
+    warnings: list[dict[str, Any]] = []
+    return Prediction(_body(outputs, request.row_format, warnings), outputs, warnings)
+
+
+def _only_input(request: PredictionRequest, signature: ServedSignature) -> Any:
+    name = signature.form.name
+    if set(request.inputs) not in ({""}, {name}):
+        raise malformed(f"the input {name!r}", f"the inputs {sorted(request.inputs)}", f'name the input "{name}"')
+    return request.inputs[""] if "" in request.inputs else request.inputs[name]
+
+
+def _body(outputs: Arrays, row_format: bool, warnings: list[dict[str, Any]]) -> bytes:
+    """Return the response as TensorFlow Serving writes it; `warnings` stands beside, where there are any."""
+    lists = {name: values.tolist() for name, values in outputs.items()}
+    if not row_format:
+        document: dict[str, Any] = {"outputs": lists if len(lists) > 1 else next(iter(lists.values()))}
+    elif len(lists) == 1:
+        document = {"predictions": next(iter(lists.values()))}
+    else:
+        document = {"predictions": [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]}
+    if warnings:
+        document["warnings"] = warnings
+    return json.dumps(document, allow_nan=False).encode()

@@ -1,0 +1,195 @@
+"""One version of the registry, loaded: its signatures, its card, and what its training data were like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.export import raw_shape, read_record
+from deep_mnist.registry.pointer import Promotion
+from deep_mnist.serving.refusal import RefusedRequestError
+from deep_mnist.serving.request import DEFAULT_SIGNATURE, shown
+from deep_mnist.serving.structure import InputForm, Sides
+
+Arrays = dict[str, np.ndarray]
+GOLDEN_FILE = "golden_requests.npz"
+WARM_BATCHES = (1, 1, 32)  # the first call of a graph prepares it; other batch sizes then cost nothing more
+TOLERANCE = 1e-3
+
+
+class BrokenVersionError(RuntimeError):
+    """A promoted version that cannot be served, or predicts otherwise than when it was published."""
+
+    fix = "roll back to another version: python -m pipeline rollback"
+
+
+@dataclass(frozen=True)
+class ServedSignature:
+    """A signature of the export: what it takes, and the call."""
+
+    form: InputForm
+    call: Callable[[np.ndarray], Arrays]
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version that is ready to predict; immutable, so a request that holds it is never disturbed by the next one.
+
+    Attributes:
+        name: Of the model.
+        promotion: The state of the pointer that named it.
+        record: How its training data were prepared.
+        signatures: Name -> signature.
+        metadata: The signatures as TensorFlow Serving describes them.
+        classes: Name of each class.
+        card: The model card, Markdown; "" in a version without one.
+    """
+
+    name: str
+    promotion: Promotion
+    record: Preprocessing
+    signatures: Mapping[str, ServedSignature]
+    metadata: Mapping[str, Any]
+    classes: tuple[str, ...]
+    card: str
+
+    @property
+    def version(self) -> int:
+        return self.promotion.version
+
+    def signature(self, name: str) -> ServedSignature:
+        """Return a signature by name.
+
+        Raises:
+            RefusedRequestError: There is none of this name.
+        """
+        if name not in self.signatures:
+            raise RefusedRequestError(
+                400,
+                "request",
+                f"signature_name to be one of {sorted(self.signatures)}",
+                f"{shown(name)}, a signature that is not found in the model",
+                f'send "signature_name": "{DEFAULT_SIGNATURE}", or none',
+            )
+        return self.signatures[name]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a page says of the champion, as plain JSON."""
+        form = self.signatures[DEFAULT_SIGNATURE].form
+        return {
+            "name": self.name,
+            "version": self.version,
+            "restores": self.promotion.restores,
+            "accuracy": self.promotion.facts.accuracy,
+            "examples": self.promotion.facts.examples,
+            "reason": self.promotion.facts.reason,
+            "run": self.promotion.facts.run,
+            "promoted": self.promotion.time,
+            "source": self.record.source,
+            "classes": list(self.classes),
+            "input": {"shape": list(form.shapes[0]), "dtype": form.dtype.name, "raw": not self.record.prepared},
+        }
+
+
+def load_served_model(folder: Path, name: str, promotion: Promotion) -> ServedModel:
+    """Load the SavedModel of a downloaded version and try it with its golden requests.
+
+    Raises:
+        BrokenVersionError: It cannot be loaded, or predicts otherwise than when it was published.
+    """
+    try:
+        record = read_record(folder)
+        signatures = _signatures(folder, record)
+        metadata = _metadata(folder)
+        _warm_up(folder, signatures[DEFAULT_SIGNATURE])
+    except BrokenVersionError:
+        raise
+    except Exception as error:  # TensorFlow raises nearly every kind on a damaged export
+        raise BrokenVersionError(
+            f"Expected version {promotion.version} of {name} to load. Received: {type(error).__name__}: {error}. "
+            f"Fix: {BrokenVersionError.fix}"
+        ) from error
+    card = folder / "model_card.md"
+    return ServedModel(
+        name,
+        promotion,
+        record,
+        signatures,
+        metadata,
+        tuple(map(str, range(max(record.num_classes, 2)))),
+        card.read_text() if card.is_file() else "",
+    )
+
+
+def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignature]:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    return {name: _signature(loaded, name, record) for name in loaded.signatures}
+
+
+def _signature(loaded: Any, name: str, record: Preprocessing) -> ServedSignature:
+    import tensorflow as tf
+
+    function = loaded.signatures[name]
+    ((key, spec),) = function.structured_input_signature[1].items()
+
+    def call(images: np.ndarray) -> Arrays:
+        # The loaded module owns the variables: it lives as long as its signature.
+        return {
+            output: value.numpy() for output, value in loaded.signatures[name](**{key: tf.constant(images)}).items()
+        }
+
+    return ServedSignature(InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record)), call)
+
+
+def _shapes(spec: Any, record: Preprocessing) -> tuple[Sides, ...]:
+    """Return the shapes of one example; raw images come with and without a channel axis."""
+    if spec.shape.rank is None:
+        rows, columns = raw_shape(record)
+        return (rows, columns), (rows, columns, 1)
+    return (tuple(spec.shape.as_list()[1:]),)
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    from google.protobuf.json_format import MessageToDict
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    signatures = saved.meta_graphs[0].signature_def
+    return {
+        name: MessageToDict(signature, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        for name, signature in signatures.items()
+        if signature.method_name
+    }
+
+
+def _warm_up(folder: Path, signature: ServedSignature) -> None:
+    """Predict the golden requests, so that the first request of a client finds a graph that is prepared."""
+    path = folder / GOLDEN_FILE
+    if not path.is_file():
+        sides = [side or 1 for side in signature.form.shapes[0]]
+        for batch in WARM_BATCHES:
+            signature.call(np.zeros((batch, *sides), signature.form.dtype))
+        return
+    golden = np.load(path, allow_pickle=False)
+    for batch in WARM_BATCHES:
+        predicted = signature.call(golden["images"][:batch])["probabilities"]
+        difference = float(np.abs(predicted - golden["probabilities"][:batch]).max(initial=0.0))
+        if not difference <= TOLERANCE:
+            raise BrokenVersionError(
+                f"Expected golden requests to be predicted as when they were published, within {TOLERANCE:g}. "
+                f"Received: a difference of {difference:.3g}. Fix: {BrokenVersionError.fix}"
+            )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object of a version, {} in a version without it."""
+    value = json.loads(path.read_text()) if path.is_file() else {}
+    return value if isinstance(value, dict) else {}
