@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deep_mnist.contract.compiled import activation_name
-from deep_mnist.contract.keras_graph import Graph, Node, kind_of
+from deep_mnist.contract.keras_graph import Graph, Node, channel_axis, kind_of
 from deep_mnist.contract.layers import Architecture
 
 DENSE_OR_CONV = ("Dense", "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D")
@@ -39,7 +39,8 @@ def read_architecture(graph: Graph) -> Architecture:
     hidden = {key: node for key, node in weighted.items() if key not in tail}
     return Architecture(
         weight_layers=len(weighted),
-        linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()),
+        linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()) and not _is_narrow(weighted),
+        fan_in=_fan_in(graph),
         hidden_softmax=tuple(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph)),
         constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
         frozen=tuple(node.name for node in frozen)[:20],
@@ -65,6 +66,31 @@ def _tail(graph: Graph) -> Iterator[str]:
         yield key
         if kind_of(graph.nodes[key]) not in DENSE_OR_CONV and len(graph.nodes[key].sources) == 1:
             pending += graph.nodes[key].sources
+
+
+def _is_narrow(weighted: Mapping[str, Node]) -> bool:
+    """Whether a dense layer is narrower than the first one's input and the last one's output."""
+    nodes = list(weighted.values())
+    widths = [node.config.get("units") for node in nodes]
+    first = (nodes[0].input_shape or (None,))[-1]
+    known = [width for width in widths if isinstance(width, int)]
+    return first is not None and len(known) == len(nodes) and min(known[:-1]) < min(first, known[-1])
+
+
+def _fan_in(graph: Graph) -> int | None:
+    """Return the most inputs that a unit sums up, None where a layer is not known."""
+    most = 0
+    for node in _with_weights(graph):
+        shape = node.input_shape
+        if kind_of(node) not in DENSE_OR_CONV or not shape:
+            return None
+        channels = shape[channel_axis(node.config, len(shape))] if "kernel_size" in node.config else shape[-1]
+        kernel = node.config.get("kernel_size") or 1
+        area = math.prod(kernel) if isinstance(kernel, list | tuple) else kernel
+        if channels is None:
+            return None
+        most = max(most, area * channels)
+    return most or None
 
 
 def _is_linear(node: Node) -> bool:
@@ -99,9 +125,9 @@ def _starts_constant(node: Node) -> bool:
 
 
 def read_optimizer(compiled: Any) -> dict[str, Any]:
-    """Return {"name", "learning_rate", "momentum"} of a compile configuration, as far as they are stated.
+    """Return {"name", "learning_rate", "momentum", "clipped"} of a compile configuration, as far as they are stated.
 
-    A schedule stands for its highest rate; "name" is in lower case, such as "adam".
+    "clipped" says that gradients are. A schedule stands for its highest rate; "name" is in lower case, such as "adam".
     """
     stated = compiled.get("optimizer", compiled.get("optimizer_config")) if isinstance(compiled, Mapping) else None
     if isinstance(stated, str):
@@ -119,6 +145,8 @@ def read_optimizer(compiled: Any) -> dict[str, Any]:
                        ("momentum", _rate(config.get("momentum")))):  # fmt: skip
         if value is not None:
             found[key] = value
+    if any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")):
+        found["clipped"] = True
     return found
 
 

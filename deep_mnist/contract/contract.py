@@ -83,8 +83,9 @@ class Contract:
         output_tail: Activations (and argmax and the like) from the last weights to the output, in order.
         output_dtype: Compute dtype of the last layer, such as "float32".
         first_layer: Class name of the first layer with weights (or of an unknown layer) that the input meets.
+        vocabulary: Rows of the smallest Embedding that the input meets as it is; None without one.
         metrics: Names of the compile configuration's metrics.
-        optimizer: {"name", "learning_rate", "momentum"} of the compile configuration, {} without one.
+        optimizer: {"name", "learning_rate", "momentum", "clipped"} of the compile configuration, {} without one.
         architecture: What of the layers decides whether training can work.
         norm_layers: Every BatchNormalization.
         input_faults: What is wrong between the declared input and the first layers' data_format.
@@ -119,6 +120,7 @@ class Contract:
     output_tail: tuple[str, ...] = ()
     output_dtype: str = "float32"
     first_layer: str | None = None
+    vocabulary: int | None = None
     metrics: tuple[str, ...] = ()
     optimizer: Mapping[str, Any] = field(default_factory=dict)
     architecture: Architecture = field(default_factory=Architecture)
@@ -333,6 +335,7 @@ _READERS: dict[str, Any] = {
     "output_tail": _read_strings,
     "output_dtype": str,
     "first_layer": _read_optional(str),
+    "vocabulary": _read_optional(int),
     "metrics": _read_strings,
     "optimizer": _read_mapping,
     "architecture": lambda value: Architecture.from_dict(_read_mapping(value)),

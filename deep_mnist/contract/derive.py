@@ -116,6 +116,7 @@ def _derived(
         output_tail=tail,
         output_dtype=_dtype_of(graph.nodes[graph.outputs[0]]),
         first_layer=scaling.first_layer,
+        vocabulary=_vocabulary(graph),
         metrics=read_metrics(compiled),
         optimizer=read_optimizer(compiled),
         architecture=read_architecture(graph),
@@ -150,6 +151,19 @@ def _met_as_it_is(graph: Graph) -> list[Node]:
         if _is_spatial(node):
             met.append(node)
     return met
+
+
+def _vocabulary(graph: Graph) -> int | None:
+    """Return the rows of the smallest Embedding that the input reaches as it is, None without one."""
+    reached, rows = set(graph.inputs[:1]), []
+    for key, node in graph.nodes.items():
+        if not any(source in reached for source in node.sources):
+            continue
+        if kind_of(node) in ("Reshape", "Flatten", "Squeeze", "ExpandDims", "Cast", "Identity"):
+            reached.add(key)
+        elif node.kind == "Embedding" and isinstance(node.config.get("input_dim"), int):
+            rows.append(node.config["input_dim"])
+    return min(rows, default=None) or None
 
 
 def _is_spatial(node: Node) -> bool:

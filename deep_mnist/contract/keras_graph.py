@@ -26,6 +26,7 @@ SHAPE_KEEPING = (
 )  # fmt: skip
 
 
+RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 OPERATORS = {"truediv": "TrueDivide", "divide": "TrueDivide", "multiply": "Multiply", "mul": "Multiply",
              "add": "Add", "subtract": "Subtract", "sub": "Subtract", "cast": "Cast", "argmax": "Argmax",
              "softmax": "Softmax", "Divide": "TrueDivide"}  # fmt: skip
@@ -303,6 +304,8 @@ def output_shape(node: Node) -> Shape | None:
         return (*shape[:-1], config["units"]) if isinstance(config.get("units"), int) else None
     if kind == "Flatten":
         return (shape[0], _product(shape[1:]))
+    if kind in ("Embedding", *RECURRENT, "Bidirectional", "TimeDistributed", "RepeatVector"):
+        return _of_steps(kind, shape, config)
     if kind == "Reshape":
         return _reshaped(shape, config.get("target_shape") or config.get("newshape"))
     if kind == "Permute":
@@ -314,6 +317,27 @@ def output_shape(node: Node) -> Shape | None:
     if kind in ("Resizing", "CenterCrop", "RandomCrop"):
         return (shape[0], config.get("height"), config.get("width"), *shape[3:])
     return _spatial(kind, shape, config)
+
+
+def _of_steps(kind: str, shape: Shape, config: Mapping[str, Any]) -> Shape | None:
+    """Return what a layer over steps makes of (examples, steps, …)."""
+    if kind == "Embedding":
+        width = config.get("output_dim")
+        return (*shape, width) if isinstance(width, int) else None
+    if kind == "RepeatVector":
+        return (shape[0], config.get("n"), *shape[1:])
+    if kind in RECURRENT:
+        units = config.get("units")
+        steps = shape[1:2] if config.get("return_sequences") else ()
+        return (shape[0], *steps, units) if isinstance(units, int) and not config.get("return_state") else None
+    inner = config["layer"]
+    if kind == "TimeDistributed":
+        each = output_shape(Node("", inner["class_name"], inner["config"], [], {}, (shape[0], *shape[2:])))
+        return (*shape[:2], *each[1:]) if each is not None else None
+    once = output_shape(Node("", inner["class_name"], inner["config"], [], {}, shape))
+    if once is None or once[-1] is None or config.get("merge_mode") is None:
+        return None
+    return (*once[:-1], once[-1] * (2 if config["merge_mode"] == "concat" else 1))
 
 
 def _product(lengths: Sequence[int | None]) -> int | None:

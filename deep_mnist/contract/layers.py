@@ -13,7 +13,9 @@ class Architecture:
 
     Attributes:
         weight_layers: Number of dense and convolutional layers.
-        linear: Nothing but linear layers stands before the last weights; None when a layer is not known.
+        linear: Nothing but linear layers stands before the last weights, none of them narrower than both ends (a
+            narrow one is a projection of its own, as of a linear autoencoder).
+        fan_in: Most inputs that one unit sums up; None when a layer with weights is none of Dense and Conv.
         hidden_softmax: Layers whose softmax feeds a dense layer.
         constant_kernels: Layers before the last whose weights all start at one value.
         frozen: Layers with weights that are not trainable; `all_frozen` when none is, `frozen_output` of the last.
@@ -22,6 +24,7 @@ class Architecture:
 
     weight_layers: int = 0
     linear: bool = False
+    fan_in: int | None = None
     hidden_softmax: tuple[str, ...] = ()
     constant_kernels: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()

@@ -54,8 +54,10 @@ def kind_of_input(contract: Contract, images: np.ndarray | None) -> InputKind:
         return InputKind.FLAT_IMAGES if len(shape) == 1 else _of_three_axes(shape)
     if shape is not None and len(shape) >= 3:
         return _of_three_axes(shape) if len(shape) == 3 else InputKind.UNKNOWN
-    if images is None or images.ndim < 2 or not images.size or images.dtype.kind not in "fiub":
+    if images is None or not images.size or images.dtype.kind not in "fiub":
         return InputKind.UNKNOWN
+    if images.ndim < 2:
+        return InputKind.COLUMNS if images.ndim == 1 and shape == (1,) else InputKind.UNKNOWN
     if images.ndim > 3:
         return _of_three_axes(images.shape[1:]) if images.ndim == 4 else InputKind.UNKNOWN
     return _of_rows(images) if images.ndim == 3 else _of_columns(images)

@@ -143,7 +143,7 @@ def diagnose_drawn(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
     splits, whole = _splits(call, train, test)
-    case = Case(Path(), splits, contract, None, _fit_facts(call, train))
+    case = Case(Path(), splits, contract, None, {**_fit_facts(call, train), "may_repeat": origin.may_repeat})
     beside = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
     found = merged(_without_echoes(_accepted(case, beside, accept), train))
     return Diagnosis([named(each, origin) for each in found], time.perf_counter() - started, case, origin)

@@ -35,6 +35,7 @@ class Origin:
         variables: By role.
         notes: What part of the data was judged.
         compiled_at: Line of the model's compile(), None when unknown.
+        may_repeat: The call stands in a loop or a function, or its source is not known.
     """
 
     path: str = ""
@@ -43,6 +44,7 @@ class Origin:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     compiled_at: int | None = None
+    may_repeat: bool = True
 
     @property
     def file(self) -> str:
@@ -104,9 +106,8 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
         receiver = node.func.value
     variables["model"] = source.variable("model", receiver, call.model)
     text = source.text(node)
-    return Origin(
-        source.path, frame.f_lineno, text, variables, notes, source.compile_line(variables["model"].expression)
-    )
+    compiled_at = source.compile_line(variables["model"].expression)
+    return Origin(source.path, frame.f_lineno, text, variables, notes, compiled_at, source.may_repeat(node))
 
 
 def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:

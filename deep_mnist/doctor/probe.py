@@ -176,7 +176,7 @@ def pictures_of(images: np.ndarray, contract: Contract) -> np.ndarray | None:
         side = round(values.shape[1] ** 0.5)
         if side * side != values.shape[1]:
             return None
-        values = values.reshape(-1, side, side)
+        values = values.reshape(len(values), side, side)
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim != 4:

@@ -51,6 +51,23 @@ class Source:
         named = [node for node in near if isinstance(node.func, ast.Attribute) and node.func.attr == verb]
         return named[0] if named else None
 
+    def may_repeat(self, node: ast.Call | None) -> bool:
+        """Whether the call may be made many times: in a loop or a function, or where its source is not known."""
+        if node is None:
+            return True
+        around = (
+            ast.For,
+            ast.AsyncFor,
+            ast.While,
+            ast.FunctionDef,
+            ast.AsyncFunctionDef,
+            ast.Lambda,
+            ast.comprehension,
+        )
+        return any(
+            isinstance(each, around) and any(inner is node for inner in ast.walk(each)) for each in ast.walk(self.tree)
+        )
+
     def text(self, node: ast.Call | None) -> str:
         line = self.frame.f_lineno
         plain = ast.unparse(node) if node is not None else "".join(self.lines[line - 1 : line]).strip()

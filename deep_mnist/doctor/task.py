@@ -43,6 +43,8 @@ def task_of(contract: Contract, labels: np.ndarray | None) -> Task:
         labels = None
     if (contract.output_rank or 2) > 2:
         return _of_positions(contract, labels)
+    if contract.output_rank is None and contract.output_units is not None and labels is not None and labels.ndim > 2:
+        return Task.UNKNOWN  # the output may have as many positions as the labels
     if contract.loss in SPARSE_LOSSES or contract.loss in DISTRIBUTION_LOSSES:
         return Task.CLASSES
     if contract.loss in BINARY_LOSSES:

@@ -158,7 +158,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
             why="One number is compared with every unit (broadcast, or refused): the loss means nothing.",
             kind=FaultKind.NUMBERS,
         )
-    elif contract.label_encoding == "one_hot":
+    elif contract.label_encoding == "one_hot" and contract.output_units != 1:
         yield from _numbers_for_rows(contract, split, labels)
     elif contract.label_encoding == "sparse" and not valued:
         yield from _check_number_form(split, labels)

@@ -123,13 +123,28 @@ def _check_units(contract: Contract) -> Iterator[Finding]:
     if units is None or classes is None or (contract.output_rank or 2) == 1 or "argmax" in contract.output_tail:
         return
     if units == 1 and classes == 2:
-        if contract.loss in SPARSE_LOSSES or contract.loss in CROSSENTROPIES[1:3]:
+        if contract.loss in SPARSE_LOSSES:
             yield _units(contract, "2", units)
+        elif contract.loss in CROSSENTROPIES[1:3]:
+            yield _one_score(contract)
     elif units < classes:
         yield _units(contract, str(classes), units)
     elif units > classes:
         severity = "warning" if contract.loss in SPARSE_LOSSES else "error"
         yield _units(contract, str(classes), units, severity)
+
+
+def _one_score(contract: Contract) -> Finding:
+    sigmoid = contract.output_activation == "sigmoid"
+    return _model(
+        "contract.loss",
+        "error",
+        "binary_crossentropy over one sigmoid unit for yes or no",
+        f"{contract.loss} over one unit, activation {contract.output_activation or 'unknown'}",
+        'model.compile(loss="binary_crossentropy", metrics=["accuracy"])'
+        + ("" if sigmoid else '  # and Dense(1, activation="sigmoid") as the last layer'),
+        "The scores of one unit, made to sum to 1, are always 1: the loss is constant and nothing is learned.",
+    )
 
 
 def _units(contract: Contract, expected: str, units: int, severity: str = "error") -> Finding:

@@ -11,17 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.contract import SPARSE_LOSSES, Contract
+from deep_mnist.contract.contract import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.optimizer import check_optimizer
 from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.linear_fit import is_linear_task
 from deep_mnist.doctor.task import Task
 
-ADAPTIVE = ("adam", "adamw", "nadam", "adamax", "rmsprop", "lion", "amsgrad")  # steps of about the rate itself
-HIGH_ADAPTIVE = 0.0101  # Adam's usual rates are 1e-4 to 1e-2
-HIGH_SGD = 2.0  # of rate / (1 - momentum); ResNets start at 0.1 / (1 - 0.9) = 1
-HIGH_SGD_SQUASHED = 10.0  # behind sigmoids and a squared error, whose gradients are small; Nielsen's book takes 3
-LOW_ADAPTIVE, LOW_SGD = 1e-6, 1e-5
-ADADELTA_DEFAULT = 0.0011  # Keras's 0.001; the method is written for 1.0
 FEW_UPDATES = 20  # of the weights in the whole fit
 FEWEST_PER_CLASS = 8  # examples that make labels beyond the units classes, not bytes read at the wrong place
 COMMON_SHARE = 0.5  # of one label: beyond it they are rather pixels
@@ -30,8 +26,8 @@ MOST_UNITS = 1000
 
 def check_training(case: Case) -> Iterator[Finding]:
     """Yield what will keep this network from learning, as far as its file and the call to fit tell."""
-    yield from _check_optimizer(case.contract)
-    yield from _check_layers(case.contract)
+    yield from check_optimizer(case)
+    yield from _check_layers(case)
     yield from _check_class_loss(case)
     yield from _check_units_for_labels(case)
     yield from _check_fit(case)
@@ -46,38 +42,9 @@ def _warned(
     )
 
 
-def _check_optimizer(contract: Contract) -> Iterator[Finding]:
-    name, rate = str(contract.optimizer.get("name", "")), contract.optimizer.get("learning_rate")
-    if not isinstance(rate, float | int):
-        return
-    momentum = contract.optimizer.get("momentum")
-    momentum = float(momentum) if isinstance(momentum, float | int) and 0 <= momentum < 1 else 0.0
-    received = f"{name} at {rate:g}" + (f" with momentum {momentum:g}" if momentum else "")
-    high = "Steps are larger than the weights themselves: the loss jumps, becomes NaN, or units die."
-    low = "The weights hardly move in any number of epochs that is usual."
-    if name in ADAPTIVE and rate > HIGH_ADAPTIVE:
-        yield _rate("a rate of 0.0001 to 0.01 for an optimizer that scales its steps", received, 0.001, high)
-    elif name == "sgd" and rate / (1 - momentum) > _highest_sgd(contract):
-        expected = "rate / (1 - momentum) of about 0.01 to 1"
-        yield _rate(expected, f"{received}: {rate / (1 - momentum):.3g}", 0.01, high)
-    elif name == "adadelta" and rate <= ADADELTA_DEFAULT:
-        yield _rate("a rate near 1.0, for which Adadelta is written", f"{received}, Keras's default", 1.0, low)
-    elif (name in ADAPTIVE and rate < LOW_ADAPTIVE) or (name == "sgd" and rate < LOW_SGD):
-        yield _rate("a rate that moves the weights", received, 0.001 if name in ADAPTIVE else 0.01, low)
-
-
-def _highest_sgd(contract: Contract) -> float:
-    squashed = contract.loss == "mean_squared_error" and contract.output_activation in ("sigmoid", "softmax", "tanh")
-    return HIGH_SGD_SQUASHED if squashed else HIGH_SGD
-
-
-def _rate(expected: str, received: str, rate: float, why: str) -> Finding:
-    return _warned("model.optimizer", expected, received, f"model.optimizer.learning_rate = {rate:g}", why)
-
-
-def _check_layers(contract: Contract) -> Iterator[Finding]:
-    layers = contract.architecture
-    if layers.linear:
+def _check_layers(case: Case) -> Iterator[Finding]:
+    layers = case.contract.architecture
+    if layers.linear and not is_linear_task(case):
         yield _warned(
             "model.hidden_activation",
             "an activation between layers with weights",
@@ -145,12 +112,13 @@ def _check_units_for_labels(case: Case) -> Iterator[Finding]:
     """Labels 0..m, each frequent, for fewer units: the last layer is too narrow, not the labels wrong."""
     contract, labels = case.contract, case.train.labels
     units, classes = contract.output_units, case.train.classes
-    if classes is None or labels is None or units is None or units < 2 or contract.num_classes != units:
+    if classes is None or labels is None or units is None or labels.size != len(classes) or classes.min() != 0:
         return
-    if contract.loss not in SPARSE_LOSSES or labels.ndim > 2 or labels.size != len(classes) or classes.min() != 0:
+    yes_or_no = units == 1 and contract.loss in BINARY_LOSSES
+    if not yes_or_no and (units < 2 or contract.num_classes != units or contract.loss not in SPARSE_LOSSES):
         return
     most = int(classes.max())
-    if most < units or most >= MOST_UNITS or len(classes) < FEWEST_PER_CLASS * (most + 1):
+    if most < max(units, 2) or most >= MOST_UNITS or len(classes) < FEWEST_PER_CLASS * (most + 1):
         return
     counts = np.bincount(classes.astype(np.int64), minlength=most + 1)
     if counts.min() == 0 or counts.max() > COMMON_SHARE * len(classes):
@@ -159,9 +127,13 @@ def _check_units_for_labels(case: Case) -> Iterator[Finding]:
     yield _warned(
         "model.output_units",
         f"one unit per class: {most + 1} for the labels 0 to {most}",
-        f"{units} units in the last layer; each label occurs at least {counts.min()} times",
-        f"Dense({most + 1}{softmax})",
-        "Labels beyond the last unit give NaN on a GPU and an error on a CPU.",
+        f"{units} unit{'s' if units > 1 else ''} in the last layer; each label occurs at least {counts.min()} times",
+        f'Dense({most + 1}, activation="softmax") and loss="sparse_categorical_crossentropy"'
+        if yes_or_no
+        else f"Dense({most + 1}{softmax})",
+        "One unit answers yes or no: with targets beyond 1 the loss has no minimum and falls below zero."
+        if yes_or_no
+        else "Labels beyond the last unit give NaN on a GPU and an error on a CPU.",
         severity="error",
         kind=FaultKind.TOO_FEW_UNITS,
     )
@@ -201,6 +173,7 @@ def _check_fit(case: Case) -> Iterator[Finding]:
         f"{int(steps * epochs)}: {int(epochs)} epochs of {int(steps)} batches",
         "model.fit(..., batch_size=32)" if whole else f"model.fit(..., epochs={math.ceil(10 * FEW_UPDATES / steps)})",
         "Each update moves the weights by about the learning rate: after so few the network is nearly untrained.",
+        severity="note" if epochs == 1 and case.fit.get("may_repeat") else "warning",  # one of many calls, in a loop
         split="train",
     )
 
