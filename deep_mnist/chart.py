@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 
 _COLORS = ("#2457c5", "#c2410c", "#1a7f4b", "#7c3aed", "#0e7490", "#be185d", "#a16207", "#475569", "#4d7c0f", "#b91c1c")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 270, 58, 444, 30, 205
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 58, 444, 30, 205
+_KEY_TOP, _KEY_ROW, _KEY_MARK, _LETTER = 256, 16, 20, 6.2  # of the key below: first row, row height, mark, letter width
 _CHART = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     (Path(__file__).parent / "chart.svg.j2").read_text(encoding="utf-8")
 )
@@ -68,7 +69,7 @@ def chart(title: str, series: Mapping[str, Points], *, x_title: str = "", dots: 
         title=title,
         x_title=x_title,
         width=_WIDTH,
-        height=_HEIGHT,
+        height=_KEY_TOP + _KEY_ROW * _key_rows(lines) - 2,
         left=_LEFT,
         right=_RIGHT,
         bottom=_BOTTOM,
@@ -93,8 +94,21 @@ def _line(
     placed = [(across.at(x), up.at(y)) for x, y in lines[name]]
     return {
         "name": name,
-        "color": _COLORS[number % len(_COLORS)],
+        # A page's own shade for its scheme, else the light one.
+        "color": f"var(--series-{number % len(_COLORS)}, {_COLORS[number % len(_COLORS)]})",
         "points": " ".join(f"{x},{y}" for x, y in placed),
         "dots": placed if dots else [],
-        "key_x": _LEFT + number * ((_RIGHT - _LEFT) // len(lines)),
+        "key_x": _LEFT + number % _key_columns(lines) * ((_RIGHT - _LEFT) // _key_columns(lines)),
+        "key_y": _KEY_TOP + _KEY_ROW * (number // _key_columns(lines)),
     }
+
+
+def _key_columns(names: Iterable[str]) -> int:
+    """Return how many names of the key stand side by side: all, or as many as the longest leaves room for."""
+    names = list(names)
+    room = int((_RIGHT - _LEFT) / (_KEY_MARK + _LETTER * max(map(len, names), default=1)))
+    return max(1, min(len(names), room))
+
+
+def _key_rows(names: Collection[str]) -> int:
+    return math.ceil(len(names) / _key_columns(names))

@@ -1,4 +1,4 @@
-"""How every HTML report looks: one self-contained page, no script, no outside address.
+"""How every HTML report looks: one self-contained page, light or dark as its reader prefers, no outside address.
 
 A step's page holds its content in `<main>…</main>`; the run's report puts those contents together.
 """

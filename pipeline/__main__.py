@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "run": ("pipeline.local.run", "the whole pipeline on this machine"),
+    "runs": ("pipeline.local.runs", "one page of all runs on this machine"),
     "compile": ("pipeline.compile", "write the KFP definition as YAML"),
     "plan": ("pipeline.cluster.plan", "what a run would do, before anything is sent"),
     "submit": ("pipeline.cluster.submit", "start a run on a cluster"),

@@ -82,6 +82,6 @@ def _shades(matrix: list[list[int]]) -> list[list[str]]:
     def shade(true: int, said: int, count: int) -> str:
         if true == said:
             return "rgba(26,127,75,.14)"
-        return f"rgba(179,38,30,{0.75 * count / most:.2f})" if count else "transparent"
+        return f"rgba(179,38,30,{0.6 * count / most:.2f})" if count else "transparent"
 
     return [[shade(i, j, count) for j, count in enumerate(row)] for i, row in enumerate(matrix)]

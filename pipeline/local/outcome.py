@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def outcome_of(run: Run, report: Path) -> Outcome:
     details = {
         "run": run.folder.name,
         "steps": [{"step": t.name, "state": t.state, "seconds": round(t.seconds, 2)} for t in run.tasks.values()],
+        **_severities(run),
     }
     if task is None and not run.signal:
         return _finished(run, ending, details)
@@ -103,6 +105,13 @@ def errors_found(run: Run, step: str = "validate") -> list[dict[str, Any]]:
     """Return the doctor's findings of severity error."""
     findings = read_json(run.tasks[step], "findings").get("findings", [])
     return [finding for finding in findings if finding["severity"] == "error"]
+
+
+def _severities(run: Run) -> dict[str, Any]:
+    """Return how many findings of each severity the doctor reported; nothing when it did not judge."""
+    judged = [read_json(run.tasks[step], "findings") for step in ("validate", "rehearse") if step in run.tasks]
+    counts = Counter(finding["severity"] for each in judged for finding in each.get("findings", []))
+    return {"severities": dict(counts)} if any(judged) else {}
 
 
 def failure_of_run(run: Run) -> Failure:

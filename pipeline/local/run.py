@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.local.inputs import arguments_here
 from pipeline.local.outcome import outcome_of
 from pipeline.local.process import run_here
 from pipeline.local.report import write_report
+from pipeline.local.runs_page import write_runs_page
 from pipeline.options import run_options
 
 
@@ -89,16 +91,18 @@ def run_shown(
 def _conclude(ended: Any, console: Console, as_json: bool) -> int:
     path = ended.folder / "report.html"
     outcome = outcome_of(ended, _short(path))
+    say = partial(console.print, markup=False, highlight=False)
+    if outcome.exit_status and not as_json:
+        say(outcome.reason)
     try:
         write_report(ended, outcome, path)
         (ended.folder / "outcome.json").write_text(outcome.to_json() + "\n")
+        say(f"All runs: {_short(write_runs_page(ended.folder.parent))}")
     except OSError as error:
-        console.print(f"Expected to write {path}. Received: {error.strerror}.", markup=False, highlight=False)
+        say(f"Expected to write {error.filename or path}. Received: {error.strerror}.")
     if as_json:
         print(outcome.to_json(), flush=True)
         return outcome.exit_status
-    if outcome.exit_status:
-        console.print(outcome.reason, markup=False, highlight=False)
     print(outcome.line, flush=True)
     return outcome.exit_status
 

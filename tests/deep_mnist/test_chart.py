@@ -47,6 +47,17 @@ def test_a_chart_leaves_out_what_is_not_finite() -> None:
     assert "loss <now>" in "".join(root.itertext()) and "a & b" in "".join(root.itertext())
 
 
+@pytest.mark.parametrize("names", [["loss"], list("0123456789"), [f"a rather long name {n}" for n in range(10)]])
+def test_the_key_stays_in_the_picture(names: list[str]) -> None:
+    """However many and long the names of the lines are, their keys lie inside and beside one another."""
+    root = ET.fromstring(chart("roc", {name: [(0, 0), (1, 1)] for name in names}))
+    keys = [(float(each.get("x")), float(each.get("y"))) for each in root.iter() if each.tag.endswith("rect")]
+    longest = 14 + 6 * max(map(len, names))
+    assert len(set(keys)) == len(names)
+    assert all(0 <= x <= 460 - longest and y + 10 <= float(root.get("height")) for x, y in keys)
+    assert all(abs(x - x2) >= longest for (x, y), (x2, y2) in itertools.combinations(keys, 2) if y == y2)
+
+
 @pytest.mark.parametrize("points", [[], [(1, 0.5)], [(1, 0.0), (2, 0.0)]])
 def test_a_chart_of_hardly_anything_is_a_chart(points: list[tuple[float, float]]) -> None:
     """No point, one point and a flat line are drawn without a division by zero."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deep_mnist.storage.open import open_store
+from pipeline.local.past_run import past_runs
 from tests.support.digits import write_idx_folder, write_raw_folder
 from tests.support.runs import run_pipeline
 
@@ -33,6 +34,7 @@ def test_a_run_publishes_a_model_and_a_report(place):
     report = ended.report.read_text()
     assert "http" not in report.replace("http://www.w3.org", "")
     assert ended.events()[0]["tasks"] == [event["task"] for event in ended.events() if event["event"] == "end"]
+    assert ended.lines[-2] == "All runs: runs/index.html"
     for heading in ("The data", "Training", "Evaluation", "Model card"):
         assert f"<h2>{heading}</h2>" in report
 
@@ -49,6 +51,11 @@ def test_a_second_run_reuses_what_is_unchanged(place):
     assert [states[task] for task in ("download", "preprocess", "validate", "train")] == ["cached"] * 4
     assert [states[task] for task in ("evaluate", "publish")] == ["done"] * 2
     assert any("train" in line and "unchanged, reused" in line for line in ended.lines)
+    shown = (folder / "runs" / "index.html").read_text()
+    assert f'href="{ended.folder.name}/report.html"' in shown and "digits version 1" in shown
+    statuses = [run.status for run in past_runs(folder / "runs")]
+    assert statuses[:2] == ["NOT PROMOTED", "PUBLISHED"] or len(statuses) > 2  # a test before this one ran more
+    assert all(run.findings is not None and not run.findings["error"] for run in past_runs(folder / "runs"))
 
 
 def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
