@@ -10,7 +10,7 @@ from pathlib import Path
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.known import KNOWN
-from deep_mnist.data.sources import is_picture_file
+from deep_mnist.data.sources import is_image_file
 from deep_mnist.storage.address import is_address, is_store_address
 from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import StorageError, sha256_of_file
@@ -22,7 +22,7 @@ def digest_of_data(dataset: str) -> str:
     if dataset in KNOWN or "#sha256=" in dataset:
         return "pinned"
     if is_store_address(dataset):
-        if Path(dataset).suffix == ".npz" or is_picture_file(dataset):
+        if Path(dataset).suffix == ".npz" or is_image_file(dataset):
             folder, _, name = dataset.rpartition("/")
             return _digest(str(open_store(folder).describe(name)))
         store = open_store(dataset)
@@ -37,7 +37,7 @@ def digest_of_data(dataset: str) -> str:
 
 
 def _holds_arrays(folder: Path) -> bool:
-    """Return whether the data lie in the folder itself; pictures lie in folders below."""
+    """Return whether the data lie in the folder itself; images lie in folders below."""
     try:
         return bool(find_arrays(folder))
     except ArrayFileError:

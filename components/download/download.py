@@ -21,10 +21,10 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
 
     Args:
         dataset: "mnist" or "fashion-mnist"; or the user's own: a folder, one file, a gs://, s3:// or https://
-            address of IDX files (plain or gz), `.npz` or `.npy`, of pictures in class folders, CSV, Parquet or CIFAR
+            address of IDX files (plain or gz), `.npz` or `.npy`, of images in class folders, CSV, Parquet or CIFAR
             batches. "#sha256=HEX" after the address of one file pins it.
         folder: Made if missing. A known dataset comes as {train,test}_{images,labels}.npy, images uint8
-            (n, 28, 28) in 0..255, labels uint8 (n,) in 0..9; the user's own arrays come as they are; pictures become
+            (n, 28, 28) in 0..255, labels uint8 (n,) in 0..9; the user's own arrays come as they are; images become
             uint8 (n, rows, columns[, channels]) with labels int64 (n,), and faults.json tells those that could not
             be read.
 

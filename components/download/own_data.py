@@ -18,7 +18,7 @@ from deep_mnist.data.faults_file import write_faults
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
-from deep_mnist.data.sources import EXPECTED, is_picture_file, recognize
+from deep_mnist.data.sources import EXPECTED, is_image_file, recognize
 from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
 from deep_mnist.storage.address import store_schemes
 from deep_mnist.storage.open import fetch, open_store
@@ -42,7 +42,7 @@ def fetch_https_data(url: str, folder: Path) -> ClassNames:
     if name.endswith(".npz"):
         _fetch_file(url, folder / name, deadline)
         return ()
-    if is_picture_file(name):
+    if is_image_file(name):
         with tempfile.TemporaryDirectory() as work:
             _fetch_file(url, Path(work) / name, deadline)
             return _convert(Path(work) / name, url, folder)
@@ -87,7 +87,7 @@ def _fetch_set(base: str, names: Mapping[str, str], folder: Path, deadline: floa
 def fetch_bucket(url: str, folder: Path) -> ClassNames:
     """Write what lies in a bucket, one file or all below a prefix, to `folder`; return the class names."""
     name = url.rpartition("/")[2]
-    if is_picture_file(name):
+    if is_image_file(name):
         with tempfile.TemporaryDirectory() as work:
             fetch(url, Path(work) / name)
             return _convert(Path(work) / name, url, folder)
@@ -96,7 +96,7 @@ def fetch_bucket(url: str, folder: Path) -> ClassNames:
         return ()
     store = open_store(url)
     names = store.list("")
-    arrays = [each for each in names if each.endswith(ARRAY_ENDINGS) and "/" not in each and not is_picture_file(each)]
+    arrays = [each for each in names if each.endswith(ARRAY_ENDINGS) and "/" not in each and not is_image_file(each)]
     if any(slot_of(each) or each.endswith(".npz") for each in arrays):
         for each in arrays:
             store.download_file(each, folder / each)

@@ -35,7 +35,7 @@ def find_batches(folder: Path) -> Batches:
 
 
 def read_batches(batches: Batches) -> RawData:
-    """Return the pictures uint8 (n, 32, 32, 3), and the class names of the meta file beside them.
+    """Return the images uint8 (n, 32, 32, 3), and the class names of the meta file beside them.
 
     Args:
         batches: What `find_batches` returned.
@@ -53,8 +53,8 @@ def _read_split(paths: Sequence[Path]) -> RawSplit:
     labels: list[Label] = []
     try:
         for path in paths:
-            pictures, its_labels = _read_batch(path)
-            gathered.add_block(pictures)
+            images, its_labels = _read_batch(path)
+            gathered.add_block(images)
             labels.extend(its_labels)
     except ArrayFileError as error:
         return RawSplit(faults={"images": error})

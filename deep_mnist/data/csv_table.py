@@ -37,7 +37,7 @@ class Columns:
         header: The first line holds names.
         leading, trailing: Columns before and after the pixels.
         label: Place of the label among the leading and trailing ones; None without one.
-        shape: (rows, columns) or (rows, columns, 3) of one picture.
+        shape: (rows, columns) or (rows, columns, 3) of one image.
     """
 
     header: bool
@@ -79,7 +79,7 @@ def is_table(name: str) -> bool:
 
 
 def read_columns(path: Path) -> Columns | None:
-    """Return what the columns are by the first line; None when they are no pixels of a picture."""
+    """Return what the columns are by the first line; None when they are no pixels of an image."""
     try:
         with _opened(path) as stream:
             line = stream.readline(MAX_LINE_BYTES)
@@ -108,7 +108,7 @@ def _by_names(names: list[str]) -> Columns | None:
 
 
 def shape_of(pixels: int) -> tuple[int, ...] | None:
-    """Return the shape of a picture of so many values: square, grey or RGB; None when there is none."""
+    """Return the shape of an image of so many values: square, grey or RGB; None when there is none."""
     if pixels < MIN_PIXELS:
         return None
     side = math.isqrt(pixels)
@@ -119,7 +119,7 @@ def shape_of(pixels: int) -> tuple[int, ...] | None:
 
 
 def read_tables(tables: Mapping[str, Path]) -> RawData:
-    """Return the pictures, uint8 (n, rows, columns[, 3]), and the labels; words become classes.
+    """Return the images, uint8 (n, rows, columns[, 3]), and the labels; words become classes.
 
     Args:
         tables: What `find_tables` returned.

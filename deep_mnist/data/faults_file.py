@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deep_mnist.data.array_errors import ArrayFileError
-from deep_mnist.data.raw import PicturesError
+from deep_mnist.data.raw import ImageSourceError
 
 FAULTS_FILE = "faults.json"
 SPLITS = ("train", "validation", "test")
@@ -48,12 +48,12 @@ def read_faults(folder: Path) -> Faults:
 
 
 def _plain(error: ArrayFileError) -> dict[str, object]:
-    where = list(error.where) if isinstance(error, PicturesError) else []
+    where = list(error.where) if isinstance(error, ImageSourceError) else []
     return {"expected": error.expected, "received": error.received, "fix": error.fix, "where": where}
 
 
-def _error(told: Mapping[str, object]) -> PicturesError:
+def _error(told: Mapping[str, object]) -> ImageSourceError:
     where = told["where"]
     if not isinstance(where, list) or not all(type(row) is int for row in where):
         raise ValueError("where is no list of indices")
-    return PicturesError(str(told["expected"]), str(told["received"]), str(told["fix"]), where)
+    return ImageSourceError(str(told["expected"]), str(told["received"]), str(told["fix"]), where)

@@ -1,4 +1,4 @@
-"""Parquet as the Hugging Face hub writes it: a column of pictures, {"bytes", "path"}, and a column of labels."""
+"""Parquet as the Hugging Face hub writes it: a column of images, {"bytes", "path"}, and a column of labels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.data.array_errors import ArrayFileError, damaged, describe, short
-from deep_mnist.data.pictures import decode
+from deep_mnist.data.image_file import decode
 from deep_mnist.data.raw import (
     Gathered,
+    ImageDecodeError,
     Label,
     MissingPackageError,
-    PictureError,
     RawData,
     RawSplit,
     raw_data,
@@ -24,7 +24,7 @@ from deep_mnist.data.raw import (
 
 ENDING = ".parquet"
 LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "y", "digit")
-BATCH = 32  # rows in memory at a time: a dictionary may repeat one large picture in each
+BATCH = 32  # rows in memory at a time: a dictionary may repeat one large image in each
 MAX_FILES = 10_000
 Shards = dict[str, list[Path]]
 
@@ -52,7 +52,7 @@ def find_shards(folder: Path) -> Shards:
 
 
 def read_shards(shards: Shards) -> RawData:
-    """Return the pictures and labels; class names come from the hub's own entry in the schema.
+    """Return the images and labels; class names come from the hub's own entry in the schema.
 
     Args:
         shards: What `find_shards` returned.
@@ -77,8 +77,8 @@ def _read_split(paths: Sequence[Path], names: list[str]) -> RawSplit:
     try:
         for path in paths:
             for content, label in _rows(path, names):
-                picture = content if isinstance(content, PictureError) else decode(content)
-                gathered.add(f"{path.name} row {len(labels)}", picture)
+                decoded = content if isinstance(content, ImageDecodeError) else decode(content)
+                gathered.add(f"{path.name} row {len(labels)}", decoded)
                 labels.append(label)
         split = gathered.finish()
     except ArrayFileError as error:
@@ -87,13 +87,13 @@ def _read_split(paths: Sequence[Path], names: list[str]) -> RawSplit:
     return split
 
 
-def _rows(path: Path, names: list[str]) -> Iterator[tuple[bytes | PictureError, Label]]:
+def _rows(path: Path, names: list[str]) -> Iterator[tuple[bytes | ImageDecodeError, Label]]:
     for batch in _batches(path):
         image, label = _columns(path, batch.schema)
         if not names:
             names.extend(_class_names(batch.schema.metadata, label))
-        for picture, its_label in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
-            yield _content(picture), -1 if its_label is None else its_label
+        for content, its_label in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
+            yield _content(content), -1 if its_label is None else its_label
 
 
 def _batches(path: Path) -> Iterator[Any]:
@@ -124,10 +124,10 @@ def _check_ends(path: Path) -> None:
 
 
 def _columns(path: Path, schema: Any) -> tuple[str, str]:
-    """Return the names of the column of pictures and of the column of labels."""
+    """Return the names of the column of images and of the column of labels."""
     from arro3.core import DataType
 
-    images = [each.name for each in schema if _is_picture(each.type)]
+    images = [each.name for each in schema if _is_image(each.type)]
     plain = [
         each.name
         for each in schema
@@ -143,18 +143,18 @@ def _columns(path: Path, schema: Any) -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def _is_picture(kind: Any) -> bool:
+def _is_image(kind: Any) -> bool:
     from arro3.core import DataType
 
     if DataType.is_struct(kind):
-        return any(each.name == "bytes" and _is_picture(each.type) for each in kind.fields)
+        return any(each.name == "bytes" and _is_image(each.type) for each in kind.fields)
     return bool(DataType.is_binary(kind) or DataType.is_large_binary(kind) or DataType.is_binary_view(kind))
 
 
-def _content(picture: Any) -> bytes | PictureError:
-    content = picture.get("bytes") if isinstance(picture, dict) else picture
+def _content(cell: Any) -> bytes | ImageDecodeError:
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
     if content is None:
-        return PictureError("no bytes: only the path of an image, or nothing")
+        return ImageDecodeError("no bytes: only the path of an image, or nothing")
     return bytes(content)
 
 

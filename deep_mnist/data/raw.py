@@ -1,4 +1,4 @@
-"""What every reader of pictures returns: the splits, their pictures gathered into one array, their labels numbered."""
+"""What every reader of images returns: the splits, their images gathered into one array, their labels numbered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deep_mnist.data.array_errors import ArrayFileError
 
 MAX_TOTAL_BYTES = 8 << 30  # of decoded pixels in one split, as of a decompressed array
 MAX_EXAMPLES = 5_000_000
-SHOWN = 3  # odd pictures that an error names
+SHOWN = 3  # odd images that an error names
 MAX_WHERE = 10  # indices that an error gives
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -27,8 +27,8 @@ Label = int | str
 Shape = tuple[int, ...]
 
 
-class PicturesError(ArrayFileError):
-    """Pictures of which no array can be made.
+class ImageSourceError(ArrayFileError):
+    """Images of which no array can be made.
 
     Attributes:
         where: Indices of the first of them in their split.
@@ -39,8 +39,8 @@ class PicturesError(ArrayFileError):
         self.where = tuple(where)
 
 
-class PictureError(ValueError):
-    """One picture that cannot be decoded; the message says why."""
+class ImageDecodeError(ValueError):
+    """One image that cannot be decoded; the message says why."""
 
 
 class MissingPackageError(RuntimeError):
@@ -54,7 +54,7 @@ class RawSplit:
     Attributes:
         images: uint8 (n, rows, columns[, channels]) in 0..255, read-only; None when `faults` says why.
         labels: Integers or class names, one for each image; None when they could not be read.
-        faults: "images" or "labels" -> the error of the file; "images.shape", "images.layout" -> of mixed pictures.
+        faults: "images" or "labels" -> the error of the file; "images.shape", "images.layout" -> of mixed images.
     """
 
     images: np.ndarray | None = None
@@ -106,7 +106,7 @@ def _numbered(labels: Sequence[Label], place: Mapping[str, int]) -> np.ndarray:
 
 
 class Gathered:
-    """Pictures, one after the other, on their way into one array; the pixels lie in an unlinked temporary file."""
+    """Images, one after the other, on their way into one array; the pixels lie in an unlinked temporary file."""
 
     def __init__(self) -> None:
         self._spool = tempfile.TemporaryFile()
@@ -115,35 +115,35 @@ class Gathered:
         self._names: dict[int, str] = {}
         self._unreadable: dict[int, str] = {}
 
-    def add(self, name: str, picture: np.ndarray | PictureError) -> None:
-        """Take the next picture, uint8 (rows, columns[, channels]), or the reason why there is none."""
-        if isinstance(picture, PictureError):
-            self._unreadable[self._count] = f"{name} (index {self._count}): {picture}"
+    def add(self, name: str, image: np.ndarray | ImageDecodeError) -> None:
+        """Take the next image, uint8 (rows, columns[, channels]), or the reason why there is none."""
+        if isinstance(image, ImageDecodeError):
+            self._unreadable[self._count] = f"{name} (index {self._count}): {image}"
             self._count += 1
             return
-        rows = self._forms.setdefault(picture.shape, [])
+        rows = self._forms.setdefault(image.shape, [])
         rows.append(self._count)
         if len(rows) <= MAX_WHERE:
             self._names[self._count] = name
-        self._write(picture[None])
+        self._write(image[None])
 
-    def add_block(self, pictures: np.ndarray) -> None:
-        """Take pictures of one form, uint8 (k, rows, columns[, channels])."""
-        rows = self._forms.setdefault(pictures.shape[1:], [])
-        rows.extend(range(self._count, self._count + len(pictures)))
-        self._write(pictures)
+    def add_block(self, images: np.ndarray) -> None:
+        """Take images of one form, uint8 (k, rows, columns[, channels])."""
+        rows = self._forms.setdefault(images.shape[1:], [])
+        rows.extend(range(self._count, self._count + len(images)))
+        self._write(images)
 
-    def _write(self, pictures: np.ndarray) -> None:
-        self._count += len(pictures)
-        self._bytes += pictures.nbytes
+    def _write(self, images: np.ndarray) -> None:
+        self._count += len(images)
+        self._bytes += images.nbytes
         if self._bytes > MAX_TOTAL_BYTES or self._count > MAX_EXAMPLES:
-            raise PicturesError(
+            raise ImageSourceError(
                 f"at most {MAX_EXAMPLES} images of {MAX_TOTAL_BYTES} bytes of pixels in one split",
                 f"more, at image {self._count - 1}",
                 "Use fewer or smaller images.",
             )
         if len(self._forms) == 1 and not self._unreadable:  # else there will be no array
-            self._spool.write(np.ascontiguousarray(pictures).data)
+            self._spool.write(np.ascontiguousarray(images).data)
 
     def finish(self) -> RawSplit:
         """Return the split without its labels: one array, or what prevents it."""
@@ -157,19 +157,19 @@ class Gathered:
             (shape,) = self._forms
             return RawSplit(np.memmap(self._spool, np.uint8, mode="r", shape=(self._count, *shape)))
 
-    def _not_decoded(self) -> PicturesError:
+    def _not_decoded(self) -> ImageSourceError:
         if not self._count:
-            return PicturesError("images", "none", "Put at least one example there.")
+            return ImageSourceError("images", "none", "Put at least one example there.")
         texts = list(self._unreadable.values())
         more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-        return PicturesError(
+        return ImageSourceError(
             f"{self._count} images that can be decoded",
             f"{len(texts)} that cannot: {'; '.join(texts[:SHOWN])}{more}",
             "Delete them, or write them again.",
             list(self._unreadable)[:MAX_WHERE],
         )
 
-    def _mixed(self) -> dict[str, PicturesError]:
+    def _mixed(self) -> dict[str, ImageSourceError]:
         sizes = {shape: f"{shape[0]} x {shape[1]} pixels" for shape in self._forms}
         modes = {shape: CHANNELS[shape[2] if len(shape) > 2 else 1] for shape in self._forms}
         return {
@@ -177,7 +177,7 @@ class Gathered:
             **self._differing("images.layout", modes, "mode", 'image = image.convert("{mode}")'),
         }
 
-    def _differing(self, part: str, meaning: Mapping[Shape, str], what: str, fix: str) -> dict[str, PicturesError]:
+    def _differing(self, part: str, meaning: Mapping[Shape, str], what: str, fix: str) -> dict[str, ImageSourceError]:
         counts: Counter[str] = Counter()
         for shape, rows in self._forms.items():
             counts[meaning[shape]] += len(rows)
@@ -190,7 +190,7 @@ class Gathered:
         shown = "; ".join(f"{self._names.get(row, 'row')} (index {row}): {of_row[row]}" for row in odd[:SHOWN])
         done = fix.format(first=(model[1], model[0]), mode="L" if common == "grey" else common)
         return {
-            part: PicturesError(
+            part: ImageSourceError(
                 f"images of one {what}, as {number} of {self._count} have: {common}",
                 f"{sum(counts.values()) - number} of another {what}: {shown}",
                 f"{done}  # with Pillow, for each image",

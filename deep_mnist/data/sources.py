@@ -1,4 +1,4 @@
-"""Recognize what a folder or file of pictures is, and read it: class folders, CSV, Parquet, CIFAR batches.
+"""Recognize what a folder or file of images is, and read it: class folders, CSV, Parquet, CIFAR batches.
 
 Files of arrays (`.npy`, IDX, `.npz`) are `arrays.find_arrays`'s; they are looked for first.
 """
@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from deep_mnist.data.cifar import find_batches, read_batches
+from deep_mnist.data.class_folders import find_class_folders, read_class_folders
 from deep_mnist.data.csv_table import find_tables, is_table, read_tables
 from deep_mnist.data.parquet_table import ENDING, find_shards, read_shards
-from deep_mnist.data.picture_folder import find_class_folders, read_class_folders
 from deep_mnist.data.raw import RawData
 
 EXPECTED = (
@@ -22,7 +22,7 @@ EXPECTED = (
 
 
 def recognize(path: Path) -> Callable[[], RawData] | None:
-    """Return what reads the pictures at `path`, a folder or one file, or None when they are nothing known.
+    """Return what reads the images at `path`, a folder or one file, or None when they are nothing known.
 
     Nothing but names and first lines is read before it is called; it raises MissingPackageError, and tells every
     other fault in `RawData.faults`.
@@ -42,6 +42,6 @@ def recognize(path: Path) -> Callable[[], RawData] | None:
     return None
 
 
-def is_picture_file(name: str) -> bool:
+def is_image_file(name: str) -> bool:
     """Return whether one file of this name may hold a whole dataset."""
     return is_table(name) or name.lower().endswith(ENDING)

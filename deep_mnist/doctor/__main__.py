@@ -29,14 +29,14 @@ STARTED = time.perf_counter()
 def main(arguments: list[str] | None = None) -> int:
     """Judge a folder or a script and print the diagnosis; return the exit status."""
     from deep_mnist.data.dataset import DatasetError
-    from deep_mnist.data.sources import is_picture_file
+    from deep_mnist.data.sources import is_image_file
     from deep_mnist.doctor.case import NotUsableError
 
     own, script_arguments = _split(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     options = parser.parse_args(own)
     try:
-        if options.target.is_dir() or is_picture_file(options.target.name):
+        if options.target.is_dir() or is_image_file(options.target.name):
             return _judge_folder(options)
         return _judge_script(options, script_arguments)
     except (NotUsableError, DatasetError, OSError) as error:

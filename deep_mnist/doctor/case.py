@@ -39,10 +39,10 @@ class Split:
     Attributes:
         name: "train", "validation" or "test".
         images, labels: As they are, read-only.
-        faults: Of the files: "images" or "labels" -> the error; of pictures that differ: "images.shape" or
+        faults: Of the files: "images" or "labels" -> the error; of images that differ: "images.shape" or
             "images.layout".
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
-        without_channels: The images come from IDX files or grey pictures, formats without a channel axis.
+        without_channels: The images come from IDX files or grey images, formats without a channel axis.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Case:
 
 
 def read_splits(folder: Path) -> dict[str, Split]:
-    """Return the splits that lie in a folder (or in one file of pictures), train always among them.
+    """Return the splits that lie in a folder (or in one file of images), train always among them.
 
     Raises:
         NotUsableError: The folder is none, holds nothing known, or a reader of its format is not installed.
@@ -116,10 +116,10 @@ def read_splits(folder: Path) -> dict[str, Split]:
         faults = read_faults(folder)
     except ArrayFileError as error:
         return {"train": Split("train", faults={"images": error, "labels": error})}
-    if faults:  # download read pictures, and says why there is no array of them
+    if faults:  # download read images, and says why there is no array of them
         return {name: Split(name, faults=faults.get(name, {})) for name in _names(faults)}
     if not files:
-        return _read_pictures(folder)
+        return _read_image_files(folder)
     return {name: _read_split(name, files) for name in _names(slot.partition("_")[0] for slot in files)}
 
 
@@ -129,7 +129,7 @@ def _names(present: Iterable[str]) -> list[str]:
     return [name for name in ("train", "validation", "test") if name in names]
 
 
-def _read_pictures(path: Path) -> dict[str, Split]:
+def _read_image_files(path: Path) -> dict[str, Split]:
     if not path.exists():
         raise NotUsableError(f"Expected a folder at {path}. Received: no folder. Name the folder that holds the data.")
     read = recognize(path)
@@ -140,10 +140,10 @@ def _read_pictures(path: Path) -> dict[str, Split]:
         raw = read()
     except MissingPackageError as error:
         raise NotUsableError(str(error)) from error
-    return {name: _of_pictures(name, raw) for name in _names((*raw.images, *raw.faults))}
+    return {name: _from_raw(name, raw) for name in _names((*raw.images, *raw.faults))}
 
 
-def _of_pictures(name: str, raw: RawData) -> Split:
+def _from_raw(name: str, raw: RawData) -> Split:
     split = Split(name, raw.images.get(name), raw.labels.get(name), faults=dict(raw.faults.get(name, {})))
     if split.images is None and not split.faults:
         split.faults["images"] = ArrayFileError("images to train on", "a test split alone", "Name both folders.")

@@ -23,7 +23,7 @@ from deep_mnist.data.known import KNOWN, KnownDataset
 from deep_mnist.data.transfer import CHUNK, TransferError, fetch_https
 from deep_mnist.storage.open import open_store
 from tests.support.digits import draw_digits, write_idx_folder, write_raw_folder
-from tests.support.pictures import write_batch, write_classes, write_digits_shard, write_table
+from tests.support.image_files import write_batch, write_classes, write_digits_shard, write_table
 from tests.support.web_server import serve
 
 
@@ -255,7 +255,7 @@ def test_a_folder_without_arrays_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["classes", "table", "packed table", "parquet", "cifar"])
-def test_pictures_become_arrays(tmp_path, form):
+def test_images_become_arrays(tmp_path, form):
     """Every format comes as {train,test}_{images,labels}.npy, with the class names in the manifest."""
     own = tmp_path / "own"
     writers = {
@@ -276,7 +276,7 @@ def test_pictures_become_arrays(tmp_path, form):
     assert sorted(opened.files) == sorted(f"{s}_{p}.npy" for s in ("train", "test") for p in ("images", "labels"))
 
 
-def test_what_a_folder_of_pictures_tells_of_the_network_comes_along(tmp_path):
+def test_what_a_folder_of_images_tells_of_the_network_comes_along(tmp_path):
     """contract.json beside the class folders is kept."""
     write_classes(tmp_path / "own" / "train", 20)
     (tmp_path / "own" / "contract.json").write_text('{"num_classes": 10}')
@@ -284,7 +284,7 @@ def test_what_a_folder_of_pictures_tells_of_the_network_comes_along(tmp_path):
     assert "contract.json" in download_dataset(str(tmp_path / "own"), tmp_path / "raw").files
 
 
-def test_an_unreadable_picture_leaves_no_half_array(tmp_path):
+def test_an_unreadable_image_leaves_no_half_array(tmp_path):
     """The reason comes, and no array of any split."""
     write_classes(tmp_path / "own" / "train", 20)
     (tmp_path / "own" / "train" / "3" / "zz.png").write_bytes(b"\x89PNG\r\n")
@@ -295,7 +295,7 @@ def test_an_unreadable_picture_leaves_no_half_array(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["digits.csv", "digits.csv.gz", "digits.parquet"])
-def test_one_file_of_pictures_comes_over_http(tmp_path, capsys, name):
+def test_one_file_of_images_comes_over_http(tmp_path, capsys, name):
     """It is read as the file of that name is, and its pin is told; a true pin is accepted, another is not."""
     write = write_digits_shard if name.endswith("parquet") else write_table
     images, _ = write(tmp_path / "web" / name, 20)
@@ -311,7 +311,7 @@ def test_one_file_of_pictures_comes_over_http(tmp_path, capsys, name):
 
 
 @pytest.mark.parametrize("form", ["classes", "packed table", "parquet", "one table"])
-def test_pictures_come_out_of_a_bucket(tmp_path, bucket, form):
+def test_images_come_out_of_a_bucket(tmp_path, bucket, form):
     """All that lies below a prefix, or one file."""
     own, url = tmp_path / "own", f"{bucket}/digits"
     writers = {

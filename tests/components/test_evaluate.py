@@ -344,7 +344,7 @@ def test_the_champion_is_scored_again_on_the_same_images(work: Path, tmp_path: P
     assert "Not promoted" in (tmp_path / "b" / "report.html").read_text()
 
 
-def test_a_champion_of_other_pictures_is_not_compared(work: Path, tmp_path: Path) -> None:
+def test_a_champion_of_other_images_is_not_compared(work: Path, tmp_path: Path) -> None:
     """A champion that takes other images cannot be beaten by default; the reason says why."""
     import keras
 

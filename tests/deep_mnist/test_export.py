@@ -55,7 +55,7 @@ def test_raw_pixels_survive_the_way_there_and_back(layout: str, scale: str, seed
     np.testing.assert_allclose(fed.reshape(raw.shape), raw * record.scale + record.offset, atol=1e-6)
 
 
-def test_pictures_need_not_be_square() -> None:
+def test_images_need_not_be_square() -> None:
     """Rows and columns are told apart."""
     assert (20, 30) == raw_shape(make_record(image_shape=(20, 30, 1)))
     assert (20, 30) == raw_shape(make_record(image_shape=(1, 20, 30), layout="channels_first"))

@@ -13,15 +13,15 @@ RAISED: dict[str, tuple[str, str]] = {
         "download",
         "from deep_mnist.data.arrays import open_array\nfrom pathlib import Path\nopen_array(Path('none.npy'))",
     ),
-    "PictureError": (
+    "ImageDecodeError": (
         "download",
-        "from deep_mnist.data.raw import PictureError\n"
-        "raise PictureError('Expected a whole PNG. Received: a truncated one. Fix: Copy it again.')",
+        "from deep_mnist.data.raw import ImageDecodeError\n"
+        "raise ImageDecodeError('Expected a whole PNG. Received: a truncated one. Fix: Copy it again.')",
     ),
-    "PicturesError": (
+    "ImageSourceError": (
         "download",
-        "from deep_mnist.data.raw import PicturesError\n"
-        "raise PicturesError('images of one size', '28x28 and 32x32', 'Resize them.')",
+        "from deep_mnist.data.raw import ImageSourceError\n"
+        "raise ImageSourceError('images of one size', '28x28 and 32x32', 'Resize them.')",
     ),
     "MissingPackageError": (
         "download",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.data.raw import PicturesError
+from deep_mnist.data.raw import ImageSourceError
 from deep_mnist.doctor.case import Case, Split, is_object_fault
 from deep_mnist.doctor.checks.shape import check_shape
 from deep_mnist.doctor.finding import FaultKind, Finding
@@ -36,7 +36,7 @@ def check_files(case: Case) -> Iterator[Finding]:
                 received=error.received,
                 fix=error.fix,
                 why=MIXED.get(part, "There is nothing to train on, or pixels and labels made of other bytes."),
-                where=error.where if isinstance(error, PicturesError) else (),
+                where=error.where if isinstance(error, ImageSourceError) else (),
                 kind=FaultKind.FILE,
             )
         yield from _check_header_as_data(split)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.data.sources import recognize
-from tests.support.pictures import write_batch
+from tests.support.image_files import write_batch
 
 
 def read(path):
@@ -46,9 +46,9 @@ def test_cifar_100(tmp_path):
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_a_batch_that_python_3_wrote_again(tmp_path, protocol):
     """Copies of CIFAR made by Python 3 are read as well."""
-    pictures, _ = write_batch(tmp_path / "data_batch_1", protocol=protocol)
+    images, _ = write_batch(tmp_path / "data_batch_1", protocol=protocol)
 
-    np.testing.assert_array_equal(read(tmp_path).images["train"], pictures)
+    np.testing.assert_array_equal(read(tmp_path).images["train"], images)
 
 
 class _Command:
@@ -70,7 +70,7 @@ def test_a_batch_that_asks_for_code_runs_none(tmp_path):
 
 
 def test_a_meta_file_that_asks_for_code_only_costs_the_names(tmp_path):
-    """The pictures are read without class names."""
+    """The images are read without class names."""
     write_batch(tmp_path / "data_batch_1")
     (tmp_path / "batches.meta").write_bytes(pickle.dumps(_Command(tmp_path / "proof")))
     data = read(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from deep_mnist.data import csv_table
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.sources import recognize
-from tests.support.pictures import write_table
+from tests.support.image_files import write_table
 
 
 def read(path):
@@ -134,7 +134,7 @@ def test_a_line_without_end_is_capped(tmp_path, monkeypatch):
 
 
 def test_other_tables_are_not_recognized(tmp_path):
-    """A CSV of names and numbers is no dataset of pictures."""
+    """A CSV of names and numbers is no dataset of images."""
     (tmp_path / "people.csv").write_text("name,age\nA,3\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)))

@@ -10,7 +10,7 @@ import pytest
 
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.sources import recognize
-from tests.support.pictures import png, write_digits_shard, write_shard
+from tests.support.image_files import png, write_digits_shard, write_shard
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_a_fault(tmp_path, kind):
     assert "train.parquet" in data.faults["train"]["images"].expected and not data.images
 
 
-def test_a_table_without_pictures_says_its_columns(tmp_path):
+def test_a_table_without_images_says_its_columns(tmp_path):
     """The columns that there are, and those that were expected."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet

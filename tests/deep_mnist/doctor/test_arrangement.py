@@ -115,7 +115,7 @@ def vignetted(images: np.ndarray) -> np.ndarray:
 
 
 def ringed(images: np.ndarray) -> np.ndarray:
-    """A bright disc under another exposure on black, as pictures through an eyepiece are."""
+    """A bright disc under another exposure on black, as images through an eyepiece are."""
     rows, columns = (np.linspace(-1, 1, length) for length in images.shape[1:3])
     disc = (rows[:, None] ** 2 + columns**2 < 1.1)[..., None]
     exposure = np.random.default_rng(2).uniform(0.4, 1, (len(images), 1, 1, 1))
@@ -135,7 +135,7 @@ HEALTHY = {
     "in a disc": ringed,
     "in a disc, standardized": lambda images: standardized(ringed(images)),
 }
-PICTURES = {
+IMAGES = {
     "digits": lambda: digits().arrays["train_images"],
     "textures": lambda: (textures(np.random.default_rng(4), 300).images[..., None] / 255).astype(np.float32),
 }
@@ -147,18 +147,18 @@ def arrangement(images: np.ndarray) -> list[Finding]:
     return list(check_arrangement(Case(Path(), {"train": split}, contract), split))
 
 
-@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("kind", list(IMAGES))
 @pytest.mark.parametrize("name", list(HEALTHY))
-def test_borders_that_are_one_value_in_each_image_say_nothing(pictures, name):
+def test_borders_that_are_one_value_in_each_image_say_nothing(kind, name):
     """Padding, bars and shades go together on opposite edges without being neighbours."""
-    assert arrangement(HEALTHY[name](PICTURES[pictures]())) == []
+    assert arrangement(HEALTHY[name](IMAGES[kind]())) == []
 
 
-@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("kind", list(IMAGES))
 @pytest.mark.parametrize("axis", [1, 2])
-def test_pictures_rolled_after_they_were_standardized_are_found(pictures, axis):
-    """A border within the picture is a seam still."""
-    images = PICTURES[pictures]()
+def test_images_rolled_after_they_were_standardized_are_found(kind, axis):
+    """A border within the image is a seam still."""
+    images = IMAGES[kind]()
     rolled = np.roll(standardized(images), images.shape[axis] // 3, axis=axis)
 
     assert [each.field for each in arrangement(rolled)] == [FIELD]

@@ -52,7 +52,7 @@ def imbalanced(case: CaseFiles) -> CaseFiles:
 
 
 def textured(case: CaseFiles) -> CaseFiles:
-    """Blocks of a class's own pattern under noise: pictures that are no digits."""
+    """Blocks of a class's own pattern under noise: images that are no digits."""
     patterns = np.random.default_rng(3).random((10, 7, 7, 1)).repeat(4, axis=1).repeat(4, axis=2)
     random = np.random.default_rng(4)
     arrays = {}

@@ -179,7 +179,7 @@ def test_a_damaged_file_is_told_by_its_slot(tmp_path, name, content, words):
 
 
 def test_a_header_read_as_pixels_is_told(tmp_path):
-    """An IDX file read from its first byte puts 0 0 8 3 into the first picture."""
+    """An IDX file read from its first byte puts 0 0 8 3 into the first image."""
     case = digits()
     header = np.array([0, 0, 8, 3, 0, 0, 1, 144, 0, 0, 0, 28, 0, 0, 0, 28], np.float32) / 255
 

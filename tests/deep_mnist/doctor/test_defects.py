@@ -42,7 +42,7 @@ def objects(images: np.ndarray) -> np.ndarray:
 
 
 def fashionable(images: np.ndarray) -> np.ndarray:
-    """Pictures of another kind: bright blocks."""
+    """Images of another kind: bright blocks."""
     random = np.random.default_rng(0)
     blocks = random.random((len(images), 4, 4, 1)).repeat(7, axis=1).repeat(7, axis=2)
     return blocks.astype(images.dtype)
@@ -225,7 +225,7 @@ PIXELS = [
         TEST,
     ),
     Defect(
-        "blank pictures",
+        "blank images",
         lambda c: c.change(lambda x: x * (np.arange(len(x)) % 9 > 0)[:, None, None, None], "train_images"),
         "images.distribution",
         "warning",
@@ -632,7 +632,7 @@ def test_a_corrupted_pixel_is_named_with_its_place(tmp_path):
 
 
 def test_few_bright_pixels_are_not_taken_for_corrupted_ones(tmp_path):
-    """One image ten times brighter, and images of a few points, are pictures."""
+    """One image ten times brighter, and images of a few points, are images."""
 
     def points(images: np.ndarray) -> np.ndarray:
         sparse = np.where(np.random.default_rng(1).random(images.shape) < 0.01, images, 0).astype(np.float32)

@@ -104,7 +104,7 @@ def test_fit_before_compile_is_told(digits):
 
 
 def test_lists_are_judged_and_named(digits):
-    """Keras refuses a list of pictures; the fix is one line."""
+    """Keras refuses a list of images; the fix is one line."""
     diagnosis = doctor.check(dense(), list(digits[0]), digits[1])
 
     assert ("images.dtype", "error") in graver(diagnosis)

@@ -1,4 +1,4 @@
-"""`python -m pipeline run` on pictures: nothing of the pipeline needs to know in which format they came."""
+"""`python -m pipeline run` on images: nothing of the pipeline needs to know in which format they came."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.data.dataset import open_dataset
-from tests.support.pictures import png, write_batch, write_classes, write_digits_shard
+from tests.support.image_files import png, write_batch, write_classes, write_digits_shard
 from tests.support.runs import run_pipeline
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ def states(ended) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", ["classes", "parquet"])
-def test_pictures_go_the_whole_way(tmp_path, form):
+def test_images_go_the_whole_way(tmp_path, form):
     """From files to an evaluated model, with the class names in the dataset; one epoch need not be good enough."""
     for seed, (split, count) in enumerate((("train", 400), ("test", 100))):
         if form == "classes":
@@ -36,7 +36,7 @@ def test_pictures_go_the_whole_way(tmp_path, form):
     assert len(dataset.class_names) == 10 and dataset.images("test").shape == (100, 28, 28, 1)
 
 
-def test_unreadable_pictures_end_a_run_with_their_names(tmp_path):
+def test_unreadable_images_end_a_run_with_their_names(tmp_path):
     """The run fails at the gate, not in the download; the report names the file and its index."""
     write_classes(tmp_path / "own" / "train", 100)
     (tmp_path / "own" / "train" / "3" / "zz.png").write_bytes(b"")
@@ -48,7 +48,7 @@ def test_unreadable_pictures_end_a_run_with_their_names(tmp_path):
     assert "3/zz.png (index 40)" in report and "4/zz.png (index 51)" in report
 
 
-def test_a_picture_that_changed_is_read_again(tmp_path):
+def test_a_image_that_changed_is_read_again(tmp_path):
     """Files in folders below count in what identifies the data."""
     write_batch(tmp_path / "own" / "cifar-10-batches-py" / "data_batch_1")
     first = run_pipeline(tmp_path, "--dataset", "own", *SHORT)

@@ -1,4 +1,4 @@
-"""The doctor on pictures: as silent as on arrays where nothing is wrong, each fault by file and index."""
+"""The doctor on images: as silent as on arrays where nothing is wrong, each fault by file and index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.validate.validate import validate_dataset
 from deep_mnist.contract.load import load_contract
 from deep_mnist.doctor.__main__ import main
 from deep_mnist.doctor.case import read_splits
-from tests.support.pictures import png, write_batch, write_classes, write_digits_shard, write_table
+from tests.support.image_files import png, write_batch, write_classes, write_digits_shard, write_table
 
 BUILTIN = Path(__file__).parents[3] / "deep_mnist" / "contract" / "builtin"
 WRITERS = {
@@ -32,7 +32,7 @@ def judge(capsys, *arguments) -> tuple[int, list[dict]]:
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_healthy_pictures_are_fit(tmp_path, capsys, form):
+def test_healthy_images_are_fit(tmp_path, capsys, form):
     """No error and no warning for a network that takes raw pixels with a channel axis."""
     for seed, split in enumerate(("train", "test")):
         WRITERS[form](tmp_path, split, seed)
@@ -55,7 +55,7 @@ def test_cifar_for_a_network_of_grey_digits_is_unfit(tmp_path, capsys):
     assert status == 1 and any("32" in each["received"] for each in findings if each["field"].startswith("images."))
 
 
-def test_an_unreadable_picture_and_mixed_sizes_are_findings(tmp_path, capsys):
+def test_an_unreadable_image_and_mixed_sizes_are_findings(tmp_path, capsys):
     """Each names its split, the first files and their indices; nothing else is told."""
     write_classes(tmp_path / "train", 300)
     write_classes(tmp_path / "test", 300, seed=1)
@@ -72,7 +72,7 @@ def test_an_unreadable_picture_and_mixed_sizes_are_findings(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["fast", "example2"])
-def test_the_pipeline_tells_the_same_of_unreadable_pictures(tmp_path, name):
+def test_the_pipeline_tells_the_same_of_unreadable_images(tmp_path, name):
     """What download could not read, validate reports, and nothing that only follows from it."""
     write_classes(tmp_path / "own" / "train", 100)
     write_classes(tmp_path / "own" / "test", 50, seed=1)

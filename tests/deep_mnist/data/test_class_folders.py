@@ -1,4 +1,4 @@
-"""Folders of class folders with pictures: read whole, or with each fault by name and index."""
+"""Folders of class folders with images: read whole, or with each fault by name and index."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deep_mnist.data import pictures, raw
-from deep_mnist.data.pictures import decode
-from deep_mnist.data.raw import PictureError, RawData
+from deep_mnist.data import image_file, raw
+from deep_mnist.data.image_file import decode
+from deep_mnist.data.raw import ImageDecodeError, RawData
 from deep_mnist.data.sources import recognize
-from tests.support.pictures import png, write_classes
+from tests.support.image_files import png, write_classes
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8)
 RGB = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
@@ -80,7 +80,7 @@ def test_a_class_that_one_split_lacks_keeps_its_number(tmp_path):
 
 
 def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
-    """Thumbs.db, .DS_Store and notes are no pictures."""
+    """Thumbs.db, .DS_Store and notes are no images."""
     put(tmp_path, a__1=png(GREY), b__1=png(GREY))
     (tmp_path / "a" / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "a" / "._1.png").write_bytes(b"x")
@@ -146,7 +146,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_an_unreadable_picture_is_named_with_its_index(tmp_path, kind):
+def test_an_unreadable_image_is_named_with_its_index(tmp_path, kind):
     """One bad file is a fault of that file; no array is made of the rest, and the labels stay."""
     content, reason = HOSTILE[kind]
     put(tmp_path, a__1=png(GREY), a__2=content, b__1=png(GREY))
@@ -157,7 +157,7 @@ def test_an_unreadable_picture_is_named_with_its_index(tmp_path, kind):
     assert not data.images
 
 
-def test_many_unreadable_pictures_are_counted(tmp_path):
+def test_many_unreadable_images_are_counted(tmp_path):
     """Three are named, the rest counted, ten indices given."""
     put(tmp_path, a__z=png(GREY), **{f"a__{number:02}": b"x" for number in range(20)})
     error = read(tmp_path).faults["train"]["images"]
@@ -166,7 +166,7 @@ def test_many_unreadable_pictures_are_counted(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
-def test_a_pipe_under_a_pictures_name_is_not_waited_for(tmp_path):
+def test_a_pipe_under_an_images_name_is_not_waited_for(tmp_path):
     """What is no regular file is not opened."""
     put(tmp_path, a__1=png(GREY))
     os.mkfifo(tmp_path / "a" / "2.png")
@@ -192,9 +192,9 @@ def test_the_pixels_of_a_split_are_capped(tmp_path, monkeypatch):
 
 def test_the_bytes_of_a_file_are_capped(monkeypatch):
     """A huge file is not decoded."""
-    monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(image_file, "MAX_FILE_BYTES", 10)
 
-    assert isinstance(decode(png(GREY)), PictureError)
+    assert isinstance(decode(png(GREY)), ImageDecodeError)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_modes_become_channels(mode, shape):
 
 
 def test_a_grey_palette_is_grey():
-    """PNG optimizers write grey pictures with a palette."""
+    """PNG optimizers write grey images with a palette."""
     stream = io.BytesIO()
     Image.fromarray(GREY).convert("P").save(stream, "PNG")
 

@@ -1,4 +1,4 @@
-"""Small sets of digits in the formats in which pictures are published."""
+"""Small sets of digits in the formats in which images are published."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from PIL import Image
 
 from tests.support.digits import draw_digits
 
-Pictures = tuple[np.ndarray, np.ndarray]
+Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def png(pixels: np.ndarray, form: str = "PNG") -> bytes:
-    """Return a picture file of uint8 (rows, columns[, channels])."""
+    """Return an image file of uint8 (rows, columns[, channels])."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, form)
     return stream.getvalue()
 
 
-def write_classes(folder: Path, count: int = 60, seed: int = 0, classes: int = 10) -> Pictures:
-    """Write folder/LABEL/NUMBER.png and return the pictures in the order of the classes, with their labels."""
+def write_classes(folder: Path, count: int = 60, seed: int = 0, classes: int = 10) -> Arrays:
+    """Write folder/LABEL/NUMBER.png and return the images in the order of the classes, with their labels."""
     images, labels = draw_digits(count, seed, classes)
     order = np.argsort(labels, kind="stable")
     for number, row in enumerate(order):
@@ -36,8 +36,8 @@ def write_classes(folder: Path, count: int = 60, seed: int = 0, classes: int = 1
     return images[order], labels[order]
 
 
-def write_table(path: Path, count: int = 60, seed: int = 0, *, header: bool = True) -> Pictures:
-    """Write a CSV of label, pixel0 … (gzipped when its name ends in .gz) and return its pictures and labels."""
+def write_table(path: Path, count: int = 60, seed: int = 0, *, header: bool = True) -> Arrays:
+    """Write a CSV of label, pixel0 … (gzipped when its name ends in .gz) and return its images and labels."""
     images, labels = draw_digits(count, seed)
     lines = ["label," + ",".join(f"pixel{place}" for place in range(784))] if header else []
     lines += [f"{label}," + ",".join(map(str, image.reshape(-1))) for image, label in zip(images, labels, strict=True)]
@@ -47,14 +47,14 @@ def write_table(path: Path, count: int = 60, seed: int = 0, *, header: bool = Tr
     return images, labels
 
 
-def write_shard(path: Path, pictures: list[bytes | None], labels: list[int], names: list[str] | None = None) -> Path:
+def write_shard(path: Path, contents: list[bytes | None], labels: list[int], names: list[str] | None = None) -> Path:
     """Write Parquet as the hub does: a struct of bytes and path, a label, the features in the schema."""
     from arro3.core import Array, DataType, Field, Table, struct_array
     from arro3.io import write_parquet
 
     fields = [Field("bytes", DataType.binary()), Field("path", DataType.string())]
-    paths = [f"{number}.png" for number in range(len(pictures))]
-    columns = [Array(pictures, DataType.binary()), Array(paths, DataType.string())]
+    paths = [f"{number}.png" for number in range(len(contents))]
+    columns = [Array(contents, DataType.binary()), Array(paths, DataType.string())]
     table = Table.from_pydict({"image": struct_array(columns, fields=fields), "label": Array(labels, DataType.int64())})
     features = {"info": {"features": {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}}}
     metadata = {"huggingface": json.dumps(features)} if names else {}
@@ -63,8 +63,8 @@ def write_shard(path: Path, pictures: list[bytes | None], labels: list[int], nam
     return path
 
 
-def write_digits_shard(path: Path, count: int = 60, seed: int = 0) -> Pictures:
-    """Write a Parquet file of digits and return its pictures and labels."""
+def write_digits_shard(path: Path, count: int = 60, seed: int = 0) -> Arrays:
+    """Write a Parquet file of digits and return its images and labels."""
     images, labels = draw_digits(count, seed)
     write_shard(path, [png(image) for image in images], labels.tolist(), [f"digit {label}" for label in range(10)])
     return images, labels
@@ -92,10 +92,10 @@ def pickled_by_python_2(value: object) -> bytes:
 
 def write_batch(
     path: Path, count: int = 20, seed: int = 0, *, labels_name: str = "labels", protocol: int | None = None
-) -> Pictures:
+) -> Arrays:
     """Write a CIFAR batch of random colours, as Python 2 did unless a protocol is given.
 
-    Returns: its pictures uint8 (n, 32, 32, 3) and labels.
+    Returns: its images uint8 (n, 32, 32, 3) and labels.
     """
     random = np.random.default_rng(seed)
     data = random.integers(0, 256, (count, 3072), np.uint8)

@@ -1,4 +1,4 @@
-"""A folder of class folders with pictures, below train/ and test/ or not.
+"""A folder of class folders with images, below train/ and test/ or not.
 
 The classes are the folders' names in alphabetical order, as Keras and torchvision number them; names that are all
 numbers are in the order of the numbers.
@@ -10,18 +10,18 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deep_mnist.data.pictures import SUFFIXES, decode_file
-from deep_mnist.data.raw import MAX_EXAMPLES, Gathered, PicturesError, RawData, RawSplit, raw_data, split_of
+from deep_mnist.data.image_file import SUFFIXES, decode_file
+from deep_mnist.data.raw import MAX_EXAMPLES, Gathered, ImageSourceError, RawData, RawSplit, raw_data, split_of
 
 MAX_CLASSES = 100_000
 ClassFolders = dict[str, Path]
 
 
 def find_class_folders(folder: Path) -> dict[str, ClassFolders]:
-    """Return split -> class name -> its folder, {} where there are none; no picture is opened.
+    """Return split -> class name -> its folder, {} where there are none; no image is opened.
 
     A folder called train, test, validation (or training, testing, val, …) is a split when its own folders hold
-    pictures, a class when it holds them itself.
+    images, a class when it holds them itself.
     """
     below = {each: _classes_in(each) for each in _folders(folder) if split_of(each.name)}
     splits: dict[str, ClassFolders] = {}
@@ -35,7 +35,7 @@ def find_class_folders(folder: Path) -> dict[str, ClassFolders]:
 
 
 def read_class_folders(splits: Mapping[str, ClassFolders]) -> RawData:
-    """Return the pictures, in the order of the classes and their file names; each fault names its file.
+    """Return the images, in the order of the classes and their file names; each fault names its file.
 
     Args:
         splits: What `find_class_folders` returned.
@@ -50,11 +50,11 @@ def _read_split(classes: ClassFolders, names: tuple[str, ...]) -> RawSplit:
     labels: list[int] = []
     try:
         for label, name in enumerate(names):
-            for path in _pictures(classes[name]) if name in classes else ():
+            for path in _image_files(classes[name]) if name in classes else ():
                 gathered.add(f"{name}/{path.name}", decode_file(path))
                 labels.append(label)
         split = gathered.finish()
-    except PicturesError as error:
+    except ImageSourceError as error:
         return RawSplit(faults={"images": error})
     split.labels = labels
     return split
@@ -76,21 +76,21 @@ def _classes_in(folder: Path) -> ClassFolders:
         if next(_walk(each), None) is not None:
             found[each.name] = each
         if len(found) > MAX_CLASSES:
-            raise PicturesError(f"at most {MAX_CLASSES} classes in {folder.name}", "more", "Name another folder.")
+            raise ImageSourceError(f"at most {MAX_CLASSES} classes in {folder.name}", "more", "Name another folder.")
     return found
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     found: list[Path] = []
     for path in _walk(folder):
         found.append(path)
         if len(found) > MAX_EXAMPLES:
-            raise PicturesError(f"at most {MAX_EXAMPLES} images in {folder.name}", "more", "Use fewer images.")
+            raise ImageSourceError(f"at most {MAX_EXAMPLES} images in {folder.name}", "more", "Use fewer images.")
     return sorted(found)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the pictures at any depth; links to folders are not followed, for they may lead in a circle."""
+    """Yield the images at any depth; links to folders are not followed, for they may lead in a circle."""
     for base, folders, files in os.walk(folder):
         folders[:] = [each for each in folders if not each.startswith(".")]
         for name in files:
