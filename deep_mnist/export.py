@@ -90,7 +90,7 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
 def output_kind(model: Any) -> str:
     """Return "softmax", "sigmoid" or "logits", as the operation says that makes the output.
 
-    An operation that says nothing (an average of networks, say) is asked: what stays within 0..1 and sums to one for
+    An operation that says nothing (an average of networks, say) is probed: what stays within 0..1 and sums to one for
     noise of every size is a softmax.
     """
     operation = model.outputs[0]._keras_history.operation
@@ -101,7 +101,7 @@ def output_kind(model: Any) -> str:
     name = _name_of_activation(operation) or type(operation).__name__.lower()
     if name in ("softmax", "sigmoid"):
         return name
-    return "logits" if hasattr(operation, "activation") else _asked_kind(model)
+    return "logits" if hasattr(operation, "activation") else _probed_kind(model)
 
 
 def _hands_on(operation: Any) -> bool:
@@ -113,7 +113,7 @@ def _name_of_activation(operation: Any) -> str:
     return str(getattr(getattr(operation, "activation", None), "__name__", ""))
 
 
-def _asked_kind(model: Any) -> str:
+def _probed_kind(model: Any) -> str:
     random = np.random.default_rng(0)
     shape = [side or 1 for side in model.inputs[0].shape[1:]]
     noise = [random.normal(0, size, (8, *shape)) for size in (0.1, 10.0, 200.0)]

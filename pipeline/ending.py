@@ -30,18 +30,18 @@ def failure_of_ending(step: str, outputs: Path, status: int, killed_for_memory: 
     """Return what can be said of a step by the way it ended; arguments as for `note_ending`."""
     number = signal_of(status)
     if killed_for_memory:
-        return _told(step, "OutOfMemory", "enough memory for the step", killed_for_memory, _MORE_MEMORY)
+        return _failure(step, "OutOfMemory", "enough memory for the step", killed_for_memory, _MORE_MEMORY)
     if full := full_disk(outputs, step):
         return full
     if number == signal.SIGKILL:
         received = "SIGKILL: the kernel, short of memory, or somebody else killed its process"
-        return _told(step, "Killed", "the step to end by itself", received, _MORE_MEMORY)
+        return _failure(step, "Killed", "the step to end by itself", received, _MORE_MEMORY)
     if number:
         received = f"{signal.Signals(number).name} ended its process"
-        return _told(step, "Killed", "the step to end by itself", received, _SEE_LOG)
+        return _failure(step, "Killed", "the step to end by itself", received, _SEE_LOG)
     if status == 0:
-        return _told(step, "NoOutput", "the executor's output file of a step that succeeded", "no file", _SEE_LOG)
-    return _told(step, "Ended", "exit status 0, or a reason", f"exit status {status} without one", _SEE_LOG)
+        return _failure(step, "NoOutput", "the executor's output file of a step that succeeded", "no file", _SEE_LOG)
+    return _failure(step, "Ended", "exit status 0, or a reason", f"exit status {status} without one", _SEE_LOG)
 
 
 _MORE_MEMORY = (
@@ -51,7 +51,7 @@ _MORE_MEMORY = (
 _SEE_LOG = "read the last lines of the step's log"
 
 
-def _told(step: str, kind: str, expected: str, received: str, fix: str) -> Failure:
+def _failure(step: str, kind: str, expected: str, received: str, fix: str) -> Failure:
     message = f"Expected {expected}. Received: {received}. Fix: {fix}"
     return Failure(kind, message, expected, received, fix, foreseen=False, step=step)
 
@@ -65,7 +65,7 @@ def full_disk(folder: Path, step: str = "") -> Failure | None:
     if free >= FULL_DISK_BYTES:
         return None
     fix = "free some, or RUNS=elsewhere"
-    return _told(step, "DiskFull", f"room on the disk of {folder}", f"{free} bytes free", fix)
+    return _failure(step, "DiskFull", f"room on the disk of {folder}", f"{free} bytes free", fix)
 
 
 def signal_of(status: int) -> int:

@@ -45,7 +45,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def load_plain(content: bytes) -> Any:
-    """Return what a pickle that nobody vouches for holds: plain values and numpy arrays.
+    """Return what an untrusted pickle holds: plain values and numpy arrays.
 
     Raises:
         UnsafePickleError: It asks for anything else, or for a memo of more places than it can fill.

@@ -1,4 +1,4 @@
-"""faults.json: what download could not read, in place of arrays, told to the doctor, who alone says what it means.
+"""faults.json: what download could not read, in place of arrays, for the doctor, who alone says what it means.
 
 {"train": {"images.shape": {"expected": "…", "received": "…", "fix": "…", "where": [3]}}}
 """
@@ -21,8 +21,8 @@ Faults = dict[str, dict[str, ArrayFileError]]
 
 def write_faults(folder: Path, faults: Mapping[str, Mapping[str, ArrayFileError]]) -> None:
     """Write the faults of each split."""
-    told = {split: {part: _plain(error) for part, error in parts.items()} for split, parts in faults.items()}
-    (folder / FAULTS_FILE).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+    stored = {split: {part: _plain(error) for part, error in parts.items()} for split, parts in faults.items()}
+    (folder / FAULTS_FILE).write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
 
 
 def read_faults(folder: Path) -> Faults:
@@ -37,11 +37,11 @@ def read_faults(folder: Path) -> Faults:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES} bytes")
-        told = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
         return {
-            split: {part: _error(told[split][part]) for part in PARTS if part in told[split]}
+            split: {part: _error(stored[split][part]) for part in PARTS if part in stored[split]}
             for split in SPLITS
-            if split in told
+            if split in stored
         }
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ArrayFileError(f"{FAULTS_FILE} as download writes it", f"{error}"[:200], "Delete it.") from error
@@ -52,8 +52,8 @@ def _plain(error: ArrayFileError) -> dict[str, object]:
     return {"expected": error.expected, "received": error.received, "fix": error.fix, "where": where}
 
 
-def _error(told: Mapping[str, object]) -> ImageSourceError:
-    where = told["where"]
+def _error(stored: Mapping[str, object]) -> ImageSourceError:
+    where = stored["where"]
     if not isinstance(where, list) or not all(type(row) is int for row in where):
         raise ValueError("where is no list of indices")
-    return ImageSourceError(str(told["expected"]), str(told["received"]), str(told["fix"]), where)
+    return ImageSourceError(str(stored["expected"]), str(stored["received"]), str(stored["fix"]), where)

@@ -171,8 +171,8 @@ def _read_split(name: str, files: Mapping[str, ArrayFile]) -> Split:
 
 def with_channel_axis(split: Split, contract: Contract) -> Split:
     """Return the split with the channel axis that every loader of such files adds for such a network."""
-    images, wanted = split.images, contract.input_shape
-    if split.without_channels and images is not None and images.ndim == 3 and wanted is not None and len(wanted) == 3:
+    images, shape = split.images, contract.input_shape
+    if split.without_channels and images is not None and images.ndim == 3 and shape is not None and len(shape) == 3:
         axis = 1 if contract.layout == "channels_first" else 3
         split.images = np.expand_dims(images, axis)
     return split

@@ -67,10 +67,10 @@ def rehearse_file(
             "epochs": epochs,
             "seconds": seconds,
             "memory_bytes": memory_bytes,
-            "answer": str(Path(folder) / "findings.json"),
+            "result": str(Path(folder) / "findings.json"),
         }
         reason = _run_child(request, Path(folder), limit, memory_bytes)
-        return [abstention(reason)] if reason else _read_answer(Path(request["answer"]))
+        return [abstention(reason)] if reason else _read_result(Path(request["result"]))
 
 
 def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance] = (), **limits: Any) -> Diagnosis:
@@ -97,7 +97,7 @@ def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance
 
 
 def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_bytes: int) -> str:
-    """Run the child to its end; return why it gave no answer, "" when it did."""
+    """Run the child to its end; return why it wrote no result, "" when it did."""
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3", "HOME": str(folder)}
     with (folder / "log").open("wb") as log:
@@ -114,7 +114,7 @@ def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_by
             reason = _watch(child, time.monotonic() + limit, limit, memory_bytes)
         finally:
             _kill(child)
-    if reason or Path(request["answer"]).is_file():
+    if reason or Path(request["result"]).is_file():
         return reason
     return f"its process ended with status {child.returncode}: {_last_line(folder / 'log')}"
 
@@ -155,15 +155,15 @@ def _last_line(log: Path) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _read_answer(path: Path) -> list[Finding]:
+def _read_result(path: Path) -> list[Finding]:
     """Return the child's findings; what a hostile network wrote in their place is refused."""
     try:
         if path.stat().st_size > MAX_OUTPUT_BYTES:
             raise ValueError("too large")
-        told = json.loads(path.read_text())
-        return [Finding(**{**each, "where": tuple(each["where"])}) for each in told]
+        entries = json.loads(path.read_text())
+        return [Finding(**{**each, "where": tuple(each["where"])}) for each in entries]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        return [abstention(f"its answer cannot be read ({type(error).__name__})")]
+        return [abstention(f"its result cannot be read ({type(error).__name__})")]
 
 
 # --- in the child ------------------------------------------------------------------------------------------------
@@ -174,10 +174,10 @@ def main(request: Mapping[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     give_up_network()
     findings = _rehearse(request)
-    answer = Path(request["answer"])
-    partial = answer.with_suffix(".partial")
+    result = Path(request["result"])
+    partial = result.with_suffix(".partial")
     partial.write_text(json.dumps([each.to_dict() for each in findings]))
-    partial.replace(answer)
+    partial.replace(result)
 
 
 def give_up_network() -> bool:

@@ -28,7 +28,7 @@ class Facts:
         model_digest: SHA-256 of the network's configuration and weights.
         data_digest: Of the dataset it was trained on.
         test_digest: Of the test split it was judged on.
-        accuracy: Share of that split it has right, 0..1.
+        accuracy: Share of that split predicted correctly, 0..1.
         examples: How many that split has.
         reason: Why it was promoted.
         run: Name of the run.

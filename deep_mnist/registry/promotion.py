@@ -2,7 +2,7 @@
 
 The rule: every condition holds, or the champion stays.
 
-    floor            share of the test split that is right, at least min_accuracy
+    floor            share of the test split predicted correctly, at least min_accuracy
     class floor      the same for every class, at least min_class_accuracy
     another model    the champion is not this very model, nor did a rollback take this very model away
     more correct     strictly more correct than the champion; a tie keeps the champion
@@ -195,7 +195,7 @@ def _reason(
 def _statistics(decision: Mapping[str, Any], version: str, promote: bool) -> str:
     test = decision["mcnemar"]
     gained, lost = test["only_new_correct"], test["only_champion_correct"]
-    numbers = f"right where the other is wrong: new {gained}, champion {lost}; McNemar p={test['p_value']:.3g}"
+    numbers = f"correct where the other is wrong: new {gained}, champion {lost}; McNemar p={test['p_value']:.3g}"
     sure = f"at {100 * test['confidence']:g} % confidence"
     if test["significant_loss"]:
         return f"significantly worse than {version} {sure} ({numbers})"

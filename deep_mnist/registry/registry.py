@@ -6,13 +6,13 @@
     <registry>/<name>/4/                   one version, written once
         saved_model.pb variables/ assets/  what TensorFlow Serving and KServe load, written last
         model.keras preprocessing.json training.json evaluation.json model_card.md model_card.json
-        golden_requests.npz                requests with their right answers, to try a server with
+        golden_requests.npz                requests with the predictions expected of a server
         version.json                       size and SHA-256 of each file
 
 Point TensorFlow Serving or KServe at `<registry>/<name>`: they load the highest number. A version is written
 before the pointer moves and taken away when the promotion is lost, and a rollback writes the earlier model as a
 new version, so the highest number is the champion. The one exception is a promoter killed between the two:
-its version is whole and fit, but nobody chose it; `sweep`, at each publishing, takes it away a day later.
+its version is complete but unpromoted; `sweep`, at each publishing, takes it away a day later.
 `champion.json` always says the truth.
 
 Whatever is killed, and whenever, the pointer names a whole version: the move is one conditional write. Before

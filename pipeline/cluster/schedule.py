@@ -250,7 +250,7 @@ def _enable_new(connection: Connection, each: Any) -> None:
         _switch(connection, each, on=True)
     except ClusterError as error:
         raise ClusterError(
-            f"{error.message} The schedule {each.display_name} is there, but paused. Start it: "
+            f"{error.message} The schedule {each.display_name} exists, but is paused. Start it: "
             f"python -m pipeline schedule resume --name {each.display_name}"
         ) from error
 

@@ -227,7 +227,7 @@ def _workflow(connection: Connection, run_id: str) -> dict[str, Any]:
 
 
 def _reason(connection: Connection, run_id: str, pod: str, message: str) -> str:
-    """Return why a pod's step failed, as the step told in its log; where it had no chance to, what is known."""
+    """Return why a pod's step failed, as the step wrote it into its log; where it had no chance to, what is known."""
     try:
         text, unread = log_and_error(connection.get_text(log_path(run_id, pod)))
     except ClusterError as error:

@@ -73,7 +73,7 @@ class PlainLines:
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
 
     def __enter__(self) -> PlainLines:
         return self
@@ -83,9 +83,9 @@ class PlainLines:
 
     def __call__(self, run: Run) -> None:
         for task in run.tasks.values():
-            if task.state in ("waiting", "running") or task.name in self._told:
+            if task.state in ("waiting", "running") or task.name in self._announced:
                 continue
-            self._told.add(task.name)
+            self._announced.add(task.name)
             if self._console:
                 note = _NOTES.get(task.state, "")
                 line = f"{task.name:<14} {task.state:<7} {task.seconds:6.1f} s  {note}"

@@ -45,12 +45,12 @@ def write_report(run: Run, outcome: Outcome, path: Path) -> None:
         tones=_TONES,
         tone={"PUBLISHED": "good", "NOT PROMOTED": "warn"}.get(outcome.status, "bad"),
         sections=[(title, content) for title, content in sections if content],
-        log="" if _told_itself(outcome) else "\n".join(log_lines(run)[-LOG_LINES:]),
+        log="" if _explains_itself(outcome) else "\n".join(log_lines(run)[-LOG_LINES:]),
     )
     path.write_text(page(f"Deep MNIST {run.folder.name}: {outcome.status}", body))
 
 
-def _told_itself(outcome: Outcome) -> bool:
+def _explains_itself(outcome: Outcome) -> bool:
     """True when the log has nothing to add: the run ended well, or its error says what was expected and the fix."""
     return not outcome.exit_status or bool(outcome.details.get("error", {}).get("foreseen"))
 

@@ -49,7 +49,7 @@ def test_an_interrupted_transfer_is_resumed_where_it_stopped(tmp_path):
         fetch_https(f"{web.url}/file.npz", tmp_path / "got", partial=tmp_path / "partial")
 
     assert (tmp_path / "got").read_bytes() == content
-    assert [request[1] for request in web.asked] == [None, f"bytes={CHUNK}-"]  # whole chunks are kept
+    assert [request[1] for request in web.requests] == [None, f"bytes={CHUNK}-"]  # whole chunks are kept
 
 
 def test_a_busy_server_is_asked_again(tmp_path):
@@ -67,7 +67,7 @@ def test_a_missing_file_is_not_asked_for_again(tmp_path):
     with serve(tmp_path) as web, pytest.raises(TransferError, match="Received: 404"):
         fetch_https(f"{web.url}/none", tmp_path / "got", partial=tmp_path / "partial")
 
-    assert len(web.asked) == 1
+    assert len(web.requests) == 1
 
 
 def test_a_pinned_file_of_another_digest_is_refused(tmp_path):
@@ -154,7 +154,7 @@ def test_two_processes_fetch_once(tmp_path):
             each.join()
 
     assert [each.exitcode for each in both] == [0, 0]
-    assert len(web.asked) == 4
+    assert len(web.requests) == 4
 
 
 def test_when_no_source_serves_every_reason_is_given():
@@ -229,7 +229,7 @@ def test_idx_files_come_over_http(tmp_path, packed):
     assert len(dataset.files) == 4
 
 
-def test_one_npz_comes_over_http_and_its_pin_is_told(tmp_path, capsys):
+def test_one_npz_comes_over_http_and_its_pin_is_reported(tmp_path, capsys):
     """An unpinned .npz is accepted and the line to pin it is printed."""
     images, labels = draw_digits(20)
     np.savez(tmp_path / "digits.npz", x_train=images, y_train=labels)
@@ -296,7 +296,7 @@ def test_an_unreadable_image_leaves_no_half_array(tmp_path):
 
 @pytest.mark.parametrize("name", ["digits.csv", "digits.csv.gz", "digits.parquet"])
 def test_one_file_of_images_comes_over_http(tmp_path, capsys, name):
-    """It is read as the file of that name is, and its pin is told; a true pin is accepted, another is not."""
+    """It is read as the file of that name is, and its pin is printed; a true pin is accepted, another is not."""
     write = write_digits_shard if name.endswith("parquet") else write_table
     images, _ = write(tmp_path / "web" / name, 20)
     with serve(tmp_path / "web") as web:

@@ -97,7 +97,7 @@ def assert_shown(folder: Path, ended: Executed) -> None:
 
 
 def test_a_chained_error_loses_nothing(tmp_path):
-    """Every cause's remedy is told, the nearest first."""
+    """Every cause's remedy is reported, the nearest first."""
     ended = execute_body(
         tmp_path,
         "publish",

@@ -84,7 +84,7 @@ def test_what_a_network_says_is_read_from_its_layers(kind: str, layers: list[ker
 
 
 def test_an_average_of_networks_says_probabilities() -> None:
-    """What no layer tells is asked: the average of two softmaxes is one."""
+    """What no layer says is probed: the average of two softmaxes is one."""
     image = keras.layers.Input((28, 28, 1))
     flat = keras.layers.Flatten()(image)
     each = [keras.layers.Dense(10, "softmax")(flat) for _ in range(2)]
@@ -139,10 +139,10 @@ def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout:
     served = tf.saved_model.load(str(tmp_path / "model")).signatures
     expected = network.predict(raw, raw=True)
     for images in (raw, raw[..., np.newaxis], raw[:1], raw[:0]):
-        answer = served["serving_default"](images=tf.constant(images))
+        outputs = served["serving_default"](images=tf.constant(images))
 
-        np.testing.assert_allclose(answer["probabilities"].numpy(), expected[: len(images)], atol=2e-5)
-        assert (answer["class"].numpy() == expected[: len(images)].argmax(axis=1)).all()
+        np.testing.assert_allclose(outputs["probabilities"].numpy(), expected[: len(images)], atol=2e-5)
+        assert (outputs["class"].numpy() == expected[: len(images)].argmax(axis=1)).all()
     fed = network_input(raw, record)
 
     np.testing.assert_allclose(served["network"](images=tf.constant(fed))["outputs"], network.model(fed), atol=2e-3)

@@ -27,22 +27,22 @@ def doctor(script: str, *arguments: str, **environment: str) -> tuple[int, dict]
 
 @pytest.mark.slow
 def test_the_first_example_is_refused_with_both_reasons():
-    """Raw pixels: their range and their dtype, told of x_train where it was set."""
-    status, told = doctor("example1_raw_pixels")
+    """Raw pixels: their range and their dtype, reported of x_train where it was set."""
+    status, reported = doctor("example1_raw_pixels")
 
-    errors = {each["field"] for each in told["findings"] if each["severity"] == "error"}
-    assert (status, told["verdict"], errors) == (1, "unfit", {"images.range", "images.dtype"})
-    assert told["source"]["variables"]["train_images"] == {"name": "x_train", "line": 11}
+    errors = {each["field"] for each in reported["findings"] if each["severity"] == "error"}
+    assert (status, reported["verdict"], errors) == (1, "unfit", {"images.range", "images.dtype"})
+    assert reported["source"]["variables"]["train_images"] == {"name": "x_train", "line": 11}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["example2_prepared", "example3_batch_normalization", "tensorflow1_experts"])
 def test_the_others_are_fit(script):
     """Nothing is found that is more than a note."""
-    status, told = doctor(script)
+    status, reported = doctor(script)
 
-    assert (status, told["verdict"]) == (0, "fit")
-    assert {each["severity"] for each in told["findings"]} <= {"note"}
+    assert (status, reported["verdict"]) == (0, "fit")
+    assert {each["severity"] for each in reported["findings"]} <= {"note"}
 
 
 @pytest.mark.slow

@@ -42,15 +42,15 @@ if patched == "patched":
     kfp_patches.tell_tasks(events.append, pathlib.Path(root))
 runner = local.SubprocessRunner(use_venv=False)
 local.init(runner=runner, pipeline_root=root, enable_caching=True, cache_root=root + "-cache")
-told = []
+reported, shown = [], ("state", "_outputs")
 for attempt in (1, 2):
     try:
         made = whole(how=how)
-        told.append(sorted(f"{name}={value}" for name, value in vars(made).items() if name in ("state", "_outputs")))
+        reported.append(sorted(f"{name}={value}" for name, value in vars(made).items() if name in shown))
     except RuntimeError as error:
-        told.append(str(error))
+        reported.append(str(error))
         break
-print(json.dumps({"told": told, "events": events}))
+print(json.dumps({"reported": reported, "events": events}))
 """
 
 
@@ -75,14 +75,14 @@ def test_kfp_is_the_tested_version():
 
 def test_kfp_takes_exit_status_0_without_an_output_for_success(tmp_path):
     """kfp reports no failure of a step that exits with 0 in its middle."""
-    assert not any("FAILURE" in str(each) for each in run_task(tmp_path, "exit", "as it is").told)
+    assert not any("FAILURE" in str(each) for each in run_task(tmp_path, "exit", "as it is").reported)
 
 
 def test_a_success_needs_the_executors_output(tmp_path):
-    """With the change, that step has failed, and the reason is told."""
+    """With the change, that step has failed, and the reason is reported."""
     ended = run_task(tmp_path, "exit", "patched")
 
-    assert "FAILURE" in ended.told[0]
+    assert "FAILURE" in ended.reported[0]
     start, end = ended.events
     assert (start["event"], end["state"]) == ("start", "failed")
     assert "no file" in end["failure"]["received"]
@@ -90,14 +90,14 @@ def test_a_success_needs_the_executors_output(tmp_path):
 
 def test_kfp_loses_how_a_process_ended(tmp_path):
     """kfp's error of a step killed by a signal names no signal and no exit status."""
-    (told,) = run_task(tmp_path, "kill", "as it is").told
+    (reported,) = run_task(tmp_path, "kill", "as it is").reported
 
-    assert "FAILURE" in told
-    assert not any(word in told for word in ("SIGKILL", "137", "-9", "killed"))
+    assert "FAILURE" in reported
+    assert not any(word in reported for word in ("SIGKILL", "137", "-9", "killed"))
 
 
-def test_how_a_process_ended_is_told(tmp_path):
-    """With the change, the signal, what it may mean, and the fix are told."""
+def test_how_a_process_ended_is_reported(tmp_path):
+    """With the change, the signal, what it may mean, and the fix are reported."""
     failure = run_task(tmp_path, "kill", "patched").events[-1]["failure"]
 
     assert (failure["type"], failure["step"]) in {("Killed", "step"), ("OutOfMemory", "step")}
@@ -106,12 +106,12 @@ def test_how_a_process_ended_is_told(tmp_path):
 
 def test_kfp_does_not_tell_a_reused_task(tmp_path):
     """What kfp returns is the same whether the task ran or was taken from the cache."""
-    ran, reused = run_task(tmp_path, "well", "as it is").told
+    ran, reused = run_task(tmp_path, "well", "as it is").reported
 
     assert ran == reused
 
 
-def test_a_reused_task_is_told(tmp_path):
+def test_a_reused_task_is_reported(tmp_path):
     """With the change, the first ran and the second was reused."""
     ends = [each for each in run_task(tmp_path, "well", "patched").events if each["event"] == "end"]
 

@@ -45,11 +45,11 @@ class CaseFiles:
     def with_net(self, model: Layer) -> CaseFiles:
         return replace(self, model=model)
 
-    def told(self, **settings: Any) -> CaseFiles:
+    def with_settings(self, **settings: Any) -> CaseFiles:
         return replace(self, settings={**self.settings, **settings})
 
     def one_hot(self) -> CaseFiles:
-        return self.labels(lambda labels: np.eye(10, dtype=np.float32)[labels]).told(loss=ONE_HOT)
+        return self.labels(lambda labels: np.eye(10, dtype=np.float32)[labels]).with_settings(loss=ONE_HOT)
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,13 +78,13 @@ def digits(train: int = 400, test: int = 160, seed: int = 0) -> CaseFiles:
     return case.images(lambda raw: (raw[..., None] / np.float32(255)).astype(np.float32))
 
 
-def mended(case: CaseFiles, finding: Finding) -> CaseFiles:
+def fixed(case: CaseFiles, finding: Finding) -> CaseFiles:
     """Return the case after the finding's fix was executed on its arrays."""
     space = {**case.arrays, "np": np}
     exec(finding.fix, space)
     return replace(case, arrays={name: np.asarray(space[name]) for name in case.arrays})
 
 
-def told_of(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
+def graver(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
     """Return (field, severity, split) of each finding that is more than a note."""
     return [(each.field, each.severity, each.split) for each in diagnosis.findings if each.severity != "note"]

@@ -147,12 +147,12 @@ RAISED: dict[str, tuple[str, str]] = {
     "LostRaceError": (
         "publish",
         "from deep_mnist.registry.registry import LostRaceError\n"
-        "raise LostRaceError('Expected version 1 of mnist to reign still. Received: version 2 does')",
+        "raise LostRaceError('Expected version 1 of mnist to be the champion still. Received: version 2 is')",
     ),
     "NotPromotedError": (
         "publish",
         "from components.publish.publish import NotPromotedError\n"
-        "raise NotPromotedError('Expected the model to be promoted. Received: floor: 0.95 wanted, 0.5 reached')",
+        "raise NotPromotedError('Expected the model to be promoted. Received: floor: 0.95 required, 0.5 reached')",
     ),
     "StaleEvaluationError": (
         "publish",

@@ -13,14 +13,14 @@ class WebServer:
     """Serves `folder`.
 
     Attributes:
-        asked: (path, Range header or None) of every request so far.
+        requests: (path, Range header or None) of every request so far.
         cut_after: Close the connection after this many bytes of a body, for the next `cuts` answers.
         refusals: Answer 503 to the next so many requests.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.cut_after = 0
         self.cuts = 0
         self.refusals = 0
@@ -32,7 +32,7 @@ class WebServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                web.asked.append((self.path, self.headers.get("Range")))
+                web.requests.append((self.path, self.headers.get("Range")))
                 path = web.folder / self.path.lstrip("/")
                 if web.refusals:
                     web.refusals -= 1

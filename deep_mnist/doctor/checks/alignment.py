@@ -52,7 +52,7 @@ def check_unlearned(case: Case, split: Split, fitted: Fit, witness: Fit | None) 
     """
     if not _has_two_classes(fitted):
         return  # a few rare examples: nothing could be learned of them, right labels or wrong
-    seen = f"labels that a cheap classifier guesses {fitted.accuracy:.0%} right, where chance is {fitted.chance:.0%}"
+    seen = f"labels that a cheap classifier predicts {fitted.accuracy:.0%} correctly (chance {fitted.chance:.0%})"
     if shift := slipped(case, split):
         yield _misaligned(split, fitted, f"{seen}: they slipped by {shift}", _rolled(split, shift))
     elif fitted.strength < SILENT and _is_able_there(fitted, witness):
@@ -77,7 +77,7 @@ def _has_two_classes(fitted: Fit) -> bool:
 
 
 def _named(witness: Fit | None) -> str:
-    return f"{witness.accuracy:.0%} right, chance {witness.chance:.0%}" if witness is not None else ""
+    return f"{witness.accuracy:.0%} correct, chance {witness.chance:.0%}" if witness is not None else ""
 
 
 def _contradicted(fitted: Fit) -> str:
@@ -173,7 +173,7 @@ def _broken(split: Split, at: int, before: bool, shares: tuple[float, float, flo
         severity="error",
         split=split.name,
         expected=EXPECTED,
-        received=f"labels {part} that a cheap classifier guesses {low:.0%} right (chance {chance:.0%}), "
+        received=f"labels {part} that a cheap classifier predicts {low:.0%} correctly (chance {chance:.0%}), "
         f"against {high:.0%} in the rest",
         fix=f"Write {split.name}_images and {split.name}_labels again: "
         f"a row was lost or added near {at} in one of them.",
@@ -199,9 +199,9 @@ def check_noise(split: Split, fitted: Fit, other: tuple[float, int] | None) -> I
     if not proven and not clusters.agreement(fitted.sample.blocks, len(fitted.classes)):
         return  # the classifier is weak on such pictures
     evidence = (
-        f"while it is right on {other[0]:.0%} of the test split and on {fitted.accuracy:.0%} here"
+        f"while it is correct on {other[0]:.0%} of the test split and on {fitted.accuracy:.0%} here"
         if proven and other is not None
-        else f"could not judge whether the labels or the classifier ({fitted.accuracy:.0%} right) are at fault"
+        else f"could not judge whether the labels or the classifier ({fitted.accuracy:.0%} correct) are at fault"
     )
     yield Finding(
         field="labels.alignment",
@@ -211,7 +211,7 @@ def check_noise(split: Split, fitted: Fit, other: tuple[float, int] | None) -> I
         received=f"{share:.0%} of the labels contradict a cheap classifier where it is surest, {evidence}",
         fix=f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten."
         if proven
-        else "Look at these images and their labels in the report: are the labels right?",
+        else "Look at these images and their labels in the report: are the labels correct?",
         why="Wrong labels cap the accuracy and are learned by heart late in training.",
         where=tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
         kind=FaultKind.NOISY_LABELS,

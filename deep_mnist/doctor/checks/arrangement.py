@@ -76,9 +76,9 @@ def _judged(
     elif all(_is_rolled(each.columns.carried, each.columns.inside, each.columns.seam) for each in halves):
         yield _shifted(split, one, columns, interleaved)
     elif all(_is_rolled(each.columns.around, each.columns.inside, each.columns.seam) for each in halves):
-        yield _rolled(case, split, "column", one.columns.at, _told(one.columns.around, one.columns.inside))
+        yield _rolled(case, split, "column", one.columns.at, _compared(one.columns.around, one.columns.inside))
     elif all(_is_rolled(each.rows.around, each.rows.inside, each.rows.seam) for each in halves):
-        yield _rolled(case, split, "row", one.rows.at, _told(one.rows.around, one.rows.inside))
+        yield _rolled(case, split, "row", one.rows.at, _compared(one.rows.around, one.rows.inside))
     else:
         inside = max(max(each.at_pixel, each.at_stride) for each in halves)
         yield from _examples_last(split, interleaved, inside)
@@ -109,7 +109,7 @@ def _distance(seen: Coherence) -> str:
     )
 
 
-def _told(across: float, inside: float) -> str:
+def _compared(across: float, inside: float) -> str:
     return f"opposite edges go together (correlation {across:.2f}, inner neighbours {inside:.2f})"
 
 
@@ -119,7 +119,7 @@ def _shifted(split: Split, seen: Coherence, columns: int, interleaved: int) -> F
     late = at if at <= columns / 2 else at - columns
     name, steps = f"{split.name}_images", -late * interleaved
     received = (
-        f"images broken at column {at}: {_told(seen.columns.carried, seen.columns.inside)} "
+        f"images broken at column {at}: {_compared(seen.columns.carried, seen.columns.inside)} "
         f"one row further; the bytes are {'late' if late > 0 else 'early'} by {abs(late) * interleaved} elements"
     )
     return _displaced(

@@ -51,8 +51,8 @@ def check_giveaway(case: Case) -> Iterator[Finding]:
 
 def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:
     images, classes = split.images, split.classes
-    wanted = case.input_kind.shows_images or case.input_kind is InputKind.COLUMNS
-    if not wanted or not split.paired or images is None or classes is None or images.dtype.kind not in REAL_KINDS:
+    applicable = case.input_kind.shows_images or case.input_kind is InputKind.COLUMNS
+    if not applicable or not split.paired or images is None or classes is None or images.dtype.kind not in REAL_KINDS:
         return None, None
     count = min(MOST, len(images), MOST_VALUES // max(1, int(np.prod(images.shape[1:]))))
     if count < FEWEST:

@@ -1,6 +1,6 @@
 """Check of pixels that lie orders of magnitude beyond all others of their set: bytes of floats that were corrupted.
 
-Told only of floats, where a few pixels hold nearly all of the set's variance and every other image stays a thousand
+Reported only of floats, where a few pixels hold nearly all of the set's variance and every other image stays a thousand
 times below them; a wrong byte that leaves a value within the set's range cannot be known from the values, nor is it
 judged.
 

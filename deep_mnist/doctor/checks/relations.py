@@ -72,7 +72,7 @@ class Tested:
     @property
     def evidence(self) -> str:
         return (
-            f"a cheap classifier right on {self.fitted.accuracy:.0%} of train is right on {self.accuracy:.0%} of test, "
+            f"a cheap classifier is correct on {self.fitted.accuracy:.0%} of train, on {self.accuracy:.0%} of test: "
             f"{self.shortfall:.0f} standard errors below what is due"
         )
 

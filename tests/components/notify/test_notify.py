@@ -66,7 +66,7 @@ def api(server: KfpServer, monkeypatch) -> KfpServer:
     return server
 
 
-def test_a_failure_is_told_with_its_step_and_error(webhook, api, monkeypatch):
+def test_a_failure_is_reported_with_its_step_and_error(webhook, api, monkeypatch):
     """Status, step, what the step said of its error, and a link to the run."""
     monkeypatch.setenv("DEEP_MNIST_KUBEFLOW_UI", "https://kubeflow.example/")
     api.progress = [Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")], require_valid="Failed")]
@@ -107,7 +107,7 @@ def test_an_end_without_failure_needs_no_api(webhook, state, status):
 
 
 @pytest.mark.parametrize(("state", "status"), [("FAILED", "FAILED"), ("RUNNING", "UNKNOWN")])
-def test_without_the_api_the_status_is_still_told(webhook, monkeypatch, state, status):
+def test_without_the_api_the_status_is_still_reported(webhook, monkeypatch, state, status):
     """An API that is not there, or that demands a token, costs step and error only."""
     monkeypatch.setenv("DEEP_MNIST_KUBEFLOW_API", "http://127.0.0.1:9")
     notify_webhook("r", "nightly", state)
@@ -171,12 +171,12 @@ def step(fails: bool) -> None:
         raise SystemExit("bad data")
 
 @dsl.pipeline
-def told(fails: bool) -> None:
+def reported(fails: bool) -> None:
     with dsl.ExitHandler(notify(run_id="r", run_name="here")):
         step(fails=fails)
 
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[1], raise_on_error=False)
-told(fails=sys.argv[2] == "fails")
+reported(fails=sys.argv[2] == "fails")
 """
 
 
@@ -184,7 +184,7 @@ told(fails=sys.argv[2] == "fails")
 def test_kubeflow_runs_it_as_an_exit_handler(webhook, api, tmp_path, argument, status):
     """The component, under kfp's own executor, receives the end of the group that it guards."""
     api.progress = [Workflow(step="Failed")]
-    script = tmp_path / "told.py"  # kfp reads the source of a component from its file
+    script = tmp_path / "reported.py"  # kfp reads the source of a component from its file
     script.write_text(RUN)
     command = [sys.executable, str(script), str(tmp_path / "root"), argument]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

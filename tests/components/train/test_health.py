@@ -73,7 +73,7 @@ def test_a_loss_that_is_not_finite_ends_the_training() -> None:
 
 
 def test_data_that_are_not_finite_are_named() -> None:
-    """NaN in the images is told from a bad rate."""
+    """NaN in the images is distinguished from a bad rate."""
     data = split(1600, 0)
     data.images[0] = np.nan
     ((field, text),) = findings_of(dense(16), data, keras.optimizers.Adam(), 5)
@@ -82,7 +82,7 @@ def test_data_that_are_not_finite_are_named() -> None:
 
 
 def test_dead_units_are_named() -> None:
-    """A layer whose units answer to no example is named, long before the budget is spent."""
+    """A layer whose units respond to no example is named, long before the budget is spent."""
     hidden = dense(32, bias_initializer=keras.initializers.Constant(-1000.0))
     ((field, text),) = findings_of(hidden, split(1600, 0), keras.optimizers.SGD(0.01), 50)
     assert field == "rehearsal.outputs"

@@ -146,7 +146,7 @@ def test_the_output_is_read_to_its_last_layer(tmp_path, tail, units, rank, activ
 
 
 def test_what_cannot_be_derived_is_named(tmp_path):
-    """Unbuilt models, layers of unknown classes and Lambda layers are told instead of guessed at."""
+    """Unbuilt models, layers of unknown classes and Lambda layers are reported instead of guessed at."""
     unbuilt = contract_of(tmp_path, sequential(dense(), shape=None))
     strange = contract_of(tmp_path, classifier(layer("MyScaling")))
     code = contract_of(tmp_path, classifier(layer("Lambda")))
@@ -218,10 +218,10 @@ def test_an_unknown_network_lists_the_known():
 
 
 def test_settings_of_fit_win_over_the_model(tmp_path):
-    """A loss told by the user decides the label encoding and is no longer unknown."""
-    told = with_settings(contract_of(tmp_path, classifier()), loss="categorical_crossentropy", from_logits=False)
+    """A loss that the user states decides the label encoding and is no longer unknown."""
+    stated = with_settings(contract_of(tmp_path, classifier()), loss="categorical_crossentropy", from_logits=False)
 
-    assert (told.loss, told.label_encoding, told.unknown) == ("categorical_crossentropy", "one_hot", ())
+    assert (stated.loss, stated.label_encoding, stated.unknown) == ("categorical_crossentropy", "one_hot", ())
 
 
 def test_mutated_models_never_crash_the_reader(tmp_path):

@@ -48,7 +48,7 @@ def test_scaling_by_operations_is_read(tmp_path, scale, factor, shift):
 
 
 def test_branches_that_scale_differently_are_unknown(tmp_path):
-    """Two branches of different scale have no one answer; the contract says so."""
+    """Two branches of different scale have no single scale; the contract says so."""
     contract = saved(behind(lambda x: layers.Concatenate()([x / 255.0, x / 127.5 - 1])), tmp_path)
 
     assert not contract.scaling_is_known
@@ -85,7 +85,7 @@ def test_subclassed_models_are_judged_by_what_their_file_tells(tmp_path):
 
 
 def test_functions_as_activations_and_losses_in_lists_are_known(tmp_path):
-    """tf.nn.softmax is softmax, ["mse"] is mean_squared_error, metrics are told by name."""
+    """tf.nn.softmax is softmax, ["mse"] is mean_squared_error, metrics are reported by name."""
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation=tf.nn.softmax)])
     contract = saved(model, tmp_path, ["mse"], metrics=["accuracy", keras.metrics.MeanSquaredError()])
 

@@ -151,7 +151,7 @@ def test_damaged_files_are_refused_with_what_they_are(tmp_path, content, words):
 
 
 def test_python_objects_are_refused_unread(tmp_path):
-    """An object array is told by its header alone; the code in its pickle never runs."""
+    """An object array is recognized by its header alone; the code in its pickle never runs."""
     ran = tmp_path / "ran"
 
     class Bomb:
@@ -167,7 +167,7 @@ def test_python_objects_are_refused_unread(tmp_path):
     assert not ran.exists()
 
 
-def test_an_interrupted_download_is_told(tmp_path):
+def test_an_interrupted_download_is_reported(tmp_path):
     """A gzip file cut short ends before its end-of-stream marker."""
     (tmp_path / "a.gz").write_bytes(gzip.compress(idx_bytes(IMAGES))[:-6])
 
@@ -192,7 +192,7 @@ def test_more_data_than_the_header_promises_is_refused(tmp_path):
         open_array(tmp_path / "a.npy.gz")
 
 
-def test_labels_in_the_place_of_images_are_told(tmp_path):
+def test_labels_in_the_place_of_images_are_reported(tmp_path):
     """An idx1 file in an image slot is refused by its magic number."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.arange(5, dtype=np.uint8)))
 
@@ -208,7 +208,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         open_array(tmp_path / "train_images.npy")
 
 
-def test_a_damaged_npz_is_told(tmp_path):
+def test_a_damaged_npz_is_reported(tmp_path):
     """A zip whose directory is gone is refused as damaged."""
     np.savez(tmp_path / "a.npz", x_train=IMAGES)
     path = tmp_path / "a.npz"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.false_alarms import judged
-from tests.support.doctor_cases import CaseFiles, digits, told_of
+from tests.support.doctor_cases import CaseFiles, digits, graver
 from tests.support.keras_models import classifier
 
 
@@ -34,7 +34,7 @@ def test_labels_that_nothing_can_be_learned_of_are_a_note(tmp_path):
     """No other split, no cluster speaks against the labels: a person is asked to look, the data stay fit."""
     diagnosis = of_clouds().judged(tmp_path)
 
-    assert diagnosis.verdict == "fit" and told_of(diagnosis) == []
+    assert diagnosis.verdict == "fit" and graver(diagnosis) == []
     note = next(each for each in diagnosis.findings if each.field == "labels.alignment")
     assert "could not judge" in note.received and note.where
 
@@ -61,7 +61,7 @@ def test_a_set_that_repeats_itself_is_not_taken_for_copies(tmp_path):
         test_images=images[order[450:]], test_labels=labels[order[450:]],
     )  # fmt: skip
 
-    assert told_of(case.judged(tmp_path)) == []
+    assert graver(case.judged(tmp_path)) == []
 
 
 def test_ninety_nine_of_one_class_for_one_of_another_raise_nothing(tmp_path):
@@ -73,9 +73,13 @@ def test_ninety_nine_of_one_class_for_one_of_another_raise_nothing(tmp_path):
             [np.flatnonzero(labels == 1), np.flatnonzero(labels == 7)[: 1 if split == "train" else 0]]
         )
         case = case.change(lambda array, kept=kept: array[kept], f"{split}_images", f"{split}_labels")
-    case = case.labels(lambda labels: (labels == 7).astype(np.int64)).with_net(classifier(units=2)).told(num_classes=2)
+    case = (
+        case.labels(lambda labels: (labels == 7).astype(np.int64))
+        .with_net(classifier(units=2))
+        .with_settings(num_classes=2)
+    )
 
-    assert told_of(case.judged(tmp_path)) == []
+    assert graver(case.judged(tmp_path)) == []
 
 
 @pytest.mark.parametrize("draw", range(6))

@@ -28,7 +28,7 @@ def severities(diagnosis):
 
 def test_accepted_finding_makes_no_verdict_and_is_shown_everywhere(tmp_path):
     """An accepted error leaves the verdict fit; JSON, Markdown and the page show it with its reason."""
-    diagnosis = raw_pixels().told(accept=[RAW]).judged(tmp_path)
+    diagnosis = raw_pixels().with_settings(accept=[RAW]).judged(tmp_path)
 
     assert diagnosis.verdict == "fit"
     assert severities(diagnosis) == {("images.range", "accepted")}
@@ -47,15 +47,15 @@ def test_caller_accepts_as_contract_json_does(tmp_path):
 
 def test_one_split_accepted_leaves_the_other(tmp_path):
     """Accepted for train only, the same fault of the test split still stops the run."""
-    diagnosis = raw_pixels().told(accept=[{**RAW, "split": "train"}]).judged(tmp_path)
+    diagnosis = raw_pixels().with_settings(accept=[{**RAW, "split": "train"}]).judged(tmp_path)
 
     assert diagnosis.verdict == "unfit"
     assert {(each.split, each.severity) for each in diagnosis.findings} == {("train", "accepted"), ("test", "error")}
 
 
 def test_entry_that_matches_nothing_is_a_note(tmp_path):
-    """Accepting what is not found is told, so that old entries are removed."""
-    diagnosis = digits().told(accept=[RAW]).judged(tmp_path)
+    """Accepting what is not found is reported, so that old entries are removed."""
+    diagnosis = digits().with_settings(accept=[RAW]).judged(tmp_path)
 
     assert severities(diagnosis) == {("images.range", "note")}
 

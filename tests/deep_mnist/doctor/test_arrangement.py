@@ -12,7 +12,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.arrangement import check_arrangement
 from deep_mnist.doctor.finding import Finding
-from tests.support.doctor_cases import digits, mended, told_of
+from tests.support.doctor_cases import digits, fixed, graver
 
 FIELD = "images.distribution"
 
@@ -52,12 +52,12 @@ def test_displaced_bytes_are_named_and_the_fix_puts_them_back(tmp_path, name):
     case = digits().images(DISPLACED[name])
     diagnosis = case.judged(tmp_path / "displaced")
 
-    assert told_of(diagnosis) == [(FIELD, "error", "both")]
-    assert told_of(mended(case, diagnosis.findings[0]).judged(tmp_path / "put back")) == []
+    assert graver(diagnosis) == [(FIELD, "error", "both")]
+    assert graver(fixed(case, diagnosis.findings[0]).judged(tmp_path / "put back")) == []
 
 
 @pytest.mark.parametrize("length", [27, 29, 32])
-def test_rows_of_another_length_are_told_with_their_length(tmp_path, length):
+def test_rows_of_another_length_are_reported_with_their_length(tmp_path, length):
     """A wrong stride shears the images; the message holds the real row length."""
     found = digits().images(rows_of(length)).judged(tmp_path).findings
 
@@ -75,9 +75,9 @@ def test_channels_in_planes_read_as_pixels_are_found(tmp_path):
     broken = color.images(lambda x: x.transpose(0, 3, 1, 2).reshape(x.shape))
     diagnosis = broken.judged(tmp_path / "broken")
 
-    assert (FIELD, "error", "both") in told_of(diagnosis)
+    assert (FIELD, "error", "both") in graver(diagnosis)
     finding = next(each for each in diagnosis.findings if each.field == FIELD)
-    assert told_of(mended(broken, finding).judged(tmp_path / "put back")) == []
+    assert graver(fixed(broken, finding).judged(tmp_path / "put back")) == []
 
 
 def standardized(images: np.ndarray) -> np.ndarray:

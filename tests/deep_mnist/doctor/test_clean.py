@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.digits import write_idx_folder
-from tests.support.doctor_cases import ONE_HOT, CaseFiles, digits, told_of
+from tests.support.doctor_cases import ONE_HOT, CaseFiles, digits, graver
 from tests.support.keras_models import classifier, conv, dense, layer, sequential, write_keras
 
 Case = Callable[[CaseFiles], CaseFiles]
@@ -121,18 +121,18 @@ CLEAN: dict[str, Case] = {
     "one-hot bytes": lambda c: c.one_hot().labels(lambda y: y.astype(np.uint8)),
     "smoothed labels": lambda c: c.one_hot().labels(lambda y: y * np.float32(0.9) + np.float32(0.01)),
     "soft labels": lambda c: c.one_hot().labels(lambda y: (0.7 * y + 0.3 * np.roll(y, 1, 1)).astype(np.float16)),
-    "mse on rows": lambda c: c.one_hot().told(loss="mse"),
+    "mse on rows": lambda c: c.one_hot().with_settings(loss="mse"),
     "sigmoid units, binary loss": lambda c: (
-        c.one_hot().with_net(classifier(activation="sigmoid")).told(loss="binary_crossentropy")
+        c.one_hot().with_net(classifier(activation="sigmoid")).with_settings(loss="binary_crossentropy")
     ),
     "int64 labels": lambda c: c.labels(lambda y: y.astype(np.int64)),
     "float labels, whole numbers": lambda c: c.labels(lambda y: y.astype(np.float32)),
     "labels (n, 1)": lambda c: c.labels(lambda y: y[:, np.newaxis]),
-    "logits": lambda c: c.with_net(classifier(activation="linear")).told(from_logits=True),
+    "logits": lambda c: c.with_net(classifier(activation="linear")).with_settings(from_logits=True),
     "no test split": lambda c: without(c, "test"),
     "few": lambda _: digits(30, 15),
     "imbalanced": imbalanced,
-    "no shuffle, mixed": lambda c: c.told(fit={"shuffle": False, "validation_split": 0.1}),
+    "no shuffle, mixed": lambda c: c.with_settings(fit={"shuffle": False, "validation_split": 0.1}),
     "textures": textured,
     "binarized": lambda c: c.images(lambda x: (x > 0.4).astype(np.float32)),
     "noisy": lambda c: c.images(
@@ -143,10 +143,10 @@ CLEAN: dict[str, Case] = {
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_clean_data_are_silent(tmp_path, name):
-    """Neither an error nor a warning is told of clean data."""
+    """Neither an error nor a warning is reported of clean data."""
     diagnosis = CLEAN[name](digits()).judged(tmp_path)
 
-    assert told_of(diagnosis) == []
+    assert graver(diagnosis) == []
     assert diagnosis.verdict == "fit"
 
 
@@ -154,7 +154,7 @@ def test_clean_data_are_silent(tmp_path, name):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_alarm_over_seeds_and_sizes(tmp_path, size, seed):
     """Draws of other digits and other sizes stay silent as well."""
-    assert told_of(digits(*size, seed=seed).judged(tmp_path)) == []
+    assert graver(digits(*size, seed=seed).judged(tmp_path)) == []
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -166,23 +166,23 @@ def test_idx_files_are_fit_for_a_network_with_channels(tmp_path, packed):
     from deep_mnist.doctor.judge import diagnose
     from deep_mnist.doctor.settings import contract_for
 
-    assert told_of(diagnose(tmp_path, contract_for(tmp_path))) == []
+    assert graver(diagnose(tmp_path, contract_for(tmp_path))) == []
 
 
 def test_a_few_duplicates_are_a_note(tmp_path):
-    """Published sets hold a few images twice: told as a note, not more."""
+    """Published sets hold a few images twice: reported as a note, not more."""
     case = digits(400, 160)
     images = case.arrays["test_images"].copy()
     images[3] = case.arrays["train_images"][7]
 
     diagnosis = case.with_arrays(test_images=images).judged(tmp_path)
 
-    assert told_of(diagnosis) == []
+    assert graver(diagnosis) == []
     assert [(each.field, each.where) for each in diagnosis.findings] == [("splits.leakage", (3,))]
 
 
 def test_a_conflict_is_named(tmp_path):
-    """A loss in contract.json that contradicts the compiled model is believed, and the conflict told."""
+    """A loss in contract.json that contradicts the compiled model is believed, and the conflict reported."""
     folder = digits().one_hot().write(tmp_path)
     write_keras(folder / "model.keras", classifier(), "sparse_categorical_crossentropy")
 

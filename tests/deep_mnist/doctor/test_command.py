@@ -22,7 +22,7 @@ from deep_mnist.doctor.report import as_html, as_json, as_markdown
 from deep_mnist.doctor.verdict import InvalidDataError, require_fit
 from tests.support.artifacts import Artifact
 from tests.support.digits import draw_digits, write_idx_folder
-from tests.support.doctor_cases import digits, told_of
+from tests.support.doctor_cases import digits, graver
 from tests.support.keras_models import classifier, layer, write_keras
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,13 +63,13 @@ def test_unfit_data_exit_with_1_and_json(tmp_path):
     """--json prints one object of the agreed form, and nothing else."""
     ended = doctor(inverted_test(tmp_path), "--json")
 
-    told = json.loads(ended.stdout)
+    reported = json.loads(ended.stdout)
     assert ended.returncode == 1
-    assert (told["verdict"], ended.stderr) == ("unfit", "")
-    assert isinstance(told["seconds"], float)
-    assert {"images.distribution", "images.polarity"} == {each["field"] for each in told["findings"]}
+    assert (reported["verdict"], ended.stderr) == ("unfit", "")
+    assert isinstance(reported["seconds"], float)
+    assert {"images.distribution", "images.polarity"} == {each["field"] for each in reported["findings"]}
     expected = {"field", "severity", "split", "expected", "received", "where", "fix", "why"}
-    assert all(set(each) == expected for each in told["findings"])
+    assert all(set(each) == expected for each in reported["findings"])
 
 
 def test_the_text_names_the_fix(tmp_path):
@@ -119,7 +119,7 @@ def test_what_is_not_usable_exits_with_2(tmp_path, arguments, words):
     "content", ["[1]", "{", '{"loss": 3}', '{"num_classes": true}', '{"fit": []}', '{"from_logits": 1}']
 )
 def test_a_damaged_contract_json_exits_with_2(tmp_path, content):
-    """contract.json of another form is told, not guessed at."""
+    """contract.json of another form is reported, not guessed at."""
     (digits().write(tmp_path) / "contract.json").write_text(content)
 
     ended = doctor(tmp_path)
@@ -132,9 +132,9 @@ def test_options_win_over_the_folder(tmp_path):
     """--loss, --from-logits and --classes replace what the folder tells."""
     folder = digits().write(tmp_path)
 
-    told = json.loads(doctor(folder, "--loss", "categorical_crossentropy", "--from-logits", "--json").stdout)
+    reported = json.loads(doctor(folder, "--loss", "categorical_crossentropy", "--from-logits", "--json").stdout)
 
-    assert {"labels.encoding", "contract.from_logits"} == {each["field"] for each in told["findings"]}
+    assert {"labels.encoding", "contract.from_logits"} == {each["field"] for each in reported["findings"]}
 
 
 def test_no_tensorflow_is_imported(tmp_path):
@@ -164,21 +164,21 @@ def test_no_tensorflow_is_imported(tmp_path):
     ],
     ids=["web page", "empty", "missing", "cut short"],
 )
-def test_a_damaged_file_is_told_by_its_slot(tmp_path, name, content, words):
+def test_a_damaged_file_is_reported_by_its_slot(tmp_path, name, content, words):
     """Each damaged file is one error with the field of its slot; the other arrays are judged all the same."""
     folder = digits().write(tmp_path)
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
 
-    told = json.loads(doctor(folder, "--json").stdout)["findings"]
+    reported = json.loads(doctor(folder, "--json").stdout)["findings"]
 
-    assert [each["field"] for each in told] == [f"files.{name[:-4]}"]
-    assert told[0]["split"] == name.partition("_")[0]
-    assert words in told[0]["received"]
+    assert [each["field"] for each in reported] == [f"files.{name[:-4]}"]
+    assert reported[0]["split"] == name.partition("_")[0]
+    assert words in reported[0]["received"]
 
 
-def test_a_header_read_as_pixels_is_told(tmp_path):
+def test_a_header_read_as_pixels_is_reported(tmp_path):
     """An IDX file read from its first byte puts 0 0 8 3 into the first image."""
     case = digits()
     header = np.array([0, 0, 8, 3, 0, 0, 1, 144, 0, 0, 0, 28, 0, 0, 0, 28], np.float32) / 255
@@ -186,10 +186,10 @@ def test_a_header_read_as_pixels_is_told(tmp_path):
     def shifted(images: np.ndarray) -> np.ndarray:
         return np.concatenate([header, images.reshape(-1)])[: images.size].reshape(images.shape)
 
-    assert ("files.train_images", "error", "train") in told_of(case.change(shifted, "train_images").judged(tmp_path))
+    assert ("files.train_images", "error", "train") in graver(case.change(shifted, "train_images").judged(tmp_path))
 
 
-def test_a_damaged_idx_download_is_told(tmp_path):
+def test_a_damaged_idx_download_is_reported(tmp_path):
     """A gzip file cut short is an error of its file, and the test split is judged by itself."""
     write_idx_folder(tmp_path, train=100, test=40)
     path = tmp_path / "train-images-idx3-ubyte.gz"
@@ -200,10 +200,10 @@ def test_a_damaged_idx_download_is_told(tmp_path):
         "sparse_categorical_crossentropy",
     )
 
-    told = json.loads(doctor(tmp_path, "--json").stdout)["findings"]
+    reported = json.loads(doctor(tmp_path, "--json").stdout)["findings"]
 
-    assert [each["field"] for each in told] == ["files.train_images"]
-    assert "end-of-stream" in told[0]["received"]
+    assert [each["field"] for each in reported] == ["files.train_images"]
+    assert "end-of-stream" in reported[0]["received"]
 
 
 # --- the reports -----------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_dataset_of_preprocess_is_fit(tmp_path):
 
     diagnosis = validate_dataset(tmp_path)
 
-    assert (diagnosis.verdict, told_of(diagnosis)) == ("fit", [])
+    assert (diagnosis.verdict, graver(diagnosis)) == ("fit", [])
     assert set(diagnosis.case.splits) == {"train", "validation", "test"}
 
 
@@ -255,16 +255,16 @@ def test_a_dataset_of_preprocess_is_fit(tmp_path):
         ({"num_classes": 26}, "labels.values"),
     ],
 )
-def test_a_record_that_contradicts_the_data_is_told(tmp_path, changes, field):
+def test_a_record_that_contradicts_the_data_is_reported(tmp_path, changes, field):
     """Serving is built from the record, so data, record and contract must agree."""
     dataset(tmp_path, **changes)
 
     diagnosis = validate_dataset(tmp_path)
 
-    assert (field, "error", "both") in told_of(diagnosis)
+    assert (field, "error", "both") in graver(diagnosis)
 
 
-def test_a_fault_of_the_validation_split_is_told(tmp_path):
+def test_a_fault_of_the_validation_split_is_reported(tmp_path):
     """The validation split is judged like the others."""
     written = dataset(tmp_path)
     labels = np.array(written.labels("validation"))
@@ -272,7 +272,7 @@ def test_a_fault_of_the_validation_split_is_told(tmp_path):
     arrays = {path[:-4]: np.load(tmp_path / path) for path in written.files if path.endswith(".npy")}
     write_dataset(tmp_path, {**arrays, "validation_labels": labels}, written.record)
 
-    assert told_of(validate_dataset(tmp_path)) == [("labels.values", "error", "validation")]
+    assert graver(validate_dataset(tmp_path)) == [("labels.values", "error", "validation")]
 
 
 def test_raw_pixels_for_example1_are_refused(tmp_path):
@@ -282,9 +282,9 @@ def test_raw_pixels_for_example1_are_refused(tmp_path):
     write_contract(tmp_path, resolve_contract("example1"))
     write_dataset(tmp_path, {"train_images": images, "train_labels": labels}, record)
 
-    told = told_of(validate_dataset(tmp_path))
+    reported = graver(validate_dataset(tmp_path))
 
-    assert {("images.dtype", "error", "train"), ("images.range", "error", "train")} == set(told)
+    assert {("images.dtype", "error", "train"), ("images.range", "error", "train")} == set(reported)
 
 
 def run_steps(folder: Path, accept: Sequence[dict] = ()) -> str:

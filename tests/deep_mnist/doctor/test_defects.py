@@ -8,21 +8,21 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tests.support.doctor_cases import ONE_HOT, SPARSE, CaseFiles, digits, mended, told_of
+from tests.support.doctor_cases import ONE_HOT, SPARSE, CaseFiles, digits, fixed, graver
 from tests.support.keras_models import classifier, conv, dense, layer, sequential
 
 Case = Callable[[CaseFiles], CaseFiles]
 
 
 class Defect(NamedTuple):
-    """How a case breaks, what must be told, and how to mend it when the fix is no statement on arrays."""
+    """How a case breaks, what must be reported, and how to fix it when the fix is no statement on arrays."""
 
     name: str
     breaks: Case
     field: str
     severity: str
     split: str
-    mend: Case | None = None
+    fix: Case | None = None
 
 
 def scrambled(labels: np.ndarray) -> np.ndarray:
@@ -234,8 +234,8 @@ PIXELS = [
     Defect("all blank", lambda c: c.images(np.zeros_like), "images.distribution", "error", BOTH, lambda _: digits()),
 ]
 LABELS = [
-    Defect("one-hot for sparse", lambda c: c.one_hot().told(loss=SPARSE), "labels.encoding", "error", BOTH),
-    Defect("numbers for one-hot", lambda c: c.told(loss=ONE_HOT), "labels.encoding", "error", BOTH),
+    Defect("one-hot for sparse", lambda c: c.one_hot().with_settings(loss=SPARSE), "labels.encoding", "error", BOTH),
+    Defect("numbers for one-hot", lambda c: c.with_settings(loss=ONE_HOT), "labels.encoding", "error", BOTH),
     Defect(
         "one-hot twice",
         lambda c: c.one_hot().labels(lambda y: np.eye(10, dtype=np.float32)[y.astype(int)]),
@@ -253,7 +253,7 @@ LABELS = [
     ),
     Defect(
         "eleven columns",
-        lambda c: c.labels(lambda y: np.eye(11, dtype=np.float32)[y + 1]).told(loss=ONE_HOT),
+        lambda c: c.labels(lambda y: np.eye(11, dtype=np.float32)[y + 1]).with_settings(loss=ONE_HOT),
         "labels.width",
         "error",
         BOTH,
@@ -430,13 +430,17 @@ RELATIONS = [
     ),
     Defect(
         "sorted, validation_split",
-        lambda c: sorted_train(c).told(fit={"validation_split": 0.2}),
+        lambda c: sorted_train(c).with_settings(fit={"validation_split": 0.2}),
         "splits.order",
         "error",
         TRAIN,
     ),
     Defect(
-        "sorted, not shuffled", lambda c: sorted_train(c).told(fit={"shuffle": False}), "splits.order", "error", TRAIN
+        "sorted, not shuffled",
+        lambda c: sorted_train(c).with_settings(fit={"shuffle": False}),
+        "splits.order",
+        "error",
+        TRAIN,
     ),
 ]
 NETWORK = [
@@ -446,31 +450,31 @@ NETWORK = [
         "contract.from_logits",
         "error",
         MODEL,
-        lambda c: c.told(from_logits=True),
+        lambda c: c.with_settings(from_logits=True),
     ),
     Defect(
         "softmax and from_logits",
-        lambda c: c.told(from_logits=True),
+        lambda c: c.with_settings(from_logits=True),
         "contract.from_logits",
         "error",
         MODEL,
-        lambda c: c.told(from_logits=False),
+        lambda c: c.with_settings(from_logits=False),
     ),
     Defect(
         "mse on numbers",
-        lambda c: c.labels(lambda y: y[:, None].astype(np.float32)).told(loss="mean_squared_error"),
+        lambda c: c.labels(lambda y: y[:, None].astype(np.float32)).with_settings(loss="mean_squared_error"),
         "contract.loss",
         "error",
         BOTH,
-        lambda c: c.told(loss=SPARSE).labels(lambda y: y.astype(int).reshape(-1)),
+        lambda c: c.with_settings(loss=SPARSE).labels(lambda y: y.astype(int).reshape(-1)),
     ),
     Defect(
         "binary loss on softmax",
-        lambda c: c.one_hot().told(loss="binary_crossentropy"),
+        lambda c: c.one_hot().with_settings(loss="binary_crossentropy"),
         "contract.loss",
         "warning",
         MODEL,
-        lambda c: c.told(loss=ONE_HOT),
+        lambda c: c.with_settings(loss=ONE_HOT),
     ),
     Defect(
         "sigmoid for one of ten",
@@ -501,7 +505,7 @@ NETWORK = [
         lambda c: (
             by_label(by_label(c, lambda y: y < 2, "train"), lambda y: y < 2, "test")
             .with_net(classifier(units=1))
-            .told(loss="binary_crossentropy", num_classes=2)
+            .with_settings(loss="binary_crossentropy", num_classes=2)
         ),
         "model.output_activation",
         "error",
@@ -574,11 +578,11 @@ def test_a_defect_is_named_and_its_fix_mends_it(tmp_path, defect):
     broken = defect.breaks(digits())
     diagnosis = broken.judged(tmp_path / "broken")
 
-    assert (defect.field, defect.severity, defect.split) in told_of(diagnosis)
+    assert (defect.field, defect.severity, defect.split) in graver(diagnosis)
     finding = next(each for each in diagnosis.findings if each.field == defect.field)
     assert finding.expected and finding.received and finding.why and "\n" not in finding.fix
-    healed = mended(broken, finding) if defect.mend is None else defect.mend(broken)
-    assert told_of(healed.judged(tmp_path / "mended")) == []
+    healed = fixed(broken, finding) if defect.fix is None else defect.fix(broken)
+    assert graver(healed.judged(tmp_path / "fixed")) == []
 
 
 @pytest.mark.parametrize(
@@ -598,9 +602,9 @@ def test_an_axis_that_keras_adds_or_drops_itself_is_a_note(tmp_path, form, lacki
     case = digits().with_net(sequential(*first, dense(), shape=form)).images(lambda x: x.reshape(len(x), *lacking))
     diagnosis = case.judged(tmp_path / "lacking")
 
-    assert told_of(diagnosis) == []
+    assert graver(diagnosis) == []
     (note,) = [each for each in diagnosis.findings if each.field == "images.rank"]
-    assert not any(each.field == "images.rank" for each in mended(case, note).judged(tmp_path / "mended").findings)
+    assert not any(each.field == "images.rank" for each in fixed(case, note).judged(tmp_path / "fixed").findings)
 
 
 def is_statement(fix: str) -> bool:
@@ -611,16 +615,14 @@ def is_statement(fix: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "defect", [each for each in FORM + PIXELS if each.mend is None], ids=lambda defect: defect.name
-)
+@pytest.mark.parametrize("defect", [each for each in FORM + PIXELS if each.fix is None], ids=lambda defect: defect.name)
 def test_all_fixes_of_a_diagnosis_applied_in_order_agree(tmp_path, defect):
     """No fix repeats or undoes another: after all of them, notes' as well, the data are fit."""
     case = defect.breaks(digits())
     for finding in case.judged(tmp_path / "broken").findings:
-        case = mended(case, finding) if is_statement(finding.fix) else case
+        case = fixed(case, finding) if is_statement(finding.fix) else case
 
-    assert told_of(case.judged(tmp_path / "mended")) == []
+    assert graver(case.judged(tmp_path / "fixed")) == []
 
 
 def test_a_corrupted_pixel_is_named_with_its_place(tmp_path):

@@ -31,7 +31,7 @@ def test_a_missing_file_is_sought_beside_the_script_and_by_its_name(tmp_path, mo
     near = explained(error_of(lambda: np.load("train_image.npy")), script)
 
     assert f"cd {script.parent}" in beside
-    assert "train_images.npy, which is there" in near
+    assert "train_images.npy, which exists" in near
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_errors_of_python_and_numpy_are_explained(tmp_path, code, words):
     script = tmp_path / "script.py"
     script.write_text(code)
 
-    told = explained(error_of(lambda: runpy.run_path(str(script))), script)
+    reported = explained(error_of(lambda: runpy.run_path(str(script))), script)
 
-    assert words in told and told.startswith("Expected ")
+    assert words in reported and reported.startswith("Expected ")
 
 
 def test_errors_of_keras_are_explained(tmp_path):
@@ -78,8 +78,8 @@ def test_errors_of_keras_are_explained(tmp_path):
     ]
 
     errors = [(error_of(act), words) for act, words in acts]
-    told = [(explained(error, tmp_path / "script.py"), words, str(error)[-400:]) for error, words in errors]
-    assert [each for each in told if each[1] not in each[0]] == []
+    reported = [(explained(error, tmp_path / "script.py"), words, str(error)[-400:]) for error, words in errors]
+    assert [each for each in reported if each[1] not in each[0]] == []
 
 
 def test_what_is_not_known_is_not_guessed():

@@ -29,12 +29,12 @@ NETS: list[Layer] = [
 
 def filled(dtype: str, shape: tuple[int, ...], kind: int, seed: int) -> np.ndarray:
     """Return an array of random bytes, of 0..255, or of 0..1."""
-    random, wanted = np.random.default_rng(seed), np.dtype(dtype)
-    if wanted.kind in "USM":
-        return np.full(shape, "7" if wanted.kind != "M" else 7, wanted)
+    random, requested = np.random.default_rng(seed), np.dtype(dtype)
+    if requested.kind in "USM":
+        return np.full(shape, "7" if requested.kind != "M" else 7, requested)
     if kind == 0:
-        return np.frombuffer(random.bytes(wanted.itemsize * int(np.prod(shape))), wanted).reshape(shape)
-    return (random.random(shape) * (255 if kind == 1 else 1)).astype(wanted)
+        return np.frombuffer(random.bytes(requested.itemsize * int(np.prod(shape))), requested).reshape(shape)
+    return (random.random(shape) * (255 if kind == 1 else 1)).astype(requested)
 
 
 def any_array() -> st.SearchStrategy[np.ndarray]:
@@ -99,9 +99,11 @@ def test_damaged_digits_get_a_verdict(tmp_path_factory, data):
 def check(case: CaseFiles, folder) -> None:
     diagnosis = case.judged(folder)
 
-    told = json.loads(as_json(diagnosis))
-    assert told["verdict"] == ("unfit" if any(each["severity"] == "error" for each in told["findings"]) else "fit")
-    for each in told["findings"]:
+    reported = json.loads(as_json(diagnosis))
+    assert reported["verdict"] == (
+        "unfit" if any(each["severity"] == "error" for each in reported["findings"]) else "fit"
+    )
+    for each in reported["findings"]:
         assert each["field"] in FIELDS and each["severity"] in SEVERITIES
         assert all(isinstance(each[name], str) and each[name] for name in ("expected", "received", "fix", "why"))
         assert all(isinstance(index, int) for index in each["where"])

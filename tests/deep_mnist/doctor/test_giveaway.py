@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.doctor_cases import CaseFiles, digits, mended, told_of
+from tests.support.doctor_cases import CaseFiles, digits, fixed, graver
 from tests.support.keras_models import classifier
 
 
@@ -31,10 +31,10 @@ def in_ten_pixels(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def test_labels_inside_the_images_are_found_and_taken_out(tmp_path, write):
     """The message names the elements; the fix blanks them."""
     case = written(digits(), write)
-    diagnosis = case.judged(tmp_path / "told")
+    diagnosis = case.judged(tmp_path / "reported")
 
-    assert told_of(diagnosis) == [("splits.leakage", "error", "train")]
-    assert told_of(mended(case, diagnosis.findings[0]).judged(tmp_path / "taken out")) == []
+    assert graver(diagnosis) == [("splits.leakage", "error", "train")]
+    assert graver(fixed(case, diagnosis.findings[0]).judged(tmp_path / "taken out")) == []
 
 
 @pytest.mark.parametrize("turn", [lambda x: x[:, :, ::-1], lambda x: x[:, ::-1], lambda x: np.rot90(x, 1, (1, 2))])
@@ -47,7 +47,7 @@ def test_turned_copies_of_train_images_in_test_are_leakage(tmp_path, turn):
         test_labels=np.concatenate([case.arrays["train_labels"][:40], case.arrays["test_labels"][40:]]),
     )
 
-    assert ("splits.leakage", "error", "test") in told_of(case.judged(tmp_path))
+    assert ("splits.leakage", "error", "test") in graver(case.judged(tmp_path))
 
 
 def test_channels_in_reverse_order_in_test_are_found(tmp_path):
@@ -57,6 +57,6 @@ def test_channels_in_reverse_order_in_test_are_found(tmp_path):
     case = color.change(lambda images: images[..., ::-1], "test_images")
     diagnosis = case.judged(tmp_path / "reversed")
 
-    assert ("images.layout", "error", "test") in told_of(diagnosis)
-    assert told_of(color.judged(tmp_path / "alike")) == []
-    assert told_of(mended(case, diagnosis.findings[0]).judged(tmp_path / "mended")) == []
+    assert ("images.layout", "error", "test") in graver(diagnosis)
+    assert graver(color.judged(tmp_path / "alike")) == []
+    assert graver(fixed(case, diagnosis.findings[0]).judged(tmp_path / "fixed")) == []

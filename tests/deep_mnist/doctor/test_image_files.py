@@ -48,7 +48,7 @@ def test_one_file_is_judged(tmp_path, capsys):
 
 
 def test_cifar_for_a_network_of_grey_digits_is_unfit(tmp_path, capsys):
-    """Colours of 32 x 32 are told as the shape that they are."""
+    """Colours of 32 x 32 are reported as the shape that they are."""
     write_batch(tmp_path / "data_batch_1", 40)
     status, findings = judge(capsys, tmp_path, "--contract", BUILTIN / "fast.yaml")
 
@@ -56,7 +56,7 @@ def test_cifar_for_a_network_of_grey_digits_is_unfit(tmp_path, capsys):
 
 
 def test_an_unreadable_image_and_mixed_sizes_are_findings(tmp_path, capsys):
-    """Each names its split, the first files and their indices; nothing else is told."""
+    """Each names its split, the first files and their indices; nothing else is reported."""
     write_classes(tmp_path / "train", 300)
     write_classes(tmp_path / "test", 300, seed=1)
     (tmp_path / "train" / "0" / "zz.png").write_bytes(png(np.zeros((20, 28), np.uint8)))
@@ -64,11 +64,14 @@ def test_an_unreadable_image_and_mixed_sizes_are_findings(tmp_path, capsys):
     (tmp_path / "test" / "2" / "zz.png").write_bytes(b"")
     status, findings = judge(capsys, tmp_path, "--contract", BUILTIN / "fast.yaml")
 
-    told = {each["field"]: each for each in findings}
-    assert status == 1 and sorted(told) == ["files.test_images", "images.layout", "images.shape"]
-    assert told["images.shape"]["where"] == [30] and "0/zz.png (index 30)" in told["images.shape"]["received"]
-    assert told["images.layout"]["where"] == [61] and "1/zz.png (index 61): RGB" in told["images.layout"]["received"]
-    assert told["files.test_images"]["where"] == [90]
+    reported = {each["field"]: each for each in findings}
+    assert status == 1 and sorted(reported) == ["files.test_images", "images.layout", "images.shape"]
+    assert reported["images.shape"]["where"] == [30] and "0/zz.png (index 30)" in reported["images.shape"]["received"]
+    assert (
+        reported["images.layout"]["where"] == [61]
+        and "1/zz.png (index 61): RGB" in reported["images.layout"]["received"]
+    )
+    assert reported["files.test_images"]["where"] == [90]
 
 
 @pytest.mark.parametrize("name", ["fast", "example2"])

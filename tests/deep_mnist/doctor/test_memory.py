@@ -46,7 +46,7 @@ def graver(diagnosis: doctor.Diagnosis) -> set[tuple[str, str]]:
 
 
 def test_raw_digits_are_refused_in_the_callers_names(digits):
-    """uint8 into a network that does not scale: both reasons, told of x_train, with its line and a fix that fixes."""
+    """uint8 into a network that does not scale: both reasons, reported of x_train, with line and fix."""
     x_train, y_train = (digits[0] * 255).astype(np.uint8), digits[1]
 
     diagnosis = doctor.check(dense(), x_train, y_train, epochs=5)
@@ -68,7 +68,7 @@ def test_scaled_digits_are_fit_and_raise_nothing(digits):
 
 
 def test_validation_data_are_the_test_split(digits):
-    """A validation set that was not scaled is told of x_val alone."""
+    """A validation set that was not scaled is reported of x_val alone."""
     x_val, y_val = digits[0][:200] * 255, digits[1][:200]
 
     diagnosis = doctor.check(dense(), digits[0][200:], digits[1][200:], validation_data=(x_val, y_val))
@@ -96,7 +96,7 @@ def test_a_model_that_was_never_built_takes_its_shape_from_the_data(digits):
     assert not model.built
 
 
-def test_fit_before_compile_is_told(digits):
+def test_fit_before_compile_is_reported(digits):
     """Keras would stop; so does the doctor."""
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
 

@@ -42,7 +42,7 @@ class Ended:
     err: str
 
     @property
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         return json.loads(self.out)
 
 
@@ -74,8 +74,8 @@ def ended(folder: Path) -> dict[str, Ended]:
     }
 
 
-def graver(told: dict[str, Any]) -> set[str]:
-    return {each["field"] for each in told["findings"] if each["severity"] in ("error", "warning")}
+def graver(reported: dict[str, Any]) -> set[str]:
+    return {each["field"] for each in reported["findings"] if each["severity"] in ("error", "warning")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,12 +90,12 @@ def test_each_script_gets_the_verdict_it_expects(ended, name):
     if verdict == "unusable":
         assert "doctor: " in run.err and (fields[0] in run.err or fields[0] == "no.call"), run.err
     else:
-        assert run.told["verdict"] == verdict
-        assert set(fields) <= graver(run.told), run.out
-        assert fields or not graver(run.told), run.out
+        assert run.reported["verdict"] == verdict
+        assert set(fields) <= graver(run.reported), run.out
+        assert fields or not graver(run.reported), run.out
 
 
-def test_findings_are_told_in_the_scripts_names_and_lines(ended):
+def test_findings_are_reported_in_the_scripts_names_and_lines(ended):
     """x_train, the line it was set on, and the line of the call."""
     text = ended["text"].out
     lines = (SCRIPTS / "raw_pixels.py").read_text().splitlines()
@@ -109,7 +109,7 @@ def test_findings_are_told_in_the_scripts_names_and_lines(ended):
 
 def test_a_functions_parameter_is_followed_to_the_modules_variable(ended):
     """`images` of train() is `digits` of the script, which got its own arguments."""
-    source = ended["in_functions"].told["source"]
+    source = ended["in_functions"].reported["source"]
 
     assert source["variables"]["train_images"]["name"] == "digits"
 
@@ -119,8 +119,8 @@ def test_attributes_and_tuples_are_named_with_their_lines(ended):
     lines = (SCRIPTS / "in_a_class.py").read_text().splitlines()
     kept = next(number for number, line in enumerate(lines, 1) if "self.images, self.labels =" in line)
 
-    assert ended["in_a_class"].told["source"]["variables"]["train_images"] == {"name": "self.images", "line": kept}
-    assert ended["star_arguments"].told["source"]["variables"]["train_images"]["name"] == "train[0]"
+    assert ended["in_a_class"].reported["source"]["variables"]["train_images"] == {"name": "self.images", "line": kept}
+    assert ended["star_arguments"].reported["source"]["variables"]["train_images"]["name"] == "train[0]"
 
 
 def test_nothing_is_trained_before_the_verdict(ended):
@@ -137,15 +137,15 @@ def test_train_goes_on_when_fit(ended):
 
 def test_every_fit_is_judged(ended):
     """--all goes on without training; the whole is unfit when one fit is."""
-    told = ended["every"].told
+    reported = ended["every"].reported
 
-    assert [each["verdict"] for each in told["fits"]] == ["fit", "unfit", "fit"]
-    assert (told["verdict"], ended["every"].status) == ("unfit", 1)
+    assert [each["verdict"] for each in reported["fits"]] == ["fit", "unfit", "fit"]
+    assert (reported["verdict"], ended["every"].status) == ("unfit", 1)
 
 
 def test_a_person_accepts_on_the_command_line(ended):
     """The finding stays, accepted, with its reason."""
-    found = [each for each in ended["accepts"].told["findings"] if each["severity"] == "accepted"]
+    found = [each for each in ended["accepts"].reported["findings"] if each["severity"] == "accepted"]
 
     assert ended["accepts"].status == 0
     assert {each["because"] for each in found} == {"a trial"}
@@ -153,7 +153,7 @@ def test_a_person_accepts_on_the_command_line(ended):
 
 def test_the_command_lines_loss_wins(ended):
     """categorical_crossentropy for class numbers is refused, whatever the script compiled."""
-    assert "labels.encoding" in graver(ended["loss"].told)
+    assert "labels.encoding" in graver(ended["loss"].reported)
 
 
 def test_the_scripts_own_traceback_stays(ended):
@@ -162,4 +162,4 @@ def test_the_scripts_own_traceback_stays(ended):
 
     assert 'np.load("digit.npz")' in err and "FileNotFoundError" in err
     assert "runpy" not in err and "deep_mnist/doctor/script.py" not in err
-    assert "digits.npz, which is there" in err
+    assert "digits.npz, which exists" in err

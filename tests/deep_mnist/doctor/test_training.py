@@ -13,7 +13,7 @@ from tests.support.doctor_cases import SPARSE, digits
 from tests.support.keras_models import classifier, conv, dense, layer, optimizer, sequential, write_keras
 
 
-def told(folder, model, *, loss=SPARSE, fit=None, arrays=None, **compiled):
+def findings_of(folder, model, *, loss=SPARSE, fit=None, arrays=None, **compiled):
     """Return the findings above a note on digits 0..1."""
     case = digits(400, 160) if arrays is None else digits(400, 160).with_arrays(**arrays)
     case.write(folder)
@@ -39,9 +39,9 @@ def told(folder, model, *, loss=SPARSE, fit=None, arrays=None, **compiled):
     ],
 )
 def test_rates_are_judged_by_their_optimizer(tmp_path, name, rate, momentum, alarmed):
-    """Each optimizer has its own usual rates; of an unknown one nothing is told."""
+    """Each optimizer has its own usual rates; of an unknown one nothing is reported."""
     config = {} if momentum is None else {"momentum": momentum}
-    found = told(tmp_path, classifier(), optimizer=optimizer(name, rate, **config))
+    found = findings_of(tmp_path, classifier(), optimizer=optimizer(name, rate, **config))
 
     assert [each.field for each in found] == (["model.optimizer"] if alarmed else [])
 
@@ -70,7 +70,7 @@ def frozen(model):
 )
 def test_layers_that_cannot_learn_are_named(tmp_path, field, model):
     """No activation, a softmax inside, weights of one value, everything frozen."""
-    assert [each.field for each in told(tmp_path, model)] == [field]
+    assert [each.field for each in findings_of(tmp_path, model)] == [field]
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_layers_that_cannot_learn_are_named(tmp_path, field, model):
 )
 def test_usual_networks_are_silent(tmp_path, model):
     """A zero output layer, pooling, layers of unknown classes and activations as layers are no fault."""
-    assert told(tmp_path, model) == []
+    assert findings_of(tmp_path, model) == []
 
 
 def test_a_squared_error_of_classes_is_named_where_accuracy_is_counted(tmp_path):
     """Mean squared error on a softmax of ten classes, with the metric accuracy."""
     labels = {name: np.eye(10, dtype=np.float32)[digits(400, 160).arrays[name]] for name in
               ("train_labels", "test_labels")}  # fmt: skip
-    found = told(tmp_path, classifier(), loss="mse", arrays=labels, metrics=["accuracy"])
+    found = findings_of(tmp_path, classifier(), loss="mse", arrays=labels, metrics=["accuracy"])
 
     assert [(each.field, each.severity) for each in found] == [("contract.loss", "warning")]
 
 
 def test_too_few_units_for_the_labels_offer_one_for_each(tmp_path):
     """Labels 0..9, each frequent, for five units: the last layer is offered ten."""
-    found = told(tmp_path, classifier(units=5))
+    found = findings_of(tmp_path, classifier(units=5))
 
     assert [(each.field, each.fix) for each in found] == [("model.output_units", 'Dense(10, activation="softmax")')]
 
@@ -115,4 +115,4 @@ def test_too_few_units_for_the_labels_offer_one_for_each(tmp_path):
 )
 def test_a_fit_of_a_few_updates_is_named(tmp_path, fit, field):
     """Epochs and batch size that move the weights hardly ever."""
-    assert [each.field for each in told(tmp_path, classifier(), fit=fit)] == ([field] if field else [])
+    assert [each.field for each in findings_of(tmp_path, classifier(), fit=fit)] == ([field] if field else [])

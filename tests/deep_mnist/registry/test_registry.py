@@ -68,7 +68,7 @@ def registry(url: str) -> Registry:
     return Registry(url, "mnist")
 
 
-def test_nothing_reigns_at_first(registry: Registry) -> None:
+def test_nothing_is_promoted_at_first(registry: Registry) -> None:
     """An empty registry has no champion, no versions and no history."""
     assert registry.champion() is None
     assert [] == registry.versions() == registry.log()

@@ -85,7 +85,7 @@ def token_service() -> Iterator[HTTPServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            requests.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
             content = (
                 '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
                 f"<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{OWNER[0]}</AccessKeyId>"
@@ -101,9 +101,9 @@ def token_service() -> Iterator[HTTPServer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    asked: list[str] = []
+    requests: list[str] = []
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked = asked
+        server.requests = requests
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         yield server
@@ -124,8 +124,8 @@ def test_a_web_identity_becomes_keys(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{token_service.server_address[1]}")
     open_store(address).write("key", b"1")
 
-    assert "WebIdentityToken=a-token" in token_service.asked[0]
-    assert "role%2Fdeep-mnist" in token_service.asked[0]
+    assert "WebIdentityToken=a-token" in token_service.requests[0]
+    assert "role%2Fdeep-mnist" in token_service.requests[0]
 
 
 @pytest.mark.parametrize("read", ["read", "download_file"])

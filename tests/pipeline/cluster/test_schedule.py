@@ -58,7 +58,7 @@ STORE = ("--store", "gs://models/mnist")
     ],
 )
 def test_what_an_expression_means(typed, expression, meaning, first):
-    """Six fields are taken as they are, five get a second in front; both are told in words and fire as told."""
+    """Six fields are taken as they are, five get a second in front; both are shown in words and fire as shown."""
     cron = parse_cron(typed)
 
     assert cron.expression == expression

@@ -72,7 +72,7 @@ def test_the_log_of_the_failing_step_is_shown(server):
     assert shown.output.count("--- ") == 1
 
 
-def test_what_a_step_told_of_its_failure_is_shown(server):
+def test_what_a_step_wrote_of_its_failure_is_shown(server):
     """A refusal that the step foresaw is shown by its sentences, not by its log."""
     server.progress = [Workflow(require_valid="Failed")]
     (pod,) = server.progress[0].pods_of("require-valid")
@@ -137,7 +137,7 @@ def test_why_a_step_is_pending(server, message, fix):
     assert shown.output.splitlines()[-2].startswith(f"train is pending: {said.partition(' --')[0][:40]}")
 
 
-def test_a_pending_driver_is_told_by_its_step(server):
+def test_a_pending_driver_is_reported_by_its_step(server):
     """A step whose driver's pod cannot start is pending, too; and the driver of the whole run is the run's."""
     server.progress = [Workflow(download="Succeeded").driver("preprocess", "Pending", NO_IMAGE)]
     server.progress[0].state = "RUNNING"

@@ -1,4 +1,4 @@
-"""What `watch` shows of a step that failed: what the step told in its log, else what is known of its pod."""
+"""What `watch` shows of a step that failed: what the step wrote into its log, else what is known of its pod."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chained() -> Exception:
     return error
 
 
-def test_what_the_step_told_is_shown_whole(server):
+def test_what_the_step_wrote_is_shown_whole(server):
     """However long the log, and with a collector's times before its lines: message, fix and causes, and no noise."""
     failure = failure_of(chained(), "train")
     log = "".join(f"2026-01-01T00:00:00Z line {n}\n" for n in range(500))

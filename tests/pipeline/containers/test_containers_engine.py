@@ -253,7 +253,7 @@ def both(tmp_path_factory):
     )
 
 
-def told(ended):
+def returned_by(ended):
     """What the tasks returned: task -> outputs."""
     return {event["task"]: event["outputs"] for event in ended.events() if event["event"] == "end"}
 
@@ -263,7 +263,7 @@ def test_containers_publish_what_processes_publish(both):
     for ended in both:
         assert ended.status == 0, "\n".join(ended.lines) + ended.errors
         assert ended.last.startswith("PUBLISHED version=1 accuracy=")
-    processes, containers = map(told, both)
+    processes, containers = map(returned_by, both)
 
     assert containers["download"]["Output"] == processes["download"]["Output"]
     assert containers["preprocess"]["Output"] == processes["preprocess"]["Output"]
