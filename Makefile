@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets. Variables of `run`: make run NETWORK=deep_mnist SEED=1
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+PYTHON ?=
 
 DATASET ?= mnist
 NETWORK ?= fast
@@ -24,24 +24,15 @@ help: ## list the targets
 
 install: .venv/dev ## everything for development in .venv
 
-.venv/local: requirements/local.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/local.txt
-	@touch $@
-
-.venv/dev: requirements/dev.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	@touch $@ .venv/local .venv/serving
+# What `make run` uses; then also what a cluster and a container engine are spoken to with; everything.
+.venv/local .venv/deploy .venv/dev: .venv/%: requirements/%.txt
+	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py $*
 
 .venv/gpu: requirements/train.txt .venv/local
-	.venv/bin/python -m pip uninstall --quiet --yes tensorflow-cpu
-	.venv/bin/python -m pip install --quiet --require-hashes --force-reinstall --no-deps -r requirements/train.txt
-	@touch $@
+	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py gpu
 
 .venv/serving: requirements/serving.txt .venv/local
-	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/serving.txt
-	@touch $@
+	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py serving
 
 run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
@@ -57,7 +48,7 @@ serve: .venv/serving ## STORE's champion at http://127.0.0.1:8080: a page to dra
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
 	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)
 
-compile: .venv/local ## build/training.yaml, the KFP definition
+compile: .venv/deploy ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml
 
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)

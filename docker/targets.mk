@@ -1,11 +1,11 @@
-# Containers. Included by the Makefile, which defines the variables of `run`, and .venv/local and .venv/dev.
+# Containers. Included by the Makefile, which defines the variables of `run`, and .venv/deploy and .venv/dev.
 REGISTRY ?=
 .PHONY: engine images push run-docker test-docker
 
 engine: # a Docker Engine that answers; on Debian, as root, it is installed and started where none is
 	@docker/ensure_engine.sh
 
-images: .venv/local engine ## build the images of the steps; prints sizes, users, SBOMs (GPU=1: CUDA too)
+images: .venv/deploy engine ## build the images of the steps; prints sizes, users, SBOMs (GPU=1: CUDA too)
 	@base=$$(docker/base.sh $(BASE)) && .venv/bin/python -m pipeline.containers.build images --base "$$base" --gpu '$(GPU)'
 
 push: images ## push the images: REGISTRY=host/folder

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 
 import click
+
+DEPLOY = ".venv/deploy"
 
 COMMANDS = {
     "run": ("pipeline.local.run", "the whole pipeline on this machine"),
@@ -42,5 +46,19 @@ def pipeline() -> None:
     """Deep MNIST: refuses data the network cannot use, otherwise delivers a promoted model."""
 
 
+def main() -> None:
+    """Run the command line; where only what `make run` needs is installed, say what is missing.
+
+    Raises:
+        ImportError: A package is missing although everything was installed.
+    """
+    try:
+        pipeline(prog_name="python -m pipeline")
+    except ImportError as error:
+        if (Path(__file__).resolve().parents[1] / DEPLOY).exists():
+            raise
+        sys.exit(f"Expected the packages that speak to a cluster. Received: {error}. Fix: Install them: make {DEPLOY}")
+
+
 if __name__ == "__main__":
-    pipeline(prog_name="python -m pipeline")
+    main()

