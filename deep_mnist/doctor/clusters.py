@@ -59,7 +59,8 @@ def _clustered(features: np.ndarray, count: int, random: np.random.Generator) ->
 def _principal(features: np.ndarray) -> np.ndarray:
     values = features - features.mean(axis=0)
     left, lengths, _ = np.linalg.svd(values, full_matrices=False)
-    return (left * lengths)[:, :AXES]
+    principal: np.ndarray = (left * lengths)[:, :AXES]
+    return principal
 
 
 def _k_means(rows: np.ndarray, count: int, random: np.random.Generator) -> tuple[np.ndarray, float]:

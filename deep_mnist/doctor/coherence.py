@@ -128,4 +128,5 @@ def at_distances(stream: np.ndarray, most: int) -> np.ndarray:
     width = 1 << (length + most).bit_length()
     spectrum = np.fft.rfft(rows, width)
     sums = np.fft.irfft((spectrum * spectrum.conj()).real.sum(axis=0), width)[: most + 1]
-    return sums / (max(float(sums[0]), 1e-12) * (1 - np.arange(most + 1) / length))
+    correlations: np.ndarray = sums / (max(float(sums[0]), 1e-12) * (1 - np.arange(most + 1) / length))
+    return correlations

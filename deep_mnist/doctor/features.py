@@ -43,7 +43,8 @@ def pooled(pictures: np.ndarray, rows: int, columns: int) -> np.ndarray:
     count, height, width, channels = pictures.shape
     top, left = height % rows // 2, width % columns // 2
     cut = pictures[:, top : top + height // rows * rows, left : left + width // columns * columns]
-    return cut.reshape(count, height // rows, rows, width // columns, columns, channels).mean(axis=(2, 4))
+    means: np.ndarray = cut.reshape(count, height // rows, rows, width // columns, columns, channels).mean(axis=(2, 4))
+    return means
 
 
 def to_side(pictures: np.ndarray, side: int) -> np.ndarray:
@@ -66,8 +67,9 @@ def _edges(gray: np.ndarray) -> np.ndarray:
     strength = np.sqrt(across * across + down * down)
     direction = (np.arctan2(down, across) * (DIRECTIONS / np.pi)).astype(np.int8) % DIRECTIONS
     split = np.stack([strength * (direction == each) for each in range(DIRECTIONS)], axis=3)
-    cells = np.sqrt(to_side(split, CELL_SIDE).reshape(len(gray), -1))
-    return cells / np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
+    cells: np.ndarray = np.sqrt(to_side(split, CELL_SIDE).reshape(len(gray), -1))
+    cells /= np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
+    return cells
 
 
 def _tones(values: np.ndarray) -> np.ndarray:
@@ -116,4 +118,5 @@ def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarra
 def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return squared distances float32 (n, m) of rows."""
     squares = (one * one).sum(axis=1)[:, None] + (other * other).sum(axis=1)[None]
-    return np.maximum(squares - 2 * one @ other.T, 0)
+    result: np.ndarray = np.maximum(squares - 2 * one @ other.T, 0)
+    return result

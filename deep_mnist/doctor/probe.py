@@ -82,17 +82,20 @@ class Fit:
     @property
     def guesses(self) -> np.ndarray:
         """Class of each picture by the classifier that never saw it."""
-        return self.classes[self.scores.argmax(axis=1)]
+        guesses: np.ndarray = self.classes[self.scores.argmax(axis=1)]
+        return guesses
 
     @property
     def sureness(self) -> np.ndarray:
         """Lead of each guess over the second class."""
         best = np.sort(self.scores, axis=1)
-        return best[:, -1] - best[:, -2]
+        lead: np.ndarray = best[:, -1] - best[:, -2]
+        return lead
 
     @property
     def right(self) -> np.ndarray:
-        return self.guesses == self.sample.classes
+        right: np.ndarray = self.guesses == self.sample.classes
+        return right
 
     @property
     def accuracy(self) -> float:
@@ -126,11 +129,13 @@ class Fit:
 
     def guess(self, blocks: Blocks) -> np.ndarray:
         """Class of each of other pictures of the same size."""
-        return self.classes[(self.sample.kernel.to(blocks) @ self._weights).argmax(axis=1)]
+        guesses: np.ndarray = self.classes[(self.sample.kernel.to(blocks) @ self._weights).argmax(axis=1)]
+        return guesses
 
     @cached_property
     def _weights(self) -> np.ndarray:
-        return self.inverse @ _targets(self.sample.classes, self.classes)
+        weights: np.ndarray = self.inverse @ _targets(self.sample.classes, self.classes)
+        return weights
 
 
 def chance_of(guesses: np.ndarray, classes: np.ndarray) -> float:
@@ -205,13 +210,15 @@ def fit(sample: Sample) -> Fit | None:
 
 def _targets(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return float32 (n, classes): one-hot, less each class's share."""
-    targets = (labels[:, None] == classes[None]).astype(np.float32)
-    return targets - targets.mean(axis=0)
+    targets: np.ndarray = (labels[:, None] == classes[None]).astype(np.float32)
+    targets -= targets.mean(axis=0)
+    return targets
 
 
 def _centered(matrix: np.ndarray) -> np.ndarray:
     means = matrix.mean(axis=0, dtype=np.float64)
-    return matrix.astype(np.float64) - means - means[:, None] + means.mean()
+    centered: np.ndarray = matrix.astype(np.float64) - means - means[:, None] + means.mean()
+    return centered
 
 
 def _deviations(errors: np.ndarray, targets: np.ndarray) -> float:

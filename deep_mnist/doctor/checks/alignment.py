@@ -10,6 +10,7 @@ photos, textures, colour is the class, digits anywhere in the frame, digits on p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -222,5 +223,5 @@ def _is_better(fitted: Fit, accuracy: float, count: int) -> bool:
     """Whether a classifier that learned from these labels is right on the other split's far more often than here."""
     own, here = fitted.accuracy, len(fitted.guesses)
     pooled = (own * here + accuracy * count) / (here + count)
-    luck = np.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / here + 1 / count))
+    luck = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / here + 1 / count))
     return accuracy - own > max(BETTER, CLEARLY * luck)

@@ -9,6 +9,7 @@ of each of 99:1, textures and two sets of photos; the bench's docstring has the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -51,14 +52,15 @@ def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
 
 def _directions(pictures: np.ndarray) -> np.ndarray:
     """Return pictures as rows of mean 0 and length 1: brightness and contrast do not count."""
-    rows = pictures.reshape(len(pictures), -1)
+    rows: np.ndarray = pictures.reshape(len(pictures), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
 
 
 def _is_above(share: float, count: int, usual: float, others: int) -> bool:
     pooled = (share * count + usual * others) / (count + others)
-    return share - usual > CLEARLY * np.sqrt(pooled * (1 - pooled) * (1 / count + 1 / others))
+    return share - usual > CLEARLY * math.sqrt(pooled * (1 - pooled) * (1 / count + 1 / others))
 
 
 def _copied(turn: str, share: float, usual: float, where: np.ndarray) -> Finding:

@@ -68,7 +68,8 @@ def _indicators(classes: np.ndarray) -> np.ndarray | None:
     values, counts = np.unique(classes, return_counts=True)
     if not 2 <= len(values) <= MOST_CLASSES or counts.min() < FEWEST_OF_CLASS:
         return None
-    return (classes[None] == values[:, None]).astype(np.float32)
+    members: np.ndarray = (classes[None] == values[:, None]).astype(np.float32)
+    return members
 
 
 def _shares(values: np.ndarray, indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

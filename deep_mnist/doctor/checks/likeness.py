@@ -104,15 +104,16 @@ def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
 
 def _coarse(pictures: np.ndarray) -> np.ndarray:
     small = to_side(pictures, COARSE_SIDE)
-    return (small - small.mean()) / (small.std() or 1.0)
+    standardized: np.ndarray = (small - small.mean()) / (small.std() or 1.0)
+    return standardized
 
 
 def _closeness(pictures: np.ndarray, train: np.ndarray, width: float, *, same: bool) -> np.ndarray:
     """Return each picture's mean likeness to train's pictures, leaving out the one that it was made from."""
     likeness = np.exp(distances(pictures.reshape(len(pictures), -1), train) * (-1 / width))
-    if not same:
-        return likeness.mean(axis=1)
-    return (likeness.sum(axis=1) - np.diag(likeness)) / (len(train) - 1)
+    own, others = (np.diag(likeness), len(train) - 1) if same else (0.0, len(train))
+    means: np.ndarray = (likeness.sum(axis=1) - own) / others
+    return means
 
 
 def _in_errors(values: np.ndarray) -> float:

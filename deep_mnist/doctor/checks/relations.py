@@ -5,6 +5,7 @@ A cheap classifier (probe.py) gives the evidence; alignment.py, likeness.py and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,17 +58,18 @@ class Tested:
         """By how many standard errors the accuracy lies below the expected one."""
         here, there = len(self.sample), len(self.fitted.sample)
         pooled = (self.expected * there + self.accuracy * here) / (here + there)
-        return (self.expected - self.accuracy) / max(np.sqrt(pooled * (1 - pooled) * (1 / here + 1 / there)), 1e-9)
+        return (self.expected - self.accuracy) / max(math.sqrt(pooled * (1 - pooled) * (1 / here + 1 / there)), 1e-9)
 
     @property
     def is_chance(self) -> bool:
         """The labels have nothing to do with the guesses."""
         chance = probe.chance_of(self.guesses, self.sample.classes)
-        return self.accuracy < chance + NOT_BETTER * np.sqrt(chance * (1 - chance) / len(self.sample))
+        return self.accuracy < chance + NOT_BETTER * math.sqrt(chance * (1 - chance) / len(self.sample))
 
     @property
     def wrong(self) -> np.ndarray:
-        return self.sample.indices[self.guesses != self.sample.classes]
+        wrong: np.ndarray = self.sample.indices[self.guesses != self.sample.classes]
+        return wrong
 
     @property
     def evidence(self) -> str:
