@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deep_mnist.contract.contract import loss_name
@@ -58,6 +58,34 @@ def read_loss(compiled: Any) -> tuple[str | None, bool | None, list[str]]:
         None,
         ["loss: the model was saved without one" if stated is None else "loss: several, or of another form"],
     )
+
+
+def output_part(compiled: Any, names: Sequence[str], index: int) -> Any:
+    """Return the compile configuration as one of several outputs sees it: its own loss and metrics.
+
+    Args:
+        compiled: The compile configuration; loss and metrics are lists in the outputs' order, dictionaries by their
+            names, or one for all.
+        names: Of the outputs.
+        index: Of the output.
+    """
+    if not isinstance(compiled, Mapping):
+        return compiled
+    metrics = compiled.get("metrics")
+    parted = isinstance(metrics, Mapping) or (isinstance(metrics, list | tuple) and len(metrics) == len(names))
+    return {
+        **compiled,
+        "loss": _own_part(compiled.get("loss"), names, index),
+        "metrics": _own_part(metrics, names, index) if parted else metrics,
+    }
+
+
+def _own_part(stated: Any, names: Sequence[str], index: int) -> Any:
+    if isinstance(stated, list | tuple):
+        return stated[index] if len(stated) == len(names) else None
+    if isinstance(stated, Mapping) and "class_name" not in stated:
+        return stated.get(names[index])
+    return stated
 
 
 def read_metrics(compiled: Any) -> tuple[str, ...]:

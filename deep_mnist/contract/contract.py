@@ -90,6 +90,9 @@ class Contract:
         norm_layers: Every BatchNormalization.
         input_faults: What is wrong between the declared input and the first layers' data_format.
         lambda_layers: Names of the layers that hold Python code.
+        inputs, outputs: Of a network with several, the contract of each (() of a network with one). The contract itself
+            is that of the first input and of the first output with a loss.
+        input_name, output_name: As the network calls what this contract is of, "" where there is one of it.
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
         adjusts_rank: Keras adds, or drops, a last axis of length 1 that the data lack, or have too many: its functional
             and sequential models do.
@@ -127,6 +130,10 @@ class Contract:
     norm_layers: tuple[NormLayer, ...] = ()
     input_faults: tuple[str, ...] = ()
     lambda_layers: tuple[str, ...] = ()
+    inputs: tuple[Contract, ...] = ()
+    outputs: tuple[Contract, ...] = ()
+    input_name: str = ""
+    output_name: str = ""
     fit: Mapping[str, Any] = field(default_factory=dict)
     adjusts_rank: bool = False
     preparation: str = "contract"
@@ -342,6 +349,10 @@ _READERS: dict[str, Any] = {
     "norm_layers": lambda value: tuple(NormLayer(**each) for each in value),
     "input_faults": _read_strings,
     "lambda_layers": _read_strings,
+    "inputs": lambda value: tuple(_from_dict(_read_mapping(each)) for each in value),
+    "outputs": lambda value: tuple(_from_dict(_read_mapping(each)) for each in value),
+    "input_name": str,
+    "output_name": str,
     "fit": _read_mapping,
     "adjusts_rank": _read_bool,
     "preparation": _read_choice("contract", "none"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
-from deep_mnist.contract.compiled import activation_name, read_loss, read_metrics
+from deep_mnist.contract.compiled import activation_name, output_part, read_loss, read_metrics
 from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of, layout_of_shape
 from deep_mnist.contract.keras_graph import (
     Graph,
@@ -80,11 +80,27 @@ def contract_of_model(
 def _derived(
     name: str, title: Any, graph: Graph, compiled: Any, statistics: Callable[[], list[Any]] | None
 ) -> Contract:
+    """Return the contract of the first input and the first output with a loss, with those of all others in it."""
+    many_inputs, many_outputs = len(graph.inputs) > 1, len(graph.outputs) > 1
+    if len(set(graph.outputs)) != len(graph.outputs) or len(graph.input_names) != len(graph.inputs):
+        many_inputs = many_outputs = False  # outputs that are one and the same; inputs of another form
+
+    def of(first: int, last: int) -> Contract:
+        names = (graph.input_names[first] if many_inputs else "", graph.output_names[last] if many_outputs else "")
+        told = output_part(compiled, graph.output_names, last) if many_outputs else compiled
+        contract = _of_view(name, title, graph.view(first, last), told, statistics)
+        return replace(contract, input_name=names[0], output_name=names[1])
+
+    outputs = tuple(of(0, index) for index in range(len(graph.outputs))) if many_outputs else ()
+    trained = next((index for index, each in enumerate(outputs) if each.loss is not None), 0)
+    inputs = tuple(of(index, trained) for index in range(len(graph.inputs))) if many_inputs else ()
+    return replace(of(0, trained), inputs=inputs, outputs=outputs)
+
+
+def _of_view(
+    name: str, title: Any, graph: Graph, compiled: Any, statistics: Callable[[], list[Any]] | None
+) -> Contract:
     unknown: list[str] = []
-    if len(graph.inputs) != 1:
-        unknown.append(f"input_shape: the model has {len(graph.inputs)} inputs, the first is judged")
-    if len(graph.outputs) != 1:
-        unknown.append(f"output: the model has {len(graph.outputs)} outputs, the first is judged")
     source = graph.nodes[graph.inputs[0]]
     shape = source.output_shape[1:] if source.output_shape else None
     if shape is None:

@@ -73,11 +73,17 @@ class Node:
 
 @dataclass
 class Graph:
-    """Nodes in the order in which they run; keys of the model's inputs and outputs."""
+    """Nodes in the order in which they run; keys of the model's inputs and outputs, and what the model calls them."""
 
     nodes: dict[str, Node]
     inputs: list[str]
     outputs: list[str]
+    input_names: list[str] = field(default_factory=list)
+    output_names: list[str] = field(default_factory=list)
+
+    def view(self, of_input: int, of_output: int) -> Graph:
+        """Return the same nodes with one input and one output."""
+        return Graph(self.nodes, [self.inputs[of_input]], [self.outputs[of_output]])
 
 
 def read_graph(model: Mapping[str, Any]) -> Graph:
@@ -156,6 +162,9 @@ def _unfold_functional(
     layers = {layer.get("name") or layer["config"]["name"]: layer for layer in config["layers"]}
     known: dict[tuple[str, int, int], str] = {}
     input_names = [name for name, _, _ in _references(config["input_layers"])]
+    if fed is None:
+        graph.input_names = _names(config["input_layers"])
+        graph.output_names = _names(config["output_layers"])
     for index, name in enumerate(input_names):
         key = fed[min(index, len(fed) - 1)] if fed else _add_input(layers[name], path, graph)
         known[(name, 0, 0)] = key
@@ -179,6 +188,13 @@ def _unfold_functional(
             break  # inputs that nothing produces: the output below will be missing
         pending = waiting
     return [known[reference] for reference in _references(config["output_layers"])]
+
+
+def _names(value: Any) -> list[str]:
+    """Return the names of inputs or outputs: a dictionary's keys, else the layers' names."""
+    if isinstance(value, Mapping) and all(len(_references(each)) == 1 for each in value.values()):
+        return [str(name)[:60] for name in value]
+    return [name[:60] for name, _, _ in _references(value)]
 
 
 def _references(value: Any) -> list[tuple[str, int, int]]:

@@ -36,6 +36,8 @@ _SPLIT_NAMES = {"t10k": "test", "val": "validation", "valid": "validation"}
 _PART_NAMES = {"x": "images", "y": "labels", "image": "images", "label": "labels"}
 _FORWARD = re.compile(r"(?:.*[-_.])?(train|test|t10k|val|valid|validation)[-_.]?(images?|labels?|x|y)", re.IGNORECASE)
 _BACKWARD = re.compile(r"(x|y|images?|labels?)[-_.]?(train|test|t10k|val|valid|validation)", re.IGNORECASE)
+_FURTHER = re.compile(r"((?:train|test|val|valid|validation)[-_.]?(?:images?|labels?|x|y)|(?:x|y|images?|labels?)[-_.]?"
+                      r"(?:train|test|val|valid|validation))[-_.](\w[\w-]*)", re.IGNORECASE)  # fmt: skip
 _SUFFIX = re.compile(r"([-_.]idx[0-9][-_.]ubyte|\.idx[0-9]?|\.npy)?(\.gz)?$", re.IGNORECASE)
 
 
@@ -113,6 +115,24 @@ def find_arrays(folder: Path) -> dict[str, ArrayFile]:
             if slot and slot not in found:
                 found[slot] = ArrayFile(archive, slot, member)
     return {slot: found[slot] for slot in SLOTS if slot in found}
+
+
+def find_further(folder: Path) -> dict[str, dict[str, ArrayFile]]:
+    """Return the arrays of networks of several inputs or outputs, by slot and by what follows in the file's name.
+
+    `train_images_wide.npy` is the array of train_images for the input "wide"; so is a member of that name in an `.npz`.
+
+    Raises:
+        ArrayFileError: An `.npz` cannot be listed.
+    """
+    found: dict[str, dict[str, ArrayFile]] = {}
+    members = [(archive, member) for archive in sorted(folder.glob("*.npz")) for member in _members(archive)]
+    for path, member in [*((path, "") for path in sorted(folder.glob("*.npy"))), *members]:
+        match = _FURTHER.fullmatch((member or path.name).removesuffix(".npy"))
+        slot = slot_of(match.group(1)) if match else None
+        if match and slot:
+            found.setdefault(slot, {}).setdefault(match.group(2), ArrayFile(path, slot, member))
+    return found
 
 
 def slot_of(name: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
-from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays
+from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_further
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
@@ -39,6 +40,8 @@ class Split:
     Attributes:
         name: "train", "validation" or "test".
         images, labels: As they are, read-only.
+        inputs, targets: All inputs and targets of a network of several, by name or by number in its order ("0", "1",
+            …); {} where there is one of them. `images` and `labels` are then the first's.
         faults: Of the files: "images" or "labels" -> the error; of images that differ: "images.shape" or
             "images.layout".
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
@@ -51,6 +54,8 @@ class Split:
     faults: dict[str, ArrayFileError] = field(default_factory=dict)
     without_channels: bool = False
     tells_classes: bool = True
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    targets: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def survey(self) -> Survey | None:
@@ -72,6 +77,45 @@ class Split:
         return self.images is not None and self.classes is not None and len(self.images) == len(self.classes) > 0
 
 
+def matched(given: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return arrays by the names of the inputs or outputs that they are for; those of no such name are left out.
+
+    Args:
+        given: By name, or by number ("0", "1", …, or from "1" on) in the network's order.
+        names: Of the network's inputs or outputs, in order.
+    """
+    by_slug = {slug(name): array for name, array in given.items()}
+    if found := {name: by_slug[slug(name)] for name in names if slug(name) in by_slug}:
+        return found
+    named = named_in_order(given, names)
+    return {} if named is given else named
+
+
+def named_in_order(given: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return arrays that are numbered, one for each name, by these names; any others as they are."""
+    numbers = sorted(given, key=lambda key: int(key) if key.isdecimal() else -1)
+    if numbers and numbers in ([str(index + start) for index in range(len(names))] for start in (0, 1)):
+        return {name: given[number] for name, number in zip(names, numbers, strict=True)}
+    return given
+
+
+def arrange(split: Split, contract: Contract) -> None:
+    """Name the split's inputs and targets as the network does; its own images and labels are the first ones'."""
+    if split.inputs and contract.inputs:
+        plain = None if any(each is split.images for each in split.inputs.values()) else split.images
+        split.inputs = matched(split.inputs, [each.input_name for each in contract.inputs])
+        split.images = split.inputs.get(contract.input_name, plain)
+    if split.targets and contract.outputs:
+        plain = None if any(each is split.labels for each in split.targets.values()) else split.labels
+        split.targets = matched(split.targets, [each.output_name for each in contract.outputs])
+        split.labels = split.targets.get(contract.output_name, plain)
+
+
+def slug(name: str) -> str:
+    """Return a name as it may stand in a variable's or file's name."""
+    return re.sub(r"\W", "_", name)
+
+
 @dataclass
 class Case:
     """All that is judged together."""
@@ -83,6 +127,8 @@ class Case:
     fit: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for split in self.splits.values():
+            arrange(split, self.contract)
         for split in self.splits.values():
             split.tells_classes = self.task.has_classes
 
@@ -113,14 +159,16 @@ def read_splits(folder: Path) -> dict[str, Split]:
     """
     try:
         files = find_arrays(folder) if folder.is_dir() else {}
+        further = find_further(folder) if folder.is_dir() else {}
         faults = read_faults(folder)
     except ArrayFileError as error:
         return {"train": Split("train", faults={"images": error, "labels": error})}
     if faults:  # download read images, and says why there is no array of them
         return {name: Split(name, faults=faults.get(name, {})) for name in _names(faults)}
-    if not files:
+    if not files and not further:
         return _read_image_files(folder)
-    return {name: _read_split(name, files) for name in _names(slot.partition("_")[0] for slot in files)}
+    names = _names(slot.partition("_")[0] for slot in (*files, *further))
+    return {name: _read_split(name, files, further) for name in names}
 
 
 def _names(present: Iterable[str]) -> list[str]:
@@ -151,12 +199,15 @@ def _from_raw(name: str, raw: RawData) -> Split:
     return split
 
 
-def _read_split(name: str, files: Mapping[str, ArrayFile]) -> Split:
+def _read_split(name: str, files: Mapping[str, ArrayFile], further: Mapping[str, Mapping[str, ArrayFile]]) -> Split:
     split = Split(name)
-    for part in ("images", "labels"):
+    for part, several in (("images", split.inputs), ("labels", split.targets)):
         slot = f"{name}_{part}"
         try:
+            several.update({each: file.open() for each, file in further.get(slot, {}).items()})
             if slot not in files:
+                if several:
+                    continue
                 raise ArrayFileError(f"a file {slot}.npy (or its IDX form)", "no such file", f"Write {slot}.npy.")
             array = files[slot].open()
             if array.ndim == 0:

@@ -29,6 +29,8 @@ class Drawn:
         source: Kind of data, such as "tf.data.Dataset".
         whole: Every example was taken.
         in_order: The examples lie as training meets them before fit shuffles.
+        inputs, targets: All arrays of a network of several inputs or outputs, by name, or by number in their order;
+            {} where there is one. `images` and `labels` are then the first's.
         findings: On the pipeline itself.
         replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
     """
@@ -39,6 +41,8 @@ class Drawn:
     source: str = "array"
     whole: bool = True
     in_order: bool = True
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    targets: dict[str, np.ndarray] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     replay: Any = None
 
@@ -79,16 +83,38 @@ def as_array(value: Any) -> np.ndarray | None:
     return None
 
 
-def draw_arrays(split: str, x: Any, y: Any, inputs: int) -> Drawn:
+def draw_arrays(split: str, x: Any, y: Any, inputs: int, outputs: int = 1) -> Drawn:
     """Return arrays given as x and y, whatever library they are of; lists are read and reported.
 
     Args:
         split: "train" or "test", for the findings.
-        inputs: How many inputs the model has: a list or dict of so many arrays is one for each, the first is judged.
+        inputs, outputs: How many the model has: a list or dict of so many arrays is one for each.
     """
     findings: list[Finding] = []
-    images, labels = _one(split, "images", x, inputs, findings), _one(split, "labels", y, inputs, findings)
-    return Drawn(images, labels, None if images is None or not images.ndim else len(images), findings=findings)
+    if inputs == 1 and _is_several(x, y):  # of a model that does not tell how many it has
+        inputs = len(x)
+    images, labels = _one(split, "images", x, inputs, findings), _one(split, "labels", y, outputs, findings)
+    total = None if images is None or not images.ndim else len(images)
+    several, targets = items_of(x) if inputs > 1 else {}, items_of(y) if outputs > 1 else {}
+    return Drawn(images, labels, total, inputs=several, targets=targets, findings=findings)
+
+
+def _is_several(x: Any, y: Any) -> bool:
+    """Whether x holds one array for each input: as many examples in each as there are labels."""
+    items, labels = items_of(x), as_array(y)
+    if len(items) < 2 or labels is None or not labels.ndim or len(labels) == len(items):
+        return False
+    return all(each.ndim and len(each) == len(labels) for each in items.values())
+
+
+def items_of(value: Any) -> dict[str, np.ndarray]:
+    """Return the arrays in a dictionary by name, in a list or tuple by number; {} where they are none."""
+    if as_array(value) is not None:
+        return {}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple | list) else ()
+    arrays = {str(name): as_array(each) for name, each in items}
+    found = {name: each for name, each in arrays.items() if each is not None}
+    return found if len(found) == len(arrays) else {}
 
 
 def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]) -> np.ndarray | None:
@@ -214,6 +240,17 @@ class Collected:
     @property
     def unbatched(self) -> bool:
         return bool(self.batch_sizes) and not any(self.batch_sizes)
+
+    def several(self, index: int) -> dict[str, np.ndarray]:
+        """Return all arrays of the elements' x (0) or y (1) where these hold several, {} else."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for element, size in zip(self.elements, self.batch_sizes, strict=False):
+            if not isinstance(element, tuple | list) or len(element) <= index:
+                return {}
+            for name, each in items_of(element[index]).items():
+                parts.setdefault(name, []).append(each if size else each[np.newaxis])
+        joined = {name: _joined(each) for name, each in parts.items() if len(each) == len(self.batch_sizes)}
+        return {name: each for name, each in joined.items() if each is not None}
 
     def arrays(self) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Return all images and all labels as one array each, None where their shapes differ."""

@@ -79,7 +79,7 @@ def _drawn(split: str, collected: Collected, source: str, total: int | None) -> 
     whole = collected.ended
     if whole and images is not None:
         total = len(images)
-    drawn = Drawn(images, labels, total, source, whole)
+    drawn = Drawn(images, labels, total, source, whole, inputs=collected.several(0), targets=collected.several(1))
     if collected.unbatched and collected.xs:
         drawn.findings.append(unbatched(split, f"{split}_images", collected.xs[0].shape[1:]))
     return drawn

@@ -10,14 +10,27 @@ from deep_mnist.doctor.draw_tf_data import draw_dataset
 from deep_mnist.doctor.fit_call import FitCall
 
 
-def rank_of(model: Any) -> int | None:
-    """Return the rank of one example as the network takes it, None where it was never built."""
+def rank_of(model: Any, x: Any = None) -> int | None:
+    """Return the rank of one example as the network takes it, None where it was never built.
+
+    Args:
+        model: Of several inputs, the one that comes first in the data is meant.
+        x: A dictionary, or a dataset of dictionaries, tells which that is.
+    """
     shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None
     if isinstance(shape, dict):
-        shape = next(iter(shape.values()), None)
+        shape = shape.get(_first_name(x)) or next(iter(shape.values()), None)
+    elif isinstance(shape, list) and (name := _first_name(x)) is not None:
+        shape = dict(zip(getattr(model, "input_names", None) or (), shape, strict=False)).get(name, shape)
     while isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple):
         shape = shape[0]
     return len(shape) - 1 if isinstance(shape, tuple | list) and shape else None
+
+
+def _first_name(x: Any) -> str | None:
+    spec = getattr(x, "element_spec", x)
+    spec = spec[0] if isinstance(spec, tuple) and spec else spec
+    return str(next(iter(spec))) if isinstance(spec, dict) and spec else None
 
 
 def example_shape(train: Drawn, rank: int | None) -> tuple[int, ...] | None:
@@ -48,7 +61,7 @@ def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
 
 def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
     if not is_pipeline(x):
-        return draw_arrays(split, x, y, _count_inputs(model))
+        return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
     if is_kind(x, "DatasetV2"):
         return draw_dataset(split, x, rank)
     if is_kind(x, "DataLoader"):
@@ -58,6 +71,7 @@ def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
     return draw_iterator(split, x, rank)
 
 
-def _count_inputs(model: Any) -> int:
-    inputs = getattr(model, "inputs", None) if getattr(model, "built", False) else None
-    return len(inputs) if isinstance(inputs, list | tuple) else 1
+def _count(model: Any, of: str) -> int:
+    """Return how many inputs or outputs a model has, 1 where it does not tell."""
+    tensors = getattr(model, of, None) if getattr(model, "built", False) else None
+    return len(tensors) if isinstance(tensors, list | tuple) else 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.draw import SAMPLE, Drawn, as_array, collect, unbatched
+from deep_mnist.doctor.draw import SAMPLE, Collected, Drawn, as_array, collect, items_of, parts_of, unbatched
 from deep_mnist.doctor.draw_batches import endless
 from deep_mnist.doctor.finding import Finding
 
@@ -81,27 +81,31 @@ def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None
     tensors = root.dataset._tensors
     total = int(tensors[0].shape[0])
     kept = all(node.kind in KEEPING for node in chain[:-1])
-    if kept and len(tensors) <= 3:
-        arrays = [as_array(each) for each in tensors]
-        return Drawn(arrays[0], arrays[1] if len(arrays) > 1 else None, total, "tf.data.Dataset", in_order=True)
+    if kept:
+        packed = sys.modules["tensorflow"].nest.pack_sequence_as(root.dataset.element_spec, tensors)
+        images, labels = (None if each is None else as_array(each) for each in parts_of(packed))
+        pair = packed if isinstance(packed, tuple) and len(packed) > 1 else (packed, None)
+        inputs, targets = items_of(pair[0]), items_of(pair[1])
+        return Drawn(images, labels, total, "tf.data.Dataset", inputs=inputs, targets=targets)
     try:
-        images, labels = _mapped(chain, np.unique(np.linspace(0, total - 1, min(total, SAMPLE)).astype(int)), rank)
+        taken = _mapped(chain, np.unique(np.linspace(0, total - 1, min(total, SAMPLE)).astype(int)), rank)
     except Exception:  # a user's map may raise anything; the dataset itself is then asked, and raises in training
         return None
+    images, labels = taken.arrays()
     if images is None:
         return None
-    return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total)
+    inputs, targets = taken.several(0), taken.several(1)
+    return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total, inputs=inputs, targets=targets)
 
 
-def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None) -> tuple[Any, Any]:
+def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None) -> Collected:
     """Send the examples at `indices` through the chain's maps, filters and batches, in their order."""
     tf, root = sys.modules["tensorflow"], chain[-1].dataset
     parts = [tf.gather(each, indices) for each in root._tensors]
     subset = tf.data.Dataset.from_tensor_slices(tf.nest.pack_sequence_as(root.element_spec, parts))
     for node in reversed(chain[:-1]):
         subset = _applied(subset, node)
-    collected = collect(subset, lambda x: x.ndim > rank if rank is not None else True)
-    return collected.arrays()
+    return collect(subset, lambda x: x.ndim > rank if rank is not None else True)
 
 
 def _applied(subset: Any, node: DatasetNode) -> Any:
@@ -124,7 +128,8 @@ def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None
     collected = collect(dataset, lambda _: batched)
     images, labels = collected.arrays()
     total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
-    return Drawn(images, labels, total, "tf.data.Dataset", whole=collected.ended)
+    inputs, targets = collected.several(0), collected.several(1)
+    return Drawn(images, labels, total, "tf.data.Dataset", whole=collected.ended, inputs=inputs, targets=targets)
 
 
 def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:

@@ -91,6 +91,7 @@ class Finding:
         why: What would have happened in training.
         where: First indices of what is wrong.
         kind: What lies behind it, where the field alone does not tell.
+        part: Which input or output of several it is about, "" of the first or only one.
         because: Why a person accepted it; empty unless the severity is "accepted".
     """
 
@@ -104,6 +105,7 @@ class Finding:
     where: tuple[int, ...] = ()
     kind: FaultKind = dataclasses.field(default=FaultKind.PLAIN, compare=False)
     because: str = ""
+    part: str = dataclasses.field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; "because" only of an accepted finding."""
@@ -125,7 +127,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for each in findings:
         fault = each.expected if each.kind is FaultKind.PLAIN else ""
-        groups.setdefault((each.field, each.kind, fault, each.severity), []).append(each)
+        groups.setdefault((each.field, each.kind, fault, each.severity, each.part), []).append(each)
     joined = [one for group in groups.values() for one in _joined(group)]
     return sorted(joined, key=lambda each: (SEVERITIES.index(each.severity), FIELDS.index(each.field)))
 

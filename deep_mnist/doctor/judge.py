@@ -21,17 +21,18 @@ from deep_mnist.doctor.checks.columns import check_columns
 from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.giveaway import check_giveaway
 from deep_mnist.doctor.checks.labels import check_labels
-from deep_mnist.doctor.checks.network import check_model
+from deep_mnist.doctor.checks.network import check_input, check_model, check_output
 from deep_mnist.doctor.checks.outliers import check_outliers
 from deep_mnist.doctor.checks.pixels import check_pixels
 from deep_mnist.doctor.checks.ranges import check_range
 from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.checks.training import check_training
+from deep_mnist.doctor.checks.training import check_classes, check_training
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
 from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
+from deep_mnist.doctor.several import judge_further
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_training, check_record, check_splits, check_relations,
@@ -164,8 +165,24 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
         found = [finding for check in CASE_CHECKS for finding in check(case)]
-        found += [each for check in SPLIT_CHECKS for split in case.splits.values() for each in check(case, split)]
-    return merged(with_acceptances(_without_consequences(found, case), entries))
+        found += _of_splits(case, SPLIT_CHECKS)
+        further = list(judge_further(case, _judge_inputs, _judge_targets))
+    return merged(with_acceptances([*_without_consequences(found, case), *further], entries))
+
+
+def _of_splits(case: Case, checks: Sequence[Callable[[Case, Split], Iterator[Finding]]]) -> list[Finding]:
+    return [each for check in checks for split in case.splits.values() for each in check(case, split)]
+
+
+def _judge_inputs(case: Case) -> list[Finding]:
+    """Judge a case that has inputs alone."""
+    checks = [each for each in SPLIT_CHECKS if each is not check_labels]
+    return _without_consequences([*check_input(case), *_of_splits(case, checks)], case)
+
+
+def _judge_targets(case: Case) -> list[Finding]:
+    """Judge the targets of a case whose inputs are judged elsewhere."""
+    return _without_consequences([*check_output(case), *check_classes(case), *_of_splits(case, [check_labels])], case)
 
 
 # --- what only follows ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Acceptance, accepted, read_acceptances, unused_note
-from deep_mnist.doctor.case import Case, NotUsableError, Split
+from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
 from deep_mnist.doctor.draw_call import draw_train, draw_validation, example_shape, rank_of
@@ -118,10 +118,14 @@ def judge_call(
     """
     started = time.perf_counter() if started is None else started
     keras_of(call.model)
-    rank = rank_of(call.model)
+    rank = rank_of(call.model, call.x)
     train, test = draw_train(call, rank), draw_validation(call, rank)
     contract = contract_of_live(call.model, example_shape(train, rank))
     contract = _with_options(contract, overrides)
+    for each in (train, test):
+        if each is not None:
+            each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
+            each.targets = named_in_order(each.targets, [of.output_name for of in contract.outputs])
     origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
     return diagnose_drawn(call, contract, train, test, origin, accept=accept, started=started)
 
@@ -180,15 +184,22 @@ def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Fin
 
 def _splits(call: FitCall, train: Drawn, test: Drawn | None) -> tuple[dict[str, Split], Split]:
     """Return the splits, the part that validation_split takes as test, and train as a whole."""
-    whole = Split("train", train.images, train.labels)
+    whole = Split("train", train.images, train.labels, inputs=train.inputs, targets=train.targets)
     if test is not None:
-        return {"train": whole, "test": Split("test", test.images, test.labels)}, whole
+        tested = Split("test", test.images, test.labels, inputs=test.inputs, targets=test.targets)
+        return {"train": whole, "test": tested}, whole
     cut = validation_start(call, train)
     if cut is None or train.images is None:
         return {"train": whole}, whole
-    labels = train.labels
-    head = Split("train", train.images[:cut], None if labels is None else labels[:cut])
-    return {"train": head, "test": Split("test", train.images[cut:], None if labels is None else labels[cut:])}, whole
+    head, tail = _part("train", train, slice(None, cut)), _part("test", train, slice(cut, None))
+    return {"train": head, "test": tail}, whole
+
+
+def _part(name: str, train: Drawn, examples: slice) -> Split:
+    """Return some of train's examples as a split of their own."""
+    images, labels = (None if each is None else each[examples] for each in (train.images, train.labels))
+    inputs, targets = ({key: each[examples] for key, each in held.items()} for held in (train.inputs, train.targets))
+    return Split(name, images, labels, inputs=inputs, targets=targets)
 
 
 def validation_start(call: FitCall, train: Drawn) -> int | None:

@@ -14,12 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.draw import Drawn, is_pipeline
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.source import Source, Variable
 
-ROLE = re.compile(r"\b(train|test)_(images|labels)\b")
+ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
 
@@ -98,7 +99,11 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     source = Source(frame)
     node = source.call_of(call.verb)
     expressions = dict(_expressions(call, node))
-    variables = {role: source.variable(role, each, value) for role, each, value in _roles(call, expressions)}
+    variables = {
+        role: source.variable(role, each, value)
+        for whole in _roles(call, expressions)
+        for role, each, value in _each_of_several(*whole, train)
+    }
     if cut is not None and train.images is not None:
         variables |= _tails(variables, len(train.images) - cut)
     receiver = expressions.get("model")
@@ -122,6 +127,36 @@ def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, 
     elements = held.elts if isinstance(held, ast.Tuple | ast.List) and len(held.elts) >= 2 else [held, held]
     for part, index in (("images", 0), ("labels", 1)):
         yield f"test_{part}", elements[index], call.validation[index] if pair else call.validation
+
+
+def _each_of_several(
+    role: str, node: ast.expr | None, value: Any, train: Drawn
+) -> Iterator[tuple[str, ast.expr | None, Any]]:
+    """Yield a role, or one for each input or target of several: train_images_<name>, the first also as it is."""
+    held = train.inputs if role.endswith("images") else train.targets
+    if not held or not isinstance(value, dict | list | tuple) or len(value) != len(held):
+        yield role, node, value
+        return
+    for index, name in enumerate(held):
+        key: Any = name if isinstance(value, dict) else index
+        if key not in (value if isinstance(value, dict) else range(len(value))):
+            continue
+        element = _element(node, key, index, isinstance(value, tuple))
+        yield f"{role}_{slug(name)}", element, value[key]
+        if index == 0:
+            yield role, element, value[key]
+
+
+def _element(node: ast.expr | None, key: Any, index: int, is_tuple: bool) -> ast.expr | None:
+    """Return the expression of one element of a list, tuple or dictionary as it stands in the call."""
+    if isinstance(node, ast.List | ast.Tuple) and index < len(node.elts):
+        return node.elts[index]
+    if isinstance(node, ast.Dict):
+        keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
+        return node.values[keys.index(key)] if key in keys else None
+    if node is None or is_tuple:
+        return None
+    return ast.parse(f"{ast.unparse(node)}[{key!r}]", mode="eval").body
 
 
 def _expressions(call: FitCall, node: ast.Call | None) -> Iterator[tuple[str, ast.expr]]:

@@ -85,7 +85,8 @@ class Source:
                 return Variable(parameter.get(role, role), parameter.get(role, role))
             expression = ast.parse(found, mode="eval").body
         text = ast.unparse(expression)
-        assignable = isinstance(expression, ast.Name | ast.Attribute)
+        named = isinstance(expression, ast.Subscript) and isinstance(expression.slice, ast.Constant)
+        assignable = named or isinstance(expression, ast.Name | ast.Attribute)
         return Variable(text if assignable else parameter.get(role, role), text, self._line_of(expression))
 
     def _name_of(self, value: Any, space: Mapping[str, Any]) -> str | None:

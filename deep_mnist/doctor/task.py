@@ -81,6 +81,8 @@ def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
         return Task.BINARY if values and (values <= {0, 1} or values <= {-1, 1}) else Task.NUMBERS
     if labels is None:
         return Task.CLASSES if softmax else Task.UNKNOWN
+    if contract.output_units is None and not softmax:
+        return Task.NUMBERS  # whole numbers may be ratings or counts as well
     rows = labels.ndim == 2 and labels.shape[1] > 1
     if rows and (is_one_hot(labels) or is_one_hot((labels[:LOOKED_AT] + 1.0) / 2)):
         return Task.CLASSES

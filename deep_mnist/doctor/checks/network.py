@@ -20,15 +20,21 @@ TAIL_NAMES = (*ACTIVATION_NAMES, "softmax(axis=1)", "softmax(axis=0)", "softmax(
 def check_model(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with the network whatever the data."""
     contract = case.contract
-    yield from _check_input(contract)
+    yield from check_input(case)
     yield from _check_norm_axes(contract)
     yield from _check_lambda(contract)
+    yield from check_output(case)
+    yield from _check_unknown(contract)
+
+
+def check_output(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong between one output's form, width, activation and loss."""
+    contract = case.contract
     yield from _check_output_form(case)
     yield from _check_units(contract)
     yield from _check_activation(case)
     yield from _check_loss_known(contract)
     yield from _check_output_dtype(contract)
-    yield from _check_unknown(contract)
 
 
 def _model(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
@@ -43,7 +49,9 @@ def _model(field: str, severity: str, expected: str, received: str, fix: str, wh
     )
 
 
-def _check_input(contract: Contract) -> Iterator[Finding]:
+def check_input(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong between one input and the layers that it meets first."""
+    contract = case.contract
     for fault in contract.input_faults:
         yield _model(
             "model.data_format",

@@ -28,9 +28,14 @@ def check_training(case: Case) -> Iterator[Finding]:
     """Yield what will keep this network from learning, as far as its file and the call to fit tell."""
     yield from check_optimizer(case)
     yield from _check_layers(case)
+    yield from check_classes(case)
+    yield from _check_fit(case)
+
+
+def check_classes(case: Case) -> Iterator[Finding]:
+    """Yield a loss that is not for classes, and an output too narrow for the labels seen."""
     yield from _check_class_loss(case)
     yield from _check_units_for_labels(case)
-    yield from _check_fit(case)
 
 
 def _warned(
