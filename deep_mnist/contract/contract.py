@@ -14,11 +14,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from deep_mnist.contract.field_readers import (
+    read_bool,
+    read_choice,
+    read_mapping,
+    read_optional,
+    read_range,
+    read_shape,
+    read_strings,
+)
 from deep_mnist.contract.layers import Architecture
+from deep_mnist.contract.layouts import LAYOUTS, layout_of_shape
 
 MAX_TEXT_BYTES = 32 << 20  # of a configuration; ResNet-152's is below 1 MB
 
-LAYOUTS = ("channels_last", "channels_first", "rows_columns", "flat", "unknown")
 SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
 ONE_HOT_LOSSES = (
     "categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "cosine_similarity",
@@ -255,108 +264,43 @@ def _completed(contract: Contract, stated: set[str]) -> Contract:
     return contract
 
 
-def layout_of_shape(shape: tuple[int | None, ...]) -> str:
-    """Return the layout that one example's shape shows by itself."""
-    if len(shape) in (1, 2):
-        return "flat" if len(shape) == 1 else "rows_columns"
-    if len(shape) == 3:
-        last, first = shape[2] in (1, 3, 4), shape[0] in (1, 3, 4)
-        if last != first:
-            return "channels_last" if last else "channels_first"
-    return "unknown"
-
-
-def _read_shape(value: Any) -> tuple[int | None, ...] | None:
-    if value is None:
-        return None
-    shape = tuple(value)
-    if len(shape) > 8 or not all(each is None or (type(each) is int and 0 < each < 1 << 31) for each in shape):
-        raise ValueError(f"input_shape {str(value)[:80]}, expected up to 8 positive lengths")
-    return shape
-
-
-def _read_range(value: Any) -> tuple[float, float]:
-    low, high = (float(each) for each in value)
-    if not float("-inf") < low < high < float("inf"):
-        raise ValueError(f"input_range {value}, expected low < high")
-    return low, high
-
-
-def _read_choice(*choices: Any) -> Any:
-    def read(value: Any) -> Any:
-        if value not in choices:
-            raise ValueError(f"{str(value)[:60]!r}, expected one of {choices}")
-        return value
-
-    return read
-
-
-def _read_optional(kind: type) -> Any:
-    def read(value: Any) -> Any:
-        if value is None or (kind is bool and isinstance(value, bool)):
-            return value
-        if isinstance(value, bool) or not isinstance(value, kind) or value in (0, ""):
-            raise ValueError(f"{str(value)[:60]!r}, expected {kind.__name__} or nothing")
-        return value
-
-    return read
-
-
-def _read_mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{str(value)[:60]!r}, expected named values")
-    return {str(name): each for name, each in value.items()}
-
-
-def _read_bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{str(value)[:60]!r}, expected true or false")
-    return value
-
-
-def _read_strings(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise ValueError(f"{value[:60]!r}, expected a list")
-    return tuple(str(each) for each in value)
-
-
 _READERS: dict[str, Any] = {
     "name": str,
-    "input_shape": _read_shape,
-    "layout": _read_choice(*LAYOUTS),
-    "input_dtype": _read_choice("uint8", "float32"),
-    "input_range": _read_range,
-    "scales_inside": _read_bool,
+    "input_shape": read_shape,
+    "layout": read_choice(*LAYOUTS),
+    "input_dtype": read_choice("uint8", "float32"),
+    "input_range": read_range,
+    "scales_inside": read_bool,
     "pixel_scale": float,
     "pixel_offset": float,
-    "normalizes_input": _read_bool,
-    "normalization": _read_choice("adapted", "not adapted", "unknown", None),
-    "convention": _read_choice("caffe", "torch", "tf", None),
-    "loss": lambda value: None if value is None else loss_name(_read_optional(str)(value)),
-    "from_logits": _read_optional(bool),
-    "num_classes": _read_optional(int),
-    "label_encoding": _read_choice("sparse", "one_hot", None),
-    "output_units": _read_optional(int),
-    "output_rank": _read_optional(int),
-    "output_shape": _read_shape,
-    "output_tail": _read_strings,
+    "normalizes_input": read_bool,
+    "normalization": read_choice("adapted", "not adapted", "unknown", None),
+    "convention": read_choice("caffe", "torch", "tf", None),
+    "loss": lambda value: None if value is None else loss_name(read_optional(str)(value)),
+    "from_logits": read_optional(bool),
+    "num_classes": read_optional(int),
+    "label_encoding": read_choice("sparse", "one_hot", None),
+    "output_units": read_optional(int),
+    "output_rank": read_optional(int),
+    "output_shape": read_shape,
+    "output_tail": read_strings,
     "output_dtype": str,
-    "first_layer": _read_optional(str),
-    "vocabulary": _read_optional(int),
-    "metrics": _read_strings,
-    "optimizer": _read_mapping,
-    "architecture": lambda value: Architecture.from_dict(_read_mapping(value)),
+    "first_layer": read_optional(str),
+    "vocabulary": read_optional(int),
+    "metrics": read_strings,
+    "optimizer": read_mapping,
+    "architecture": lambda value: Architecture.from_dict(read_mapping(value)),
     "norm_layers": lambda value: tuple(NormLayer(**each) for each in value),
-    "input_faults": _read_strings,
-    "lambda_layers": _read_strings,
-    "inputs": lambda value: tuple(_from_dict(_read_mapping(each)) for each in value),
-    "outputs": lambda value: tuple(_from_dict(_read_mapping(each)) for each in value),
+    "input_faults": read_strings,
+    "lambda_layers": read_strings,
+    "inputs": lambda value: tuple(_from_dict(read_mapping(each)) for each in value),
+    "outputs": lambda value: tuple(_from_dict(read_mapping(each)) for each in value),
     "input_name": str,
     "output_name": str,
-    "fit": _read_mapping,
-    "adjusts_rank": _read_bool,
-    "preparation": _read_choice("contract", "none"),
-    "unknown": _read_strings,
-    "conflicts": _read_strings,
+    "fit": read_mapping,
+    "adjusts_rank": read_bool,
+    "preparation": read_choice("contract", "none"),
+    "unknown": read_strings,
+    "conflicts": read_strings,
     "model_digest": str,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
 from deep_mnist.contract.compiled import activation_name, output_part, read_loss, read_metrics
-from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of, layout_of_shape
+from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of
 from deep_mnist.contract.keras_graph import (
     Graph,
     GraphError,
@@ -19,6 +19,7 @@ from deep_mnist.contract.keras_graph import (
     kind_of,
     read_graph,
 )
+from deep_mnist.contract.layouts import layout_of_shape
 from deep_mnist.contract.own_class import contract_of_own_class
 from deep_mnist.contract.scaling import WEIGHTED, read_scaling
 

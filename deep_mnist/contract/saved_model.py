@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.contract.contract import Contract, ContractError, layout_of_shape
+from deep_mnist.contract.contract import Contract, ContractError
+from deep_mnist.contract.layouts import layout_of_shape
 
 MAX_GRAPH_BYTES = 1 << 30  # protobuf's own limit is 2 GB
 PASSING_ON = ("Identity", "StatefulPartitionedCall", "PartitionedCall", "NoOp", "Cast")

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.contract import Contract, encoding_of, layout_of_shape, with_settings
+from deep_mnist.contract.contract import Contract, encoding_of, with_settings
+from deep_mnist.contract.layouts import layout_of_shape
 from deep_mnist.doctor.custom_loop import whole_of_batch
 from deep_mnist.doctor.draw import as_array, draw_arrays
 from deep_mnist.doctor.finding import Finding
