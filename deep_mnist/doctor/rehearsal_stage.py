@@ -15,6 +15,7 @@ import tensorflow as tf
 from deep_mnist.contract.contract import loss_name
 from deep_mnist.doctor import rehearsal_findings as say
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rehearsal_losses import RUN_STEPS, SHORT, by_heart, diverged, is_certain, learns
 from deep_mnist.doctor.vitals import (
     CONSTANT_SPREAD,
     PROBED,
@@ -27,7 +28,6 @@ from deep_mnist.doctor.vitals import (
     look_into,
 )
 
-RUN_STEPS = 60  # of the run at the user's own rate
 RUN_SHARE = 0.4  # of the time, for the run; the rest is for finding out why it did not learn
 HEART_STEPS = 40  # to learn one batch by heart
 HEART_EXAMPLES = 16
@@ -35,12 +35,7 @@ PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smalle
 RANGE_STEPS = 15  # at each other rate
 LOWER = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 HIGHER = (1e1, 1e2, 1e3)  # times the user's rate
-SHORT = 6  # steps: so few say nothing
-LEARNS = 0.9  # of the loss at the start: below it a run has moved
-BY_HEART = 0.7  # of the loss at the start: a healthy network is below 0.3 after HEART_STEPS
 BETTER = 0.85  # of the loss at the start, within RANGE_STEPS at another rate
-CERTAIN = 0.6  # of the loss at the start: below it the run may end early
-DIVERGED = 2.0  # times the loss at the start
 HIGH_START = 10.0  # times the constant predictor's loss; He and Glorot starts on scaled data lie below 3
 SUMMED = 1.6  # loss of a batch over that of its half: 1 for a mean, 2 for a sum
 LARGE_UPDATE = 0.1  # of a weight's norm, a step; Adam at 1e-3 on a fresh network makes 0.005 to 0.03
@@ -84,7 +79,7 @@ class Stage:
         after = self._look()
         found += say.unconnected(before) + say.still(before, after) + say.exploding(before)
         found += [] if found else self._high_start()
-        if self._learns(self.losses):
+        if learns(self.losses, self._constant):
             return [*found, *say.dead(before, after)]
         return self._failing(found, before, after)
 
@@ -93,9 +88,9 @@ class Stage:
         named = [*found, *say.dead(before, after), *say.vanishing(before, after)]
         if named:
             return [replace(each, severity="error") for each in named]
-        wild = self._diverged(self.losses) or self.facts.get("update", 0.0) > LARGE_UPDATE
+        wild = diverged(self.losses) or self.facts.get("update", 0.0) > LARGE_UPDATE
         heart = [] if wild else self._run(self._one_batch(), HEART_STEPS, fresh=True)
-        if heart and (self._by_heart(heart) or self._learns(heart)):  # slowly is no fault
+        if heart and (by_heart(heart) or learns(heart, self._constant)):  # slowly is no fault
             return []
         better = self._other_rate(heart)
         if better:
@@ -137,7 +132,7 @@ class Stage:
             self._rewind()
         losses: list[float] = []
         for _ in range(steps):
-            if self.spent >= self.steps or self.clock() > share * self.seconds or self._certain(losses):
+            if self.spent >= self.steps or self.clock() > share * self.seconds or is_certain(losses, self._constant):
                 break
             began = time.perf_counter()
             kernels = self._kernels() if "update" not in self.facts and len(losses) == 3 else []
@@ -165,35 +160,16 @@ class Stage:
         while True:
             yield rows_of(self.x, self._short), rows_of(self.y, self._short)
 
+    @property
+    def _constant(self) -> float:
+        """The loss of the best constant prediction, infinite where none can be computed."""
+        return self.facts.get("constant_loss", math.inf)
+
     def clock(self) -> float:
         """Return the seconds since the start."""
         return time.perf_counter() - self.began
 
-    # --- what the losses say ---------------------------------------------------------------------------------------
-
-    def _learns(self, losses: Sequence[float]) -> bool:
-        """Whether a run has left its first loss behind; a run of a few steps is taken to."""
-        if len(losses) < SHORT:
-            return True
-        edge = max(1, len(losses) // 6)
-        end = float(np.median(losses[-2 * edge :]))
-        start = min(losses[0], self.facts.get("constant_loss", math.inf))
-        return end < start - (1 - LEARNS) * abs(start)
-
-    def _certain(self, losses: Sequence[float]) -> bool:
-        """Whether a run has shown enough: half the steps, and a loss far below its start and not above a constant's."""
-        enough = min(CERTAIN * losses[0], 2 * self.facts.get("constant_loss", math.inf)) if losses else 0.0
-        return len(losses) >= RUN_STEPS // 2 and float(np.median(losses[-10:])) < enough
-
-    @staticmethod
-    def _by_heart(losses: Sequence[float]) -> bool:
-        finite = len(losses) > 2 and all(map(math.isfinite, losses))
-        return finite and float(np.mean(losses[-3:])) < BY_HEART * losses[0]
-
-    @staticmethod
-    def _diverged(losses: Sequence[float]) -> bool:
-        edge = max(1, len(losses) // 6)
-        return not math.isfinite(losses[-1]) or float(np.median(losses[-edge:])) > DIVERGED * abs(losses[0]) + 1e-6
+    # --- other rates ----------------------------------------------------------------------------------------------
 
     def _other_rate(self, heart: Sequence[float]) -> tuple[float, float, list[float]] | None:
         """Return (rate, rate that would do, its losses) where another rate learns the batch and this one does not.
@@ -205,7 +181,7 @@ class Stage:
         if rate is None:
             return None
         own = float(np.median(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
-        low = self.facts.get("update", math.inf) < SMALL_UPDATE and not self._diverged(self.losses)
+        low = self.facts.get("update", math.inf) < SMALL_UPDATE and not diverged(self.losses)
         factors = HIGHER if low else LOWER[: len(HIGHER)] if heart else LOWER  # the steps do for so many
         runs = [(factor, losses) for factor in factors if (losses := self._at_rate(rate * factor))]
         ends = [float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for _, losses in runs]
