@@ -177,6 +177,8 @@ def pictures_of(images: np.ndarray, contract: Contract) -> np.ndarray | None:
         images: Any real dtype; (n, r, c), (n, r, c, channels), (n, channels, r, c) or (n, r * c).
     """
     values = images.astype(np.float32)
+    if not all(values.shape[1:]):  # an axis of length zero
+        return None
     if values.ndim == 2:
         side = round(values.shape[1] ** 0.5)
         if side * side != values.shape[1]:

@@ -109,7 +109,6 @@ def run_sweep(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     """Trials of two networks that store their data differently: the best by validation accuracy is judged, once,
     and published."""

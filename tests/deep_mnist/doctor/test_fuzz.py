@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,20 @@ def test_damaged_digits_get_a_verdict(tmp_path_factory, data):
     )
 
     check(case.change(turn, name), tmp_path_factory.mktemp("fuzz"))
+
+
+@pytest.mark.parametrize("shape", [(4, 0), (4, 0, 0), (4, 28, 0), (4, 28, 28, 0), (4, 0, 28, 1), (0, 28, 28), (0,), ()])
+def test_axes_of_length_zero_are_faults_of_shape(shape: tuple[int, ...], tmp_path) -> None:
+    """An array that holds nothing, in either split, is a finding about its images, whatever its axes."""
+    for name in ("train_images", "test_images"):
+        case = digits(120, 60).change(lambda x: np.zeros(shape, x.dtype), name)
+
+        check(case, tmp_path / name)
+
+        found = case.judged(tmp_path / name).findings
+        assert any(
+            each.severity == "error" and each.field.startswith(("images.", "files.", "labels.count")) for each in found
+        )
 
 
 def check(case: CaseFiles, folder) -> None:

@@ -32,7 +32,7 @@ from pipeline.kfp_patches import run_containers_with
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.runs import command, environment, run_pipeline
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.docker
 FAST = ("--epochs", 3, "--seed", 5, "--network", "fast")
 # Training on the same machine with the same seed: of 400 test digits, at most 4 are judged otherwise.
 TOLERANCE = 0.01
