@@ -89,6 +89,7 @@ def measure(predictions: np.ndarray, split: JudgedSplit) -> dict[str, Any]:
         "roc": measures.roc_curves(predictions, labels),
         "roc_micro": measures.micro_roc(predictions, labels),
         "calibration": measures.calibration(predictions, labels),
+        "confidence": measures.confidence_quantiles(predictions),
         "worst": measures.worst_errors(predictions, labels, split.images),
     }
 

@@ -114,6 +114,11 @@ def calibration(predictions: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {"ece": float(error), "bins": bins}
 
 
+def confidence_quantiles(predictions: np.ndarray) -> list[float]:
+    """Return the 0 %, 1 %, … 100 % quantiles of the greatest probability: what a server compares its own with."""
+    return [round(float(each), 6) for each in np.quantile(predictions.max(axis=1), np.linspace(0, 1, 101))]
+
+
 def worst_errors(predictions: np.ndarray, labels: np.ndarray, images: np.ndarray) -> list[dict[str, Any]]:
     """Return the wrong predictions made with the most confidence, each with its image as a data URI."""
     predicted, confidence = predictions.argmax(axis=1), predictions.max(axis=1)

@@ -18,7 +18,7 @@ from typing import Any
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.contract.folder import acceptances_of
-from deep_mnist.data.dataset import open_dataset
+from deep_mnist.data.dataset import Dataset, open_dataset
 from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.metrics import record
@@ -26,6 +26,8 @@ from deep_mnist.registry.model_registry import ModelRegistryError, register
 from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.surveying import survey_training
+from deep_mnist.serving.training_survey import write_survey
 from deep_mnist.storage.store import StorageError
 
 ATTEMPTS = 3
@@ -70,6 +72,10 @@ class Candidate:
     accepted: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
+    def data(self) -> Dataset:
+        return open_dataset(self.dataset)
+
+    @cached_property
     def network(self) -> TrainedNetwork:
         network = TrainedNetwork.load(self.trained)
         self._require("model_digest", network.digest)
@@ -77,7 +83,7 @@ class Candidate:
 
     @cached_property
     def split(self) -> JudgedSplit:
-        split = open_split(open_dataset(self.dataset))
+        split = open_split(self.data)
         self._require("test_digest", split.digest)
         return split
 
@@ -169,6 +175,7 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
     """
     export(candidate.network, folder)
     write_golden_requests(candidate.network, candidate.split, folder)
+    write_survey(survey_training(candidate.data, candidate.evaluation.get("confidence", ())), folder)
     proof = replay_in_fresh_process(folder)
     print(
         f"publish: {proof['requests']} golden requests replayed on the export, "

@@ -6,6 +6,7 @@
     <registry>/<name>/4/                   one version, written once
         saved_model.pb variables/ assets/  what TensorFlow Serving and KServe load, written last
         model.keras preprocessing.json training.json evaluation.json model_card.md model_card.json
+        survey.json                        what the training data were like, for a server to hold requests against
         golden_requests.npz                requests with the predictions expected of a server
         version.json                       size and SHA-256 of each file
 

@@ -22,8 +22,6 @@ from deep_mnist.serving.limits import ServingLimits
 from deep_mnist.serving.served_model import BrokenVersionError
 from deep_mnist.storage.store import StorageError
 
-GRACE_SECONDS = 10
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; return the exit status."""
@@ -36,31 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
-    return run(champion, limits, options.host, options.port)
+    from deep_mnist.serving.server import make_server
 
-
-def run(champion: ServedChampion, limits: ServingLimits, host: str, port: int) -> int:
-    """Serve a loaded champion until interrupted; return the exit status."""
-    import uvicorn
-
-    from deep_mnist.serving.app import create_app
-    from deep_mnist.serving.connection import protocol_with_deadline
-
-    config = uvicorn.Config(
-        create_app(champion, limits),
-        host=host,
-        port=port,
-        http=protocol_with_deadline(limits.head_seconds),
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = uvicorn.Server(config)
-    shown_host = f"[{host}]" if ":" in host else host
-    print(f"serving: http://{shown_host}:{port}/", flush=True)
+    server = make_server(champion, limits, options.host, options.port)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"serving: http://{host}:{options.port}/", flush=True)
     server.run()
     return 0 if server.started else 2
 

@@ -10,59 +10,85 @@ GET  / /drift /card /champion.json            draw a digit; what is sent against
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from deep_mnist.serving.admission import Admission
 from deep_mnist.serving.body import read_body
 from deep_mnist.serving.champion import ServedChampion
 from deep_mnist.serving.limits import ServingLimits
 from deep_mnist.serving.pages import add_pages
-from deep_mnist.serving.prediction import predict
+from deep_mnist.serving.prediction import Prediction, predict
 from deep_mnist.serving.refusal import RefusedRequestError
 from deep_mnist.serving.served_model import ServedModel
 from deep_mnist.serving.status import metadata_of, model_status
+from deep_mnist.serving.watch import ServingWatch
 
 _MODEL = "/v1/models/{name}"
+
+
+@dataclass(frozen=True)
+class ServingParts:
+    """What the routes work with."""
+
+    champion: ServedChampion
+    limits: ServingLimits
+    admission: Admission
+    watch: ServingWatch
 
 
 def create_app(champion: ServedChampion, limits: ServingLimits | None = None) -> FastAPI:
     """Return the server's routes around a champion, which is followed while the server runs."""
     limits = limits or ServingLimits()
-    admission = Admission(limits)
+    watch = ServingWatch(champion)
+    parts = ServingParts(champion, limits, Admission(limits), watch)
+    champion.on_swap = watch.follow
+    if champion.model:
+        watch.follow(champion.model)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         champion.follow()
         yield
         champion.close()
-        admission.close()
+        parts.admission.close()
 
     app = FastAPI(title="Deep MNIST", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_exception_handler(RefusedRequestError, _refuse)
-    _add_protocol(app, champion, limits, admission)
-    _add_health(app, champion)
-    add_pages(app, champion)
+    app.add_exception_handler(HTTPException, _no_route)
+    _add_protocol(app, parts)
+    _add_health(app, parts)
+    add_pages(app, champion, watch)
     return app
 
 
-def _add_protocol(app: FastAPI, champion: ServedChampion, limits: ServingLimits, admission: Admission) -> None:
+def _add_protocol(app: FastAPI, parts: ServingParts) -> None:
     async def predictions(request: Request, name: str, version: str = "") -> Response:
-        model = served_model(champion, name, version)
-        with admission.admitted():
-            body = await read_body(request, limits)
-            made = await admission.run(lambda: predict(model, body, examples=limits.examples))
+        started, code = time.perf_counter(), 500
+        try:
+            model, made = await _predicted(request, parts, name, version)
+            code = 200
+        except RefusedRequestError as error:
+            code = error.status
+            parts.watch.refused.labels(error.field).inc()
+            raise
+        finally:
+            parts.watch.requests.labels(str(code)).inc()
+            parts.watch.seconds.observe(time.perf_counter() - started)
         return Response(made.body, media_type="application/json", headers={"x-model-version": str(model.version)})
 
     def status(name: str, version: str = "") -> Response:
-        _check_name(champion, name)
-        return JSONResponse(model_status(champion.state, name, version))
+        _check_name(parts.champion, name)
+        return JSONResponse(model_status(parts.champion.state, name, version))
 
     def metadata(name: str, version: str = "") -> Response:
-        return JSONResponse(metadata_of(served_model(champion, name, version)))
+        return JSONResponse(metadata_of(served_model(parts.champion, name, version)))
 
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         app.add_api_route(f"{path}:predict", predictions, methods=["POST"], response_model=None)
@@ -70,15 +96,38 @@ def _add_protocol(app: FastAPI, champion: ServedChampion, limits: ServingLimits,
         app.add_api_route(path, status, methods=["GET"], response_model=None)
 
 
-def _add_health(app: FastAPI, champion: ServedChampion) -> None:
+async def _predicted(request: Request, parts: ServingParts, name: str, version: str) -> tuple[ServedModel, Prediction]:
+    """Return the model that a request began with, and what it predicts."""
+    model = served_model(parts.champion, name, version)
+    with parts.admission.admitted():
+        parts.watch.at_work.set(parts.admission.at_work)
+        body = await read_body(request, parts.limits)
+        return model, await parts.admission.run(_work(model, body, parts))
+
+
+def _work(model: ServedModel, body: bytes, parts: ServingParts) -> Callable[[], Prediction]:
+    def work() -> Prediction:
+        made = predict(model, body, examples=parts.limits.examples)
+        parts.watch.saw(model, made.looked, made.probabilities)
+        return made
+
+    return work
+
+
+def _add_health(app: FastAPI, parts: ServingParts) -> None:
     @app.get("/v2/health/live")
     def live() -> dict[str, bool]:
         return {"live": True}
 
     @app.get("/v2/health/ready")
     def ready() -> Response:
-        loaded = champion.model is not None
+        loaded = parts.champion.model is not None
         return JSONResponse({"ready": loaded}, status_code=200 if loaded else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        text, kind = parts.watch.open_metrics()
+        return Response(text, headers={"content-type": kind})
 
 
 def served_model(champion: ServedChampion, name: str, version: str = "") -> ServedModel:
@@ -109,3 +158,17 @@ async def _refuse(_: Request, error: Exception) -> Response:
     if not isinstance(error, RefusedRequestError):
         raise error
     return JSONResponse(error.to_dict(), status_code=error.status, headers=error.headers)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Return a path or method that does not exist in the form of every other error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = RefusedRequestError(
+        status,
+        "request",
+        "a path and method of the V1 protocol",
+        f"{request.method} {request.url.path[:120]}",
+        "ask for POST /v1/models/NAME:predict",
+        headers=dict(error.headers or {}) if isinstance(error, HTTPException) else {},
+    )
+    return JSONResponse(refusal.to_dict(), status_code=status, headers=refusal.headers)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.export import raw_images
+from deep_mnist.serving.door import Looked, look
 from deep_mnist.serving.refusal import RefusedRequestError, malformed
 from deep_mnist.serving.request import PredictionRequest, read_request
 from deep_mnist.serving.served_model import Arrays, ServedModel, ServedSignature
@@ -20,13 +22,13 @@ class Prediction:
 
     Attributes:
         body: The response's.
-        outputs: Output name -> array, examples on the first axis.
-        warnings: Statistical findings, as they stand in the response.
+        probabilities: float32 (n, classes).
+        looked: What the door saw; None where the version has no survey.
     """
 
     body: bytes
-    outputs: Arrays
-    warnings: list[dict[str, Any]]
+    probabilities: np.ndarray
+    looked: Looked | None
 
 
 def predict(model: ServedModel, body: bytes, *, examples: int) -> Prediction:
@@ -48,8 +50,19 @@ def predict(model: ServedModel, body: bytes, *, examples: int) -> Prediction:
         raise RefusedRequestError(
             500, "request", "finite predictions", "NaN or infinity from the network", "roll back to another version"
         )
-    warnings: list[dict[str, Any]] = []
-    return Prediction(_body(outputs, request.row_format, warnings), outputs, warnings)
+    looked = _look(model, images, raw_form=len(signature.form.shapes) > 1)
+    warnings = [each.to_dict() for each in looked.warnings] if looked else []
+    return Prediction(_body(outputs, request.row_format, warnings), outputs["probabilities"], looked)
+
+
+def _look(model: ServedModel, images: np.ndarray, *, raw_form: bool) -> Looked | None:
+    """Hold images, as a signature takes them, against the training data; None where there is no survey."""
+    survey, record = model.survey, model.record
+    if survey is None:
+        return None
+    examples = images if raw_form or record.prepared else raw_images(images, record)
+    shape = (len(images), *survey.shape)
+    return look(examples.reshape(shape), survey) if examples.size == np.prod(shape) else None
 
 
 def _only_input(request: PredictionRequest, signature: ServedSignature) -> Any:

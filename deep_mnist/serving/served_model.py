@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.dataset import DatasetError, Preprocessing
 from deep_mnist.export import raw_shape, read_record
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.serving.refusal import RefusedRequestError
 from deep_mnist.serving.request import DEFAULT_SIGNATURE, shown
 from deep_mnist.serving.structure import InputForm, Sides
+from deep_mnist.serving.training_survey import TrainingSurvey, read_survey
 
 Arrays = dict[str, np.ndarray]
 GOLDEN_FILE = "golden_requests.npz"
@@ -49,6 +50,7 @@ class ServedModel:
         metadata: The signatures as TensorFlow Serving describes them.
         classes: Name of each class.
         card: The model card, Markdown; "" in a version without one.
+        survey: What its training data were like; None in a version that was published without.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ServedModel:
     metadata: Mapping[str, Any]
     classes: tuple[str, ...]
     card: str
+    survey: TrainingSurvey | None
 
     @property
     def version(self) -> int:
@@ -79,6 +82,10 @@ class ServedModel:
             )
         return self.signatures[name]
 
+    def class_name(self, number: int) -> str:
+        """Return the name of a class."""
+        return self.classes[number] if number < len(self.classes) else str(number)
+
     def facts(self) -> dict[str, Any]:
         """Return what a page says of the champion, as plain JSON."""
         form = self.signatures[DEFAULT_SIGNATURE].form
@@ -93,6 +100,7 @@ class ServedModel:
             "promoted": self.promotion.time,
             "source": self.record.source,
             "classes": list(self.classes),
+            "surveyed": self.survey is not None,
             "input": {"shape": list(form.shapes[0]), "dtype": form.dtype.name, "raw": not self.record.prepared},
         }
 
@@ -115,16 +123,32 @@ def load_served_model(folder: Path, name: str, promotion: Promotion) -> ServedMo
             f"Expected version {promotion.version} of {name} to load. Received: {type(error).__name__}: {error}. "
             f"Fix: {BrokenVersionError.fix}"
         ) from error
-    card = folder / "model_card.md"
+    card, evaluation = folder / "model_card.md", _read_json(folder / "evaluation.json")
     return ServedModel(
-        name,
-        promotion,
-        record,
-        signatures,
-        metadata,
-        tuple(map(str, range(max(record.num_classes, 2)))),
-        card.read_text() if card.is_file() else "",
+        name=name,
+        promotion=promotion,
+        record=record,
+        signatures=signatures,
+        metadata=metadata,
+        classes=tuple(evaluation.get("class_names") or map(str, range(max(record.num_classes, 2)))),
+        card=card.read_text() if card.is_file() else "",
+        survey=_survey(folder, promotion),
     )
+
+
+def _survey(folder: Path, promotion: Promotion) -> TrainingSurvey | None:
+    """Return the version's survey; without one the server judges structure only, and says so."""
+    try:
+        survey = read_survey(folder)
+    except DatasetError as error:
+        print(f"serving: {error}", flush=True)
+        survey = None
+    if survey is None:
+        print(
+            f"serving: version {promotion.version} has no survey: requests are held against no training data",
+            flush=True,
+        )
+    return survey
 
 
 def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignature]:
@@ -189,7 +213,7 @@ def _warm_up(folder: Path, signature: ServedSignature) -> None:
             )
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object of a version, {} in a version without it."""
     value = json.loads(path.read_text()) if path.is_file() else {}
     return value if isinstance(value, dict) else {}

@@ -128,7 +128,7 @@ def _shape_fix(received: tuple[int, ...], form: InputForm) -> str:
     usual = form.shapes[0]
     if any(_fits(received, shape) for shape in form.shapes):
         return "x = x[np.newaxis]"
-    if any(_fits((*received[2:], received[1]), shape) for shape in form.shapes):
+    if any(_fits((*received[2:], *received[1:2]), shape) for shape in form.shapes):
         return "x = np.moveaxis(x, 1, -1)"
     if None not in usual:
         sides = [side or 0 for side in usual]

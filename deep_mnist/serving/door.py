@@ -1,0 +1,166 @@
+"""The statistical half of the doctor at the door: what a network takes without complaint and cannot be right about.
+
+A finding here does not refuse a request: it stands beside the predictions as a warning, and is counted. An example that
+lies far from the training data is tried once more in other scales and inverted; what brings it back names the fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.serving.training_survey import COLUMNS, IMAGES, TrainingSurvey
+
+MAX_WHERE = 10
+RARE = 1e-3  # a share of the training data below which something counts as unseen
+FAINT = 0.1  # of the training data's range
+BEYOND = 1.0  # ranges outside the training data's
+CHECKS = ("scale", "polarity", "blank", "far")
+
+
+@dataclass(frozen=True)
+class DoorWarning:
+    """One statistical fault of some examples of a request.
+
+    Attributes:
+        check: One of CHECKS.
+        field: The doctor's.
+        expected, received, fix: One phrase each.
+        rows: bool (n,), which examples.
+    """
+
+    check: str
+    field: str
+    expected: str
+    received: str
+    fix: str
+    rows: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        where = np.flatnonzero(self.rows)
+        names = ("check", "field", "expected", "received", "fix")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "severity": "warning",
+            "count": len(where),
+            "where": [int(index) for index in where[:MAX_WHERE]],
+        }
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the door saw of a request's examples.
+
+    Attributes:
+        warnings: Statistical faults.
+        values: float32 (n, …), the examples, columns standardized.
+        distances: float32 (n,) in thresholds, or None where no distance is known.
+    """
+
+    warnings: list[DoorWarning]
+    values: np.ndarray
+    distances: np.ndarray | None
+
+
+def look(examples: np.ndarray, survey: TrainingSurvey) -> Looked:
+    """Hold examples (n, *survey.shape), in the form that the training data had, against their survey."""
+    values = survey.standardized(examples)
+    flat = values.reshape(len(values), -1)
+    low, peak = flat.min(axis=1), flat.max(axis=1)
+    distances = survey.distance.of(values) if survey.distance else None
+    blank = (low == peak) & (survey.blank_share < RARE)
+    far = np.zeros(len(values), bool) if distances is None else (distances > 1) & ~blank
+    faint, loud = _off_scale(low, peak, survey)
+    inverted = far & ~faint & ~loud & _comes_back(values, survey, lambda x: survey.low + survey.high - x)
+    unknown = far & ~faint & ~loud & ~inverted
+    found = [_blank(blank), _faint(faint & ~blank, peak, survey), _loud(loud, low, peak, survey)]
+    found += [_inverted(inverted, survey), _far(unknown, distances)]
+    return Looked([each for each in found if each.rows.any()], values, distances)
+
+
+def _off_scale(low: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> tuple[np.ndarray, np.ndarray]:
+    """Return which examples use hardly any of the training data's range, and which leave it far behind."""
+    none = np.zeros(len(low), bool)
+    span = survey.high - survey.low
+    if survey.kind == COLUMNS or span <= 0:
+        return none, none
+    loud = (peak > survey.high + BEYOND * span) | (low < survey.low - BEYOND * span)
+    if survey.kind != IMAGES:
+        return none, loud
+    reach = survey.least_peak - survey.low
+    return (peak - survey.low < FAINT * reach) & (low >= survey.low), loud
+
+
+def _comes_back(
+    values: np.ndarray, survey: TrainingSurvey, change: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | bool:
+    """Say which examples lie near the training data once they are changed."""
+    if survey.distance is None or survey.kind != IMAGES:
+        return False
+    return survey.distance.of(change(values)) <= 1
+
+
+def _blank(rows: np.ndarray) -> DoorWarning:
+    return DoorWarning(
+        "blank",
+        "images.distribution",
+        "examples that show something, as in training",
+        "one value throughout",
+        "leave blank examples out: a prediction for them means nothing",
+        rows,
+    )
+
+
+def _faint(rows: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
+    greatest = float(peak[rows].max()) if rows.any() else 0.0
+    factor = (survey.high - survey.low) / 1.0
+    fix = f"x = x * {factor:g}" if greatest <= 1 < survey.high else "send values on the training data's scale"
+    return DoorWarning(
+        "scale",
+        "images.range",
+        f"values in {survey.low:g}..{survey.high:g}, as in training",
+        f"nothing above {greatest:g}",
+        fix,
+        rows,
+    )
+
+
+def _loud(rows: np.ndarray, low: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
+    least, greatest = (float(low[rows].min()), float(peak[rows].max())) if rows.any() else (0.0, 0.0)
+    pixels = survey.kind == IMAGES and least >= 0 and greatest <= 255 and survey.high <= 1
+    fix = {0.0: "x = x / 255", -1.0: "x = x / 127.5 - 1"}.get(survey.low, "") if pixels else ""
+    return DoorWarning(
+        "scale",
+        "images.range",
+        f"values in {survey.low:g}..{survey.high:g}, as in training",
+        f"{least:g}..{greatest:g}",
+        fix or "send values on the training data's scale",
+        rows,
+    )
+
+
+def _inverted(rows: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
+    return DoorWarning(
+        "polarity",
+        "images.polarity",
+        "light and dark as in training",
+        "images that lie near the training data only once they are inverted",
+        f"x = {survey.low + survey.high:g} - x",
+        rows,
+    )
+
+
+def _far(rows: np.ndarray, distances: np.ndarray | None) -> DoorWarning:
+    farthest = float(distances[rows].max()) if distances is not None and rows.any() else 0.0
+    return DoorWarning(
+        "far",
+        "images.distribution",
+        "examples like the training data",
+        f"up to {farthest:.1f} times as far from them as 1,999 in 2,000 training examples",
+        "check that these inputs are of the kind the model was trained on",
+        rows,
+    )

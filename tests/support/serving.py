@@ -1,0 +1,112 @@
+"""A real server over HTTP of a real registry, in this process, for the tests of serving."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+from components.publish.replay import write_golden_requests
+from deep_mnist.data.dataset import open_dataset
+from deep_mnist.export import TrainedNetwork, export
+from deep_mnist.registry.judged_split import open_split
+from deep_mnist.registry.pointer import Facts, Promotion
+from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.champion import ServedChampion
+from deep_mnist.serving.limits import ServingLimits
+from deep_mnist.serving.server import make_server
+from deep_mnist.serving.surveying import survey_training
+from deep_mnist.serving.training_survey import write_survey
+
+NAME = "digits"
+STARTED_SECONDS = 120.0
+
+
+def make_version(folder: Path, dataset: Path, trained: Path, *, survey: bool = True) -> Path:
+    """Write what publish puts into a version's folder: the export, golden requests, the survey, the card."""
+    data, network = open_dataset(dataset), TrainedNetwork.load(trained)
+    split = open_split(data)
+    export(network, folder)
+    write_golden_requests(network, split, folder)
+    for name in ("preprocessing.json", "model.keras"):
+        shutil.copyfile(trained / name, folder / name)
+    (folder / "model_card.md").write_text(f"# The card of {folder.name}\n")
+    confidence = network.predict(split.images, raw=split.raw).max(axis=1)
+    (folder / "evaluation.json").write_text(json.dumps({"class_names": [f"digit {n}" for n in range(10)]}))
+    if survey:
+        write_survey(survey_training(data, confidence), folder)
+    return folder
+
+
+def promote(registry: Registry, version: Path) -> Promotion:
+    """Promote a copy of a version's folder."""
+    facts = Facts(f"digest {version.name}", "data", "test", 0.9, 300, "because", f"run {version.name}")
+    return registry.promote(version, facts, expected=registry.champion())
+
+
+@dataclass
+class RunningServer:
+    """A server that listens on a free port."""
+
+    url: str
+    champion: ServedChampion
+
+    def post(self, document: Any, path: str = f"v1/models/{NAME}:predict", **more: Any) -> requests.Response:
+        """Send a prediction request: bytes as they are, anything else as JSON."""
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        headers = {"content-type": "application/json", **more.pop("headers", {})}
+        return requests.post(f"{self.url}/{path}", data=body, headers=headers, timeout=60, **more)
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"{self.url}/{path}", timeout=60)
+
+    def classes(self, images: np.ndarray) -> list[int]:
+        """Return the class of each image."""
+        response = self.post({"instances": images.tolist()})
+        assert response.status_code == 200, response.text
+        return [each["class"] for each in response.json()["predictions"]]
+
+
+@contextmanager
+def running_server(
+    registry: Registry, cache: Path, limits: ServingLimits | None = None, *, poll_seconds: float = 0.05
+) -> Iterator[RunningServer]:
+    """Serve a registry's champion until the block ends."""
+    champion = ServedChampion(registry, cache, poll_seconds)
+    champion.load_first()
+    server = make_server(champion, limits or ServingLimits(), port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        _wait_for(lambda: server.started or not thread.is_alive())
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield RunningServer(f"http://127.0.0.1:{port}", champion)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def wait_for_version(server: RunningServer, version: int) -> None:
+    """Wait until a version is served."""
+    _wait_for(lambda: server.champion.model is not None and server.champion.model.version == version)
+
+
+def wait_for_failure(server: RunningServer) -> None:
+    """Wait until a promoted version was found broken."""
+    _wait_for(lambda: server.champion.state.broken is not None)
+
+
+def _wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + STARTED_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.01)
