@@ -52,9 +52,9 @@ def to_side(pictures: np.ndarray, side: int) -> np.ndarray:
     return pooled(pictures, *(max(1, round(length / side)) for length in pictures.shape[1:3]))
 
 
-def blocks_of(pictures: np.ndarray) -> Blocks:
-    """Return the features of pictures float32 (n, rows, columns, channels); their common scale does not matter."""
-    values = (pictures - pictures.mean()) / (pictures.std() or 1.0)
+def blocks_of(pictures: np.ndarray, mean: float, deviation: float) -> Blocks:
+    """Return the features of pictures float32 (n, rows, columns, channels) on a scale of this mean and deviation."""
+    values = (pictures - np.float32(mean)) / np.float32(deviation or 1.0)
     gray = values.mean(axis=3, keepdims=True)
     pixels = to_side(gray, PIXEL_SIDE).reshape(len(gray), -1)
     return Blocks(pixels, _edges(gray[..., 0]), _tones(values))

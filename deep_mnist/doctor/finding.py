@@ -72,6 +72,7 @@ class FaultKind(StrEnum):
     DISPLACED = "displaced"
     GIVEAWAY = "giveaway"
     CORRUPTED = "corrupted"
+    WRONG_BYTES = "wrong bytes"
 
 
 MAX_WHERE = 10  # indices shown of the examples that are wrong

@@ -29,6 +29,7 @@ from deep_mnist.doctor.checks.record import check_record
 from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.checks.training import check_classes, check_training
+from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
 from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
@@ -44,6 +45,7 @@ SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_columns,
     check_pixels,
     check_outliers,
+    check_wrong_bytes,
     check_range,
 )
 

@@ -11,7 +11,7 @@ clothes 40, textures 31, digits on photos 26, one class of clothes against nine 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,8 @@ RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 pictures
 FEWEST = 60  # pictures; with fewer the probe cannot tell ten classes from chance
+BY_CHANCE, ALIKE = 3.0, 0.03  # deviations of a mean by luck; share of the spread that means of any two draws differ
+SPREAD_ALIKE = 1.3  # ratio of the deviations of two draws of one set
 FEWEST_OF_CLASS = 4  # examples of a class; rarer ones say nothing and make permutations' distribution skew
 
 
@@ -38,25 +40,43 @@ class Sample:
         pictures: float32 (n, rows, columns, channels), reduced to about 32 pixels a side.
         classes: int64 (n,); zeros when the labels tell no classes.
         labelled: The labels do.
+        scale: Mean and deviation that the features are taken on; None for the pictures' own.
     """
 
     indices: np.ndarray
     pictures: np.ndarray
     classes: np.ndarray
     labelled: bool = True
+    scale: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def where(self, chosen: np.ndarray) -> Sample:
         """Return the pictures of a mask or of rising positions, with their features."""
-        part = Sample(self.indices[chosen], self.pictures[chosen], self.classes[chosen], self.labelled)
+        part = Sample(self.indices[chosen], self.pictures[chosen], self.classes[chosen], self.labelled, self.scale)
         part.blocks = self.blocks[chosen]
         return part
 
     @cached_property
     def blocks(self) -> Blocks:
-        return blocks_of(self.pictures)
+        return blocks_of(self.pictures, *(self.scale or self.own_scale))
+
+    @property
+    def own_scale(self) -> tuple[float, float]:
+        return float(self.pictures.mean()), float(self.pictures.std())
+
+    def on_scale_of(self, other: Sample) -> Sample:
+        """Return the sample with features on the other's scale, or on its own where chance is no explanation.
+
+        A few pictures of another mix of classes have another mean, and their colours must not move with it.
+        """
+        (mean, deviation), (usual, width) = self.own_scale, other.own_scale
+        means = other.pictures.mean(axis=(1, 2, 3))
+        by_chance = float(means.std()) * (1 / len(self) + 1 / len(other)) ** 0.5 + ALIKE * width
+        ratio = max(deviation, width) / max(min(deviation, width), 1e-12)
+        alike = abs(mean - usual) <= BY_CHANCE * by_chance and ratio < SPREAD_ALIKE
+        return replace(self, scale=other.own_scale) if alike else self
 
     @cached_property
     def kernel(self) -> Kernel:

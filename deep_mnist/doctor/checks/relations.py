@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -85,6 +85,8 @@ def check_relations(case: Case) -> Iterator[Finding]:
     other = probe.draw(case.test, case.contract, TEST_IMAGES) if case.test is not None else None
     if sample is not None and other is not None and sample.pictures.shape[1:] != other.pictures.shape[1:]:
         other = None
+    if sample is not None and other is not None and len(sample) and len(other):
+        other = other.on_scale_of(sample)
     fitted = probe.fit(sample) if sample is not None else None
     learned = fitted is not None and alignment.is_learned(fitted)
     tested = _tested(fitted, other) if learned else None
@@ -132,8 +134,8 @@ def _check_test(case: Case, test: Split, sample: Sample, other: Sample, tested: 
 
 def _is_no_worse(tested: Tested, change: likeness.Change) -> bool:
     """Whether the classifier is right at least as often on the test pictures changed back."""
-    pictures = tested.sample.pictures
-    restored = Sample(tested.sample.indices, change.apply(pictures - pictures.mean()), tested.sample.classes)
+    pictures, (mean, width) = tested.sample.pictures, tested.sample.scale or tested.sample.own_scale
+    restored = replace(tested.sample, pictures=change.apply(pictures - np.float32(mean)), scale=(0.0, width))
     right = tested.fitted.guess(restored.blocks) == tested.sample.classes
     return float(right.mean()) >= tested.accuracy
 

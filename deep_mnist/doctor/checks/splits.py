@@ -21,7 +21,7 @@ HASHES_AT_ONCE = 1 << 16
 COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
 FEWEST_ROWS, REPEATED = 50, 0.01  # of a table, for copies to mean anything; share of rows that are there twice
 FEW_DUPLICATES = 2  # in a small split one picture alone may be a share above these
-UNSEEN_PAIRS = 3  # that a set may hold at most of when none was seen in train, in 19 of 20 cases
+UNSEEN = 0.75  # a set of which p pairs were seen holds (sqrt(p + 1) + this)**2 at most, in 19 of 20 cases
 MOST_BY_NATURE = 0.05  # share of test images in train that the set's own repetitions may explain
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
@@ -181,7 +181,8 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
 def _by_nature(ours: Survey, theirs: Survey) -> float:
     """Return how many test images train may hold in a random split of a set that repeats itself as often as train."""
     pairs = ours.count - len(np.unique(ours.hashes))
-    due = 2 * (pairs + UNSEEN_PAIRS) * theirs.count / max(1, ours.count)
+    most = float(np.sqrt(pairs + 1) + UNSEEN) ** 2
+    due = 2 * most * theirs.count / max(1, ours.count)
     return due + 3 * float(np.sqrt(due))
 
 
