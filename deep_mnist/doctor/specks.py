@@ -123,8 +123,8 @@ def _beside(flat: np.ndarray, step: int) -> np.ndarray:
     np.subtract(above, bound, out=above)
     np.minimum(left, right, out=bound)
     np.subtract(bound, np.minimum(inner, bound), out=bound)
-    np.maximum(above, bound, out=above)
-    return above
+    departure: np.ndarray = np.maximum(above, bound, out=above)
+    return departure
 
 
 def _of_chunk(chunk: np.ndarray, frame: Frame, least: float) -> tuple[np.ndarray, ...]:
