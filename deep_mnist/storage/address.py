@@ -16,15 +16,27 @@ def is_address(text: str) -> bool:
 
 
 def is_store_address(text: str) -> bool:
-    """Return whether a text is an address in an object store, such as "gs://bucket/digits"."""
+    """Return whether a text is an address in an object store.
+
+    >>> is_store_address("gs://bucket/digits"), is_store_address("./registry")
+    (True, False)
+    """
     return text.startswith(tuple(f"{scheme}://" for scheme in STORE_SCHEMES))
 
 
 def is_web_address(text: str) -> bool:
-    """Return whether a text is a web address."""
+    """Return whether a text is a web address.
+
+    >>> is_web_address("https://example.test/digits.npz"), is_web_address("gs://bucket/digits")
+    (True, False)
+    """
     return text.startswith(tuple(f"{scheme}://" for scheme in WEB_SCHEMES))
 
 
 def store_schemes() -> str:
-    """Return the object stores' schemes for a sentence, such as "gs:// or s3://"."""
+    """Return the object stores' schemes for a sentence.
+
+    >>> store_schemes()
+    'gs:// or s3://'
+    """
     return " or ".join(f"{scheme}://" for scheme in STORE_SCHEMES)

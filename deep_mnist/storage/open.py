@@ -42,7 +42,20 @@ def open_store(url: str, *, patience: float = PATIENCE_SECONDS, timeout: float =
 
 
 def fetch(url: str, destination: Path) -> None:
-    """Write the object or local file at `url` to `destination`, whole or not at all."""
+    """Write the object or local file at `url` to `destination`, whole or not at all.
+
+    Raises:
+        NotFoundError: There is no such object or file.
+        StorageError: The address is of no store known here.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "mine.keras").write_bytes(b"a model")
+        >>> fetch(f"file://{folder}/mine.keras", folder / "copy.keras")
+        >>> (folder / "copy.keras").read_bytes()
+        b'a model'
+    """
     scheme, separator, rest = url.partition("://")
     if is_store_address(url):
         bucket, _, key = rest.partition("/")

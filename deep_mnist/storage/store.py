@@ -74,42 +74,148 @@ class Store(ABC):
 
     @abstractmethod
     def read(self, key: str) -> tuple[bytes, Generation]:
-        """Return an object's bytes and the generation they belong to."""
+        """Return an object's bytes and the generation they belong to.
+
+        Raises:
+            NotFoundError: No object has this key.
+            StoreUnreachableError: The store did not respond within the patience.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> written = store.write("mnist/champion.json", b"{}")
+        >>> data, generation = store.read("mnist/champion.json")
+        >>> data, generation == written
+        (b'{}', True)
+        """
 
     @abstractmethod
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
-        """Write a seekable stream as one object and return its generation."""
+        """Write a seekable stream as one object and return its generation.
+
+        Args:
+            source: Bytes from its position on.
+            key: Relative, with `/`.
+            if_generation: The generation that the object must have, ABSENT for none; None: whatever is there.
+
+        Raises:
+            PreconditionFailedError: The object has another generation.
+            OvertakenError: It has, and this write may have been done before.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> generation = store.put(io.BytesIO(b"1"), "count", ABSENT)
+        >>> store.put(io.BytesIO(b"1"), "count", ABSENT)
+        Traceback (most recent call last):
+        ...
+        deep_mnist.storage.store.PreconditionFailedError: ...
+        """
 
     @abstractmethod
     def download_file(self, key: str, path: Path) -> None:
-        """Write an object to `path`, whole or not at all."""
+        """Write an object to `path`, whole or not at all.
+
+        Raises:
+            NotFoundError: No object has this key; `path` is as before.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("digits.npy", b"pixels")
+        >>> path = Path(tempfile.mkdtemp()) / "digits.npy"
+        >>> store.download_file("digits.npy", path)
+        >>> path.read_bytes()
+        b'pixels'
+        """
 
     @abstractmethod
     def describe(self, key: str) -> dict[str, Any]:
-        """Return size (bytes), checksum ("sha256:…", "crc32c:…" or "etag:…"), generation and modified (Unix time)."""
+        """Return size (bytes), checksum ("sha256:…", "crc32c:…" or "etag:…"), generation and modified (Unix time).
+
+        Raises:
+            NotFoundError: No object has this key.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("digits.npy", b"pixels")
+        >>> facts = store.describe("digits.npy")
+        >>> facts["size"], facts["checksum"][:14]
+        (6, 'sha256:6ec9c2b')
+        """
 
     @abstractmethod
     def list(self, prefix: str = "") -> Names:
-        """Return the sorted keys that start with `prefix`."""
+        """Return the sorted keys that start with `prefix`, which need not end at a `/`.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("mnist/1/model", b""), store.write("mnist/10/model", b""), store.write("other", b"")
+        >>> store.list("mnist/1")
+        ['mnist/1/model', 'mnist/10/model']
+        """
 
     @abstractmethod
     def folders(self, prefix: str = "") -> Names:
-        """Return the sorted names of the folders directly in the folder `prefix`."""
+        """Return the sorted names of the folders directly in the folder `prefix`.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("mnist/1/model", b""), store.write("mnist/2/assets/a", b""), store.write("mnist/log", b"")
+        >>> store.folders("mnist")
+        ['1', '2']
+        """
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Remove an object; an absent one is no error."""
+        """Remove an object; an absent one is no error.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> store.delete("was never here")
+        """
 
     def write(self, key: str, data: bytes, *, if_generation: Generation | None = None) -> Generation:
-        """Write bytes as one object and return its generation."""
+        """Write bytes as one object and return its generation; the conditions and errors are those of `put`.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> first = store.write("champion", b"version 1", if_generation=ABSENT)
+        >>> second = store.write("champion", b"version 2", if_generation=first)
+        >>> store.read("champion")[0]
+        b'version 2'
+        """
         return self.put(io.BytesIO(data), key, if_generation)
 
     def upload_file(self, path: Path, key: str, *, if_generation: Generation | None = None) -> Generation:
-        """Write a file as one object and return its generation."""
+        """Write a file as one object and return its generation; the conditions and errors are those of `put`.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> path = Path(tempfile.mkdtemp()) / "digits.npy"
+        >>> _ = path.write_bytes(b"pixels")
+        >>> generation = store.upload_file(path, "data/digits.npy")
+        >>> store.list()
+        ['data/digits.npy']
+        """
         with Path(path).open("rb") as source:
             return self.put(source, key, if_generation)
 
     def exists(self, key: str) -> bool:
+        """Return whether an object has this key.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> store.exists("champion")
+        False
+        """
         try:
             self.describe(key)
         except NotFoundError:
@@ -117,7 +223,17 @@ class Store(ABC):
         return True
 
     def upload_folder(self, folder: Path, prefix: str, *, last: str = "") -> Names:
-        """Write every file below `folder` under `prefix`, the file named `last` at the end; return the keys."""
+        """Write every file below `folder` under `prefix`, the file named `last` at the end; return the keys.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("a", "b", "c"):
+        ...     _ = (folder / name).write_text(name)
+        >>> store.upload_folder(folder, "model/1", last="a")
+        ['model/1/b', 'model/1/c', 'model/1/a']
+        """
         files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
         names = sorted((path.relative_to(folder).as_posix() for path in files), key=lambda name: (name == last, name))
         for name in names:
@@ -126,13 +242,31 @@ class Store(ABC):
 
 
 def sha256_of_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes, read in constant memory."""
+    """Return the hex SHA-256 of a file's bytes, read in constant memory.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "empty"
+    >>> path.touch()
+    >>> sha256_of_file(path)[:16]
+    'e3b0c44298fc1c14'
+    """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def checked_key(key: str) -> str:
-    """Return `key` if it is relative and stays where it is put."""
+    """Return `key` if it is relative and stays where it is put.
+
+    Raises:
+        StorageError: It is absolute, or leads elsewhere.
+
+    >>> checked_key("mnist/champion.json")
+    'mnist/champion.json'
+    >>> checked_key("../secrets")
+    Traceback (most recent call last):
+    ...
+    deep_mnist.storage.store.StorageError: Expected a relative key ... Received: '../secrets'
+    """
     parts = PurePosixPath(key).parts
     if not key or key != "/".join(parts) or key.startswith("/") or {".", ".."} & set(parts) or "\0" in key:
         raise StorageError(f"Expected a relative key without '.', '..' or empty parts. Received: {key!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ WITH_EXAMPLES = sorted(
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
-def test_the_examples_give_what_they_show(module: str) -> None:
+def test_the_examples_give_what_they_show(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every example of a module's docstrings runs, and prints what stands below it."""
-    ended = doctest.testmod(importlib.import_module(module))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what examples leave goes with the test
+    ended = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert not ended.failed
