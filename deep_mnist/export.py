@@ -37,7 +37,12 @@ class ServingError(ValueError):
 
 
 def raw_shape(record: Preprocessing) -> tuple[int, int]:
-    """Return rows and columns of a raw image."""
+    """Return rows and columns of a raw image.
+
+    >>> record = Preprocessing("mnist", "channels_last", (28, 28, 1), "float32", 1 / 255, 0.0, "sparse", 10)
+    >>> raw_shape(record)
+    (28, 28)
+    """
     sizes = record.image_shape
     if record.layout == "flat" or len(sizes) == 1:
         side = round(sizes[0] ** 0.5)
@@ -49,6 +54,11 @@ def network_input(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
     """uint8 (n, rows, columns) -> (n, *record.image_shape) of record.dtype: raw * scale + offset.
 
     `preprocess` writes datasets with this very function, and `_graph_input` is the same in a graph.
+
+    >>> record = Preprocessing("mnist", "channels_last", (28, 28, 1), "float32", 1 / 255, 0.0, "sparse", 10)
+    >>> fed = network_input(np.full((2, 28, 28), 255, np.uint8), record)
+    >>> fed.shape, fed.dtype.name, float(fed.max())
+    ((2, 28, 28, 1), 'float32', 1.0)
     """
     shaped = raw.reshape(len(raw), *record.image_shape)
     if record.dtype == "uint8":
@@ -59,7 +69,16 @@ def network_input(raw: np.ndarray, record: Preprocessing) -> np.ndarray:
 
 
 def raw_images(stored: np.ndarray, record: Preprocessing) -> np.ndarray:
-    """(n, *record.image_shape) -> the uint8 (n, rows, columns) that they were made from."""
+    """(n, *record.image_shape) -> the uint8 (n, rows, columns) in 0..255 that they were made from.
+
+    Raises:
+        ServingError: The record's scale is 0.
+
+    >>> record = Preprocessing("mnist", "channels_last", (28, 28, 1), "float32", 1 / 255, 0.0, "sparse", 10)
+    >>> raw = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
+    >>> bool((raw_images(network_input(raw, record), record) == raw).all())
+    True
+    """
     shaped = stored.reshape(len(stored), *raw_shape(record))
     if record.dtype == "uint8":
         return np.asarray(shaped)
@@ -76,6 +95,9 @@ def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
     Args:
         outputs: What the network says.
         kind: What that is, as `output_kind` returns it.
+
+    >>> probabilities(np.array([[0.0, 0.0]]), "logits").tolist(), probabilities(np.array([[0.25]]), "sigmoid").tolist()
+    ([[0.5, 0.5]], [[0.75, 0.25]])
     """
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
     if values.shape[1] == 1:
@@ -124,7 +146,17 @@ def _probed_kind(model: Any) -> str:
 
 
 def read_record(folder: Path) -> Preprocessing:
-    """Return the record that lies beside a trained model."""
+    """Return the record that lies beside a trained model.
+
+    Raises:
+        ServingError: There is none, or it is damaged.
+
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> record = Preprocessing("mnist", "flat", (784,), "uint8", 1.0, 0.0, "sparse", 10)
+    >>> _ = (folder / RECORD_FILE).write_text(json.dumps(record.to_dict()))
+    >>> read_record(folder) == record
+    True
+    """
     path = folder / RECORD_FILE
     try:
         return Preprocessing.from_dict(json.loads(path.read_text()))

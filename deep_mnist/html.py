@@ -28,7 +28,12 @@ def template(path: Path) -> jinja2.Template:
 
 
 def page(title: str, body: str) -> str:
-    """Return a whole HTML document around `body`, which must be escaped already (as `template` does)."""
+    """Return a whole HTML document around `body`, which must be escaped already (as `template` does).
+
+    >>> document = page("Report", "<p>fit</p>")
+    >>> document[:15], main_of(document).strip()
+    ('<!doctype html>', '<p>fit</p>')
+    """
     return _PAGE.render(title=title, body=markupsafe.Markup(body))
 
 
@@ -44,6 +49,9 @@ def image_uri(image: np.ndarray) -> str:
     Args:
         image: Finite or not, any real dtype, shape (h, w), (h, w, 1), (h, w, 3), (1, h, w) or (h * h,);
             drawn from its own minimum (black) to its own maximum (white).
+
+    >>> image_uri(np.eye(28))[:30]
+    'data:image/png;base64,iVBORw0K'
     """
     pixels = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     pixels = _as_rows_and_columns(pixels)

@@ -188,6 +188,10 @@ class Contract:
 
         Raises:
             ContractError: A field is not one of ours or has an impossible value.
+
+        >>> contract = Contract.from_dict({"input_shape": [28, 28, 1], "output_units": 10})
+        >>> contract.input_shape, contract.layout, contract.num_classes
+        ((28, 28, 1), 'channels_last', 10)
         """
         return _from_dict(stated)
 
@@ -195,7 +199,11 @@ class Contract:
 def with_settings(
     contract: Contract, *, loss: str | None = None, from_logits: bool | None = None, num_classes: int | None = None
 ) -> Contract:
-    """Return the contract with what the user states of fit, which wins over the model's own compile configuration."""
+    """Return the contract with what the user states of fit, which wins over the model's own compile configuration.
+
+    >>> with_settings(Contract(output_units=10), loss="categorical_crossentropy").label_encoding
+    'one_hot'
+    """
     stated: dict[str, Any] = {"loss": loss and loss_name(loss), "from_logits": from_logits, "num_classes": num_classes}
     if loss is not None and from_logits is None and contract.from_logits is None:
         stated["from_logits"] = False  # what a loss given by its name means to Keras
@@ -206,7 +214,11 @@ def with_settings(
 
 
 def encoding_of(contract: Contract) -> str | None:
-    """Return the label encoding that the loss asks for."""
+    """Return the label encoding that the loss expects: "sparse", "one_hot", or None where it does not tell.
+
+    >>> encoding_of(Contract(loss="sparse_categorical_crossentropy")), encoding_of(Contract(loss="huber"))
+    ('sparse', 'one_hot')
+    """
     if contract.loss in SPARSE_LOSSES:
         return "sparse"
     if contract.loss in BINARY_LOSSES:
@@ -215,7 +227,11 @@ def encoding_of(contract: Contract) -> str | None:
 
 
 def loss_name(loss: str) -> str:
-    """Return a loss's snake_case name: "SparseCategoricalCrossentropy" and "mse" are known too."""
+    """Return a loss's snake_case name.
+
+    >>> loss_name("SparseCategoricalCrossentropy"), loss_name("mse")
+    ('sparse_categorical_crossentropy', 'mean_squared_error')
+    """
     loss = _CAPITAL.sub("_", loss)
     return _LOSS_SHORT.get(loss.lower(), loss.lower())
 

@@ -37,6 +37,13 @@ def contract_of(dataset: Dataset) -> Contract:
 
     Raises:
         DatasetError: There is none in the manifest, or it is not whole.
+
+    >>> import tempfile
+    >>> from deep_mnist.data.dataset import seal_dataset
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_contract(folder, Contract(name="own", input_shape=(28, 28, 1)))
+    >>> contract_of(seal_dataset(folder)).input_shape
+    (28, 28, 1)
     """
     path = dataset.folder / CONTRACT_FILE
     if CONTRACT_FILE not in dataset.files:

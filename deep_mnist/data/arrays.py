@@ -71,6 +71,12 @@ def open_array(path: Path) -> np.ndarray:
 
     Raises:
         ArrayFileError: The file is missing, damaged, of another kind, or holds Python objects.
+
+    >>> path = Path(tempfile.mkdtemp()) / "train_labels.npy"
+    >>> np.save(path, np.arange(3, dtype=np.uint8))
+    >>> array = open_array(path)
+    >>> array.tolist(), array.dtype.name, array.flags.writeable
+    ([0, 1, 2], 'uint8', False)
     """
     size = _size_of_regular_file(path)
     try:
@@ -136,7 +142,11 @@ def find_further(folder: Path) -> dict[str, dict[str, ArrayFile]]:
 
 
 def slot_of(name: str) -> str | None:
-    """Return the slot a file name stands for, such as "t10k-images-idx3-ubyte.gz" for "test_images"."""
+    """Return the slot a file name stands for, None for a file that is none of ours.
+
+    >>> slot_of("t10k-images-idx3-ubyte.gz"), slot_of("train_labels.npy"), slot_of("notes.txt")
+    ('test_images', 'train_labels', None)
+    """
     suffix = _SUFFIX.search(name)
     stem = name[: suffix.start()] if suffix else name
     if match := _BACKWARD.fullmatch(stem):

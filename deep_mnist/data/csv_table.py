@@ -108,7 +108,11 @@ def _by_names(names: list[str]) -> Columns | None:
 
 
 def shape_of(pixels: int) -> tuple[int, ...] | None:
-    """Return the shape of an image of so many values: square, grey or RGB; None when there is none."""
+    """Return the shape of an image of so many values: square, grey or RGB; None when there is none.
+
+    >>> shape_of(784), shape_of(3072), shape_of(1000)
+    ((28, 28), (32, 32, 3), None)
+    """
     if pixels < MIN_PIXELS:
         return None
     side = math.isqrt(pixels)

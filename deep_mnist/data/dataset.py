@@ -100,16 +100,40 @@ class Dataset:
     class_names: tuple[str, ...] = ()
 
     def splits(self) -> tuple[str, ...]:
+        """Return the splits that the folder has, of SPLITS and in their order."""
         return tuple(split for split in SPLITS if f"{split}_images.npy" in self.files)
 
     def names_of_classes(self, count: int) -> list[str]:
-        """Return a name for each of a network's `count` classes: the dataset's own, else the label as text."""
+        """Return a name for each of a network's `count` classes: the dataset's own, else the label as text.
+
+        >>> Dataset(Path(), None, "", {}, ("shirt", "shoe")).names_of_classes(3)
+        ['shirt', 'shoe', '2']
+        """
         return [*self.class_names, *map(str, range(len(self.class_names), count))][:count]
 
     def images(self, split: str) -> np.ndarray:
+        """Return one split's images, (n, *record.image_shape) of record.dtype, read-only and not in memory yet.
+
+        Raises:
+            DatasetError: The dataset has no such split.
+
+        >>> import tempfile
+        >>> made = write_dataset(Path(tempfile.mkdtemp()), {"train_images": np.zeros((5, 28, 28), np.uint8)})
+        >>> made.splits(), made.images("train").shape
+        (('train',), (5, 28, 28))
+        >>> made.images("test")
+        Traceback (most recent call last):
+        ...
+        deep_mnist.data.dataset.DatasetError: Expected test_images.npy in ...
+        """
         return self._array(f"{split}_images.npy")
 
     def labels(self, split: str) -> np.ndarray:
+        """Return one split's labels, int (n,) or float32 (n, classes), read-only and not in memory yet.
+
+        Raises:
+            DatasetError: The dataset has no such split.
+        """
         return self._array(f"{split}_labels.npy")
 
     def _array(self, name: str) -> np.ndarray:
@@ -136,7 +160,20 @@ def write_dataset(folder: Path, arrays: Mapping[str, np.ndarray], record: Prepro
 
 
 def seal_dataset(folder: Path, record: Preprocessing | None = None, class_names: Sequence[str] = ()) -> Dataset:
-    """Write the manifest of the files that lie in `folder` and return the opened dataset."""
+    """Write the manifest of the files that lie in `folder` and return the opened dataset.
+
+    Args:
+        folder: Holds the arrays already, and contract.json where there is one.
+        record: What was done to pixels and labels; None for data as they were downloaded.
+        class_names: In the order of the labels.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.save(folder / "train_labels.npy", np.arange(2))
+    >>> sealed = seal_dataset(folder, class_names=["shirt", "shoe"])
+    >>> sorted(sealed.files), open_dataset(folder).class_names
+    (['train_labels.npy'], ('shirt', 'shoe'))
+    """
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
         for path in sorted(folder.iterdir())
@@ -155,6 +192,15 @@ def open_dataset(folder: Path, *, written_by: str = "preprocess") -> Dataset:
     Raises:
         DatasetError: A file or the manifest is missing, of another size, or altered; the message
             names the step to rerun (`written_by`).
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = write_dataset(folder, {"train_labels": np.arange(2)})
+    >>> _ = (folder / "train_labels.npy").write_bytes(b"")
+    >>> open_dataset(folder)
+    Traceback (most recent call last):
+    ...
+    deep_mnist.data.dataset.DatasetError: Expected ...train_labels.npy of 144 bytes. Received: 0. Fix: Rerun preprocess.
     """
     manifest = _read_manifest(folder, written_by)
     for name, entry in manifest["files"].items():
@@ -208,6 +254,9 @@ def sha256_of_array(array: np.ndarray) -> str:
     """Hex SHA-256 of an array's C-ordered little-endian bytes, headed by its dtype and shape.
 
     The container format does not count, so one pin serves IDX, npz and pickle sources alike.
+
+    >>> sha256_of_array(np.arange(3, dtype="<i4")) == sha256_of_array(np.arange(3, dtype=">i4"))
+    True
     """
     canonical = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     head = f"{canonical.dtype.str} {canonical.shape}\n".encode()

@@ -43,5 +43,9 @@ def recognize(path: Path) -> Callable[[], RawData] | None:
 
 
 def is_image_file(name: str) -> bool:
-    """Return whether one file of this name may hold a whole dataset."""
+    """Return whether one file of this name may hold a whole dataset.
+
+    >>> is_image_file("train.csv.gz"), is_image_file("digits.parquet"), is_image_file("7.png")
+    (True, True, False)
+    """
     return is_table(name) or name.lower().endswith(ENDING)

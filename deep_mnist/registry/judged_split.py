@@ -71,7 +71,11 @@ def _joined(images: str, labels: str) -> str:
 
 
 def class_numbers(labels: np.ndarray) -> np.ndarray:
-    """Integers (n,) or (n, 1), or one-hot rows (n, classes) -> int64 (n,)."""
+    """Integers (n,) or (n, 1), or one-hot rows (n, classes) -> int64 (n,).
+
+    >>> class_numbers(np.array([[0, 0, 1], [1, 0, 0]])).tolist(), class_numbers(np.array([[7], [3]])).tolist()
+    ([2, 0], [7, 3])
+    """
     if labels.ndim == 2 and labels.shape[1] > 1:
         classes: np.ndarray = labels.argmax(axis=1).astype(np.int64)
         return classes

@@ -102,7 +102,12 @@ def render(models: Mapping[str, ModelMetrics]) -> str:
 
 
 def parse(text: str) -> dict[str, ModelMetrics]:
-    """Return what `render` wrote; lines of another form are passed over."""
+    """Return what `render` wrote; lines of another form are passed over.
+
+    >>> models = {"mnist": ModelMetrics(champion_version=3.0, outcome="promoted")}
+    >>> parse(render(models)) == models
+    True
+    """
     known = {each.name for each in fields(ModelMetrics)}
     found: dict[str, ModelMetrics] = {}
     for family, name, state, value in _LINE.findall(text):

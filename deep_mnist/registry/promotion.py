@@ -103,7 +103,24 @@ def describe_champion(champion: Contender | None, split: JudgedSplit) -> dict[st
 def decide(
     predictions: np.ndarray, labels: np.ndarray, digest: str, floors: Floors, champion: Contender | None
 ) -> dict[str, Any]:
-    """Return {"promote", "reason", "checks": [{"name", "required", "received", "passed"}], "mcnemar", …}."""
+    """Return whether a model takes the champion's place, and why.
+
+    Args:
+        predictions: float (n, classes) of the new model on the judged split.
+        labels: int (n,), 0..classes-1.
+        digest: SHA-256 of the new model.
+        floors: What it must reach.
+        champion: Scored on the same split; None when nothing was ever promoted.
+
+    Returns:
+        {"promote", "reason", "checks": [{"name", "required", "received", "passed"}], "floors", "mcnemar",
+        "classes_lost"}.
+
+    >>> labels = np.arange(100) % 10
+    >>> decision = decide(np.eye(10)[labels], labels, "5f1c", Floors(0.9, 0.5, 0.95), champion=None)
+    >>> decision["promote"], decision["reason"]
+    (True, 'first model of this name, above every floor')
+    """
     correct = is_correct(predictions, labels)
     checks = [_floor(correct, floors), _class_floor(correct, labels, predictions.shape[1], floors)]
     decision: dict[str, Any] = {"floors": vars(floors), "mcnemar": None, "classes_lost": []}
