@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deep_mnist.contract.contract import loss_name
+from deep_mnist.contract.losses import loss_name
 
 ALIASES = {"ReLU": "relu", "Softmax": "softmax", "LeakyReLU": "leaky_relu", "softmax_v2": "softmax",
            "log_softmax_v2": "log_softmax", "leaky_relu_v2": "leaky_relu", "swish": "silu", "hard_swish": "hard_silu",

@@ -9,7 +9,6 @@ What a model does not tell is None (or "unknown") here and named in `Contract.un
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -25,24 +24,9 @@ from deep_mnist.contract.field_readers import (
 )
 from deep_mnist.contract.layers import Architecture
 from deep_mnist.contract.layouts import LAYOUTS, layout_of_shape
+from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, loss_name
 
 MAX_TEXT_BYTES = 32 << 20  # of a configuration; ResNet-152's is below 1 MB
-
-SPARSE_LOSSES = ("sparse_categorical_crossentropy",)
-ONE_HOT_LOSSES = (
-    "categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "cosine_similarity",
-    "mean_squared_error", "mean_absolute_error", "categorical_hinge", "mean_squared_logarithmic_error", "huber",
-    "log_cosh", "poisson", "mean_absolute_percentage_error", "squared_hinge", "hinge", "dice", "tversky",
-)  # fmt: skip
-DISTRIBUTION_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
-REGRESSION_LOSSES = tuple(loss for loss in ONE_HOT_LOSSES if loss not in DISTRIBUTION_LOSSES)
-BINARY_LOSSES = ("binary_crossentropy", "binary_focal_crossentropy")
-_LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
-               "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
-               "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error"}  # fmt: skip
-
-
-_CAPITAL = re.compile(r"(?<=[A-Za-z])(?=[A-Z][a-z])")
 
 
 class ContractError(ValueError):
@@ -224,16 +208,6 @@ def encoding_of(contract: Contract) -> str | None:
     if contract.loss in BINARY_LOSSES:
         return "sparse" if contract.output_units == 1 else "one_hot"
     return "one_hot" if contract.loss in ONE_HOT_LOSSES else contract.label_encoding if contract.loss is None else None
-
-
-def loss_name(loss: str) -> str:
-    """Return a loss's snake_case name.
-
-    >>> loss_name("SparseCategoricalCrossentropy"), loss_name("mse")
-    ('sparse_categorical_crossentropy', 'mean_squared_error')
-    """
-    loss = _CAPITAL.sub("_", loss)
-    return _LOSS_SHORT.get(loss.lower(), loss.lower())
 
 
 def _is_stated(unknown: str, stated: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.contract import loss_name
+from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.draw import as_array, is_kind
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from deep_mnist.contract.contract import Contract, ContractError, encoding_of, loss_name
+from deep_mnist.contract.contract import Contract, ContractError, encoding_of
 from deep_mnist.contract.derive import contract_of_model
+from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
 
 MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deep_mnist.contract.contract import loss_name
+from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor import rehearsal_findings as say
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal_losses import RUN_STEPS, SHORT, by_heart, diverged, is_certain, learns

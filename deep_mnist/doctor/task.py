@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from deep_mnist.contract.contract import BINARY_LOSSES, DISTRIBUTION_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES, Contract
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 
 LOOKED_AT = 20_000  # labels, from the start
 ROW_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits

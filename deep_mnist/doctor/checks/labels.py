@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.contract import BINARY_LOSSES, REGRESSION_LOSSES, Contract
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
 from deep_mnist.doctor.checks.targets import check_targets
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deep_mnist.contract.compiled import ACTIVATION_NAMES
-from deep_mnist.contract.contract import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, Contract
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.task import Task

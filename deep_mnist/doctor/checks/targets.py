@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.contract import BINARY_LOSSES, SPARSE_LOSSES, Contract
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.task import Task

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.contract import BINARY_LOSSES, SPARSE_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.optimizer import check_optimizer
 from deep_mnist.doctor.finding import FaultKind, Finding
