@@ -22,6 +22,8 @@ from deep_mnist.serving.limits import ServingLimits
 from deep_mnist.serving.served_model import BrokenVersionError
 from deep_mnist.storage.store import StorageError
 
+PATIENCE_SECONDS = 20.0  # with a store that does not respond; it is asked again at the next look
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; return the exit status."""
@@ -29,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
-        champion = ServedChampion(Registry(options.store, options.model_name), options.cache, options.poll_seconds)
+        registry = Registry(options.store, options.model_name, patience=PATIENCE_SECONDS)
+        champion = ServedChampion(registry, options.cache, options.poll_seconds)
         champion.load_first()
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
         print(f"serving: {error}", file=sys.stderr)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from deep_mnist.serving.admission import Admission
 from deep_mnist.serving.body import read_body
@@ -46,8 +47,9 @@ class ServingParts:
 def create_app(champion: ServedChampion, limits: ServingLimits | None = None) -> FastAPI:
     """Return the server's routes around a champion, which is followed while the server runs."""
     limits = limits or ServingLimits()
-    watch = ServingWatch(champion)
-    parts = ServingParts(champion, limits, Admission(limits), watch)
+    admission = Admission(limits)
+    watch = ServingWatch(champion, admission)
+    parts = ServingParts(champion, limits, admission, watch)
     champion.on_swap = watch.follow
     if champion.model:
         watch.follow(champion.model)
@@ -78,6 +80,9 @@ def _add_protocol(app: FastAPI, parts: ServingParts) -> None:
             code = error.status
             parts.watch.refused.labels(error.field).inc()
             raise
+        except ClientDisconnect:
+            code = 499  # nobody is there to read a response
+            return Response(status_code=400)
         finally:
             parts.watch.requests.labels(str(code)).inc()
             parts.watch.seconds.observe(time.perf_counter() - started)
@@ -100,7 +105,6 @@ async def _predicted(request: Request, parts: ServingParts, name: str, version: 
     """Return the model that a request began with, and what it predicts."""
     model = served_model(parts.champion, name, version)
     with parts.admission.admitted():
-        parts.watch.at_work.set(parts.admission.at_work)
         body = await read_body(request, parts.limits)
         return model, await parts.admission.run(_work(model, body, parts))
 

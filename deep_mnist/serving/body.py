@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from deep_mnist.serving.limits import ServingLimits
 from deep_mnist.serving.refusal import RefusedRequestError
 
+DISCARDED_BYTES = 1 << 20
+DISCARDING_SECONDS = 0.2
 # curl -d, as TensorFlow Serving's guide has it, names the second.
 _TYPES = ("application/json", "application/x-www-form-urlencoded", "")
 
@@ -19,21 +23,42 @@ async def read_body(request: Request, limits: ServingLimits) -> bytes:
     Raises:
         RefusedRequestError: Of another type, encoded, too long (told while it arrives) or too slow.
     """
-    _check_headers(request, limits)
-    chunks, size = [], 0
+    chunks = request.stream()
+    try:
+        _check_headers(request, limits)
+        return await _collected(chunks, limits)
+    except RefusedRequestError:
+        await _discard(chunks)
+        raise
+
+
+async def _collected(chunks: AsyncIterator[bytes], limits: ServingLimits) -> bytes:
+    held, size = [], 0
     try:
         async with asyncio.timeout(limits.body_seconds):
-            async for chunk in request.stream():
+            async for chunk in chunks:
                 size += len(chunk)
                 if size > limits.body_bytes:
                     raise _too_long(f"more than {limits.body_bytes} bytes", limits)
-                chunks.append(chunk)
+                held.append(chunk)
     except TimeoutError:
         received = f"{size} bytes in {limits.body_seconds:g} s"
+        headers = {"connection": "close"}
         raise RefusedRequestError(
-            408, "request", "a whole body", received, "send it at once", headers={"connection": "close"}
+            408, "request", "a whole body", received, "send it at once", headers=headers
         ) from None
-    return b"".join(chunks)
+    return b"".join(held)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    """Read on for a moment: a connection that is closed on unread bytes is reset, and the client sees no response."""
+    left = DISCARDED_BYTES
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DISCARDING_SECONDS):
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    return
 
 
 def _check_headers(request: Request, limits: ServingLimits) -> None:

@@ -22,12 +22,13 @@ from deep_mnist.data.transfer import cache_folder
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.version_files import VERSION_FILE
-from deep_mnist.serving.served_model import BrokenVersionError, ServedModel, load_served_model
+from deep_mnist.serving.served_model import ServedModel, load_served_model
 from deep_mnist.storage.store import StorageError, sha256_of_file
 
 POLL_SECONDS = 2.0
 # A version that failed is tried again, ever more seldom: a store that was down is up again some time.
 LONGEST_PAUSE_SECONDS = 300.0
+CLOSE_SECONDS = 10.0  # a load that is on its way is not waited for
 KEPT = 3  # downloaded versions
 
 
@@ -111,7 +112,7 @@ class ServedChampion:
         """Stop following."""
         self._stop.set()
         if self._thread:
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def look(self) -> None:
         """Read the pointer once and load what it names, if that is not served yet."""
@@ -127,7 +128,7 @@ class ServedChampion:
             return
         try:
             self._swap(self._load(promotion))
-        except (StorageError, RegistryError, BrokenVersionError) as error:
+        except Exception as error:  # whatever a new version does, the one that is served stays
             self._note_failure(promotion, error)
 
     def _watch(self) -> None:

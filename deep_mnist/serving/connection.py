@@ -12,8 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 def protocol_with_deadline(head_seconds: float) -> type[H11Protocol]:
     """Return uvicorn's protocol, which closes a connection whose request's head is not there after `head_seconds`.
 
-    uvicorn itself waits for the first byte and for the rest of a head without end. The timer starts with the connection
-    and with the first byte of each further request, and is not put off by more bytes.
+    uvicorn itself waits without end for the first byte, for the rest of a head, and for the rest of a body that was
+    refused. The timer starts with the connection, with the first byte of each further request and with such a refusal,
+    and is not put off by more bytes.
     """
 
     class ProtocolWithDeadline(H11Protocol):
@@ -27,13 +28,18 @@ def protocol_with_deadline(head_seconds: float) -> type[H11Protocol]:
             super().handle_events()
             self._watch()
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._watch()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._forget()
             super().connection_lost(exc)
 
         def _watch(self) -> None:
-            waiting = self.conn.their_state is h11.IDLE
-            if not waiting or self.transport.is_closing():
+            answered = self.cycle is not None and self.cycle.response_complete
+            unread = self.conn.their_state is h11.SEND_BODY and answered
+            if not (self.conn.their_state is h11.IDLE or unread) or self.transport.is_closing():
                 self._forget()
             elif self._deadline is None and self.timeout_keep_alive_task is None:
                 self._deadline = self.loop.call_later(head_seconds, self.transport.close)

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from deep_mnist.serving.admission import Admission
 from deep_mnist.serving.champion import ServedChampion
 from deep_mnist.serving.door import CHECKS, Looked
 from deep_mnist.serving.drift import DriftWindow
@@ -27,7 +28,7 @@ class ServingWatch:
         window: Of the version that is served; None where that was published without a survey.
     """
 
-    def __init__(self, champion: ServedChampion) -> None:
+    def __init__(self, champion: ServedChampion, admission: Admission) -> None:
         self.champion = champion
         self.registry = CollectorRegistry()
         self.window: DriftWindow | None = None
@@ -44,7 +45,8 @@ class ServingWatch:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.at_work = Gauge(f"{PREFIX}requests_at_work", "Requests at work now.", registry=self.registry)
+        at_work = Gauge(f"{PREFIX}requests_at_work", "Requests at work now.", registry=self.registry)
+        at_work.set_function(lambda: admission.at_work)
         self.registry.register(_StateCollector(self))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -28,7 +28,15 @@ from tests.support.remotes import Remote
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
 
 SERVED = {"saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"}
-KEPT = {"model.keras", "preprocessing.json", "training.json", "evaluation.json", "model_card.json", "model_card.md"}
+KEPT = {
+    "survey.json",
+    "model.keras",
+    "preprocessing.json",
+    "training.json",
+    "evaluation.json",
+    "model_card.json",
+    "model_card.md",
+}
 
 
 @pytest.fixture(scope="module")
