@@ -301,6 +301,11 @@ def _activation(node: Node) -> str | None:
             return f"softmax(axis={axis})"
     if kind in ACTIVATIONS:
         return ACTIVATIONS[kind]
+    if kind in ("Bidirectional", "RNN"):
+        return "unknown"
+    if kind == "TimeDistributed":
+        inner = node.config["layer"]
+        return _activation(Node("", inner["class_name"], inner["config"], [])) or "unknown"
     if kind == "Activation" or kind.startswith(WEIGHTED):
         return activation_name(node.config.get("activation"))
     return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Shape = tuple[int | None, ...]  # with the batch axis first
+Reference = tuple[str, int, int]  # a layer's name, which of its calls, which of its tensors
 
 MAX_LAYERS = 20_000  # far above any published network; a cap on hostile files
 MAX_DEPTH = 50  # of models within models
@@ -26,6 +27,7 @@ SHAPE_KEEPING = (
 )  # fmt: skip
 
 
+AMBIGUOUS = ("Conv", "Dense", "LSTM", "GRU", "Embedding", "Attention", "RNN")  # beginnings of classes of users as well
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 OPERATORS = {"truediv": "TrueDivide", "divide": "TrueDivide", "multiply": "Multiply", "mul": "Multiply",
              "add": "Add", "subtract": "Subtract", "sub": "Subtract", "cast": "Cast", "argmax": "Argmax",
@@ -160,7 +162,7 @@ def _unfold_functional(
     config: Mapping[str, Any], path: str, fed: list[str] | None, graph: Graph, depth: int
 ) -> list[str]:
     layers = {layer.get("name") or layer["config"]["name"]: layer for layer in config["layers"]}
-    known: dict[tuple[str, int, int], str] = {}
+    known: dict[Reference, str] = {}
     input_names = [name for name, _, _ in _references(config["input_layers"])]
     if fed is None:
         graph.input_names = _names(config["input_layers"])
@@ -174,10 +176,14 @@ def _unfold_functional(
         if name not in input_names
         for number, call in enumerate(layer.get("inbound_nodes") or [])
     ]
+    outputs = _references(config["output_layers"])
+    used = [*outputs, *(source for _, _, call in pending for source in _arguments(call)[0])]
+    earlier = _earlier_calls(used, layers)
     while pending:
         waiting = []
         for name, number, call in pending:
             sources, constants, shapes = _arguments(call)
+            sources = [_of_call(source, known, earlier) for source in sources]
             if not all(source in known for source in sources):
                 waiting.append((name, number, call))
                 continue
@@ -187,7 +193,26 @@ def _unfold_functional(
         if len(waiting) == len(pending):
             break  # inputs that nothing produces: the output below will be missing
         pending = waiting
-    return [known[reference] for reference in _references(config["output_layers"])]
+    return [known[_of_call(reference, known, earlier)] for reference in outputs]
+
+
+def _earlier_calls(used: Sequence[Reference], layers: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many calls of each layer are left out: Keras 2 counts a nested model's own building as its first."""
+    last: dict[str, int] = {}
+    for name, number, _ in used:
+        last[name] = max(number, last.get(name, 0))
+    return {
+        name: max(0, number + 1 - max(1, len(layers[name].get("inbound_nodes") or [])))
+        for name, number in last.items()
+        if name in layers
+    }
+
+
+def _of_call(reference: Reference, known: Mapping[Reference, str], earlier: Mapping[str, int]) -> Reference:
+    """Return the call as it is numbered here, and its first tensor where it yields several (return_state)."""
+    name, number, position = reference
+    number -= earlier.get(name, 0)
+    return (name, number, position if (name, number, position) in known else 0)
 
 
 def _names(value: Any) -> list[str]:
@@ -271,7 +296,7 @@ def _call(
     depth: int,
     shapes: Sequence[Shape | None] = (),
 ) -> list[str]:
-    kind, config = str(layer["class_name"]), layer["config"]
+    kind, config = _kind(layer), layer["config"]
     config = config if isinstance(config, Mapping) else {"layers": config}
     name = str(config.get("name") or layer.get("name") or kind.lower())
     if "layers" in config and isinstance(config["layers"], Sequence):
@@ -284,6 +309,13 @@ def _call(
     node = Node(f"{path}{name}", kind, config, sources, constants, input_shape)
     node.output_shape = output_shape(node)
     return [_add(graph, node, suffix)]
+
+
+def _kind(layer: Mapping[str, Any]) -> str:
+    """Return a layer's class name; one of the user's own that begins as a layer of Keras does is told apart."""
+    kind, module = str(layer["class_name"]), str(layer.get("module") or "keras")
+    is_own = layer.get("registered_name") is not None and module.partition(".")[0] not in ("keras", "tf_keras")
+    return f"own {kind}" if is_own and kind.startswith(AMBIGUOUS) else kind
 
 
 def _add(graph: Graph, node: Node, suffix: str = "") -> str:

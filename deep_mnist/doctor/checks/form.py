@@ -28,9 +28,10 @@ def check_files(case: Case) -> Iterator[Finding]:
             if is_object_fault(error):
                 yield _objects(split, part, error)
                 continue
+            unneeded = part == "labels" and error.received == "no such file" and _may_do_without_labels(case.contract)
             yield Finding(
                 field=part if part in MIXED else f"files.{split.name}_{part}",
-                severity="error",
+                severity="note" if unneeded else "error",
                 split=split.name,
                 expected=error.expected,
                 received=error.received,
@@ -40,6 +41,12 @@ def check_files(case: Case) -> Iterator[Finding]:
                 kind=FaultKind.FILE,
             )
         yield from _check_header_as_data(split)
+
+
+def _may_do_without_labels(contract: Contract) -> bool:
+    """Whether the images may be their own targets, or a training step of the model's own may ask for none."""
+    own = any("class of its own" in each for each in contract.unknown)
+    return own or (contract.output_shape is not None and contract.output_shape == contract.input_shape)
 
 
 def _objects(split: Split, part: str, error: object) -> Finding:

@@ -368,11 +368,16 @@ def _improper_rows(split: Split, labels: np.ndarray, proper: np.ndarray) -> Iter
     )
 
 
+def _is_one_hot_twice(labels: np.ndarray) -> bool:
+    """Whether rows of 0 and 1 were encoded as if they were class numbers: only the first two columns are used."""
+    return bool((labels.sum(axis=2) == 1).all()) and not labels[:, :, 2:].any()
+
+
 def _check_rank(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     name, images = f"{split.name}_labels", split.images
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape[:2]:
         return  # grouped in batches: reported once, of the images' rank
-    if labels.ndim == 3 and labels.shape[2] > 1 and bool((labels[:64].sum(axis=2) == 1).all()):
+    if labels.ndim == 3 and labels.shape[2] > 1 and _is_one_hot_twice(labels[:64]):
         again = f"{name} = {name}[..., 1]" + (".argmax(axis=1)" if contract.label_encoding == "sparse" else "")
         yield _found(
             split,
@@ -385,6 +390,8 @@ def _check_rank(contract: Contract, split: Split, labels: np.ndarray) -> Iterato
         )
         return
     squeezed = tuple(length for length in labels.shape[1:] if length != 1)
+    if len(squeezed) > 1 and contract.output_rank is None:
+        return  # the output may have as many positions
     fix = (
         f"{name} = {name}.reshape({(len(labels), *squeezed)})"
         if len(squeezed) < 2

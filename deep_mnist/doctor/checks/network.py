@@ -65,7 +65,7 @@ def check_input(case: Case) -> Iterator[Finding]:
     if contract.normalization == "not adapted":
         yield _model(
             "model.normalization",
-            "warning",
+            "note" if contract.scales_inside else "warning",  # behind a Rescaling it is merely of no use
             "a Normalization layer that has seen the training data",
             "one whose mean is 0 and variance 1: adapt() was never called",
             "normalization.adapt(train_images)  # before the model is saved",

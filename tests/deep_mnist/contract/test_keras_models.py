@@ -109,3 +109,75 @@ def test_a_network_of_keras_applications_is_known_by_name(tmp_path):
     model = keras.Sequential([keras.Input((32, 32, 3)), base, layers.GlobalAveragePooling2D(), layers.Dense(3)])
 
     assert saved(model, tmp_path).convention == "tf"
+
+
+def test_the_last_layer_over_steps_is_the_one_inside_its_wrapper(tmp_path):
+    """TimeDistributed(Dense(softmax)) ends in a softmax; of Bidirectional it is not known what it ends in."""
+    source = keras.Input((6, 3))
+    hidden = layers.LSTM(4, return_sequences=True)(source)
+    ended = layers.TimeDistributed(layers.Dense(5, activation="softmax"))(hidden)
+
+    contract = saved(keras.Model(source, ended), tmp_path, "categorical_crossentropy")
+    assert (contract.output_tail, contract.output_shape) == (("softmax",), (6, 5))
+
+    contract = saved(keras.Model(source, layers.Bidirectional(layers.LSTM(4))(hidden)), tmp_path, "mse")
+    assert (contract.output_tail, contract.output_shape) == (("unknown",), (8,))
+
+
+def test_a_layer_that_yields_its_state_does_not_end_the_graph(tmp_path):
+    """Encoder and decoder: the second input is initialized with the states of the first."""
+    first, second = keras.Input((None, 7), name="first"), keras.Input((None, 9), name="second")
+    _, *state = layers.LSTM(4, return_state=True)(first)
+    ended = layers.Dense(9, activation="softmax")(layers.LSTM(4, return_sequences=True)(second, initial_state=state))
+
+    contract = saved(keras.Model([first, second], ended), tmp_path, "categorical_crossentropy")
+
+    assert [each.input_name for each in contract.inputs] == ["first", "second"]
+    assert (contract.output_rank, contract.output_tail) == (3, ("softmax",))
+
+
+@keras.saving.register_keras_serializable()
+class DenseResidual(layers.Layer):
+    """A layer of a user's own whose name begins as Keras's do."""
+
+    def call(self, inputs):
+        return keras.ops.softmax(inputs)
+
+
+def test_a_users_layer_is_not_taken_for_keras_own(tmp_path):
+    """What such a layer computes is unknown: no activation is claimed of it."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), DenseResidual()])
+
+    contract = saved(model, tmp_path, "sparse_categorical_crossentropy")
+
+    assert contract.output_tail == ("unknown",)
+
+
+def test_each_output_has_its_own_loss_and_activation(tmp_path):
+    """By name, by order, or one loss for all; an output without a loss is not the one that is judged first."""
+    source = keras.Input((4,))
+    heads = [layers.Dense(2, name="plain")(source), layers.Dense(3, activation="softmax", name="kind")(source)]
+    model = keras.Model(source, heads)
+
+    named = saved(model, tmp_path, {"kind": "sparse_categorical_crossentropy", "plain": None})
+    assert (named.output_name, named.loss) == ("kind", "sparse_categorical_crossentropy")
+    listed = saved(model, tmp_path, ["mse", "categorical_crossentropy"])
+    assert [(each.output_name, each.loss, each.output_tail) for each in listed.outputs] == [
+        ("plain", "mean_squared_error", ("linear",)), ("kind", "categorical_crossentropy", ("softmax",))
+    ]  # fmt: skip
+    assert [each.loss for each in saved(model, tmp_path, "mse").outputs] == ["mean_squared_error"] * 2
+
+
+def test_a_legacy_file_counts_the_calls_of_a_nested_model_from_its_own(tmp_path):
+    """Keras 2 numbers a nested model's first call 1, its own building being call 0."""
+    legacy = pytest.importorskip("tf_keras")
+    inner = legacy.Sequential([legacy.layers.Conv2D(2, 3), legacy.layers.GlobalAveragePooling2D()])
+    source = legacy.Input((8, 8, 3))
+    model = legacy.Model(source, legacy.layers.Dense(3, activation="softmax")(inner(source / 255.0)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "model.h5", save_format="h5")
+
+    contract = load_contract(tmp_path / "model.h5")
+
+    assert (contract.output_units, contract.output_tail) == (3, ("softmax",))
+    assert contract.pixel_scale == pytest.approx(1 / 255)
