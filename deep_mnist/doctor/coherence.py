@@ -12,8 +12,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from deep_mnist.doctor.survey import sample_indices
+
 DEAD = 0.02  # of the pictures' variance: below, a row or column of pixels says nothing
 STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
+PATTERNS = 6  # a colour's three channels and a standardization's two
+DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
+DISTANT_PAIRS = 20_000
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
 NEAR = 3  # lines on each side of an edge that are compared
@@ -118,6 +123,27 @@ def _correlation(one: np.ndarray, other: np.ndarray, total: float) -> float:
     if min(first, second) < DEAD * total:
         return 0.0
     return float((one * other).mean() / np.sqrt(first * second))
+
+
+def without_patterns(stream: np.ndarray) -> np.ndarray:
+    """Return examples (n, elements), n > PATTERNS, less their mean and the few patterns that vary far more than others.
+
+    A shade, a disc or padding under another exposure or colour in each picture is such a pattern: it goes together
+    across any distance, neighbours or not. What else pictures show takes many, each not much less than the one before.
+    """
+    rest = stream - stream.mean(axis=0)
+    sizes, vectors = np.linalg.eigh(rest @ rest.T)
+    patterns = vectors[:, -PATTERNS:][:, sizes[-PATTERNS:] > DOMINANT * sizes[-PATTERNS - 1]]
+    varying: np.ndarray = rest - patterns @ (patterns.T @ rest)
+    return varying
+
+
+def likeness_at(flat: np.ndarray, distance: int) -> float:
+    """Return the correlation of elements so far apart, over a sample of them."""
+    starts = sample_indices(len(flat) - distance, DISTANT_PAIRS)
+    one, other = flat[starts].astype(np.float64), flat[starts + distance].astype(np.float64)
+    spread = one.std() * other.std()
+    return float(((one - one.mean()) * (other - other.mean())).mean() / spread) if spread > 0 else 0.0
 
 
 def at_distances(stream: np.ndarray, most: int) -> np.ndarray:

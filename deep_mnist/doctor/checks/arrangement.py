@@ -19,7 +19,7 @@ import numpy as np
 
 from deep_mnist.doctor import probe
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
-from deep_mnist.doctor.coherence import Coherence, coherence
+from deep_mnist.doctor.coherence import Coherence, coherence, likeness_at, without_patterns
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.survey import sample_indices, take
 
@@ -49,7 +49,9 @@ def check_arrangement(case: Case, split: Split) -> Iterator[Finding]:
     pictures = probe.pictures_of(some, case.contract)
     if pictures is None or min(pictures.shape[1:3]) < SMALLEST or not np.abs(some).max() < GREATEST:
         return
-    stream = some.reshape(count, -1)
+    stream = without_patterns(some.reshape(count, -1))
+    own = probe.pictures_of(stream.reshape(some.shape), case.contract)
+    pictures = pictures if own is None else own
     interleaved = 1 if _is_planar(some, case) else pictures.shape[3]
     stride = pictures.shape[2] * interleaved
     halves = [coherence(pictures[part::2], stream[part::2], stride) for part in (0, 1)]
@@ -152,12 +154,8 @@ def _examples_last(split: Split, interleaved: int, inside: float) -> Iterator[Fi
     if images is None or inside > 1 - TOGETHER:
         return
     count, flat = len(images), images.reshape(-1)
-    starts = sample_indices(len(flat) - count * interleaved, 20_000)
-    one = flat[starts].astype(np.float64)
-    other = flat[starts + count * interleaved].astype(np.float64)
-    spread = one.std() * other.std()
-    likeness = float(((one - one.mean()) * (other - other.mean())).mean() / spread) if spread > 0 else 0.0
-    if likeness > inside + TOGETHER:
+    likeness, beside = (likeness_at(flat, distance) for distance in (count * interleaved, interleaved))
+    if likeness > max(inside, beside) + TOGETHER:
         name, parts = f"{split.name}_images", images.shape[1:]
         yield _displaced(
             split,
