@@ -57,10 +57,11 @@ def _clustered(features: np.ndarray, count: int, random: np.random.Generator) ->
 
 
 def _principal(features: np.ndarray) -> np.ndarray:
-    values = features - features.mean(axis=0)
-    left, lengths, _ = np.linalg.svd(values, full_matrices=False)
-    principal: np.ndarray = (left * lengths)[:, :AXES]
-    return principal
+    """Return rows on their principal axes, by eigh: it ends on every finite matrix, which svd does not."""
+    values = (features - features.mean(axis=0)).astype(np.float64)
+    sizes, vectors = np.linalg.eigh(values @ values.T)
+    principal: np.ndarray = vectors[:, : -AXES - 1 : -1] * np.sqrt(np.maximum(sizes[: -AXES - 1 : -1], 0))
+    return principal.astype(np.float32)
 
 
 def _k_means(rows: np.ndarray, count: int, random: np.random.Generator) -> tuple[np.ndarray, float]:
