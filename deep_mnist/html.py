@@ -19,6 +19,8 @@ _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
+STYLE = Path(__file__).with_name("page.css")
+
 _PAGE = _ENVIRONMENT.get_template("page.html.j2")
 
 

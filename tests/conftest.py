@@ -15,11 +15,14 @@ import pytest
 
 import pipeline  # noqa: F401 - before kfp, whose client takes seconds to import
 from tests.support import remotes
+from tests.support.browser import open_browser
 from tests.support.gcs_server import gcs_server
 from tests.support.remotes import Remote, new_address
 from tests.support.s3_server import credentials, s3_server
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.support.kfp_server import KfpServer
 
 
@@ -71,6 +74,13 @@ def remote(request: pytest.FixtureRequest) -> Iterator[Remote]:
     server = request.getfixturevalue({"gs": "gcs", "s3": "s3"}[request.param])
     with remotes.remote(request.param, server) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser; the test is skipped where none is installed."""
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -101,7 +101,13 @@ class ServedModel:
             "source": self.record.source,
             "classes": list(self.classes),
             "surveyed": self.survey is not None,
-            "input": {"shape": list(form.shapes[0]), "dtype": form.dtype.name, "raw": not self.record.prepared},
+            "input": {
+                "shape": list(form.shapes[0]),
+                "dtype": form.dtype.name,
+                "raw": not self.record.prepared,
+                "kind": self.survey.kind if self.survey else None,
+                "range": [self.survey.low, self.survey.high] if self.survey else None,
+            },
         }
 
 
@@ -130,7 +136,7 @@ def load_served_model(folder: Path, name: str, promotion: Promotion) -> ServedMo
         record=record,
         signatures=signatures,
         metadata=metadata,
-        classes=tuple(evaluation.get("class_names") or map(str, range(max(record.num_classes, 2)))),
+        classes=_class_names(evaluation, max(record.num_classes, 2)),
         card=card.read_text() if card.is_file() else "",
         survey=_survey(folder, promotion),
     )
@@ -211,6 +217,12 @@ def _warm_up(folder: Path, signature: ServedSignature) -> None:
                 f"Expected golden requests to be predicted as when they were published, within {TOLERANCE:g}. "
                 f"Received: a difference of {difference:.3g}. Fix: {BrokenVersionError.fix}"
             )
+
+
+def _class_names(evaluation: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return the names that an evaluation gives the classes; in one without them, the labels."""
+    names = evaluation.get("class_names")
+    return tuple(map(str, names if isinstance(names, list) and len(names) == count else range(count)))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
