@@ -70,7 +70,8 @@ def add_pages(app: FastAPI, champion: ServedChampion, watch: ServingWatch) -> No
 def _of_markdown(text: str) -> str:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return rendered
 
 
 def _loaded(champion: ServedChampion) -> ServedModel:

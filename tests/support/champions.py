@@ -1,20 +1,13 @@
-"""Champions that were really trained and published, and the server that serves them, for the tests of serving."""
+"""Champions of any input that were really trained and published, for the tests of the pages."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 
@@ -115,32 +108,3 @@ def promote_again(registry: Path, name: str, **changes: Any) -> Promotion:
     with tempfile.TemporaryDirectory() as scratch:
         opened.files.download(champion, Path(scratch))
         return opened.promote(Path(scratch), replace(champion.facts, **changes), expected=champion)
-
-
-@contextmanager
-def serving(registry: Path, *options: str) -> Iterator[str]:
-    """Serve a registry's champion in a process of its own; gives the server's URL once it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "deep_mnist.serving", str(registry), "--port", str(port), "--poll-seconds", "0.5"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen([*command, "--cache", str(registry.parent / "cache"), *options], env=environment)
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with urlopen(f"{url}/v2/health/ready", timeout=5):
-                return
-        except OSError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

@@ -117,11 +117,11 @@ export function borderLevel({width, height, values}) {
 }
 
 /** What the input of a network means to a page: an image of rows x columns x channels, or `features` numbers. */
-export function inputForm({shape}) {
+export function inputForm({shape, kind}) {
   const sides = shape.map((side) => side ?? 28);
   if (sides.length === 1) {
     const side = Math.round(Math.sqrt(sides[0]));
-    const square = side * side === sides[0] && side >= 8;
+    const square = side * side === sides[0] && (kind ? kind === "images" : side >= 8);
     return square ? {rows: side, columns: side, channels: 1, order: "flat", features: sides[0]} : {features: sides[0]};
   }
   if (sides.length === 2) return {rows: sides[0], columns: sides[1], channels: 1, order: "plain"};

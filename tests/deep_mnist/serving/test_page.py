@@ -19,8 +19,10 @@ from playwright.sync_api import expect
 
 from deep_mnist.data.fetch_known import DownloadError, known_dataset
 from deep_mnist.data.known import KNOWN
+from deep_mnist.registry.registry import Registry
 from tests.support.browser import WAIT_MS, accessibility_faults, overflow, visit
-from tests.support.champions import promote_again, promote_network, publish_convolution, serving
+from tests.support.champions import promote_again, promote_network, publish_convolution
+from tests.support.serving import running_server
 from tests.support.trained import make_record
 
 SEVEN = ((0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.5, 0.65), (0.42, 0.85))
@@ -53,8 +55,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndar
 
 @pytest.fixture(scope="module")
 def server(registry: Path) -> Iterator[str]:
-    with serving(registry) as url:
-        yield url
+    with running_server(Registry(str(registry), "mnist"), registry.parent / "cache") as running:
+        yield running.url
 
 
 def ready(page: Any) -> None:
@@ -279,8 +281,8 @@ def test_a_promotion_reaches_the_open_page(browser: Any, server: str, registry: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size["width"]))
 def test_the_pages_are_accessible_and_fit(browser: Any, server: str, scheme: str, size: dict[str, int]) -> None:
-    """axe-core finds nothing, and nothing is wider than the window, on the drawing page and the card."""
-    for path in ("/", "/card"):
+    """axe-core finds nothing, and nothing is wider than the window, whichever page."""
+    for path in ("/", "/card", "/drift"):
         options = {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
         with visit(browser, server + path, **options) as page:
             if path == "/":
@@ -293,7 +295,7 @@ def test_the_pages_are_accessible_and_fit(browser: Any, server: str, scheme: str
 
 def test_the_policy_admits_only_the_servers_own_files(server: str) -> None:
     """Every page and script comes with a policy that names no inline script, no other host, no frame."""
-    for path in ("/", "/card", "/static/page.js", "/static/page.css"):
+    for path in ("/", "/card", "/drift", "/static/page.js", "/static/page.css"):
         with urlopen(Request(server + path, headers={"accept": "text/html"})) as response:
             policy = response.headers["content-security-policy"]
             assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
@@ -336,7 +338,8 @@ def test_champions_of_other_inputs_are_served_with_what_suits_them(
     model.compile(loss="sparse_categorical_crossentropy")
     record = make_record(prepared=True, image_shape=shape, dtype="float32", num_classes=3, layout="flat", source="own")
     promote_network(tmp_path / "registry", "own", model, record)
-    with serving(tmp_path / "registry", "--model-name", "own") as url, visit(browser, url) as page:
+    registry = Registry(str(tmp_path / "registry"), "own")
+    with running_server(registry, tmp_path / "cache") as running, visit(browser, running.url) as page:
         ready(page)
         if shape == (13,):
             page.get_by_label("Features").fill("1, 2, 3")
