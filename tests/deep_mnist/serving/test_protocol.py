@@ -79,7 +79,8 @@ def test_health_and_the_champion(served: RunningServer) -> None:
     assert served.get("v2/health/ready").json() == {"ready": True}
     facts = served.get("champion.json").json()
     assert (facts["name"], facts["version"], facts["accuracy"]) == (NAME, 1, 0.9)
-    assert facts["input"] == {"shape": [28, 28], "dtype": "uint8", "raw": True}
+    taken = {"shape": [28, 28], "dtype": "uint8", "raw": True}
+    assert facts["input"] == taken | {"kind": "images", "range": [0, 255]}
     assert facts["classes"][7] == "digit 7" and facts["surveyed"] is True
     assert served.get("card").text == "# The card of strong\n"
     assert "version 1" in served.get("").text
