@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.network_faults import dead_units, names_of, vanished_gradient
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.vitals import Vitals
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 DEAD_SHARE = 0.98  # of a layer's units, zero for every probed example: a healthy ReLU layer has 0 to 60 %
 VANISHED = 1e-6  # gradient over weight, both as norms; healthy first layers show 1e-3 to 1e2
 EXPLODES = 1e5  # largest relative gradient over the median of the last three; healthy networks stay below 1e3
-SHOWN = 4  # names in one line
 
 
 def _finding(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
@@ -49,7 +49,7 @@ def nothing_to_train() -> Finding:
 def broken_weight(paths: Sequence[str]) -> Finding:
     """A weight is NaN or infinite before the first step."""
     return _finding(
-        "loss", "error", "finite weights before the first step", f"NaN or infinity in {_names(paths)}",
+        "loss", "error", "finite weights before the first step", f"NaN or infinity in {names_of(paths)}",
         f"Initialize {paths[0]} anew, or load another checkpoint.", "Every output and every gradient becomes NaN.",
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ def unconnected(before: Vitals) -> list[Finding]:
     return [
         _finding(
             "gradients", "warning", "a loss that depends on every trainable weight",
-            f"no gradient reaches {_names(before.unconnected)}",
+            f"no gradient reaches {names_of(before.unconnected)}",
             f"Connect the layer of {before.unconnected[0]} to an output that has a loss, or remove it.",
             "These weights stay as they were initialized.",
         )
@@ -102,7 +102,7 @@ def still(before: Vitals, after: Vitals) -> list[Finding]:
     return [
         _finding(
             "gradients", "warning", "a gradient in every trainable weight",
-            f"exactly zero for every example, before and after the run, in {_names(paths)}",
+            f"exactly zero for every example, before and after the run, in {names_of(paths)}",
             "Initialize the weights at random (Keras's default), and see that nothing stops the gradient (argmax, "
             "round, stop_gradient, a saturated activation).",
             "A weight without a gradient never moves: all units of a layer that starts at zero stay alike.",
@@ -115,16 +115,7 @@ def dead(before: Vitals, after: Vitals) -> list[Finding]:
     names = [name for name, share in after.dead.items() if min(share, before.dead.get(name, share)) >= DEAD_SHARE]
     if not names:
         return []
-    share = after.dead[names[0]]
-    return [
-        _finding(
-            "outputs", "warning", "units that respond to some example",
-            f"{share:.0%} of the units of {_names(names)} are zero for every example, before and after the run",
-            f"Initialize {names[0]} with zero biases and he_normal kernels, and check the scale of its input: "
-            f"{after.range_text}.",
-            "A unit that is always zero has no gradient and stays dead; nothing passes this layer.",
-        )
-    ]  # fmt: skip
+    return [dead_units(names, after.dead[names[0]], after.range_text)]
 
 
 def vanishing(before: Vitals, after: Vitals) -> list[Finding]:
@@ -135,14 +126,7 @@ def vanishing(before: Vitals, after: Vitals) -> list[Finding]:
     size = max(after.gradients[first], before.gradients.get(first, 0.0))
     if size > VANISHED or size == 0.0:
         return []
-    return [
-        _finding(
-            "gradients", "warning", f"a gradient that reaches the first weights ({first})",
-            f"{size:.1e} of their size; it vanishes on the way back through the layers",
-            "Use ReLU instead of sigmoid or tanh, add BatchNormalization or shortcuts, or take fewer layers.",
-            "The first layers do not learn.",
-        )
-    ]  # fmt: skip
+    return [vanished_gradient(first, size)]
 
 
 def exploding(before: Vitals) -> list[Finding]:
@@ -239,10 +223,6 @@ def cost(step: float, batch: int, epoch: float, epochs: int | None, memory: int)
         "Nothing to fix. A GPU is typically 10 to 50 times faster on convolutions.",
         "Measured in the rehearsal; compilation is not counted.",
     )  # fmt: skip
-
-
-def _names(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
 
 
 def _losses(losses: Sequence[float]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.network_faults import dead_units, vanished_gradient
 from deep_mnist.doctor.rehearsal_findings import DEAD_SHARE, VANISHED
 from deep_mnist.doctor.vitals import PROBED, Vitals, compiled_loss, entropy_of, look_into, remember
 
@@ -194,37 +195,15 @@ def _finding(field: str, expected: str, received: str, fix: str, why: str, step:
 
 
 def _dead(seen: Vitals, step: int) -> list[Finding]:
-    return [
-        _finding(
-            "outputs",
-            f"units of {name} that respond to some example",
-            f"{share:.0%} of them are zero for every one of {PROBED} examples",
-            "Lower the learning rate, use He initialization with zero biases, and check the scale of the pixels: "
-            f"{seen.range_text}.",
-            "A unit that is always zero has no gradient and stays dead; nothing passes this layer.",
-            step,
-        )
-        for name, share in seen.dead.items()
-        if share >= DEAD_SHARE
-    ]
+    names = [name for name, share in seen.dead.items() if share >= DEAD_SHARE]
+    return [dead_units(names, seen.dead[names[0]], seen.range_text, step=step)] if names else []
 
 
 def _vanishing(seen: Vitals, step: int) -> list[Finding]:
     if not seen.gradients or any(share >= DEAD_SHARE for share in seen.dead.values()):
         return []
     first = next(iter(seen.gradients))
-    if seen.gradients[first] > VANISHED:
-        return []
-    return [
-        _finding(
-            "gradients",
-            f"a gradient that reaches the first weights ({first})",
-            f"{seen.gradients[first]:.1e} of their size",
-            "Use ReLU instead of sigmoid or tanh, add BatchNormalization or shortcuts, or take fewer layers.",
-            "It vanishes on the way back through the layers, so the first layers do not learn.",
-            step,
-        )
-    ]
+    return [] if seen.gradients[first] > VANISHED else [vanished_gradient(first, seen.gradients[first], step=step)]
 
 
 def _exploding(seen: Vitals, loss: float, entropy: float, step: int) -> list[Finding]:
