@@ -58,10 +58,11 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time
+bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time, the server beside the SavedModel
 	.venv/bin/python -m bench.doctor
 	.venv/bin/python -m bench.rehearsal
 	.venv/bin/python -m bench.training
+	.venv/bin/python -m bench.serving
 
 clean: ## remove what was built here (runs and registry stay)
 	rm -rf build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
