@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deep_mnist.contract.compiled import activation_name
-from deep_mnist.contract.keras_graph import Graph, Node, channel_axis, kind_of
+from deep_mnist.contract.graph import Graph, Node, kind_of
+from deep_mnist.contract.layer_shapes import channel_axis
 from deep_mnist.contract.layers import Architecture
 
 DENSE_OR_CONV = ("Dense", "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D")

@@ -9,16 +9,9 @@ from typing import Any
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
 from deep_mnist.contract.compiled import activation_name, output_part, read_loss, read_metrics
 from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of
-from deep_mnist.contract.keras_graph import (
-    Graph,
-    GraphError,
-    Node,
-    OwnClassError,
-    Shape,
-    channel_axis,
-    kind_of,
-    read_graph,
-)
+from deep_mnist.contract.graph import Graph, GraphError, Node, OwnClassError, Shape, kind_of
+from deep_mnist.contract.keras_graph import read_graph
+from deep_mnist.contract.layer_shapes import channel_axis
 from deep_mnist.contract.layouts import layout_of_shape
 from deep_mnist.contract.own_class import contract_of_own_class
 from deep_mnist.contract.scaling import WEIGHTED, read_scaling

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deep_mnist.contract.contract import Contract, encoding_of
-from deep_mnist.contract.keras_graph import Shape
+from deep_mnist.contract.graph import Shape
 from deep_mnist.contract.layouts import layout_of_shape
 
 PREPROCESSES = "preprocessor"  # a task model's own; it takes data of any size and range

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deep_mnist.contract.contract import ContractError
-from deep_mnist.contract.keras_graph import Graph, Node, kind_of
+from deep_mnist.contract.graph import Graph, Node, kind_of
 
 Statistics = Callable[[], list[Any]]  # (mean, variance, adapted?) of each Normalization layer
 
