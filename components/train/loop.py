@@ -187,17 +187,23 @@ class Loop:
         if self.strategy is not None:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         rows = tf.reshape(rows[replica * share : (replica + 1) * share], (share,))
-        images, labels = tf.gather(images, rows), tf.gather(labels, rows)
-        if self.recipe.warp:
-            mine = tf.reshape(draws[:, replica * share : (replica + 1) * share], (5, share))
-            maps = random_maps(self.recipe.warp, mine, images.shape[1])
-            images = warp_images(images, maps, jit=self.jit)
+        mine = tf.reshape(draws[:, replica * share : (replica + 1) * share], (5, share if self.recipe.warp else 0))
         gradients = [
-            self._gradients(*part)
-            for part in zip(tf.split(images, self.parts), tf.split(labels, self.parts), strict=True)
+            self._gradients(*self._examples(images, labels, *part))
+            for part in zip(tf.split(rows, self.parts), tf.split(mine, self.parts, axis=1), strict=True)
         ]
         optimizer, weights = self.trainee.model.optimizer, self.trainee.model.trainable_variables
         optimizer.apply(_mean(gradients), weights)
+
+    def _examples(
+        self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, draws: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return one part's images, warped, and labels; each part warps its own, side by side with the others."""
+        images, labels = tf.gather(images, rows), tf.gather(labels, rows)
+        if self.recipe.warp:
+            maps = random_maps(self.recipe.warp, draws, images.shape[1])
+            images = warp_images(images, maps, jit=self.jit)
+        return images, labels
 
     def _gradients(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         model = self.trainee.model

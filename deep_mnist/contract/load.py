@@ -2,6 +2,8 @@
 
 contract = load_contract(Path("mine.keras"))     # or a Keras .json, a hand-written .yaml, a SavedModel folder
 contract = resolve_contract("fast", "")          # a built-in network, from builtin/fast.yaml
+
+Each format's reader is imported when it is needed: the doctor starts cold, and one folder has one format.
 """
 
 from __future__ import annotations
@@ -10,18 +12,12 @@ import json
 import stat
 import tempfile
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deep_mnist.contract.contract import MAX_TEXT_BYTES, Contract, ContractError
-from deep_mnist.contract.derive import contract_of_model
-from deep_mnist.contract.keras_file import read_keras_file, weight_shapes
-from deep_mnist.contract.saved_model import contract_of_saved_model
-from deep_mnist.storage.open import fetch
-from deep_mnist.storage.store import sha256_of_file
 
 CONTRACTS = Path(__file__).resolve().parent / "builtin"
 
@@ -35,6 +31,8 @@ def load_contract(path: Path | str) -> Contract:
     path = Path(path)
     kind = _kind_of(path)
     if kind == "saved_model":
+        from deep_mnist.contract.saved_model import contract_of_saved_model
+
         return contract_of_saved_model(path)
     if kind == "text":
         stated = _read_fields(path)
@@ -42,7 +40,16 @@ def load_contract(path: Path | str) -> Contract:
             return Contract.from_dict({"name": path.stem, **stated})
         model, compiled, weights = stated, stated.get("compile_config"), None
     else:
+        from deep_mnist.contract.keras_file import read_keras_file
+
         model, compiled, weights = read_keras_file(path)
+    return _contract_of_model(path, model, compiled, weights)
+
+
+def _contract_of_model(path: Path, model: Any, compiled: Any, weights: Any) -> Contract:
+    from deep_mnist.contract.derive import contract_of_model
+    from deep_mnist.contract.keras_file import weight_shapes
+
     return contract_of_model(path.stem, model, compiled, weights, lambda: weight_shapes(path))
 
 
@@ -80,6 +87,9 @@ def resolve_contract(network: str, model: str = "", digest: str = "") -> Contrac
 def _contract_with_digest(model: str) -> Contract:
     if "://" not in model and not Path(model).is_file():
         return load_contract(Path(model))  # a SavedModel's folder, or nothing that can be read
+    from deep_mnist.storage.open import fetch
+    from deep_mnist.storage.store import sha256_of_file
+
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{Path(model).suffix}"
         fetch(model, copy)  # what is read and what is digested is one and the same copy
@@ -132,18 +142,29 @@ def _read_fields(path: Path) -> dict[str, Any]:
     if path.suffix.lower() == ".json":
         stated = read_json(path)
     else:
-        text = _read_text(path)
-        try:
-            _refuse_aliases(text, path)
-            stated = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ContractError(f"Expected YAML in {path.name}. Received: {error}.") from error
+        stated = _read_yaml(path)
     if not isinstance(stated, dict):
         raise ContractError(f"Expected named fields in {path.name}. Received: {type(stated).__name__}.")
     return stated
 
 
+def _read_yaml(path: Path) -> Any:
+    import yaml
+
+    text = _read_text(path)
+    if text.lstrip().startswith("{"):  # JSON is YAML too; its reader is there already
+        with suppress(ValueError, RecursionError):
+            return json.loads(text)
+    try:
+        _refuse_aliases(text, path)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ContractError(f"Expected YAML in {path.name}. Received: {error}.") from error
+
+
 def _refuse_aliases(text: str, path: Path) -> None:
     """Aliases let a few lines stand for gigabytes, and no contract needs them."""
+    import yaml
+
     if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
         raise ContractError(f"Expected no YAML aliases in {path.name}. Received: one.")

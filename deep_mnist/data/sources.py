@@ -1,6 +1,7 @@
 """Recognize what a folder or file of images is, and read it: class folders, CSV, Parquet, CIFAR batches.
 
-Files of arrays (`.npy`, IDX, `.npz`) are `arrays.find_arrays`'s; they are looked for first.
+Files of arrays (`.npy`, IDX, `.npz`) are `arrays.find_arrays`'s; they are looked for first, and most folders hold them:
+so the readers are imported when they are needed.
 """
 
 from __future__ import annotations
@@ -8,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deep_mnist.data.cifar import find_batches, read_batches
-from deep_mnist.data.class_folders import find_class_folders, read_class_folders
-from deep_mnist.data.csv_table import find_tables, is_table, read_tables
-from deep_mnist.data.parquet_table import ENDING, find_shards, read_shards
-from deep_mnist.data.raw import RawData
+if TYPE_CHECKING:
+    from deep_mnist.data.raw import RawData
 
 EXPECTED = (
     "train_images.npy and train_labels.npy, IDX files, one .npz, a folder of images for each class, "
@@ -30,15 +29,26 @@ def recognize(path: Path) -> Callable[[], RawData] | None:
     Raises:
         ArrayFileError: The files are known, but not which is for training.
     """
-    if path.is_dir():
-        if batches := find_batches(path):
-            return partial(read_batches, batches)
-        if classes := find_class_folders(path):
-            return partial(read_class_folders, classes)
+    from deep_mnist.data.csv_table import find_tables, read_tables
+    from deep_mnist.data.parquet_table import find_shards, read_shards
+
+    if path.is_dir() and (reader := _recognize_folder(path)):
+        return reader
     if shards := find_shards(path):
         return partial(read_shards, shards)
     if tables := find_tables(path):
         return partial(read_tables, tables)
+    return None
+
+
+def _recognize_folder(path: Path) -> Callable[[], RawData] | None:
+    from deep_mnist.data.cifar import find_batches, read_batches
+    from deep_mnist.data.class_folders import find_class_folders, read_class_folders
+
+    if batches := find_batches(path):
+        return partial(read_batches, batches)
+    if classes := find_class_folders(path):
+        return partial(read_class_folders, classes)
     return None
 
 
@@ -48,4 +58,7 @@ def is_image_file(name: str) -> bool:
     >>> is_image_file("train.csv.gz"), is_image_file("digits.parquet"), is_image_file("7.png")
     (True, True, False)
     """
+    from deep_mnist.data.csv_table import is_table
+    from deep_mnist.data.parquet_table import ENDING
+
     return is_table(name) or name.lower().endswith(ENDING)

@@ -28,20 +28,27 @@ STARTED = time.perf_counter()
 
 def main(arguments: list[str] | None = None) -> int:
     """Judge a folder or a script and print the diagnosis; return the exit status."""
+    own, script_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(own)
+    folder = options.target.is_dir()
+    if folder:  # read when numpy is loaded; a script keeps its threads
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from deep_mnist.data.dataset import DatasetError
-    from deep_mnist.data.sources import is_image_file
     from deep_mnist.doctor.case import NotUsableError
 
-    own, script_arguments = _split(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
-    options = parser.parse_args(own)
     try:
-        if options.target.is_dir() or is_image_file(options.target.name):
+        if folder or _is_image_file(options.target):
             return _judge_folder(options)
         return _judge_script(options, script_arguments)
     except (NotUsableError, DatasetError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
+
+
+def _is_image_file(path: Path) -> bool:
+    from deep_mnist.data.sources import is_image_file
+
+    return is_image_file(path.name)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -53,14 +60,18 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _judge_folder(options: argparse.Namespace) -> int:
+    from deep_mnist.doctor.case import read_splits, survey_ahead
+
+    splits = read_splits(options.target)
+    survey_ahead(splits)  # while the rest is imported
+    from deep_mnist.doctor.acceptance import acceptances_of
     from deep_mnist.doctor.judge import diagnose
-    from deep_mnist.doctor.memory import acceptances_of
     from deep_mnist.doctor.settings import contract_for, known_record
 
     contract = contract_for(options.target, model=options.model or options.contract, overrides=_overrides(options))
     accept = acceptances_of(dict(options.accept))
     record = known_record(options.target)
-    diagnosis = diagnose(options.target, contract, record=record, accept=accept, started=STARTED)
+    diagnosis = diagnose(options.target, contract, record=record, accept=accept, splits=splits, started=STARTED)
     if options.rehearse and diagnosis.verdict == "fit":
         diagnosis = _rehearsed(options, diagnosis, accept)
     _write(options, [diagnosis], sys.stdout)

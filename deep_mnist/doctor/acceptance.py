@@ -9,6 +9,7 @@ from typing import Any
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.finding import FIELDS, Finding
 
+Accept = Mapping[str, str] | Sequence[Mapping[str, str]] | None
 SPLITS = ("train", "validation", "test", "both", "model")
 FORM = '{"field": "images.range", "split": "train", "because": "a reason"}'
 
@@ -59,6 +60,17 @@ def _read(value: Any) -> Acceptance:
     if not isinstance(because, str) or not because.strip():
         raise NotUsableError(f"Expected the reason as because in accept of {name}. Received: {str(because)[:60]!r}.")
     return Acceptance(field=name, split=split, because=because.strip())
+
+
+def acceptances_of(accept: Accept) -> tuple[Acceptance, ...]:
+    """Return acceptances given as {field: reason} or as a list of entries.
+
+    Raises:
+        NotUsableError: An entry is none.
+    """
+    if isinstance(accept, Mapping):
+        return read_acceptances([{"field": name, "because": reason} for name, reason in accept.items()])
+    return read_acceptances(accept)
 
 
 def with_acceptances(findings: Iterable[Finding], accept: Sequence[Acceptance]) -> list[Finding]:

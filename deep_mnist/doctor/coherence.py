@@ -8,7 +8,6 @@ standardized with it, a frame, exposure), says nothing. Where one side hardly va
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -90,8 +89,8 @@ def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherenc
 
 def _edges(lines: np.ndarray, total: float, *, carries: bool = False) -> Edges:
     """Return how lines (rows or columns first) go together; `carries` for columns, whose rows go on in the next."""
-    next_but = [_correlation(one, other, total) for one, other in zip(lines[:-2], lines[2:], strict=True)]
-    inside = [_correlation(one, other, total) for one, other in pairwise(lines)]
+    all_pairs = _correlations(lines, lines, total)
+    inside, next_but = all_pairs.diagonal(1).tolist(), all_pairs.diagonal(2).tolist()
     falls = [near - far for near, far in zip(inside, next_but, strict=False) if near and far]
     fall = FALLS * float(np.median(falls)) if falls else 0.0
     around = _neighbours(lines[-NEAR:], lines[:NEAR], total, fall)
@@ -107,22 +106,22 @@ def _neighbours(last: np.ndarray, first: np.ndarray, total: float, fall: float) 
 
     A disc or a shade that is the same on both sides goes together at any distance.
     """
-    near = _correlation(last[-1], first[0], total)
-    further = [
-        _correlation(one, other, total)
-        for above, one in enumerate(last[::-1])
-        for below, other in enumerate(first)
-        if above or below
-    ]
-    return near if near - max(further) > fall else 0.0
+    pairs = _correlations(last, first, total)
+    near = float(pairs[-1, 0])
+    pairs[-1, 0] = -1.0
+    return near if near - pairs.max() > fall else 0.0
 
 
-def _correlation(one: np.ndarray, other: np.ndarray, total: float) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    first, second = float(np.square(one).mean()), float(np.square(other).mean())
-    if min(first, second) < DEAD * total:
-        return 0.0
-    return float((one * other).mean() / np.sqrt(first * second))
+def _correlations(ones: np.ndarray, others: np.ndarray, total: float) -> np.ndarray:
+    """Return the correlation of each of some lines (on the first axis) with each of others, 0 where one is dead."""
+    first, second = (lines.reshape(len(lines), -1) for lines in (ones, others))
+    first, second = (lines - lines.mean(axis=1, keepdims=True) for lines in (first, second))
+    length = first.shape[1]
+    powers = [np.square(lines).sum(axis=1) / length for lines in (first, second)]
+    alive = np.logical_and.outer(*(power >= DEAD * total for power in powers))
+    scale = np.sqrt(np.multiply.outer(*powers))
+    found: np.ndarray = np.where(alive, first @ second.T / (length * np.where(alive, scale, 1.0)), 0.0)
+    return found
 
 
 def without_patterns(stream: np.ndarray) -> np.ndarray:

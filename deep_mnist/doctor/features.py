@@ -66,10 +66,24 @@ def _edges(gray: np.ndarray) -> np.ndarray:
     down = gray[:, 2:, 1:-1] - gray[:, :-2, 1:-1]
     strength = np.sqrt(across * across + down * down)
     direction = (np.arctan2(down, across) * (DIRECTIONS / np.pi)).astype(np.int8) % DIRECTIONS
-    split = np.stack([strength * (direction == each) for each in range(DIRECTIONS)], axis=3)
-    cells: np.ndarray = np.sqrt(to_side(split, CELL_SIDE).reshape(len(gray), -1))
+    cells: np.ndarray = np.sqrt(_by_cell_and_direction(strength, direction))
     cells /= np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
     return cells
+
+
+def _by_cell_and_direction(strength: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Mean strength of the edges of each direction in each cell of about CELL_SIDE a side, float32 (n, cells * D)."""
+    count, height, width = strength.shape
+    rows, columns = (max(1, round(length / CELL_SIDE)) for length in (height, width))
+    top, left, down, across = height % rows // 2, width % columns // 2, height // rows, width // columns
+    chosen = np.s_[:, top : top + down * rows, left : left + across * columns]
+    cell = (np.arange(down * rows) // rows)[:, None] * across + np.arange(across * columns) // columns
+    place = (np.arange(count)[:, None, None] * (down * across) + cell) * DIRECTIONS + direction[chosen]
+    sums = np.bincount(
+        place.reshape(-1), weights=strength[chosen].reshape(-1), minlength=count * down * across * DIRECTIONS
+    )
+    means: np.ndarray = (sums / (rows * columns)).astype(np.float32)
+    return means.reshape(count, -1)
 
 
 def _tones(values: np.ndarray) -> np.ndarray:
@@ -109,14 +123,18 @@ class Kernel:
 
 
 def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarray:
-    total = np.exp(squares[0] * (-1 / widths[0]))
-    for each, width in zip(squares[1:], widths[1:], strict=True):
-        total += np.exp(each * (-1 / width))
-    return total / len(squares)
+    total: np.ndarray = np.zeros_like(squares[0])
+    for each, width in zip(squares, widths, strict=True):
+        scaled = each * (-1 / width)
+        total += np.exp(scaled, out=scaled)
+    total /= len(squares)
+    return total
 
 
 def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return squared distances float32 (n, m) of rows."""
-    squares = (one * one).sum(axis=1)[:, None] + (other * other).sum(axis=1)[None]
-    result: np.ndarray = np.maximum(squares - 2 * one @ other.T, 0)
-    return result
+    squares: np.ndarray = (-2 * one) @ other.T
+    squares += (one * one).sum(axis=1)[:, None]  # in place: a new matrix costs more than the sum
+    squares += (other * other).sum(axis=1)
+    squares.clip(0, None, out=squares)
+    return squares

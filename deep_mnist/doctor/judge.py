@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -31,9 +31,11 @@ from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.checks.training import check_classes, check_training
 from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
-from deep_mnist.doctor.origin import Origin
 from deep_mnist.doctor.settings import read_settings
 from deep_mnist.doctor.several import judge_further
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.origin import Origin
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_training, check_record, check_splits, check_relations,
@@ -135,6 +137,7 @@ def diagnose(
     fit: Mapping[str, Any] | None = None,
     record: Preprocessing | None = None,
     accept: Sequence[Acceptance | Mapping[str, Any]] = (),
+    splits: Mapping[str, Split] | None = None,
     started: float | None = None,
 ) -> Diagnosis:
     """Return every finding on the arrays in `folder` against `contract`.
@@ -145,14 +148,16 @@ def diagnose(
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
         record: What preprocess did, when it wrote the folder.
         accept: What a person takes responsibility for, {field, split, because}; the folder's contract.json adds to it.
+        splits: What `read_splits(folder)` returned, when it was called before.
         started: time.perf_counter() to count the seconds from.
 
     Raises:
         NotUsableError: There is nothing to judge, or an entry of accept is none.
     """
     started = time.perf_counter() if started is None else started
-    splits = {name: with_channel_axis(split, contract) for name, split in read_splits(folder).items()}
-    case = Case(folder, splits, contract, record, fit or contract.fit)
+    splits = read_splits(folder) if splits is None else splits
+    whole = {name: with_channel_axis(split, contract) for name, split in splits.items()}
+    case = Case(folder, whole, contract, record, fit or contract.fit)
     entries = (*read_acceptances(accept), *read_acceptances(read_settings(folder).get("accept")))
     return Diagnosis(judge(case, entries), time.perf_counter() - started, case)
 

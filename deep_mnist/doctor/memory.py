@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.acceptance import Acceptance, accepted, read_acceptances, unused_note
+from deep_mnist.doctor.acceptance import Accept, acceptances_of, accepted, unused_note
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
@@ -31,7 +31,6 @@ OTHER_ARGUMENTS = (
     "callbacks", "verbose", "class_weight", "sample_weight", "initial_epoch", "validation_batch_size",
     "validation_freq", "max_queue_size", "workers", "use_multiprocessing",
 )  # fmt: skip
-Accept = Mapping[str, str] | Sequence[Mapping[str, str]] | None
 
 
 def check(
@@ -157,17 +156,6 @@ def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Co
     from deep_mnist.contract.contract import with_settings
 
     return with_settings(contract, **overrides) if overrides else contract
-
-
-def acceptances_of(accept: Accept) -> tuple[Acceptance, ...]:
-    """Return acceptances given as {field: reason} or as a list of entries.
-
-    Raises:
-        NotUsableError: An entry is none.
-    """
-    if isinstance(accept, Mapping):
-        return read_acceptances([{"field": name, "because": reason} for name, reason in accept.items()])
-    return read_acceptances(accept)
 
 
 def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Finding]:

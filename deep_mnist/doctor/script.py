@@ -26,6 +26,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from deep_mnist.doctor.acceptance import Accept
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.custom_loop import watch_calls, whole_of_batch
 from deep_mnist.doctor.failures import explained
@@ -33,7 +34,7 @@ from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_mode import FedRun, judge_run, watch_sessions
 from deep_mnist.doctor.intercept import ImportWatch, inside, methods_watch
 from deep_mnist.doctor.judge import Diagnosis
-from deep_mnist.doctor.memory import Accept, judge_call, rehearsed
+from deep_mnist.doctor.memory import judge_call, rehearsed
 from deep_mnist.doctor.report import as_json
 from deep_mnist.doctor.served_data import dataset_patches
 from deep_mnist.doctor.tutorial_data import TutorialFinder

@@ -9,14 +9,14 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-HASH_SEED = 20_011  # fixed, so that a report is the same on every run
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
 MAX_BAD = 64  # indices kept of the examples that are wrong
@@ -89,6 +89,35 @@ def survey(images: np.ndarray) -> Survey:
         in_chunks(images, look)
     whole.bad, whole.blank = sorted(whole.bad)[:MAX_BAD], sorted(whole.blank)[:MAX_BAD]
     return whole
+
+
+class SurveysAhead:
+    """Surveys of some arrays, one after the other, in a thread of its own: what needs none of them goes on meanwhile.
+
+    numpy lets go of the interpreter's lock inside its loops, so a second core does most of it.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._found: dict[str, Survey | BaseException] = {}
+        self._ready = {name: threading.Event() for name in arrays}
+        self._thread = threading.Thread(target=self._work, args=(dict(arrays),), daemon=True)
+        self._thread.start()
+
+    def _work(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, images in arrays.items():
+            try:
+                self._found[name] = survey(images)
+            except BaseException as error:  # carried to the thread that asks
+                self._found[name] = error
+            self._ready[name].set()
+
+    def take(self, name: str) -> Survey:
+        """Return one array's survey once, when it is done, and keep it no longer."""
+        self._ready[name].wait()
+        found = self._found.pop(name)
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
 
 def in_chunks(array: np.ndarray, look: Callable[[int, int], None]) -> None:
@@ -200,9 +229,18 @@ def hash_rows(rows: np.ndarray) -> np.ndarray:
         padded[:, :width] = raw
         raw = padded
     words = raw.view(np.uint64)
-    factors = np.random.default_rng(HASH_SEED).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2)
-    hashes: np.ndarray = np.einsum("ij,j->i", words, factors + np.uint64(1))
+    hashes: np.ndarray = np.einsum("ij,j->i", words, _odd_numbers(words.shape[1]))
     return hashes
+
+
+@cache
+def _odd_numbers(count: int) -> np.ndarray:
+    """Return fixed odd uint64 (count,) that look random: SplitMix64, for numpy.random takes longer to import."""
+    with np.errstate(over="ignore"):
+        mixed = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return (mixed ^ (mixed >> np.uint64(31))) | np.uint64(1)
 
 
 def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
