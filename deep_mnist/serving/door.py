@@ -1,12 +1,11 @@
 """The statistical half of the doctor at the door: what a network takes without complaint and cannot be right about.
 
 A finding here does not refuse a request: it stands beside the predictions as a warning, and is counted. An example that
-lies far from the training data is tried once more in other scales and inverted; what brings it back names the fault.
+lies far from the training data is tried once more inverted: what that brings back was of the wrong polarity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +74,9 @@ def look(examples: np.ndarray, survey: TrainingSurvey) -> Looked:
     blank = (low == peak) & (survey.blank_share < RARE)
     far = np.zeros(len(values), bool) if distances is None else (distances > 1) & ~blank
     faint, loud = _off_scale(low, peak, survey)
-    inverted = far & ~faint & ~loud & _comes_back(values, survey, lambda x: survey.low + survey.high - x)
-    unknown = far & ~faint & ~loud & ~inverted
+    unknown = far & ~faint & ~loud
+    inverted = _inverted_rows(values, unknown, survey)
+    unknown &= ~inverted
     found = [_blank(blank), _faint(faint & ~blank, peak, survey), _loud(loud, low, peak, survey)]
     found += [_inverted(inverted, survey), _far(unknown, distances)]
     return Looked([each for each in found if each.rows.any()], values, distances)
@@ -95,13 +95,12 @@ def _off_scale(low: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> tup
     return (peak - survey.low < FAINT * reach) & (low >= survey.low), loud
 
 
-def _comes_back(
-    values: np.ndarray, survey: TrainingSurvey, change: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray | bool:
-    """Say which examples lie near the training data once they are changed."""
-    if survey.distance is None or survey.kind != IMAGES:
-        return False
-    return survey.distance.of(change(values)) <= 1
+def _inverted_rows(values: np.ndarray, far: np.ndarray, survey: TrainingSurvey) -> np.ndarray:
+    """Return which of the far examples lie near the training data once they are inverted."""
+    rows = np.zeros(len(values), bool)
+    if survey.distance is not None and survey.kind == IMAGES and far.any():
+        rows[far] = survey.distance.of(survey.low + survey.high - values[far]) <= 1
+    return rows
 
 
 def _blank(rows: np.ndarray) -> DoorWarning:

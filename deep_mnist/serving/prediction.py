@@ -44,7 +44,7 @@ def predict(model: ServedModel, body: bytes, *, examples: int) -> Prediction:
     """
     request = read_request(body)
     signature = model.signature(request.signature_name)
-    images = to_array(_only_input(request, signature), signature.form, limit=examples)
+    images = to_array(_only_input(request, signature), signature.form, limit=examples, literals=request.literals)
     outputs = signature.call(images)
     if not all(np.isfinite(values).all() for values in outputs.values() if values.dtype.kind == "f"):
         raise RefusedRequestError(

@@ -30,11 +30,13 @@ class PredictionRequest:
         signature_name: Of the model's signature.
         row_format: Whether it came as "instances" and is answered with "predictions".
         inputs: Input name -> nested lists; the name is "" where the request gives none.
+        literals: Whether "true" or "false" stands anywhere in the body, which numpy would take for 1 and 0.
     """
 
     signature_name: str
     row_format: bool
     inputs: dict[str, Any]
+    literals: bool
 
 
 def read_request(body: bytes) -> PredictionRequest:
@@ -53,8 +55,11 @@ def read_request(body: bytes) -> PredictionRequest:
         raise malformed("one of the keys 'instances' and 'inputs'", received, f"send {_EXAMPLE}")
     value = document[formats[0]]
     if formats == ["inputs"]:
-        return PredictionRequest(name or DEFAULT_SIGNATURE, False, value if isinstance(value, dict) else {"": value})
-    return PredictionRequest(name or DEFAULT_SIGNATURE, True, _columns(value))
+        inputs = value if isinstance(value, dict) else {"": value}
+    else:
+        inputs = _columns(value)
+    literals = b"true" in body or b"false" in body
+    return PredictionRequest(name or DEFAULT_SIGNATURE, formats == ["instances"], inputs, literals)
 
 
 def _columns(instances: Any) -> dict[str, Any]:

@@ -38,13 +38,14 @@ class InputForm:
         return f"{self.name}: {self.dtype} " + " or ".join(_batch(shape) for shape in self.shapes)
 
 
-def to_array(value: Any, form: InputForm, *, limit: int) -> np.ndarray:
+def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) -> np.ndarray:
     """Return the array (n, *shape) of form.dtype that nested lists of numbers hold.
 
     Args:
         value: Nested lists.
         form: What the signature takes.
         limit: Examples at most.
+        literals: Whether true or false may hide among the numbers.
 
     Raises:
         RefusedRequestError: With the doctor's field, expected, received and fix.
@@ -54,19 +55,19 @@ def to_array(value: Any, form: InputForm, *, limit: int) -> np.ndarray:
     if len(value) > limit:
         fix = f"send at most {limit} examples in a request"
         raise _refused("images.count", f"at most {limit} examples", f"{len(value)}", fix, status=413)
-    array = _numbers(value, form)
+    array = _numbers(value, form, literals)
     _check_shape(array, form)
     return _as_dtype(array, form)
 
 
-def _numbers(value: list[Any], form: InputForm) -> np.ndarray:
+def _numbers(value: list[Any], form: InputForm, literals: bool) -> np.ndarray:
     """Return nested lists as an array of numbers of any real dtype."""
     try:
         array = np.asarray(value)
     except (ValueError, OverflowError):
         raise _ragged(value, form) from None
     if array.dtype.kind in "iuf":
-        if odd := _first_boolean(value):
+        if literals and (odd := _first_boolean(value)):
             raise _refused("images.dtype", f"numbers ({form.dtype})", f"{odd}", "x = x.astype('uint8')")
         return array
     found = {"U": "strings", "b": "true and false"}.get(array.dtype.kind)
