@@ -1,0 +1,76 @@
+"""python -m deep_mnist.serving: on loopback unless told otherwise, stopped cleanly, with errors in one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from urllib3.util import Retry
+
+from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.__main__ import main
+from tests.support.runs import ROOT
+from tests.support.serving import NAME
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_the_command_serves_on_loopback_until_it_is_stopped(registry: Registry, tmp_path: Path) -> None:
+    """It says where it listens, on loopback only, predicts, and ends with 0 on SIGTERM."""
+    port = free_port()
+    command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME]
+    command += ["--port", str(port), "--cache", str(tmp_path / "cache"), "--body-bytes", "5000"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline(), process.stdout.readline()]
+            assert lines == [f"serving: {NAME} version 1, accuracy 0.9000\n", f"serving: http://127.0.0.1:{port}/\n"]
+            url = f"http://127.0.0.1:{port}/v1/models/{NAME}:predict"
+            session = requests.Session()
+            session.mount(
+                "http://",
+                requests.adapters.HTTPAdapter(max_retries=Retry(connect=99, backoff_factor=0.02, backoff_max=1)),
+            )
+            predicted = session.post(url, json={"instances": [[[0] * 28] * 28]}, timeout=60)
+            assert predicted.status_code == 200
+            assert session.post(url, data=b"x" * 6000, timeout=60).status_code == 413
+            assert listening(port) == {"127.0.0.1"}
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
+
+
+def listening(port: int) -> set[str]:
+    """Return the addresses on which anything listens on a port."""
+    import psutil
+
+    found = psutil.net_connections(kind="tcp")
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == port}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ([], "Fix: make run publishes one"),
+        (["--workers", "0"], "Expected workers > 0"),
+        (["--model-name", "a/b"], "a/b"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], told: str
+) -> None:
+    """Exit status 2, and the fix."""
+    assert main([str(tmp_path), *more]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
