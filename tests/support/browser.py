@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+SIZES = ({"width": 390, "height": 844}, {"width": 1280, "height": 900})  # a phone, a laptop
 WAIT_MS = 60_000  # a loaded machine
 
 

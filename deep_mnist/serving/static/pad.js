@@ -11,6 +11,7 @@ export class Pad {
   constructor(canvas, {onChange, onPen}) {
     Object.assign(this, {canvas, onChange, onPen});
     this.strokes = []; // each a list of {x, y}, 0..1
+    this.picture = null; // shown in place of strokes: a canvas
     this.open = new Map(); // pointer -> the stroke it draws
     this.cursor = {x: 0.5, y: 0.25};
     this.penDown = null; // the stroke that the keyboard draws
@@ -45,6 +46,12 @@ export class Pad {
     this.#changed();
   }
 
+  /** Show an image instead of strokes; null: none. */
+  show(picture) {
+    this.picture = picture;
+    this.draw();
+  }
+
   /** The ink as a field, 0..1. */
   field() {
     const context = this.raster.getContext("2d", {willReadFrequently: true});
@@ -61,6 +68,7 @@ export class Pad {
     if (canvas.width !== side) canvas.width = canvas.height = side;
     const context = canvas.getContext("2d"), style = getComputedStyle(canvas);
     context.clearRect(0, 0, side, side);
+    if (this.picture) this.#paintPicture(context, side);
     this.#paint(context, side, style.getPropertyValue("--ink").trim() || style.color);
     if (document.activeElement === canvas && canvas.matches(":focus-visible")) this.#paintCursor(context, side, style);
   }
@@ -73,6 +81,13 @@ export class Pad {
       for (const point of stroke) context.lineTo(point.x * side, point.y * side);
       context.stroke();
     }
+  }
+
+  #paintPicture(context, side) {
+    const {picture} = this, scale = side / Math.max(picture.width, picture.height);
+    const [width, height] = [picture.width * scale, picture.height * scale];
+    context.imageSmoothingEnabled = scale < 4; // small images show their pixels
+    context.drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
   }
 
   #paintCursor(context, side, style) {

@@ -72,6 +72,7 @@ function update() {
 
 function setPicture(picture, name = "") {
   state.picture = picture;
+  pad.show(picture?.canvas ?? null);
   by("chosen").textContent = picture ? `${name || "pasted image"}, ${picture.exact ? "of the network's own size" : "framed"}` : "";
 }
 

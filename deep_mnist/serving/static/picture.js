@@ -4,7 +4,7 @@
 const LARGEST = 392; // pixels a side, from which it is framed
 const TYPES = /^image\/(png|jpeg|gif|webp|bmp|avif)$/;
 
-/** The image in a file: {exact, width, height, colour: [red, green, blue], grey}, each a field. */
+/** The image in a file: {exact, canvas, colour: [red, green, blue], grey}; grey and each colour are fields. */
 export async function readPicture(file, {rows, columns}) {
   if (!TYPES.test(file.type)) {
     throw new Error(`Expected a PNG, JPEG, GIF, WebP, AVIF or BMP image. Received: ${file.type || file.name}.`);
@@ -18,12 +18,12 @@ export async function readPicture(file, {rows, columns}) {
   const exact = bitmap.width === columns && bitmap.height === rows;
   const scale = exact ? 1 : LARGEST / Math.max(bitmap.width, bitmap.height);
   const width = Math.max(1, Math.round(bitmap.width * scale)), height = Math.max(1, Math.round(bitmap.height * scale));
-  const pixels = drawn(bitmap, width, height);
+  const {canvas, data: pixels} = drawn(bitmap, width, height);
   bitmap.close();
   const field = (level) => ({width, height, values: Float32Array.from({length: width * height}, (_, i) => level(4 * i) / 255)});
   const colour = [0, 1, 2].map((channel) => field((index) => pixels[index + channel]));
   const grey = field((index) => 0.299 * pixels[index] + 0.587 * pixels[index + 1] + 0.114 * pixels[index + 2]);
-  return {exact, width, height, colour, grey};
+  return {exact, canvas, colour, grey};
 }
 
 // What is transparent becomes paper, or a blackboard where the drawing is as light as paper.
@@ -36,6 +36,6 @@ function drawn(bitmap, width, height) {
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
     const {data} = context.getImageData(0, 0, width, height);
-    if (ground === "#000" || data.some((level, index) => index % 4 < 3 && level < 245)) return data;
+    if (ground === "#000" || data.some((level, index) => index % 4 < 3 && level < 245)) return {canvas, data};
   }
 }

@@ -20,13 +20,12 @@ from playwright.sync_api import expect
 from deep_mnist.data.fetch_known import DownloadError, known_dataset
 from deep_mnist.data.known import KNOWN
 from deep_mnist.registry.registry import Registry
-from tests.support.browser import WAIT_MS, accessibility_faults, overflow, visit
+from tests.support.browser import SIZES, WAIT_MS, accessibility_faults, overflow, visit
 from tests.support.champions import promote_again, promote_network, publish_convolution
 from tests.support.serving import running_server
 from tests.support.trained import make_record
 
 SEVEN = ((0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.5, 0.65), (0.42, 0.85))
-SIZES = ({"width": 390, "height": 844}, {"width": 1280, "height": 900})
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=WAIT_MS)
 

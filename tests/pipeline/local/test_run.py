@@ -10,6 +10,7 @@ import pytest
 
 from deep_mnist.storage.open import open_store
 from pipeline.local.past_run import past_runs
+from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 from tests.support.digits import write_idx_folder, write_raw_folder
 from tests.support.runs import run_pipeline
 
@@ -37,6 +38,16 @@ def test_a_run_publishes_a_model_and_a_report(place):
     assert ended.lines[-2] == "All runs: runs/index.html"
     for heading in ("The data", "Training", "Evaluation", "Model card"):
         assert f"<h2>{heading}</h2>" in report
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size["width"]))
+def test_a_report_is_accessible_and_fits(place, browser, scheme, size):
+    """axe-core finds nothing in a run's report, and nothing is wider than a phone's window."""
+    _, ended = place
+    with visit(browser, ended.report.as_uri(), viewport=size, color_scheme=scheme) as page:
+        assert accessibility_faults(page) == []
+        assert overflow(page) <= 0
 
 
 def test_a_second_run_reuses_what_is_unchanged(place):
