@@ -20,6 +20,7 @@ UNIT_SLACK = 0.3  # resizing with bicubic filters overshoots 0..1 by up to a qua
 STANDARD_MEAN = 0.25  # of pixels standardized by their own data; MNIST's constants on Fashion give 0.5
 STANDARD_DEVIATION = (0.7, 1.4)  # likewise; 256 digits under MNIST's constants give 0.99
 NEAR_ONE_VALUE = 0.2  # of the range: dark images with a few bright pixels span more
+LOW_CONTRAST = 12 / 255  # of the range; scaled twice, pixels span 1 / 255
 CAFFE, CAFFE_DARK, CAFFE_BRIGHT = (-123.68, 151.061), -80.0, 40.0  # 0..255 minus ImageNet's means
 TORCH, TORCH_DARK = (-2.118, 2.64), -1.5  # (0..1 minus ImageNet's means) over its deviations
 DOCUMENTED = {
@@ -153,6 +154,9 @@ def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Fin
     if width < NEAR_ONE_VALUE * FLAT * (high - low) or (
         values.deviation < FLAT * abs(contract.pixel_scale) * (high - low) and width < NEAR_ONE_VALUE * (high - low)
     ):
+        if _has_levels((values.raw_low - low) / (high - low), width / (high - low)):
+            yield _low_contrast(split, values)
+            return
         fix = f"{name} = {name} * 255  # or remove the scaling layers"
         if values.raw_low < 0:
             fix = f"{name} = ({name} - {_number(values.raw_low)}) * {255 / width:.6g}"
@@ -185,6 +189,8 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
         fix = _divided(name, split) if raw else fix
         why = "Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks."
         yield _range(split, "error", required, received, fix, why)
+    elif values.deviation < FLAT and _has_levels(values.low, values.high - values.low):
+        yield _low_contrast(split, values)
     elif values.deviation < FLAT and values.high - values.low < NEAR_ONE_VALUE:
         twice = values.raw_low >= 0 and values.raw_high < 0.05
         received = _received(values) + (", scaled twice" if twice else ", all pixels near one value")
@@ -200,6 +206,22 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
         yield _range(
             split, "warning", "standardized pixels: mean 0, deviation 1", f"{_received(values)}, {words}", fix, why
         )
+
+
+def _has_levels(low: float, width: float) -> bool:
+    """Whether pixels near one value are images of low contrast: in 0..1, over more levels than a scaling leaves."""
+    return low >= 0 and LOW_CONTRAST <= width < NEAR_ONE_VALUE
+
+
+def _low_contrast(split: Split, values: Values) -> Finding:
+    return _range(
+        split,
+        "note",
+        "pixels that use their range",
+        f"{_received(values)}, all near one value: images of low contrast (heat, haze, X-rays)?",
+        f"Nothing if the camera sees it so; a Normalization layer adapted to {split.name}_images first helps.",
+        "Right as they are, they train slowly: images look alike to the first weights.",
+    )
 
 
 def _divided(name: str, split: Split) -> str:

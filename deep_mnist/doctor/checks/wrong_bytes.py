@@ -33,7 +33,8 @@ MARGIN, STILL = 0.03, 8  # share of the elements that a margin must have; levels
 STRICT, LOOSE = 0.25, 0.6  # of a departure: what neighbours may span; the departure of the set's own that would show
 EVEN = 1.5  # Kolmogorov's distance times the root of the number: 2 % of even spreads have more
 MOST_IMAGES = 0.3  # of a set; in more they are its habit
-BY_CHANCE, BARELY = 3.0, 1.0  # deviations
+MOST_OF_ONE_VALUE = 0.05  # likewise when their values are not spread: salt, an augmentation
+BY_CHANCE, CLUMPED, BARELY = 3.0, 2.0, 1.0  # deviations
 SHOWN = 40  # images that a fix lists
 
 
@@ -101,7 +102,10 @@ def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: floa
     in_margin, due = int(strictly.margin[found.place].sum()), share * len(found)
     if in_margin < due - BY_CHANCE * np.sqrt(due * (1 - share)):
         return None
-    return found if _is_even(ranks) or (share > MARGIN and in_margin >= IN_MARGIN) else None
+    if _is_even(ranks):
+        return found
+    is_rare = len(np.unique(found.index)) <= MOST_OF_ONE_VALUE * count
+    return found if is_rare and share > MARGIN and in_margin >= IN_MARGIN else None
 
 
 def _are_single(found: Specks, count: int) -> bool:
@@ -110,7 +114,7 @@ def _are_single(found: Specks, count: int) -> bool:
     if singles < max(SINGLES, PER_PAIR * len(found.pairs)) or images > MOST_IMAGES * count:
         return False
     due = singles - count * (1 - np.exp(-singles / count))  # that share an image with another
-    return bool(singles - images <= due + BY_CHANCE * np.sqrt(due) + 1)
+    return bool(singles - images <= due + CLUMPED * np.sqrt(due) + 0.5)
 
 
 def _are_everywhere(found: Specks, chances: Chances, frame: Frame) -> bool:

@@ -193,3 +193,14 @@ def test_a_conflict_is_named(tmp_path):
 
     assert [(each.field, each.severity) for each in findings] == [("contract.loss", "note")]
     assert ONE_HOT in findings[0].received
+
+
+@pytest.mark.parametrize("scaled_inside", [True, False])
+def test_low_contrast_is_a_note(tmp_path, scaled_inside):
+    """Images of heat or haze use few of the levels; scaled twice they would use none."""
+    hazy = raw(digits()).images(lambda images: images // 12 + 90)
+    if not scaled_inside:
+        hazy = hazy.images(lambda images: (images / np.float32(255)).astype(np.float32)).with_net(classifier())
+    found = hazy.judged(tmp_path).findings
+
+    assert [(each.field, each.severity) for each in found] == [("images.range", "note")]
