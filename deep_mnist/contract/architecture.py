@@ -42,6 +42,7 @@ def read_architecture(graph: Graph) -> Architecture:
         weight_layers=len(weighted),
         linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()) and not _is_narrow(weighted),
         fan_in=_fan_in(graph),
+        hidden=tuple(node.name for node in hidden.values())[:20],
         hidden_softmax=tuple(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph)),
         constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
         frozen=tuple(node.name for node in frozen)[:20],

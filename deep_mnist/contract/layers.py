@@ -16,6 +16,7 @@ class Architecture:
         linear: Nothing but linear layers stands before the last weights, none of them narrower than both ends (a
             narrow one is a projection of its own, as of a linear autoencoder).
         fan_in: Most inputs that one unit sums up; None when a layer with weights is none of Dense and Conv.
+        hidden: Dense and convolutional layers before the last weights.
         hidden_softmax: Layers whose softmax feeds a dense layer.
         constant_kernels: Layers before the last whose weights all start at one value.
         frozen: Layers with weights that are not trainable; `all_frozen` when none is, `frozen_output` of the last.
@@ -25,6 +26,7 @@ class Architecture:
     weight_layers: int = 0
     linear: bool = False
     fan_in: int | None = None
+    hidden: tuple[str, ...] = ()
     hidden_softmax: tuple[str, ...] = ()
     constant_kernels: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()

@@ -277,6 +277,10 @@ CONSEQUENCES = (
     Consequence(_mixed_up, fields=("labels.", "images.")),
     Consequence(lambda evidence, _: bool(evidence.odd_labels), fields=("splits.class_coverage",)),
     Consequence(lambda evidence, _: evidence.has("model", FaultKind.TOO_FEW_UNITS), kinds=(FaultKind.VALUES,)),
+    Consequence(  # of a loss that is for another kind of target
+        lambda evidence, _: evidence.has("train", FaultKind.NUMBERS),
+        fields=("model.output_units", "model.output_activation", "contract.from_logits"),
+    ),
     Consequence(_leaking, kinds=(FaultKind.NEAR_COPIES,)),
     Consequence(
         lambda evidence, each: each.split in evidence.odd_labels | evidence.odd_axes | evidence.lost, kinds=STATISTICAL

@@ -21,6 +21,7 @@ from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.source import Source, Variable
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
+MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
 
@@ -198,7 +199,11 @@ def named(finding: Finding, origin: Origin) -> Finding:
         return variable.name if variable is not None else match.group()
 
     expected, received, why = (ROLE.sub(name, text) for text in (finding.expected, finding.received, finding.why))
-    return replace(finding, expected=expected, received=received, why=why, fix=ROLE.sub(name, fix))
+    model = variables.get("model")
+    fix = ROLE.sub(name, fix)
+    if model is not None:
+        fix = MODEL.sub(lambda _: model.name, fix)
+    return replace(finding, expected=expected, received=received, why=why, fix=fix)
 
 
 def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:

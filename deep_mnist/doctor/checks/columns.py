@@ -145,7 +145,7 @@ def _check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         split=split.name,
         expected=f"tokens 0 to {rows - 1}: the Embedding has input_dim={rows}",
         received=f"{low:g}..{high:g}",
-        fix=f"Embedding({int(high) + 1}, …)  # input_dim: the greatest token + 1"
+        fix=f"Embedding({int(high) + 1}, ...)  # input_dim: the greatest token + 1"
         if low >= 0
         else f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}",
         why="A CPU stops at the first such token; a GPU reads a row of zeros for it and says nothing.",

@@ -72,6 +72,15 @@ def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return counts[0], counts[1]
 
 
+# Both splits together, shuffled, and cut where they were.
+SPLIT_AGAIN = (
+    "images, labels = (np.concatenate([train_images, test_images]), np.concatenate([train_labels, test_labels])); "
+    "order, cut = np.random.default_rng(0).permutation(len(labels)), len(train_labels); "
+    "train_images, test_images = images[order[:cut]], images[order[cut:]]; "
+    "train_labels, test_labels = labels[order[:cut]], labels[order[cut:]]  # or stratify"
+)
+
+
 def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: FaultKind) -> Finding:
     return Finding(
         field="splits.class_coverage",
@@ -79,8 +88,7 @@ def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...
         split="both",
         expected=expected,
         received=received,
-        fix="order = np.random.default_rng(0).permutation(len(labels))  "
-        "# shuffle (or stratify) all images and labels, then split",
+        fix=SPLIT_AGAIN,
         why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
         where=where,
         kind=kind,

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
 from deep_mnist.doctor.checks.targets import check_targets
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.fix_lines import compiled_with, last_layer
 
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
+AMOUNTS_AMONG = 2000  # labels looked at
+MOST_CLASSES_LIKELY = 20  # different fractions; more are no classes
 BY_LUCK = 0.001  # chance that a random split puts every example of a rare class into the other part
 CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
 
@@ -144,7 +147,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
     contract, name = case.contract, f"{split.name}_labels"
     whole = labels.dtype.kind != "f" or bool((labels == np.rint(labels)).all())
     if not whole:
-        yield _fractions(split, labels)
+        yield _fractions(contract, split, labels)
         return
     valued = list(_check_values(case, split, labels))
     yield from valued
@@ -155,7 +158,7 @@ def _check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Fin
             split=split.name,
             expected="sparse_categorical_crossentropy for class numbers",
             received=f"{contract.loss} on labels of shape {split.labels.shape if split.labels is not None else ()}",
-            fix='model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
+            fix=compiled_with(contract, SPARSE_LOSSES[0], from_logits=contract.output_activation == "linear"),
             why="One number is compared with every unit (broadcast, or refused): the loss means nothing.",
             kind=FaultKind.NUMBERS,
         )
@@ -188,10 +191,32 @@ def _numbers_for_rows(contract: Contract, split: Split, labels: np.ndarray) -> I
     )
 
 
-def _fractions(split: Split, labels: np.ndarray) -> Finding:
+def _are_amounts(labels: np.ndarray) -> bool:
+    many = len(np.unique(labels[:AMOUNTS_AMONG])) > MOST_CLASSES_LIKELY
+    return many and not 0 <= float(labels.min()) <= float(labels.max()) <= 1
+
+
+def _amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
+    """Numbers to be predicted as such, under a loss for classes."""
+    return Finding(
+        field="contract.loss",
+        severity="error",
+        split=split.name,
+        expected="mean_squared_error (or another loss for amounts) over one unit without an activation",
+        received=f"{contract.loss} for {len(np.unique(labels[:AMOUNTS_AMONG]))} different fractions, "
+        f"{labels.min():.4g} to {labels.max():.4g}",
+        fix=f"{last_layer(1)}; {compiled_with(contract, 'mean_squared_error')}",
+        why="The loss takes each amount for a class or a probability: it falls below zero, becomes NaN, or stays.",
+        kind=FaultKind.NUMBERS,
+    )
+
+
+def _fractions(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
     name, restored = f"{split.name}_labels", labels / CLASS_RATIO
     scaled = bool(np.abs(restored - np.rint(restored)).max() < 0.01) and float(labels.max()) <= 1
     fix = f"{name} = np.rint({name} * 255).astype(int)" if scaled else f"Write {name} again as whole class numbers."
+    if contract.loss is not None and not scaled and _are_amounts(labels):
+        return _amounts(contract, split, labels)
     return _found(
         split,
         "values",

@@ -9,6 +9,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.task import Task
 
 CROSSENTROPIES = (*SPARSE_LOSSES, "categorical_crossentropy", "categorical_focal_crossentropy", *BINARY_LOSSES)
@@ -150,20 +151,19 @@ def _one_score(contract: Contract) -> Finding:
         "error",
         "binary_crossentropy over one sigmoid unit for yes or no",
         f"{contract.loss} over one unit, activation {contract.output_activation or 'unknown'}",
-        'model.compile(loss="binary_crossentropy", metrics=["accuracy"])'
-        + ("" if sigmoid else '  # and Dense(1, activation="sigmoid") as the last layer'),
+        ("" if sigmoid else f"{last_layer(1, 'sigmoid')}; ") + compiled_with(contract, "binary_crossentropy"),
         "The scores of one unit, made to sum to 1, are always 1: the loss is constant and nothing is learned.",
     )
 
 
 def _units(contract: Contract, expected: str, units: int, severity: str = "error") -> Finding:
-    activation = "" if contract.output_activation in (None, "linear", "unknown") else ', activation="softmax"'
+    plain = contract.output_activation in (None, "linear", "unknown")
     return _model(
         "model.output_units",
         severity,
         f"one unit per class: {expected}",
         f"{units} unit{'s' if units != 1 else ''} in the last layer",
-        f"Dense({expected}{activation})",
+        last_layer(expected, None if plain else "softmax"),
         "Labels beyond the last unit give NaN on a GPU and an error on a CPU; one unit under softmax is always 1."
         if severity == "error"
         else "Units without a class take probability for nothing; the class count is probably wrong somewhere.",
@@ -229,25 +229,26 @@ def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iter
             "warning" if last == "softmax" and (contract.output_units or 0) > 2 else "note",
             "categorical_crossentropy for one of several classes",
             f"{contract.loss} over {contract.output_units} {last} units",
-            'model.compile(loss="categorical_crossentropy", metrics=["accuracy"])',
+            compiled_with(contract, "categorical_crossentropy"),
             'Each unit is judged as a yes-or-no question: "accuracy" may count units, and 90 % means chance.',
         )
 
 
 def _check_from_logits(contract: Contract, last: str) -> Iterator[Finding]:
     if last in SCORES and contract.from_logits:
-        fix = f'model.compile(loss="{contract.loss}", metrics=["accuracy"])  # from_logits=False'
+        fix = f"{compiled_with(contract, str(contract.loss))}  # from_logits=False"
         why = "The loss would apply the softmax a second time: slow learning, wrong probabilities."
         yield _from_logits(f"{last}, then from_logits=True", fix, why)
     elif last == "linear" and contract.from_logits is False:
-        name = "".join(part.capitalize() for part in (contract.loss or "").split("_"))
-        fix = f'model.compile(loss=keras.losses.{name}(from_logits=True), metrics=["accuracy"])'
+        fix = compiled_with(contract, str(contract.loss), from_logits=True)
         why = "Raw scores taken for probabilities are clipped to 0..1: accuracy stays near chance."
         yield _from_logits("no activation on the last layer, from_logits=False", fix, why)
 
 
 def _softmax_layer(contract: Contract) -> str:
-    return f'Dense({contract.num_classes or contract.output_units or "classes"}, activation="softmax")'
+    if contract.output_units == 1:
+        return last_layer(1, "sigmoid")
+    return last_layer(contract.num_classes or contract.output_units or "classes", "softmax")
 
 
 def _activation(received: str, expected: str, fix: str, why: str, severity: str = "error") -> Finding:
@@ -267,7 +268,7 @@ def _check_loss_known(contract: Contract) -> Iterator[Finding]:
             "note",
             "a loss of Keras that compares classes",
             contract.loss,
-            'model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
+            "Check by hand that the labels have the form that this loss takes.",
             "What labels an unrecognized loss wants cannot be derived, so their encoding is not judged.",
         )
 

@@ -11,6 +11,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.task import Task
 
 CHUNK = 1 << 22  # numbers looked at together
@@ -55,6 +56,8 @@ def _check_shape(contract: Contract, split: Split, labels: np.ndarray) -> Iterat
     name, size = f"{split.name}_labels", math.prod(each or 0 for each in due)
     sides = ", ".join("?" if each is None else str(each) for each in due)
     fix = f"Give the output the targets' shape {received}, or write {name} again as (n, {sides})."
+    if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
+        fix = "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
     if size and size == math.prod(received):
         fix = f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
     yield Finding(
@@ -119,14 +122,14 @@ def _check_bounds(contract: Contract, split: Split, labels: np.ndarray) -> Itera
         split="model",
         expected=f"an output that can reach the targets, {low:.4g}..{high:.4g}",
         received=f"{activation}, whose values are {ends}: {beyond:.0%} of the {split.name} targets lie beyond",
-        fix=f"Dense({contract.output_units or 1})  # no activation: any number can be predicted; or scale the targets",
+        fix=f"{last_layer(contract.output_units or 1)}  # any number can be predicted; or scale the targets",
         why="The network can never predict these targets: the loss stops falling far from zero.",
     )
 
 
 def _beyond_the_loss(contract: Contract, split: Split, low: float, high: float) -> Finding:
     name = f"{split.name}_labels"
-    fix = 'model.compile(loss="mse")  # and no activation on the last layer'
+    fix = f"{last_layer(contract.output_units or 1)}; {compiled_with(contract, 'mean_squared_error')}"
     if low >= -1 - SLACK and high <= 1 + SLACK:
         fix = f"{name} = ({name} + 1) / 2"
     elif low >= 0 and high <= 255 and high > 1 and contract.output_units != 1:
@@ -158,6 +161,6 @@ def _check_class_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterat
         split="model",
         expected="sparse_categorical_crossentropy over one unit per class, as the metric accuracy suggests",
         received=f"{contract.loss} on one unit, for the whole numbers {values[0]:g} to {values[-1]:g}",
-        fix=f'Dense({int(values[-1]) + 1}, activation="softmax") and loss="sparse_categorical_crossentropy"',
+        fix=f"{last_layer(int(values[-1]) + 1, 'softmax')}; {compiled_with(contract, SPARSE_LOSSES[0])}",
         why="Class 2 is not twice class 1; accuracy counts a prediction as correct only when it is exactly equal.",
     )

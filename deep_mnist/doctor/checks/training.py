@@ -15,6 +15,7 @@ from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.optimizer import check_optimizer
 from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.fix_lines import compiled_with, hidden_layers, last_layer
 from deep_mnist.doctor.linear_fit import is_linear_task
 from deep_mnist.doctor.task import Task
 
@@ -54,7 +55,7 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "model.hidden_activation",
             "an activation between layers with weights",
             f"none: {layers.weight_layers} layers with weights that compute one linear function together",
-            'Give the hidden layers activation="relu".',
+            hidden_layers(layers.hidden, "relu"),
             "Without an activation between them several layers can do no more than one.",
         )
     if layers.hidden_softmax:
@@ -62,7 +63,7 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "model.hidden_activation",
             "softmax on the output only",
             f"softmax inside the network, before a dense layer: {', '.join(layers.hidden_softmax[:5])}",
-            'Give the hidden layers activation="relu".',
+            hidden_layers(layers.hidden_softmax, "relu"),
             "Units that must sum to 1 carry little from layer to layer, and their gradients are tiny.",
         )
     if layers.constant_kernels:
@@ -70,7 +71,7 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "model.initializers",
             "hidden weights that start at random",
             f"all weights of one value at the start: {', '.join(layers.constant_kernels[:5])}",
-            'kernel_initializer="glorot_uniform"  # the default of Dense and Conv2D',
+            f'kernel_initializer="glorot_uniform"  # the default, in {", ".join(layers.constant_kernels[:5])}',
             "Units that start alike get the same gradient and stay alike: the layer is one unit wide, or nothing.",
         )
     if layers.all_frozen:
@@ -78,7 +79,7 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "model.trainable",
             "at least one trainable layer",
             f"all {len(layers.frozen)} layers with weights are frozen",
-            "for layer in model.layers: layer.trainable = True  # then compile again",
+            "model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)  # in this order",
             "There is nothing to train: the loss stays where it is.",
             severity="error",
         )
@@ -87,7 +88,7 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "model.trainable",
             "a trainable output layer",
             "the last layer with weights is frozen",
-            "model.layers[-1].trainable = True  # then compile again",
+            "model.layers[-1].trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)",
             "The scores keep the random weights they started with.",
         )
 
@@ -102,13 +103,13 @@ def _check_class_loss(case: Case) -> Iterator[Finding]:
     if contract.output_activation not in ("softmax", "linear"):
         return
     sparse = case.train.labels is not None and case.train.labels.ndim == 1
+    loss = f"{'sparse_' if sparse else ''}categorical_crossentropy"
     yield _warned(
         "contract.loss",
         "categorical_crossentropy over a softmax for one of several classes",
         f"{contract.loss} over {contract.output_units} units, activation {contract.output_activation}, "
         f"with the metric {next(name for name in contract.metrics if 'acc' in name)}",
-        f'model.compile(loss="{"sparse_" if sparse else ""}categorical_crossentropy", metrics=["accuracy"])'
-        + ("" if contract.output_activation == "softmax" else "  # and softmax on the last layer"),
+        compiled_with(contract, loss, from_logits=contract.output_activation == "linear"),
         "The squared error of a confident mistake has almost no gradient: learning is slow or stops.",
     )
 
@@ -128,14 +129,13 @@ def _check_units_for_labels(case: Case) -> Iterator[Finding]:
     counts = np.bincount(classes.astype(np.int64), minlength=most + 1)
     if counts.min() == 0 or counts.max() > COMMON_SHARE * len(classes):
         return
-    softmax = ', activation="softmax"' if contract.output_activation == "softmax" else ""
     yield _warned(
         "model.output_units",
         f"one unit per class: {most + 1} for the labels 0 to {most}",
         f"{units} unit{'s' if units > 1 else ''} in the last layer; each label occurs at least {counts.min()} times",
-        f'Dense({most + 1}, activation="softmax") and loss="sparse_categorical_crossentropy"'
+        f"{last_layer(most + 1, 'softmax')}; {compiled_with(contract, SPARSE_LOSSES[0])}"
         if yes_or_no
-        else f"Dense({most + 1}{softmax})",
+        else last_layer(most + 1, "softmax" if contract.output_activation == "softmax" else None),
         "One unit answers yes or no: with targets beyond 1 the loss has no minimum and falls below zero."
         if yes_or_no
         else "Labels beyond the last unit give NaN on a GPU and an error on a CPU.",

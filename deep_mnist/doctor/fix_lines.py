@@ -1,0 +1,69 @@
+"""Lines that fix a network: the same model compiled again, a layer in the place of the one that is there.
+
+A fix is Python: statements on `train_images` and `model`, or a layer as it should stand in the place of the last one,
+of every BatchNormalization, and so on. What no line can put right is told in a sentence instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
+
+# Metrics that a string names for every loss; accuracy is whichever fits the loss.
+METRICS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "mae", "mse", "auc", "precision",
+           "recall")  # fmt: skip
+KNOWN = (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES)
+
+
+def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False) -> str:
+    """Return the statement that compiles the model with this loss, and otherwise as it was.
+
+    Args:
+        contract: Of the model, or of one of several outputs: the others keep their loss.
+        loss: Its name, such as "categorical_crossentropy".
+        from_logits: The output is no probability yet.
+    """
+    expression = _loss(loss, from_logits)
+    if contract.outputs:
+        losses = {each.output_name: _loss(each.loss, bool(each.from_logits)) for each in contract.outputs if each.loss}
+        if any(each.loss not in (*KNOWN, None) for each in contract.outputs):
+            return f"Compile with loss={expression} for the output {contract.output_name!r}, and the others as before."
+        losses[contract.output_name] = expression
+        expression = "{" + ", ".join(f'"{name}": {each}' for name, each in losses.items()) + "}"
+    optimizer = "model.optimizer" if contract.optimizer else '"adam"'
+    return f"model.compile(optimizer={optimizer}, loss={expression}{_metrics(contract, loss)})"
+
+
+def _loss(name: str | None, from_logits: bool) -> str:
+    if not from_logits:
+        return f'"{name}"'
+    title = "".join(part.capitalize() for part in (name or "").split("_"))
+    return f"keras.losses.{title}(from_logits=True)"
+
+
+def _metrics(contract: Contract, loss: str) -> str:
+    """Return the argument that keeps the metrics; amounts are never exactly equal, so accuracy says nothing of them."""
+    if contract.outputs:
+        return ""
+    if loss == "mean_squared_error":
+        return ', metrics=["mean_absolute_error"]'
+    named = ["accuracy" if "acc" in each else each for each in contract.metrics]
+    kept = dict.fromkeys(each for each in named if each == "accuracy" or each in METRICS)
+    return f", metrics={list(kept) or ['accuracy']}".replace("'", '"')
+
+
+def last_layer(units: int | str, activation: str | None = None) -> str:
+    """Return the layer that should be the last one with weights."""
+    return f'Dense({units}, activation="{activation}")' if activation else f"Dense({units})"
+
+
+def hidden_layers(names: Sequence[str], activation: str) -> str:
+    """Return the statement that gives layers another activation; a sentence where they lie in a model within."""
+    if not names or any("/" in name for name in names):
+        return f'Give the hidden layers activation="{activation}".'
+    if len(names) == 1:
+        return f'model.get_layer("{names[0]}").activation = keras.activations.{activation}'
+    listed = str(list(names)).replace("'", '"')
+    return f"for name in {listed}: model.get_layer(name).activation = keras.activations.{activation}"
