@@ -199,7 +199,7 @@ def _are_amounts(labels: np.ndarray) -> bool:
 def _amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
     """Numbers to be predicted as such, under a loss for classes."""
     return Finding(
-        field="contract.loss",
+        field="labels.values" if contract.loss in BINARY_LOSSES else "contract.loss",
         severity="error",
         split=split.name,
         expected="mean_squared_error (or another loss for amounts) over one unit without an activation",
