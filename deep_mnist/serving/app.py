@@ -1,6 +1,7 @@
 """The routes: TensorFlow Serving's V1 protocol, health, metrics, and the pages.
 
 POST /v1/models/NAME[/versions/N]:predict     predictions
+GET  /v1/models                               the model's name, as KServe lists it
 GET  /v1/models/NAME[/versions/N]             status of the version
 GET  /v1/models/NAME[/versions/N]/metadata    its signatures
 GET  /v2/health/live, /v2/health/ready        the process; a model that is loaded
@@ -94,6 +95,10 @@ def _add_protocol(app: FastAPI, parts: ServingParts) -> None:
 
     def metadata(name: str, version: str = "") -> Response:
         return JSONResponse(metadata_of(served_model(parts.champion, name, version)))
+
+    @app.get("/v1/models")
+    def models() -> dict[str, list[str]]:
+        return {"models": [parts.champion.registry.name]}
 
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         app.add_api_route(f"{path}:predict", predictions, methods=["POST"], response_model=None)

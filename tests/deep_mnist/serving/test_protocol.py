@@ -49,6 +49,7 @@ def test_status_and_metadata(served: RunningServer) -> None:
     available = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     for path in (f"v1/models/{NAME}", f"v1/models/{NAME}/versions/1"):
         assert served.get(path).json() == {"model_version_status": [available]}
+    assert served.get("v1/models").json() == {"models": [NAME]}
     document = served.get(f"v1/models/{NAME}/metadata").json()
     signature = document["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert document["model_spec"] == {"name": NAME, "signature_name": "", "version": "1"}
@@ -57,7 +58,7 @@ def test_status_and_metadata(served: RunningServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["v1/models/other", "v1/models/other:predict", f"v1/models/{NAME}/versions/9", "v1/models", "v3", "drift/x"]
+    "path", ["v1/models/other", "v1/models/other:predict", f"v1/models/{NAME}/versions/9", "v2/models", "v3", "drift/x"]
 )
 def test_what_does_not_exist_is_not_found(served: RunningServer, path: str) -> None:
     """Another model, version or path: 404 with the three parts of an error."""
