@@ -89,7 +89,8 @@ def _rehearsed(options: argparse.Namespace, diagnosis: Diagnosis, accept: Sequen
 
 
 def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
-    from deep_mnist.doctor.script import ScriptOptions, run_script
+    from deep_mnist.doctor.script import run_script
+    from deep_mnist.doctor.script_judge import ScriptOptions
 
     diagnoses: list[Diagnosis] = []
     stdout = _own_stdout() if options.json else sys.stdout
