@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from components.work import noted_work
 from deep_mnist.errors import advice_of
 
 FILE = "error.json"
@@ -94,11 +95,15 @@ def _is_said(text: str, message: str) -> bool:
 def report_failure() -> Iterator[None]:
     """Report what goes wrong inside, then end the process; outside of kfp's executor, just let it through.
 
+    What is inside is the step's own work, and how long it took is noted as well.
+
     Raises:
         SystemExit: With status 1, or that of the error, once the failure is written.
     """
+    arguments = _executor_arguments()
     try:
-        yield
+        with noted_work(arguments[1] if arguments else None):
+            yield
     except Exception as error:
         _end_with(error)
         raise

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from components.failure import read_failure
+from components.work import read_work
 from pipeline.ending import memory_kills, note_ending
 
 TESTED_KFP = "2.17.0"
@@ -73,7 +74,7 @@ def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
     """Have the one function that runs a task tell when it starts, how it ends, and why it failed.
 
     Args:
-        tell: Takes {"event": "start", "task"} and {"event": "end", "task", "state", "outputs", "failure"}.
+        tell: Takes {"event": "start", "task"} and {"event": "end", "task", "state", "outputs", "failure", "work"}.
         pipeline_root: Where kfp.local writes artifacts.
     """
     from kfp.local.cache import LocalCache
@@ -94,7 +95,7 @@ def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
         component = arguments["task_spec"].component_ref.name.removeprefix("comp-")
         folder = pipeline_root / arguments["pipeline_resource_name"] / component
         status, end = _ending(task_name, outputs, status, folder, cached=found_by.cache)
-        tell({"event": "end", "task": task_name, **end})
+        tell({"event": "end", "task": task_name, **end, "work": None if found_by.cache else read_work(folder)})
         return (outputs if end["state"] != "failed" else {}), status
 
     LocalCache.get, task_executor.execute_single_task = look_up_and_note, execute_and_tell

@@ -60,6 +60,7 @@ def outcome_of(run: Run, report: Path) -> Outcome:
     ending = {"seconds": round(run.seconds, 1), "report": str(report)}
     details = {
         "run": run.folder.name,
+        "overhead": round(run.overhead, 2),
         "steps": [{"step": t.name, "state": t.state, "seconds": round(t.seconds, 2)} for t in run.tasks.values()],
         **_severities(run),
     }

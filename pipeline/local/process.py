@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from components.failure import Failure
+from components.work import Span, seconds_covered
 from pipeline.arguments import UsageError
 from pipeline.containers.engine import stop_all
 from pipeline.local.running import hold
@@ -33,7 +34,7 @@ GRACE_SECONDS = 10.0
 
 @dataclass
 class LocalTask:
-    """One task's state: waiting, running, done, cached, failed or stopped; and why it failed."""
+    """One task's state: waiting, running, done, cached, failed or stopped; why it failed; when its step worked."""
 
     name: str
     state: str = "waiting"
@@ -42,6 +43,7 @@ class LocalTask:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
     running: int = 0
+    work: list[Span] = field(default_factory=list)
 
     def artifact(self, name: str) -> Path | None:
         """Return the path of an output artifact, or None when it was not written."""
@@ -65,6 +67,11 @@ class Run:
     @property
     def log(self) -> Path:
         return self.folder / "run.log"
+
+    @property
+    def overhead(self) -> float:
+        """Seconds in which no step worked: starting processes, kfp, looking up what can be reused."""
+        return self.seconds - seconds_covered([span for task in self.tasks.values() for span in task.work])
 
     @property
     def failed_task(self) -> LocalTask | None:
@@ -210,6 +217,7 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
         task.started = task.started or event["time"]
         return
     task.running -= 1
+    task.work += [tuple(event["work"])] if event["work"] else []
     task.seconds = event["time"] - task.started
     if task.state != "failed" and not _is_unfit(task):
         task.outputs = event["outputs"]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from components.work import seconds_covered
 from deep_mnist.storage.open import open_store
 from pipeline.local.past_run import past_runs
 from tests.support.browser import SIZES, accessibility_faults, overflow, visit
@@ -48,6 +49,18 @@ def test_a_report_is_accessible_and_fits(place, browser, scheme, size):
     with visit(browser, ended.report.as_uri(), viewport=size, color_scheme=scheme) as page:
         assert accessibility_faults(page) == []
         assert overflow(page) <= 0
+
+
+def test_a_run_says_what_it_took_besides_its_steps_work(place):
+    """Every step notes when it worked; the report and the JSON object give the seconds in which none did."""
+    _, ended = place
+    spans = {event["task"]: event["work"] for event in ended.events() if event["event"] == "end"}
+    outcome = json.loads((ended.folder / "outcome.json").read_text())
+    worked = seconds_covered([tuple(span) for span in spans.values()])
+
+    assert list(spans) == ended.events()[0]["tasks"] and all(began < finished for began, finished in spans.values())
+    assert outcome["overhead"] == pytest.approx(outcome["seconds"] - worked, abs=0.1)
+    assert "no step worked for" in ended.report.read_text()
 
 
 def test_a_second_run_reuses_what_is_unchanged(place):
