@@ -27,12 +27,12 @@ COMPONENTS = (
 )
 # Which target of docker/Dockerfile a component runs in.
 IMAGE_OF = {
-    "download": "light",
-    "preprocess": "light",
+    "download": "data",
+    "preprocess": "data",
     "validate": "light",
-    "compare": "light",
+    "compare": "data",
     "rehearse": "train-cpu",
-    "select": "light",
+    "select": "data",
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",

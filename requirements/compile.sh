@@ -21,9 +21,12 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy serving download preprocess validate train-cpu evaluate publish; do
+for extra in deploy serving; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
+done
+for extra in download preprocess validate train-cpu evaluate publish; do
+  lock "$extra" "$extra.txt" --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 done
 of_developers kfp kfp.txt # the images add it with --no-deps: its executor needs nothing else
 of_developers uv uv.txt   # what installs all others
-lock train train.txt      # the CUDA libraries are not in the developers' lock
+lock train train.txt --excludes requirements/excluded-images.in # the CUDA libraries are not in the developers' lock

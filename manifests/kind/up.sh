@@ -29,7 +29,7 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [../../manifests/overlays/kind]
 images:
-- {name: deep-mnist/light, newTag: $tag}
+- {name: deep-mnist/data, newTag: $tag}
 - {name: deep-mnist/fake-gcs, newTag: $tag}
 YAML
 on_cluster -n kubeflow delete job bucket --ignore-not-found --timeout=60s # a job's pod template never changes

@@ -37,6 +37,7 @@ def content_digest(root: Path = ROOT) -> str:
     folders = [root / "components", root / "deep_mnist"]
     entering = [path for folder in folders for path in folder.rglob("*") if "__pycache__" not in path.parts]
     paths = [*entering, *(root / "requirements").glob("*.txt"), *(root / "docker").glob("Dockerfile*")]
+    paths.append(root / "docker" / "slim.py")
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
         digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())

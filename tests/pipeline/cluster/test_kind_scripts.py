@@ -87,7 +87,7 @@ def test_run_wants_a_cluster(tools):
 
 
 IMAGES = """if [ "$2 $3" = "pipeline.cluster.kind images" ]; then
-  printf 'deep-mnist/light:5-a\\ndeep-mnist/tensorflow:5-a\\ndeep-mnist/train-cpu:5-a\\n'
+  printf 'deep-mnist/light:5-a\\ndeep-mnist/data:5-a\\ndeep-mnist/tensorflow:5-a\\ndeep-mnist/train-cpu:5-a\\n'
 """
 
 
@@ -114,7 +114,7 @@ def test_up_goes_from_nothing_to_a_bucket(tools):
     assert [calls.find(step) for step in steps] == sorted(calls.find(step) for step in steps) and steps[0] in calls
     own = [each for each in yaml.safe_load_all(rendered(ROOT / "build/kind")) if each["kind"] in ("Deployment", "Job")]
     images = {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in own}
-    assert images == {"deep-mnist/light:5-a", "deep-mnist/fake-gcs:5-a"}
+    assert images == {"deep-mnist/data:5-a", "deep-mnist/fake-gcs:5-a"}
 
 
 @pytest.mark.parametrize(("state", "status"), [("SUCCEEDED", 0), ("FAILED", 1)])
@@ -171,7 +171,7 @@ def test_the_emulator_and_the_bucket_job_work_as_the_manifests_say():
     from pipeline.containers.built import built_images
 
     client = docker.from_env()
-    light = built_images()["light"]
+    built = built_images()
     binary = subprocess.run(
         [sys.executable, "-m", "pipeline.cluster.kind", "emulator"],
         capture_output=True,
@@ -180,7 +180,7 @@ def test_the_emulator_and_the_bucket_job_work_as_the_manifests_say():
         cwd=ROOT,
     )
     image = "deep-mnist/fake-gcs:test"
-    build = ["docker", "build", "--quiet", "--build-arg", f"LIGHT={light}", "--tag", image]
+    build = ["docker", "build", "--quiet", "--build-arg", f"LIGHT={built['light']}", "--tag", image]
     build += ["--file", str(MANIFESTS / "kind/fake-gcs.Dockerfile"), binary.stdout.strip()]
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     emulator = named("overlays/kind", "Deployment", "fake-gcs")["spec"]["template"]["spec"]["containers"][0]
@@ -196,7 +196,7 @@ def test_the_emulator_and_the_bucket_job_work_as_the_manifests_say():
         environment = {"STORAGE_EMULATOR_HOST": "http://fake-gcs.kubeflow:4443"}
         for _ in range(2):
             said = client.containers.run(
-                light, job["command"] + job["args"], remove=True, network=network.name, environment=environment,
+                built["data"], job["command"] + job["args"], remove=True, network=network.name, environment=environment,
                 tmpfs={"/tmp": ""}, **hard,
             )  # fmt: skip
             assert said == b"gs://deep-mnist is there\n"

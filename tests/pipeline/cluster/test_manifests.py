@@ -210,7 +210,7 @@ def test_no_image_is_mutable_or_from_a_registry():
     }
 
     assert images == {
-        "deep-mnist/light:set-by-kind-up", "deep-mnist/fake-gcs:set-by-kind-up",
+        "deep-mnist/data:set-by-kind-up", "deep-mnist/fake-gcs:set-by-kind-up",
         "tensorflow/serving:2.19.1", "kserve/storage-initializer:v0.17.0",
     }  # fmt: skip
 
