@@ -65,6 +65,7 @@ def create_app(champion: ServedChampion, limits: ServingLimits | None = None) ->
     app = FastAPI(title="Deep MNIST", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_exception_handler(RefusedRequestError, _refuse)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _failed)
     _add_protocol(app, parts)
     _add_health(app, parts)
     add_pages(app, champion, watch)
@@ -181,3 +182,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
         headers=dict(error.headers or {}) if isinstance(error, HTTPException) else {},
     )
     return JSONResponse(refusal.to_dict(), status_code=status, headers=refusal.headers)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """Say that the server is at fault; the traceback goes to its log."""
+    fix = "report it with the server's log"
+    refusal = RefusedRequestError(500, "request", "predictions", type(error).__name__, fix)
+    return JSONResponse(refusal.to_dict(), status_code=500)

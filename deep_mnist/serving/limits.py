@@ -14,7 +14,7 @@ class ServingLimits:
         body_bytes: Of a request's body; a longer one is refused while it arrives.
         concurrent: Requests at work at once; one more is refused with 503 and may be sent again.
         connections: Open at once, idle ones included.
-        seconds: From a request's whole body to its response.
+        seconds: From a request's whole body to its response; likewise for a client to take what it is sent.
         body_seconds: From a request's head to the end of its body.
         head_seconds: From a connection, or the end of the response before, to the end of a request's head.
         workers: Threads that read bodies and predict.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.data.dataset import DatasetError, Preprocessing
-from deep_mnist.export import raw_shape, read_record
+from deep_mnist.export import BATCH, raw_shape, read_record
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.serving.refusal import RefusedRequestError
 from deep_mnist.serving.request import DEFAULT_SIGNATURE, shown
@@ -165,18 +165,34 @@ def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignatur
 
 
 def _signature(loaded: Any, name: str, record: Preprocessing) -> ServedSignature:
-    import tensorflow as tf
 
     function = loaded.signatures[name]
     ((key, spec),) = function.structured_input_signature[1].items()
 
+    form = InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record))
+
     def call(images: np.ndarray) -> Arrays:
         # The loaded module owns the variables: it lives as long as its signature.
-        return {
-            output: value.numpy() for output, value in loaded.signatures[name](**{key: tf.constant(images)}).items()
-        }
+        parts = [_predicted(loaded.signatures[name], key, images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        return {output: np.concatenate([part[output] for part in parts]) for output in parts[0]}
 
-    return ServedSignature(InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record)), call)
+    return ServedSignature(form, call)
+
+
+def _predicted(function: Any, key: str, images: np.ndarray) -> Arrays:
+    """Return one batch's outputs.
+
+    Raises:
+        RefusedRequestError: The graph itself refuses images that the signature admits, of sides too small for it, say.
+    """
+    import tensorflow as tf
+
+    try:
+        return {output: value.numpy() for output, value in function(**{key: tf.constant(images)}).items()}
+    except tf.errors.InvalidArgumentError as error:
+        received = f"{images.shape}: {error.message.splitlines()[0][:200]}"
+        fix = "send images of the size that the model was trained on"
+        raise RefusedRequestError(400, "images.shape", "images that the network can take", received, fix) from None
 
 
 def _shapes(spec: Any, record: Preprocessing) -> tuple[Sides, ...]:

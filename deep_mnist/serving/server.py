@@ -8,6 +8,7 @@ from deep_mnist.serving.app import create_app
 from deep_mnist.serving.champion import ServedChampion
 from deep_mnist.serving.connection import protocol_with_deadline
 from deep_mnist.serving.limits import ServingLimits
+from deep_mnist.serving.send_deadline import SendDeadline
 
 GRACE_SECONDS = 10  # for requests at work when the server is stopped
 
@@ -17,7 +18,7 @@ def make_server(
 ) -> uvicorn.Server:
     """Return a server of a loaded champion; `run` serves until it is interrupted. Port 0 takes a free one."""
     config = uvicorn.Config(
-        create_app(champion, limits),
+        SendDeadline(create_app(champion, limits), limits.seconds),
         host=host,
         port=port,
         http=protocol_with_deadline(limits.head_seconds),

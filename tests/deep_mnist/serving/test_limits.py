@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,13 @@ from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.admission import Admission
 from deep_mnist.serving.limits import ServingLimits
 from deep_mnist.serving.refusal import RefusedRequestError
+from deep_mnist.serving.send_deadline import SendDeadline
 from tests.support.serving import NAME, RunningServer, promote, running_server
 
 Digits = tuple[np.ndarray, np.ndarray]
 PATH = f"/v1/models/{NAME}:predict"
 SMALL = ServingLimits(
-    body_bytes=100_000, concurrent=2, connections=40, body_seconds=0.5, head_seconds=0.5, workers=2, examples=20
+    body_bytes=100_000, concurrent=8, connections=40, body_seconds=2, head_seconds=2, workers=2, examples=20
 )
 
 
@@ -111,17 +113,40 @@ def test_a_head_byte_by_byte_is_cut_off(small: RunningServer) -> None:
         assert silent.recv(1) == b""
 
 
-@pytest.mark.usefixtures("answers_afterwards")
-def test_more_requests_than_places_are_refused(small: RunningServer) -> None:
-    """Two bodies on their way take both places; a third gets 503 and when to try again."""
-    with connect(small) as first, connect(small) as second, connect(small) as third:
-        for connection in (first, second):
-            connection.sendall(head(1000) + b"{")
-        while "requests_at_work 2.0" not in small.get("metrics").text:
-            pass
-        third.sendall(head(2) + b"{}")
-        assert status_of(third) == 503
-        assert (status_of(first), status_of(second)) == (408, 408)
+def test_more_requests_than_places_are_refused(registry: Registry, tmp_path: Path, digits: Digits) -> None:
+    """Two bodies on their way take both places; a third gets 503 and when to try again; a place is free again later."""
+    with running_server(registry, tmp_path / "cache", ServingLimits(concurrent=2, body_seconds=300)) as server:
+        with connect(server) as first, connect(server) as second:
+            for connection in (first, second):
+                connection.sendall(head(1000) + b"{")
+            wait_for_places(server, 2)
+            full = server.post({"instances": digits[0][:1].tolist()})
+            assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+        wait_for_places(server, 0)
+        assert len(server.classes(digits[0][:1])) == 1
+
+
+def wait_for_places(server: RunningServer, count: int) -> None:
+    """Wait until so many requests are at work."""
+    while f"requests_at_work {float(count)}" not in server.get("metrics").text:
+        time.sleep(0.01)
+
+
+def test_a_response_that_nobody_takes_is_given_up() -> None:
+    """A client that does not read: the task ends, and other errors are not hidden."""
+
+    async def stuck(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def respond(_: object, __: object, send: Any) -> None:
+        await send({"type": "http.response.start"})
+
+    async def fail(*_: object) -> None:
+        raise TimeoutError("of the application")
+
+    asyncio.run(SendDeadline(respond, 0.01)({}, stuck, stuck))
+    with pytest.raises(TimeoutError, match="of the application"):
+        asyncio.run(SendDeadline(fail, 0.01)({}, stuck, stuck))
 
 
 @pytest.mark.parametrize(

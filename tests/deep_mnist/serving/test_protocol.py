@@ -85,3 +85,10 @@ def test_health_and_the_champion(served: RunningServer) -> None:
     assert facts["classes"][7] == "digit 7" and facts["surveyed"] is True
     assert served.get("card").text == "# The card of strong\n"
     assert "version 1" in served.get("").text
+
+
+def test_more_examples_than_a_batch(served: RunningServer, digits: Digits) -> None:
+    """1,100 examples go to the network in batches: the predictions are those of single requests, in order."""
+    images = np.concatenate([digits[0]] * 6)[:1100]
+    classes = served.classes(images)
+    assert classes == (served.classes(digits[0]) * 6)[:1100]
