@@ -24,7 +24,7 @@ ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "LeakyReLU"
 TRANSPARENT_AT_END = ("Flatten", "Reshape", "Squeeze", "ExpandDims", "Cast", "Identity", "ActivityRegularization",
                       "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
                       "Permute", "ZeroPadding2D", "Cropping2D", "MaxPooling2D", "AveragePooling2D")  # fmt: skip
-MOST_CHANNELS = 4  # a picture has 1, 3 or 4 channels; a longer "channel" axis at the input is rows or columns
+MOST_CHANNELS = 4  # an image has 1, 3 or 4 channels; a longer "channel" axis at the input is rows or columns
 
 
 def contract_of_model(

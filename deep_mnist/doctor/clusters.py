@@ -1,4 +1,4 @@
-"""Clusters that pictures fall into by themselves, without labels."""
+"""Clusters that images fall into by themselves, without labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALIKE = 0.4  # normalized mutual information of the clusters in pixels and in ed
 
 
 def agreement(blocks: Blocks, classes: int) -> str:
-    """Return a phrase when the pictures fall into clusters, seen alike in pixels and in edges; else "".
+    """Return a phrase when the images fall into clusters, seen alike in pixels and in edges; else "".
 
     Args:
         classes: Number of the labels' classes: about as many clusters are looked for.
@@ -30,14 +30,14 @@ def agreement(blocks: Blocks, classes: int) -> str:
 
 
 def centred(sample: Sample) -> Sample:
-    """Return the pictures rolled so that what differs from their border's mean tone lies in the middle."""
-    pictures = sample.pictures
-    edge = np.concatenate([pictures[:, :1].mean(axis=(1, 2)), pictures[:, -1:].mean(axis=(1, 2))], axis=1).mean(axis=1)
-    weight = np.abs(pictures.mean(axis=3) - edge[:, None, None])
-    turned = np.empty_like(pictures)
-    for index, (picture, mass) in enumerate(zip(pictures, weight, strict=True)):
+    """Return the images rolled so that what differs from their border's mean tone lies in the middle."""
+    images = sample.images
+    edge = np.concatenate([images[:, :1].mean(axis=(1, 2)), images[:, -1:].mean(axis=(1, 2))], axis=1).mean(axis=1)
+    weight = np.abs(images.mean(axis=3) - edge[:, None, None])
+    turned = np.empty_like(images)
+    for index, (image, mass) in enumerate(zip(images, weight, strict=True)):
         shift = [_to_middle(mass.sum(axis=1 - axis)) for axis in (0, 1)]
-        turned[index] = np.roll(picture, shift, axis=(0, 1))
+        turned[index] = np.roll(image, shift, axis=(0, 1))
     return Sample(sample.indices, turned, sample.classes, sample.labelled)
 
 

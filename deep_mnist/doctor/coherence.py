@@ -1,7 +1,7 @@
-"""How neighbouring pixels of a set of pictures cohere: along rows and columns, across the edges, at every distance.
+"""How neighbouring pixels of a set of images cohere: along rows and columns, across the edges, at every distance.
 
-Correlations are taken over all pictures of a sample after the mean picture is subtracted; those of whole rows and
-columns after each picture's mean of that line as well: a border of one value, another in each picture (padding that was
+Correlations are taken over all images of a sample after the mean image is subtracted; those of whole rows and
+columns after each image's mean of that line as well: a border of one value, another in each image (padding that was
 standardized with it, a frame, exposure), says nothing. Where one side hardly varies there is no correlation, 0.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from deep_mnist.doctor.survey import sample_indices
 
-DEAD = 0.02  # of the pictures' variance: below, a row or column of pixels says nothing
+DEAD = 0.02  # of the images' variance: below, a row or column of pixels says nothing
 STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
 PATTERNS = 6  # a colour's three channels and a standardization's two
 DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
@@ -29,10 +29,10 @@ class Edges:
     """Correlations of neighbouring rows or columns of pixels.
 
     Attributes:
-        inside: Usual correlation of two neighbours, the median over the picture.
+        inside: Usual correlation of two neighbours, the median over the image.
         seam: The least of them, 0 where one of both says nothing.
         at: Where: index of the row or column behind the seam, the middle of several.
-        around: Of the last with the first; 0 unless it falls with distance as inside the picture.
+        around: Of the last with the first; 0 unless it falls with distance as inside the image.
         carried: Likewise of the last column with the first one of the next row; 0 for rows.
     """
 
@@ -45,7 +45,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class Coherence:
-    """Of one sample of pictures.
+    """Of one sample of images.
 
     Attributes:
         columns, rows: How neighbouring columns and rows of pixels go together.
@@ -64,15 +64,15 @@ class Coherence:
     at_pixel: float
 
 
-def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherence:
-    """Return how pictures cohere.
+def coherence(images: np.ndarray, stream: np.ndarray, stride: int) -> Coherence:
+    """Return how images cohere.
 
     Args:
-        pictures: float32 (n, rows, columns, channels).
+        images: float32 (n, rows, columns, channels).
         stream: float32 (n, elements), the same in the order of memory.
         stride: Elements of one row of pixels in it.
     """
-    values = pictures - pictures.mean(axis=0)
+    values = images - images.mean(axis=0)
     total = float(np.square(values).mean()) or 1.0
     columns = np.moveaxis(values - values.mean(axis=1, keepdims=True), 2, 0)
     rows = np.moveaxis(values - values.mean(axis=2, keepdims=True), 1, 0)
@@ -81,7 +81,7 @@ def coherence(pictures: np.ndarray, stream: np.ndarray, stride: int) -> Coherenc
     tops = np.flatnonzero((inner >= curve[NEAREST - 1 : -2]) & (inner >= curve[NEAREST + 1 :])) + NEAREST
     peak = int(tops[curve[tops].argmax()]) if len(tops) else stride
     at_stride, at_peak = float(curve[stride]), float(curve[peak])
-    at_pixel = float(curve[stride // pictures.shape[2]])
+    at_pixel = float(curve[stride // images.shape[2]])
     return Coherence(
         _edges(columns, total, carries=True), _edges(rows, total), stride, peak, at_stride, at_peak, at_pixel
     )
@@ -127,8 +127,8 @@ def _correlations(ones: np.ndarray, others: np.ndarray, total: float) -> np.ndar
 def without_patterns(stream: np.ndarray) -> np.ndarray:
     """Return examples (n, elements), n > PATTERNS, less their mean and the few patterns that vary far more than others.
 
-    A shade, a disc or padding under another exposure or colour in each picture is such a pattern: it goes together
-    across any distance, neighbours or not. What else pictures show takes many, each not much less than the one before.
+    A shade, a disc or padding under another exposure or colour in each image is such a pattern: it goes together
+    across any distance, neighbours or not. What else images show takes many, each not much less than the one before.
     """
     rest = stream - stream.mean(axis=0)
     sizes, vectors = np.linalg.eigh(rest @ rest.T)

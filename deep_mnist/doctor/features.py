@@ -1,6 +1,6 @@
-"""What a cheap classifier sees of pictures: pooled pixels, directions of edges, tones and colours.
+"""What a cheap classifier sees of images: pooled pixels, directions of edges, tones and colours.
 
-Three blocks, each with a Gaussian kernel of its own width, averaged: no block has to suit every kind of picture.
+Three blocks, each with a Gaussian kernel of its own width, averaged: no block has to suit every kind of image.
 Pixels tell digits and clothes, directions of edges (HOG) objects in photos, tones and colours scenes and textures.
 """
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_SIDE = 32  # pixels a side that pictures are reduced to before anything else
-PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled pictures in the first and the third block
+MOST_SIDE = 32  # pixels a side that images are reduced to before anything else
+PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled images in the first and the third block
 DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of half a turn), cells a side
 TONES, TONE_REACH = 8, 2.5  # bins of a channel's histogram, over mean ± reach deviations
 
 
 @dataclass
 class Blocks:
-    """Features of pictures, each float32 (n, k)."""
+    """Features of images, each float32 (n, k)."""
 
     pixels: np.ndarray
     edges: np.ndarray
@@ -31,30 +31,30 @@ class Blocks:
         return Blocks(*(block[chosen] for block in self))
 
 
-def reduced(pictures: np.ndarray) -> np.ndarray:
+def reduced(images: np.ndarray) -> np.ndarray:
     """Return float32 (n, rows, columns, channels) as means over blocks of pixels, at most about MOST_SIDE a side."""
-    return pooled(pictures, *(max(1, round(length / MOST_SIDE)) for length in pictures.shape[1:3]))
+    return pooled(images, *(max(1, round(length / MOST_SIDE)) for length in images.shape[1:3]))
 
 
-def pooled(pictures: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def pooled(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return means over blocks of rows x columns pixels, cut from the middle; (n, r, c, channels) stays of rank 4."""
     if rows == columns == 1:
-        return pictures
-    count, height, width, channels = pictures.shape
+        return images
+    count, height, width, channels = images.shape
     top, left = height % rows // 2, width % columns // 2
-    cut = pictures[:, top : top + height // rows * rows, left : left + width // columns * columns]
+    cut = images[:, top : top + height // rows * rows, left : left + width // columns * columns]
     means: np.ndarray = cut.reshape(count, height // rows, rows, width // columns, columns, channels).mean(axis=(2, 4))
     return means
 
 
-def to_side(pictures: np.ndarray, side: int) -> np.ndarray:
-    """Return pictures pooled to about `side` pixels a side."""
-    return pooled(pictures, *(max(1, round(length / side)) for length in pictures.shape[1:3]))
+def to_side(images: np.ndarray, side: int) -> np.ndarray:
+    """Return images pooled to about `side` pixels a side."""
+    return pooled(images, *(max(1, round(length / side)) for length in images.shape[1:3]))
 
 
-def blocks_of(pictures: np.ndarray, mean: float, deviation: float) -> Blocks:
-    """Return the features of pictures float32 (n, rows, columns, channels) on a scale of this mean and deviation."""
-    values = (pictures - np.float32(mean)) / np.float32(deviation or 1.0)
+def blocks_of(images: np.ndarray, mean: float, deviation: float) -> Blocks:
+    """Return the features of images float32 (n, rows, columns, channels) on a scale of this mean and deviation."""
+    values = (images - np.float32(mean)) / np.float32(deviation or 1.0)
     gray = values.mean(axis=3, keepdims=True)
     pixels = to_side(gray, PIXEL_SIDE).reshape(len(gray), -1)
     return Blocks(pixels, _edges(gray[..., 0]), _tones(values))
@@ -98,12 +98,12 @@ def _tones(values: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Kernel:
-    """The likeness of two pictures, 0..1: the mean of the blocks' Gaussians.
+    """The likeness of two images, 0..1: the mean of the blocks' Gaussians.
 
     Attributes:
-        blocks: Of the pictures that it was made from.
+        blocks: Of the images that it was made from.
         widths: Of the Gaussians: the median squared distance among them.
-        among: float32 (n, n), those pictures' likeness to one another.
+        among: float32 (n, n), those images' likeness to one another.
     """
 
     blocks: Blocks
@@ -117,7 +117,7 @@ class Kernel:
         return cls(blocks, widths, _likeness(squares, widths))
 
     def to(self, others: Blocks) -> np.ndarray:
-        """Return float32 (m, n): the likeness of other pictures to these."""
+        """Return float32 (m, n): the likeness of other images to these."""
         squares = [distances(other, block) for other, block in zip(others, self.blocks, strict=True)]
         return _likeness(squares, self.widths)
 

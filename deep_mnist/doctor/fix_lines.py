@@ -1,7 +1,7 @@
 """Lines that fix a network: the same model compiled again, a layer in the place of the one that is there.
 
 A fix is Python: statements on `train_images` and `model`, or a layer as it should stand in the place of the last one,
-of every BatchNormalization, and so on. What no line can put right is told in a sentence instead.
+of every BatchNormalization, and so on. What no line can put right is said in a sentence instead.
 """
 
 from __future__ import annotations

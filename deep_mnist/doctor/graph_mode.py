@@ -43,7 +43,7 @@ class FedRun:
         graph: Of the session.
         fed: Placeholder -> value, as given.
         fetches: Requested operations.
-        images, labels: The placeholders of the pictures and of their labels, None where there is none.
+        images, labels: The placeholders of the images and of their labels, None where there is none.
         loss: Found in the graph, None where it has none that is known.
     """
 
@@ -156,7 +156,7 @@ def judge_run(
 
 
 def contract_of_graph(run: FedRun) -> Contract:
-    """Return what the graph demands of the pictures and labels that are fed."""
+    """Return what the graph demands of the images and labels that are fed."""
     shape = run.images.shape
     example = tuple(shape.as_list()[1:]) if shape.rank is not None and shape.rank > 1 else None
     unknown = [] if example is not None else ["input_shape: the placeholder has no shape"]

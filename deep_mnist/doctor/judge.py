@@ -66,7 +66,7 @@ class Diagnosis:
     Attributes:
         findings: Errors first.
         seconds: From the start of the work.
-        case: What was judged, for the report's pictures.
+        case: What was judged, for the report's images.
         origin: The call of fit in its source; None when a folder was judged.
     """
 
@@ -263,7 +263,7 @@ def _leaking(evidence: Evidence, _: Finding) -> bool:
 
 
 def _corrupted(evidence: Evidence, finding: Finding) -> bool:
-    """Pixels far beyond all others spoil what is told of ranges there, and of one split against another."""
+    """Pixels far beyond all others spoil what is said of ranges there, and of one split against another."""
     return any(
         kind is FaultKind.CORRUPTED and (finding.kind is not FaultKind.RANGE or split in (finding.split, "train"))
         for split, kind in evidence.kinds

@@ -90,8 +90,8 @@ def _of_columns(images: np.ndarray) -> InputKind:
         side = math.isqrt(width // channels)
         if side >= SMALLEST_SIDE and side * side * channels == width:
             sample = _sample(images)
-            pictures = sample.reshape(len(sample), side, side, channels).mean(axis=3)
-            if coheres(pictures) or _is_quantized(sample):
+            squares = sample.reshape(len(sample), side, side, channels).mean(axis=3)
+            if coheres(squares) or _is_quantized(sample):
                 return InputKind.FLAT_IMAGES
     return InputKind.COLUMNS
 
@@ -103,12 +103,12 @@ def _sample(images: np.ndarray) -> np.ndarray:
         return np.nan_to_num(some.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
-def coheres(pictures: np.ndarray) -> bool:
+def coheres(images: np.ndarray) -> bool:
     """Whether pixels (n, rows, columns) resemble their neighbours in both directions, and more than distant ones."""
-    values = pictures - pictures.mean(axis=0)
+    values = images - images.mean(axis=0)
     deviations = values.std(axis=0)
     values /= np.where(deviations > 0, deviations, 1.0)
-    rows, columns = pictures.shape[1:]
+    rows, columns = images.shape[1:]
     near = [_likeness(values, deviations, 1, 0), _likeness(values, deviations, 0, 1)]
     far = [_likeness(values, deviations, rows // 2, 0), _likeness(values, deviations, 0, columns // 2)]
     return min(near) > COHERENT and min(near) > max(far) + CLEARLY_NEAR

@@ -14,7 +14,7 @@ EXPLAINED = 0.95  # share of the targets' variance
 
 
 def is_linear_task(case: Case) -> bool:
-    """Return whether a linear function of the columns explains the targets; False where that cannot be told."""
+    """Return whether a linear function of the columns explains the targets; False where that is unknown."""
     images, labels = case.train.images, case.train.labels
     if case.task is not Task.NUMBERS or images is None or labels is None or images.dtype.kind not in "fiub":
         return False

@@ -1,9 +1,9 @@
 """A cheap classifier that tells whether labels belong to their images, and two splits to each other.
 
-Kernel ridge regression on a few hundred pictures, judged on each picture by the classifier that never saw it (the
+Kernel ridge regression on a few hundred images, judged on each image by the classifier that never saw it (the
 leave-one-out residual has a closed form). How far its error lies below that of shuffled labels is counted in standard
 deviations of the permutation distribution, whose mean and variance are exact, without a draw (`Fit.strength`).
-Measured, 4 draws each: right on 86 % of 100 digits, 93 % of 300 and 95 % of 600; strength at 300 pictures: digits 41,
+Measured, 4 draws each: correct on 86 % of 100 digits, 93 % of 300 and 95 % of 600; strength at 300 images: digits 41,
 clothes 40, textures 31, digits on photos 26, one class of clothes against nine 10 to 16, digits anywhere in the frame
 8, photos of food 6, photos of a car's view 3; of shuffled labels 0 ± 1.
 """
@@ -24,8 +24,8 @@ from deep_mnist.doctor.survey import sample_indices, take
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
-MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 pictures
-FEWEST = 60  # pictures; with fewer the probe cannot tell ten classes from chance
+MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 images
+FEWEST = 60  # images; with fewer the probe cannot tell ten classes from chance
 BY_CHANCE, ALIKE = 3.0, 0.03  # deviations of a mean by luck; share of the spread that means of any two draws differ
 SPREAD_ALIKE = 1.3  # ratio of the deviations of two draws of one set
 FEWEST_OF_CLASS = 4  # examples of a class; rarer ones say nothing and make permutations' distribution skew
@@ -33,18 +33,18 @@ FEWEST_OF_CLASS = 4  # examples of a class; rarer ones say nothing and make perm
 
 @dataclass
 class Sample:
-    """Pictures of one split, in rising order of index.
+    """Images of one split, in rising order of index.
 
     Attributes:
         indices: Into the split.
-        pictures: float32 (n, rows, columns, channels), reduced to about 32 pixels a side.
+        images: float32 (n, rows, columns, channels), reduced to about 32 pixels a side.
         classes: int64 (n,); zeros when the labels tell no classes.
         labelled: The labels do.
-        scale: Mean and deviation that the features are taken on; None for the pictures' own.
+        scale: Mean and deviation that the features are taken on; None for the images' own.
     """
 
     indices: np.ndarray
-    pictures: np.ndarray
+    images: np.ndarray
     classes: np.ndarray
     labelled: bool = True
     scale: tuple[float, float] | None = None
@@ -53,26 +53,26 @@ class Sample:
         return len(self.indices)
 
     def where(self, chosen: np.ndarray) -> Sample:
-        """Return the pictures of a mask or of rising positions, with their features."""
-        part = Sample(self.indices[chosen], self.pictures[chosen], self.classes[chosen], self.labelled, self.scale)
+        """Return the images of a mask or of rising positions, with their features."""
+        part = Sample(self.indices[chosen], self.images[chosen], self.classes[chosen], self.labelled, self.scale)
         part.blocks = self.blocks[chosen]
         return part
 
     @cached_property
     def blocks(self) -> Blocks:
-        return blocks_of(self.pictures, *(self.scale or self.own_scale))
+        return blocks_of(self.images, *(self.scale or self.own_scale))
 
     @property
     def own_scale(self) -> tuple[float, float]:
-        return float(self.pictures.mean()), float(self.pictures.std())
+        return float(self.images.mean()), float(self.images.std())
 
     def on_scale_of(self, other: Sample) -> Sample:
         """Return the sample with features on the other's scale, or on its own where chance is no explanation.
 
-        A few pictures of another mix of classes have another mean, and their colours must not move with it.
+        A few images of another mix of classes have another mean, and their colours must not move with it.
         """
         (mean, deviation), (usual, width) = self.own_scale, other.own_scale
-        means = other.pictures.mean(axis=(1, 2, 3))
+        means = other.images.mean(axis=(1, 2, 3))
         by_chance = float(means.std()) * (1 / len(self) + 1 / len(other)) ** 0.5 + ALIKE * width
         ratio = max(deviation, width) / max(min(deviation, width), 1e-12)
         alike = abs(mean - usual) <= BY_CHANCE * by_chance and ratio < SPREAD_ALIKE
@@ -91,7 +91,7 @@ class Fit:
         sample: Of one split.
         classes: Of the sample, rising.
         inverse: Of the kernel with the ridge on its diagonal.
-        scores: float32 (n, classes), each picture's by the classifier that never saw it.
+        scores: float32 (n, classes), each image's by the classifier that never saw it.
     """
 
     sample: Sample
@@ -101,7 +101,7 @@ class Fit:
 
     @property
     def guesses(self) -> np.ndarray:
-        """Class of each picture by the classifier that never saw it."""
+        """Class of each image by the classifier that never saw it."""
         guesses: np.ndarray = self.classes[self.scores.argmax(axis=1)]
         return guesses
 
@@ -113,13 +113,13 @@ class Fit:
         return lead
 
     @property
-    def right(self) -> np.ndarray:
-        right: np.ndarray = self.guesses == self.sample.classes
-        return right
+    def correct(self) -> np.ndarray:
+        correct: np.ndarray = self.guesses == self.sample.classes
+        return correct
 
     @property
     def accuracy(self) -> float:
-        return float(self.right.mean())
+        return float(self.correct.mean())
 
     @property
     def chance(self) -> float:
@@ -128,11 +128,11 @@ class Fit:
 
     @cached_property
     def strength(self) -> float:
-        """How many standard deviations the labels fit the pictures better than shuffled labels would."""
+        """How many standard deviations the labels fit the images better than shuffled labels would."""
         return self.strength_of(self.sample.classes)
 
     def strength_of(self, classes: np.ndarray) -> float:
-        """Return the strength, had the same pictures these classes; 0 when too few classes have enough examples."""
+        """Return the strength, had the same images these classes; 0 when too few classes have enough examples."""
         values, counts = np.unique(classes, return_counts=True)
         values = values[counts >= FEWEST_OF_CLASS]
         if len(values) < 2:
@@ -148,7 +148,7 @@ class Fit:
         return _centered(residual.T @ residual)
 
     def guess(self, blocks: Blocks) -> np.ndarray:
-        """Class of each of other pictures of the same size."""
+        """Class of each of other images of the same size."""
         guesses: np.ndarray = self.classes[(self.sample.kernel.to(blocks) @ self._weights).argmax(axis=1)]
         return guesses
 
@@ -159,17 +159,17 @@ class Fit:
 
 
 def chance_of(guesses: np.ndarray, classes: np.ndarray) -> float:
-    """Return the share of guesses that would be right on shuffled classes."""
+    """Return the share of guesses that would be correct on shuffled classes."""
     values = np.unique(classes)
     return float(sum((guesses == each).mean() * (classes == each).mean() for each in values))
 
 
 def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: bool = False) -> Sample | None:
-    """Return a sample of a split, or None when it holds no pictures.
+    """Return a sample of a split, or None when it holds no images.
 
     Args:
-        split: Pictures that are not finite are left out.
-        most: Pictures.
+        split: Images that are not finite are left out.
+        most: Images.
         window: Take neighbours from the middle on, not a scattered draw.
     """
     if split.images is None or split.images.dtype.kind not in REAL_KINDS or not len(split.images):
@@ -178,20 +178,20 @@ def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: boo
     indices = sample_indices(count, most)
     if window and count > most:
         indices = np.arange(count // 2 - most // 2, count // 2 - most // 2 + most)
-    pictures = pictures_of(take(split.images, indices), contract)
-    if pictures is None:
+    images = as_images(take(split.images, indices), contract)
+    if images is None:
         return None
-    fine = np.isfinite(pictures).all(axis=(1, 2, 3))
+    fine = np.isfinite(images).all(axis=(1, 2, 3))
     if split.survey is not None:
         reach = OUTLIER * split.survey.deviation
-        pictures = np.clip(pictures, split.survey.mean - reach, split.survey.mean + reach)
+        images = np.clip(images, split.survey.mean - reach, split.survey.mean + reach)
     indices, labelled = indices[fine], split.paired and split.classes is not None
     classes = split.classes[indices].astype(np.int64) if labelled and split.classes is not None else 0 * indices
-    return Sample(indices, reduced(pictures[fine]), classes, labelled)
+    return Sample(indices, reduced(images[fine]), classes, labelled)
 
 
-def pictures_of(images: np.ndarray, contract: Contract) -> np.ndarray | None:
-    """Return images as float32 (n, rows, columns, channels), or None when their shape shows no picture.
+def as_images(images: np.ndarray, contract: Contract) -> np.ndarray | None:
+    """Return images as float32 (n, rows, columns, channels), or None when their shape shows no image.
 
     Args:
         images: Any real dtype; (n, r, c), (n, r, c, channels), (n, channels, r, c) or (n, r * c).
@@ -220,7 +220,7 @@ def is_channels_first(shape: tuple[int, ...], contract: Contract) -> bool:
 
 
 def fit(sample: Sample) -> Fit | None:
-    """Return the fitted classifier, or None when there are too few pictures or too many classes."""
+    """Return the fitted classifier, or None when there are too few images or too many classes."""
     classes = np.unique(sample.classes)
     if not sample.labelled or len(sample) < FEWEST or not 2 <= len(classes) <= MOST_CLASSES:
         return None
@@ -265,20 +265,20 @@ def _moments(matrix: np.ndarray) -> tuple[float, float, float]:
     return float(diagonal.sum()), float(np.square(matrix).sum()), float(np.square(diagonal).sum())
 
 
-# What may have been done to one split's pictures and not to the other's; each is reported with its own inverse.
+# What may have been done to one split's images and not to the other's; each is reported with its own inverse.
 Transform = tuple[str, str, Callable[[np.ndarray], np.ndarray]]
 KEEP_SHAPE = ("mirrored", "flipped", "half turn")
 ORIENTATIONS: tuple[Transform, ...] = (
-    ("transposed", "transposed (rows and columns exchanged)", lambda pictures: pictures.swapaxes(1, 2)),
-    ("mirrored", "mirrored left to right", lambda pictures: pictures[:, :, ::-1]),
-    ("flipped", "upside down", lambda pictures: pictures[:, ::-1]),
-    ("half turn", "rotated by 180 degrees", lambda pictures: pictures[:, ::-1, ::-1]),
-    ("clockwise", "rotated by 90 degrees clockwise", lambda pictures: np.rot90(pictures, 1, axes=(1, 2))),
-    ("anticlockwise", "rotated by 90 degrees anticlockwise", lambda pictures: np.rot90(pictures, -1, axes=(1, 2))),
-    ("anti-transposed", "mirrored at the other diagonal", lambda pictures: pictures[:, ::-1, ::-1].swapaxes(1, 2)),
+    ("transposed", "transposed (rows and columns exchanged)", lambda images: images.swapaxes(1, 2)),
+    ("mirrored", "mirrored left to right", lambda images: images[:, :, ::-1]),
+    ("flipped", "upside down", lambda images: images[:, ::-1]),
+    ("half turn", "rotated by 180 degrees", lambda images: images[:, ::-1, ::-1]),
+    ("clockwise", "rotated by 90 degrees clockwise", lambda images: np.rot90(images, 1, axes=(1, 2))),
+    ("anticlockwise", "rotated by 90 degrees anticlockwise", lambda images: np.rot90(images, -1, axes=(1, 2))),
+    ("anti-transposed", "mirrored at the other diagonal", lambda images: images[:, ::-1, ::-1].swapaxes(1, 2)),
 )
 
 
 def orientations(square: bool) -> tuple[Transform, ...]:
-    """Return the transforms that keep a picture's shape."""
+    """Return the transforms that keep an image's shape."""
     return ORIENTATIONS if square else tuple(each for each in ORIENTATIONS if each[0] in KEEP_SHAPE)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from deep_mnist.doctor.judge import Diagnosis
 
-PICTURES = 6  # drawn of one finding; a page stays far below 1 MB
-MAX_PICTURE_SIDE = 512  # larger images are drawn with pixels left out
+DRAWN = 6  # drawn of one finding; a page stays far below 1 MB
+MAX_DRAWN_SIDE = 512  # larger images are drawn with pixels left out
 STYLES = {"error": "bold red", "warning": "bold yellow", "accepted": "bold magenta", "note": "bold cyan"}
 CLASSES = {"error": "bad", "warning": "warn", "accepted": "warn", "note": "soft"}
 
@@ -117,7 +117,7 @@ def _lines(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def as_markdown(diagnosis: Diagnosis) -> str:
-    """Return the diagnosis as Markdown, without pictures."""
+    """Return the diagnosis as Markdown, without images."""
     parts = [f"# Data verdict: {headline(diagnosis)}\n"]
     for finding in diagnosis.findings:
         parts.append(f"## {finding.severity}: {finding.field} ({finding.split})\n")
@@ -151,7 +151,12 @@ def as_html(diagnosis: Diagnosis) -> str:
         splits=splits,
         network=f"{contract.name}: input {contract.input_shape}, {contract.layout}, loss {contract.loss}",
         findings=[
-            (each, CLASSES[each.severity], list(_pictures(diagnosis, each)), dict(_place(diagnosis, each)).get("at"))
+            (
+                each,
+                CLASSES[each.severity],
+                list(_drawings(diagnosis, each)),
+                dict(_place(diagnosis, each)).get("at"),
+            )
             for each in diagnosis.findings
         ],
         seconds=f"{diagnosis.seconds:.2f}",
@@ -170,7 +175,7 @@ def _form(array: np.ndarray | None) -> str:
     return "unreadable" if array is None else f"{array.dtype} {array.shape}"
 
 
-def _pictures(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str]]:
+def _drawings(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str]]:
     """Yield (caption, data URI) of the images a finding is about; train's beside it when splits differ."""
     names = [finding.split] if finding.split in diagnosis.case.splits else ["train", "test"]
     if finding.split == "model" or finding.field.startswith(("model.", "contract.")):
@@ -181,7 +186,7 @@ def _pictures(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str
         split = diagnosis.case.splits.get(name)
         if split is None or split.images is None or not _drawable(split.images):
             continue
-        count = PICTURES if len(names) == 1 else PICTURES // 2
+        count = DRAWN if len(names) == 1 else DRAWN // 2
         where = [each for each in finding.where if name == finding.split and each < len(split.images)]
         for index in (where or range(len(split.images)))[:count]:
             yield _caption(split, name, index), _drawn(split.images[index])
@@ -203,8 +208,8 @@ def _drawable(images: np.ndarray) -> bool:
 
 
 def _drawn(image: np.ndarray) -> str:
-    steps = tuple(slice(None, None, -(-length // MAX_PICTURE_SIDE)) for length in image.shape)
-    image = np.asarray(image[steps] if image.ndim > 1 else image[: MAX_PICTURE_SIDE**2])
+    steps = tuple(slice(None, None, -(-length // MAX_DRAWN_SIDE)) for length in image.shape)
+    image = np.asarray(image[steps] if image.ndim > 1 else image[: MAX_DRAWN_SIDE**2])
     with np.errstate(all="ignore"):  # pixels beyond all range are drawn as well as they can be
         return _framed(image)
 

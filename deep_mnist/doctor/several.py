@@ -58,7 +58,7 @@ def _judged(
 
 
 def _named(finding: Finding, part: str, name: str) -> Finding:
-    """Return the finding told of train_images_<name>, with what input or output it is about."""
+    """Return the finding reported of train_images_<name>, with what input or output it is about."""
     role = rf"\g<0>_{slug(name)}"
     what = "input" if part == "images" else "output"
     expected, received, fix, why = (

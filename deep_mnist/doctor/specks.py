@@ -1,4 +1,4 @@
-"""Elements of pictures that stand alone: they depart from all eight neighbours, which agree among themselves.
+"""Elements of images that stand alone: they depart from all eight neighbours, which agree among themselves.
 
 One pass in the images' own dtype, in chunks and threads: departures from the left and the right neighbour first, the
 other six of those few that are left.
@@ -14,7 +14,7 @@ import numpy as np
 from deep_mnist.doctor.survey import in_chunks, sample_indices, take
 
 NEAR = 0.5  # of an element's departure: the widest range that its neighbours may span
-SAMPLE = 100  # pictures that tell how many elements depart at all
+SAMPLE = 100  # images that tell how many elements depart at all
 MOST_CANDIDATES = 150_000  # looked at closely: 20 ms
 LEVELS = (
     12.0,
@@ -32,7 +32,7 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class Frame:
-    """How an array holds pictures: n planes of rows, each a run of elements, a pixel's channels side by side.
+    """How an array holds images: n planes of rows, each a run of elements, a pixel's channels side by side.
 
     Attributes:
         rows: Of a plane.
@@ -89,7 +89,7 @@ class Specks:
 
 
 def find_specks(images: np.ndarray, frame: Frame, unit: float) -> Specks | None:
-    """Return the elements that stand alone, None when so many depart that nothing could be told.
+    """Return the elements that stand alone, None when so many depart that nothing can be said.
 
     Args:
         images: (n, …) of `frame`, real numbers.

@@ -1,10 +1,10 @@
 """Checks of a split's labels against its own images, with a cheap classifier as the witness.
 
-A verdict needs proof that the classifier is able on these pictures: it learns the labels at another offset, it learns
-the other split's labels, or the pictures fall into clusters of their own (seen alike in pixels and in edges) that the
+A verdict needs proof that the classifier is able on these images: it learns the labels at another offset, it learns
+the other split's labels, or the images fall into clusters of their own (seen alike in pixels and in edges) that the
 labels of three classes or more have nothing to do with. Without proof there is a note, for a person to look.
 
-False alarms, healthy draws of 60 to 5,000 pictures: see `python -m bench.false_alarms` (digits, clothes, two sets of
+False alarms, healthy draws of 60 to 5,000 images: see `python -m bench.false_alarms` (digits, clothes, two sets of
 photos, textures, colour is the class, digits anywhere in the frame, digits on photos, 99:1, two classes, 100 classes).
 """
 
@@ -23,13 +23,13 @@ from deep_mnist.doctor.probe import Fit
 
 LEARNED = 5.0  # deviations above shuffled labels: one draw in three million
 PROVEN = 10.0  # deviations that a witness must show; 60 digits have 15
-SILENT = 3.0  # deviations below which labels say nothing about the pictures
+SILENT = 3.0  # deviations below which labels say nothing about the images
 SHIFTS = 16  # examples by which labels may have slipped
-CROSSING = 200  # pictures; with fewer even digits at any place in the frame are not learned
+CROSSING = 200  # images; with fewer even digits at any place in the frame are not learned
 LONGEST_SPLIT = 1.5  # a witness split may be larger than the judged one by this factor
 FEWEST_OF_CLASS = 10  # examples, of two classes; five rare ones are learned in one split by luck
 FEWEST_CLASSES = 3  # two classes (with a scratch or without) may cut across any clusters
-BLOCK = 30  # fewest pictures in a part of the split whose labels are off
+BLOCK = 30  # fewest images in a part of the split whose labels are off
 DROP = 0.3  # of accuracy between the good part and the bad one
 BREAK = 6.0  # deviations of the sum up to the break
 SURE_SHARE, SURE_WRONG = 4, 0.12  # the surest quarter of guesses; share of wrong labels among them worth a note
@@ -40,7 +40,7 @@ EXPECTED = "labels that belong to their images"
 
 
 def is_learned(fitted: Fit | None) -> bool:
-    """Whether a cheap classifier finds the labels in the pictures."""
+    """Whether a cheap classifier finds the labels in the images."""
     return fitted is not None and fitted.strength >= LEARNED
 
 
@@ -52,7 +52,7 @@ def check_unlearned(case: Case, split: Split, fitted: Fit, witness: Fit | None) 
         witness: Of the other split, if there is one.
     """
     if not _has_two_classes(fitted):
-        return  # a few rare examples: nothing could be learned of them, right labels or wrong
+        return  # a few rare examples: nothing could be learned of them, correct labels or wrong
     seen = f"labels that a cheap classifier predicts {fitted.accuracy:.0%} correctly (chance {fitted.chance:.0%})"
     if shift := slipped(case, split):
         yield _misaligned(split, fitted, f"{seen}: they slipped by {shift}", _rolled(split, shift))
@@ -82,7 +82,7 @@ def _named(witness: Fit | None) -> str:
 
 
 def _contradicted(fitted: Fit) -> str:
-    """Return what clusters the labels contradict, "" when there are none or the pictures need a closer look."""
+    """Return what clusters the labels contradict, "" when there are none or the images need a closer look."""
     sample = fitted.sample
     if len(sample) < CROSSING or len(fitted.classes) < FEWEST_CLASSES:
         return ""
@@ -102,7 +102,7 @@ def _misaligned(split: Split, fitted: Fit, received: str, fix: str) -> Finding:
         received=received,
         fix=fix,
         why="The network can only learn by heart: training accuracy creeps up, test accuracy is chance.",
-        where=tuple(int(index) for index in fitted.sample.indices[~fitted.right][:MAX_WHERE]),
+        where=tuple(int(index) for index in fitted.sample.indices[~fitted.correct][:MAX_WHERE]),
         kind=FaultKind.MISALIGNED,
     )
 
@@ -146,21 +146,21 @@ def _rolled(split: Split, shift: int) -> str:
 
 
 def check_parts(split: Split, fitted: Fit) -> Iterator[Finding]:
-    """Labels right up to an example and wrong from there on (or the reverse): a row lost in the middle."""
-    right, classes = fitted.right.astype(float), fitted.sample.classes
-    count, cuts = len(right), np.arange(BLOCK, len(right) - BLOCK)
+    """Labels correct up to an example and wrong from there on (or the reverse): a row lost in the middle."""
+    correct, classes = fitted.correct.astype(float), fitted.sample.classes
+    count, cuts = len(correct), np.arange(BLOCK, len(correct) - BLOCK)
     if not len(cuts):
         return
-    usual = np.array([right[classes == each].mean() for each in classes])  # sorted data have hard classes
-    sums = np.concatenate([[0], np.cumsum(right - usual)])[cuts]
-    spread = np.sqrt(cuts * (count - cuts) / count) * max(float((right - usual).std()), 1e-9)
+    usual = np.array([correct[classes == each].mean() for each in classes])  # sorted data have hard classes
+    sums = np.concatenate([[0], np.cumsum(correct - usual)])[cuts]
+    spread = np.sqrt(cuts * (count - cuts) / count) * max(float((correct - usual).std()), 1e-9)
     best = int(np.argmax(np.abs(sums) / spread))
     cut = int(cuts[best])
     parts = (slice(None, cut), slice(cut, None))
     bad, good = parts if sums[best] < 0 else parts[::-1]
-    low, high = float(right[bad].mean()), float(right[good].mean())
+    low, high = float(correct[bad].mean()), float(correct[good].mean())
     chance = probe.chance_of(fitted.guesses[bad], classes[bad])
-    luck = 3 * np.sqrt(max(chance * (1 - chance), 0.01) / len(right[bad]))
+    luck = 3 * np.sqrt(max(chance * (1 - chance), 0.01) / len(correct[bad]))
     if np.abs(sums[best]) / spread[best] < BREAK or high - low < DROP or low > chance + luck:
         return
     yield _broken(split, int(fitted.sample.indices[cut]), bad == parts[0], (low, high, chance))
@@ -188,17 +188,17 @@ def check_noise(split: Split, fitted: Fit, other: tuple[float, int] | None) -> I
     """Labels that contradict the classifier where it is surest; the other split's labels are the proof.
 
     Args:
-        other: Accuracy on the other split of the classifier fitted here, and number of its pictures.
+        other: Accuracy on the other split of the classifier fitted here, and number of its images.
     """
     sure = np.argsort(-fitted.sureness)[: len(fitted.guesses) // SURE_SHARE]
-    wrong = sure[~fitted.right[sure]]
+    wrong = sure[~fitted.correct[sure]]
     share = len(wrong) / max(1, len(sure))
     luck = 2 * np.sqrt(SURE_WRONG * (1 - SURE_WRONG) / max(1, len(sure)))
     if len(sure) < BLOCK or share <= SURE_WRONG + luck:
         return
     proven = other is not None and _is_better(fitted, *other)
     if not proven and not clusters.agreement(fitted.sample.blocks, len(fitted.classes)):
-        return  # the classifier is weak on such pictures
+        return  # the classifier is weak on such images
     evidence = (
         f"while it is correct on {other[0]:.0%} of the test split and on {fitted.accuracy:.0%} here"
         if proven and other is not None
@@ -220,7 +220,7 @@ def check_noise(split: Split, fitted: Fit, other: tuple[float, int] | None) -> I
 
 
 def _is_better(fitted: Fit, accuracy: float, count: int) -> bool:
-    """Whether a classifier that learned from these labels is right on the other split's far more often than here."""
+    """Whether a classifier that learned from these labels is correct on the other split's far more often than here."""
     own, here = fitted.accuracy, len(fitted.guesses)
     pooled = (own * here + accuracy * count) / (here + count)
     luck = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / here + 1 / count))

@@ -1,10 +1,10 @@
-"""Checks whether the bytes of pictures lie where the shape says: a header skipped by half, rolled, a wrong row length.
+"""Checks whether the bytes of images lie where the shape says: a header skipped by half, rolled, a wrong row length.
 
-Pictures whose bytes lie elsewhere betray it twice: pixels on both sides of the array's edge go together as inner
-neighbours do, and elsewhere in the picture neighbours do not (a seam), or elements cohere best at another distance than
+Images whose bytes lie elsewhere betray it twice: pixels on both sides of the array's edge go together as inner
+neighbours do, and elsewhere in the image neighbours do not (a seam), or elements cohere best at another distance than
 one row. Both must hold in each half of a sample; sets without structure, and borders that say nothing, are not judged.
 
-False alarms: none in 714 draws of 100 to 1,000 pictures of seven kinds of bench/healthy.py under 17 treatments each
+False alarms: none in 714 draws of 100 to 1,000 images of seven kinds of bench/healthy.py under 17 treatments each
 (as they are, standardized and stretched by image, padded, letterboxed, vignetted, in a disc, exposed, noisy). Classes
 that are one colour each raised it in 11 of 102, all under a shade or in a disc: there one pattern is all that varies.
 Found in two draws of 400 of each of the seven: offset by 8 pixels and rolled by a third in all 14, rows one element
@@ -23,13 +23,13 @@ from deep_mnist.doctor.coherence import Coherence, coherence, likeness_at, witho
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.survey import sample_indices, take
 
-FEWEST, MOST = 40, 200  # pictures looked at
+FEWEST, MOST = 40, 200  # images looked at
 MOST_VALUES = 1_500_000  # pixels looked at
 SMALLEST = 8  # pixels a side
 GREATEST = 1e15  # pixel: squares of larger ones, and sums of NaN, say nothing
 AS_INSIDE = 0.6  # of the inner neighbours' correlation: what edges must have that are none
 BROKEN = 0.75  # of it: a seam has less; healthy sets without a dead border stay above 0.8
-STRUCTURED = 0.3  # correlation of inner neighbours: below, pictures have no structure to go by
+STRUCTURED = 0.3  # correlation of inner neighbours: below, images have no structure to go by
 FARTHER = 0.03  # by which elements must cohere better at another distance than one row; at most 0.01 by luck
 PLANES = 0.1  # likewise, for channels that lie one behind the other
 TOGETHER = 0.3  # by which elements as far apart as there are examples must cohere better than neighbours
@@ -37,7 +37,7 @@ BYTE = 8  # headers come in multiples of it
 
 
 def check_arrangement(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield at most one finding on how the bytes of a split's pictures are arranged."""
+    """Yield at most one finding on how the bytes of a split's images are arranged."""
     images = split.images
     if images is None or not case.input_kind.shows_images or images.dtype.kind not in REAL_KINDS or images.ndim < 2:
         return
@@ -46,16 +46,16 @@ def check_arrangement(case: Case, split: Split) -> Iterator[Finding]:
     if count < FEWEST:
         return
     some = take(images, sample_indices(len(images), count, seed=1)).astype(np.float32)
-    pictures = probe.pictures_of(some, case.contract)
-    if pictures is None or min(pictures.shape[1:3]) < SMALLEST or not np.abs(some).max() < GREATEST:
+    shaped = probe.as_images(some, case.contract)
+    if shaped is None or min(shaped.shape[1:3]) < SMALLEST or not np.abs(some).max() < GREATEST:
         return
     stream = without_patterns(some.reshape(count, -1))
-    own = probe.pictures_of(stream.reshape(some.shape), case.contract)
-    pictures = pictures if own is None else own
-    interleaved = 1 if _is_planar(some, case) else pictures.shape[3]
-    stride = pictures.shape[2] * interleaved
-    halves = [coherence(pictures[part::2], stream[part::2], stride) for part in (0, 1)]
-    yield from _judged(case, split, halves, pictures.shape[1:], interleaved)
+    own = probe.as_images(stream.reshape(some.shape), case.contract)
+    shaped = shaped if own is None else own
+    interleaved = 1 if _is_planar(some, case) else shaped.shape[3]
+    stride = shaped.shape[2] * interleaved
+    halves = [coherence(shaped[part::2], stream[part::2], stride) for part in (0, 1)]
+    yield from _judged(case, split, halves, shaped.shape[1:], interleaved)
 
 
 def _is_planar(images: np.ndarray, case: Case) -> bool:

@@ -1,9 +1,9 @@
-"""Checks for test pictures that are train pictures but for noise, brightness, compression, a mirror or a turn.
+"""Checks for test images that are train images but for noise, brightness, compression, a mirror or a turn.
 
-Pictures of one set may lie close by nature (frames of one scene, overlapping cuts): train's own pictures tell how many
-do. Only a share among the test pictures far above train's own, in a comparison of two shares, is an alarm.
+Images of one set may lie close by nature (frames of one scene, overlapping cuts): train's own images tell how many
+do. Only a share among the test images far above train's own, in a comparison of two shares, is an alarm.
 
-False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+False alarms of the whole doctor, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 115
 of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
@@ -18,18 +18,18 @@ from deep_mnist.doctor.features import distances, to_side
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Sample, orientations
 
-NEAR_COPY = 0.18  # of the usual distance to the nearest other picture; intact digits have none or one below
-COPIES, FEWEST_COPIES = 0.03, 4  # share and number of test pictures that near
+NEAR_COPY = 0.18  # of the usual distance to the nearest other image; intact digits have none or one below
+COPIES, FEWEST_COPIES = 0.03, 4  # share and number of test images that near
 CLEARLY = 5.0  # standard errors of the difference of two shares
-SIDE = 14  # pixels a side of the pictures compared
-AS_IT_IS: Callable[[np.ndarray], np.ndarray] = lambda pictures: pictures  # noqa: E731
+SIDE = 14  # pixels a side of the images compared
+AS_IT_IS: Callable[[np.ndarray], np.ndarray] = lambda images: images  # noqa: E731
 
 
 def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
-    """Yield at most one finding: the way of copying by which most test pictures are train pictures."""
+    """Yield at most one finding: the way of copying by which most test images are train images."""
     if len(test) < FEWEST_COPIES or len(train) < FEWEST_COPIES:
         return
-    own, others = to_side(train.pictures, SIDE), to_side(test.pictures, SIDE)
+    own, others = to_side(train.images, SIDE), to_side(test.images, SIDE)
     rows = _directions(own)
     among = distances(rows, rows)
     np.fill_diagonal(among, np.inf)
@@ -50,9 +50,9 @@ def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
             return
 
 
-def _directions(pictures: np.ndarray) -> np.ndarray:
-    """Return pictures as rows of mean 0 and length 1: brightness and contrast do not count."""
-    rows: np.ndarray = pictures.reshape(len(pictures), -1)
+def _directions(images: np.ndarray) -> np.ndarray:
+    """Return images as rows of mean 0 and length 1: brightness and contrast do not count."""
+    rows: np.ndarray = images.reshape(len(images), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows

@@ -14,7 +14,7 @@ from deep_mnist.doctor.finding import FaultKind, Finding
 
 # An IDX header's bytes: 0, 0, type 8, axes; read as pixels or labels they begin the first example.
 IDX_IMAGE_HEAD = (0, 0, 8, 3)
-# Pictures of which no array can be made: what is said of it.
+# Images of which no array can be made: what is said of it.
 MIXED = {
     "images.shape": "Images of several sizes make no batch; a loader that resizes decides what the network sees.",
     "images.layout": "Grey and colour images have other numbers of channels and make no batch.",

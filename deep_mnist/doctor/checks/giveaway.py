@@ -1,10 +1,10 @@
 """Checks for labels inside the inputs: one pixel, one column or a small patch that tells the class.
 
 An element tells the class when its value leaves nothing open (99 % of its variance lies between the classes), or when
-it tells one class from all others as well. In pictures whose class is a colour many do; reported are only a few that
+it tells one class from all others as well. In images whose class is a colour many do; reported are only a few that
 stand alone, whose neighbours do not.
 
-False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+False alarms of the whole doctor, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 115
 of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
@@ -25,8 +25,8 @@ GREATEST = 1e15  # element: squares of larger ones, and sums of NaN, say nothing
 FEWEST_OF_CLASS, MOST_CLASSES = 4, 200
 TELLS = 0.99  # share of an element's variance between classes; the best pixels of digits have 0.7
 COVERED = 0.9  # share of the classes that the elements must tell
-SMALL, SMALLEST = 0.04, 32  # share of a picture that a giveaway may take; elements at least
-NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are the picture's own
+SMALL, SMALLEST = 0.04, 32  # share of an image that a giveaway may take; elements at least
+NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are the image's own
 SHOWN = 12  # elements listed in a fix
 
 

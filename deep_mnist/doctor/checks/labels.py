@@ -268,7 +268,7 @@ def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
         "values",
         "error",
         f"class numbers 0 to {classes - 1}",
-        _told_values(labels),
+        _values_text(labels),
         _mend_values(f"{split.name}_labels", labels, classes),
         "A label outside the output's units gives an error on a CPU and NaN on a GPU.",
         _first((labels < 0) | (labels >= classes)),
@@ -299,7 +299,7 @@ def _one_value(split: Split, labels: np.ndarray, classes: int) -> Finding:
     )
 
 
-def _told_values(labels: np.ndarray) -> str:
+def _values_text(labels: np.ndarray) -> str:
     distinct = np.unique(labels)
     shown = ", ".join(f"{value:g}" for value in distinct[:6])
     ends = f" … {distinct[-1]:g}" if len(distinct) > 6 else ""

@@ -1,10 +1,10 @@
-"""Checks of the test split's pictures against train's: turned, inverted, channels reversed, or of another kind.
+"""Checks of the test split's images against train's: turned, inverted, channels reversed, or of another kind.
 
-A transform is reported only when train proves that it matters: train's own pictures, transformed, look clearly less
-like the rest of train; and the test pictures, transformed, look clearly more like it, by as much. In a random split of
+A transform is reported only when train proves that it matters: train's own images, transformed, look clearly less
+like the rest of train; and the test images, transformed, look clearly more like it, by as much. In a random split of
 a healthy set both move the same way. Where transforms make no difference (textures), nothing is reported.
 
-False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+False alarms of the whole doctor, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 115
 of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
@@ -21,24 +21,24 @@ from deep_mnist.doctor.features import distances, to_side
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Sample, is_channels_first, orientations
 
-FEWEST = 20  # pictures of each split
-COARSE_SIDE = 8  # pixels a side of the pictures compared
+FEWEST = 20  # images of each split
+COARSE_SIDE = 8  # pixels a side of the images compared
 CLEARLY = 5.0  # standard errors
 AS_MUCH = 0.5  # of what the transform costs train: the least that it must bring the test split
-STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test pictures that are stranger than the strangest of train's
-OTHER_PICTURES = "Load test_images from the same data set as train_images, through the same preprocessing."
+STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test images that are stranger than the strangest of train's
+OTHER_IMAGES = "Load test_images from the same data set as train_images, through the same preprocessing."
 LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other images are tested."
 
 
 @dataclass(frozen=True)
 class Change:
-    """What may have been done to every test picture.
+    """What may have been done to every test image.
 
     Attributes:
         turn: Name of an orientation, "" for none.
         description: In words.
         inverted, reversed: Polarity, order of the channels.
-        apply: To pictures (n, rows, columns, channels) of mean 0.
+        apply: To images (n, rows, columns, channels) of mean 0.
     """
 
     turn: str
@@ -50,11 +50,11 @@ class Change:
 
 @dataclass(frozen=True)
 class LikenessEvidence:
-    """What a change does to the likeness with train's pictures, in standard errors of the difference.
+    """What a change does to the likeness with train's images, in standard errors of the difference.
 
     Attributes:
-        cost: Of train's own pictures.
-        gain: Of the test pictures.
+        cost: Of train's own images.
+        gain: Of the test images.
         share: The gain as a part of the cost.
     """
 
@@ -65,8 +65,8 @@ class LikenessEvidence:
 
 
 def changes(square: bool, channels: int) -> list[Change]:
-    """Return every change that such pictures can have undergone."""
-    turns = [("", "", lambda pictures: pictures), *orientations(square)]
+    """Return every change that such images can have undergone."""
+    turns = [("", "", lambda images: images), *orientations(square)]
     found = []
     for inverted in (False, True):
         for name, description, turn in turns:
@@ -79,14 +79,14 @@ def changes(square: bool, channels: int) -> list[Change]:
 
 
 def _both(turn: Callable[[np.ndarray], np.ndarray], inverted: bool) -> Callable[[np.ndarray], np.ndarray]:
-    return (lambda pictures: -turn(pictures)) if inverted else turn
+    return (lambda images: -turn(images)) if inverted else turn
 
 
 def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
-    """Return the change that was made to the test pictures, None when there is none or train cannot tell."""
+    """Return the change that was made to the test images, None when there is none or train cannot tell."""
     if min(len(train), len(test)) < FEWEST:
         return None
-    own, others = _coarse(train.pictures), _coarse(test.pictures)
+    own, others = _coarse(train.images), _coarse(test.images)
     flat = own.reshape(len(own), -1)
     width = float(np.median(distances(flat, flat))) or 1.0
     before = _closeness(own, flat, width, same=True), _closeness(others, flat, width, same=False)
@@ -102,15 +102,15 @@ def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def _coarse(pictures: np.ndarray) -> np.ndarray:
-    small = to_side(pictures, COARSE_SIDE)
+def _coarse(images: np.ndarray) -> np.ndarray:
+    small = to_side(images, COARSE_SIDE)
     standardized: np.ndarray = (small - small.mean()) / (small.std() or 1.0)
     return standardized
 
 
-def _closeness(pictures: np.ndarray, train: np.ndarray, width: float, *, same: bool) -> np.ndarray:
-    """Return each picture's mean likeness to train's pictures, leaving out the one that it was made from."""
-    likeness = np.exp(distances(pictures.reshape(len(pictures), -1), train) * (-1 / width))
+def _closeness(images: np.ndarray, train: np.ndarray, width: float, *, same: bool) -> np.ndarray:
+    """Return each image's mean likeness to train's images, leaving out the one that it was made from."""
+    likeness = np.exp(distances(images.reshape(len(images), -1), train) * (-1 / width))
     own, others = (np.diag(likeness), len(train) - 1) if same else (0.0, len(train))
     means: np.ndarray = (likeness.sum(axis=1) - own) / others
     return means
@@ -121,7 +121,7 @@ def _in_errors(values: np.ndarray) -> float:
 
 
 def is_of_another_kind(train: Sample, test: Sample) -> bool:
-    """Whether nearly all test pictures look less like train than the strangest of train's own."""
+    """Whether nearly all test images look less like train than the strangest of train's own."""
     if min(len(train), len(test)) < FEWEST:
         return False
     among = train.kernel.among
@@ -134,7 +134,7 @@ def is_of_another_kind(train: Sample, test: Sample) -> bool:
 
 
 def changed(case: Case, test: Split, change: Change, evidence: str) -> Iterator[Finding]:
-    """Yield what to say of test pictures that were transformed."""
+    """Yield what to say of test images that were transformed."""
     steps = [_turned(test, case.contract, change.turn)] if change.turn else []
     steps += [_inverted(test)] if change.inverted else []
     steps += [_reversed(test, case.contract)] if change.reversed else []
@@ -189,15 +189,15 @@ def _unlike(kind: FaultKind, field: str, expected: str, received: str, fix: str)
     )
 
 
-def other_pictures(severity: str, received: str, where: np.ndarray) -> Finding:
-    """Return the finding on test pictures that are not of train's kind."""
+def other_images(severity: str, received: str, where: np.ndarray) -> Finding:
+    """Return the finding on test images that are not of train's kind."""
     return Finding(
         field="images.distribution",
         severity=severity,
         split="test",
         expected="test images of the same kind as the train images",
         received=received,
-        fix=OTHER_PICTURES,
+        fix=OTHER_IMAGES,
         why="Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
         where=tuple(int(index) for index in where[:MAX_WHERE]),
         kind=FaultKind.OTHER_IMAGES,

@@ -1,7 +1,7 @@
 """Checks whether the test split numbers its classes as train does.
 
-A table {label in test: class in train} is read from one half of the test pictures and must hold on the other half.
-False alarms of the whole doctor, healthy draws of 60 to 5,000 pictures (`python -m bench.false_alarms`): none in 115
+A table {label in test: class in train} is read from one half of the test images and must hold on the other half.
+False alarms of the whole doctor, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 115
 of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
 """
 
@@ -13,8 +13,8 @@ from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.probe import Fit, Sample
 
-FEWEST_OF_CLASS = 6  # test pictures of a class; most of them guessed as one and the same other class is no luck
-CLEAR = 0.6  # share of a class's pictures that are guessed alike
+FEWEST_OF_CLASS = 6  # test images of a class; most of them guessed as one and the same other class is no luck
+CLEAR = 0.6  # share of a class's images that are guessed alike
 CLEARLY = 5.0  # standard errors by which the table must do better than the labels as they are, on the other half
 
 
@@ -42,14 +42,14 @@ def _meaning(fitted: Fit, label: int, mine: np.ndarray) -> int:
 
 
 def _holds(classes: np.ndarray, guesses: np.ndarray) -> bool:
-    """Whether a table read from every second picture is right far more often on the others than the labels are."""
+    """Whether a table read from every second image is correct far more often on the others than the labels are."""
     odd = np.arange(len(classes)) % 2 == 1
     gained = lost = 0
     for learn, judge in ((odd, ~odd), (~odd, odd)):
         table = {int(label): _most(guesses[learn & (classes == label)]) for label in np.unique(classes[learn])}
         read = np.array([table.get(int(label), int(label)) for label in classes[judge]])
-        right, plain = read == guesses[judge], classes[judge] == guesses[judge]
-        gained, lost = gained + int((right & ~plain).sum()), lost + int((plain & ~right).sum())
+        correct, plain = read == guesses[judge], classes[judge] == guesses[judge]
+        gained, lost = gained + int((correct & ~plain).sum()), lost + int((plain & ~correct).sum())
     return bool((gained - lost) / np.sqrt(gained + lost + 1) > CLEARLY - 1)
 
 

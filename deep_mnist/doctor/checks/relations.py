@@ -1,4 +1,4 @@
-"""Checks of what belongs together: labels with their images, one split's pictures and labels with the other's.
+"""Checks of what belongs together: labels with their images, one split's images and labels with the other's.
 
 A cheap classifier (probe.py) gives the evidence; alignment.py, likeness.py and copies.py say when it is proof.
 """
@@ -20,10 +20,10 @@ from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Fit, Sample
 
 TEST_IMAGES = 300  # of the test split
-FEWEST_TESTED = 30  # pictures of classes that train has
+FEWEST_TESTED = 30  # images of classes that train has
 STRANGE, DRIFTED = 0.6, 0.8  # of the accuracy to be expected: below, test is not like train, or has drifted
 CLEARLY = 5.0  # standard errors
-NOT_BETTER = 3.0  # standard errors above chance: below, labels have nothing to do with the pictures
+NOT_BETTER = 3.0  # standard errors above chance: below, labels have nothing to do with the images
 
 
 @dataclass
@@ -49,8 +49,8 @@ class Tested:
     @cached_property
     def expected(self) -> float:
         """Accuracy to be expected: within train, of each class as often as it is in test."""
-        right, classes = self.fitted.right, self.fitted.sample.classes
-        recall = {int(each): right[classes == each].mean() for each in self.fitted.classes}
+        correct, classes = self.fitted.correct, self.fitted.sample.classes
+        recall = {int(each): correct[classes == each].mean() for each in self.fitted.classes}
         return float(np.mean([recall[int(each)] for each in self.sample.classes]))
 
     @property
@@ -80,10 +80,10 @@ class Tested:
 
 
 def check_relations(case: Case) -> Iterator[Finding]:
-    """Yield misaligned labels, and splits whose pictures or labels do not belong together."""
+    """Yield misaligned labels, and splits whose images or labels do not belong together."""
     sample = probe.draw(case.train, case.contract)
     other = probe.draw(case.test, case.contract, TEST_IMAGES) if case.test is not None else None
-    if sample is not None and other is not None and sample.pictures.shape[1:] != other.pictures.shape[1:]:
+    if sample is not None and other is not None and sample.images.shape[1:] != other.images.shape[1:]:
         other = None
     if sample is not None and other is not None and len(sample) and len(other):
         other = other.on_scale_of(sample)
@@ -119,7 +119,7 @@ def _check_test(case: Case, test: Split, sample: Sample, other: Sample, tested: 
     strange = likeness.is_of_another_kind(sample, other)
     if tested is None:
         if strange:
-            yield likeness.other_pictures(
+            yield likeness.other_images(
                 "error", "nearly all look less like train than train's strangest", other.indices
             )
         return
@@ -133,15 +133,15 @@ def _check_test(case: Case, test: Split, sample: Sample, other: Sample, tested: 
 
 
 def _is_no_worse(tested: Tested, change: likeness.Change) -> bool:
-    """Whether the classifier is right at least as often on the test pictures changed back."""
-    pictures, (mean, width) = tested.sample.pictures, tested.sample.scale or tested.sample.own_scale
-    restored = replace(tested.sample, pictures=change.apply(pictures - np.float32(mean)), scale=(0.0, width))
-    right = tested.fitted.guess(restored.blocks) == tested.sample.classes
-    return float(right.mean()) >= tested.accuracy
+    """Whether the classifier is correct at least as often on the test images changed back."""
+    images, (mean, width) = tested.sample.images, tested.sample.scale or tested.sample.own_scale
+    restored = replace(tested.sample, images=change.apply(images - np.float32(mean)), scale=(0.0, width))
+    correct = tested.fitted.guess(restored.blocks) == tested.sample.classes
+    return float(correct.mean()) >= tested.accuracy
 
 
 def _other(tested: Tested, severity: str) -> Finding:
-    return likeness.other_pictures(severity, tested.evidence, tested.wrong)
+    return likeness.other_images(severity, tested.evidence, tested.wrong)
 
 
 def _misaligned(case: Case, test: Split, tested: Tested) -> Finding:

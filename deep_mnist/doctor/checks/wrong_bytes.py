@@ -1,10 +1,10 @@
-"""Check for single bytes that were overwritten in otherwise whole pictures of bytes.
+"""Check for single bytes that were overwritten in otherwise whole images of bytes.
 
-One wrong byte in a picture is one pixel that stands alone. Many sets have such pixels of their own (specks of a scan,
-the dot of an i, noise), so they are told only when they look as overwritten bytes do and pictures' own specks do not:
+One wrong byte in an image is one pixel that stands alone. Many sets have such pixels of their own (specks of a scan,
+the dot of an i, noise), so they are reported only when they look as overwritten bytes do and images' own specks do not:
 many times more single pixels than pairs; spread evenly over rows, columns and surroundings where they could be seen,
 as many in an image as chance puts there; departing as far as chance would have it, not mostly just so far; and no
-more that depart a little less. Fewer than ten that can be seen are never told: one wrong byte in a set cannot be known.
+more that depart a little less. Fewer than ten that can be seen are never reported: one byte alone cannot be known.
 
 False alarms: none in 660 healthy draws of 60 to 5,000 images, 60 of each of bench/healthy.py's first eleven kinds.
 Found, of 6 draws each, with 50 and with 200 random bytes overwritten in the set: in 300 digits 6 and 6, in 1,000 4 and
@@ -40,11 +40,11 @@ SHOWN = 40  # images that a fix lists
 
 @dataclass(frozen=True)
 class Chances:
-    """Where an overwritten byte would be seen, from a sample of the set's pictures.
+    """Where an overwritten byte would be seen, from a sample of the set's images.
 
     Attributes:
         seen: float64 (elements,), the chance that a random byte there departs far enough.
-        margin: bool (elements,), where all but one of the pictures show the same, around as well.
+        margin: bool (elements,), where all but one of the images show the same, around as well.
         ranges: float64 (256,), the sum of these chances by the range that the eight neighbours span.
     """
 
@@ -72,7 +72,7 @@ def check_wrong_bytes(case: Case, split: Split) -> Iterator[Finding]:
 
 
 def frame_of(case: Case, images: np.ndarray) -> Frame | None:
-    """Return how the images lie in memory, None when they are no pictures or too small."""
+    """Return how the images lie in memory, None when they are no images or too small."""
     shape = images.shape[1:]
     if len(shape) == 1:
         side = round(shape[0] ** 0.5)

@@ -1,4 +1,4 @@
-"""Single bytes overwritten in a file of pictures are found; pictures' own specks and noise are not."""
+"""Single bytes overwritten in a file of images are found; images' own specks and noise are not."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def digit_bytes() -> np.ndarray:
     return np.rint(digits().arrays["train_images"] * 255).astype(np.uint8)
 
 
-PICTURES = {"digits": digit_bytes, "textures": texture_bytes}
+IMAGES = {"digits": digit_bytes, "textures": texture_bytes}
 
 
-def told(images: np.ndarray) -> list[Finding]:
+def findings_of(images: np.ndarray) -> list[Finding]:
     split = Split("train", images, np.arange(len(images)) % 10)
     contract = Contract(input_shape=images.shape[1:], layout="channels_last")
     return list(check_wrong_bytes(Case(Path(), {"train": split}, contract), split))
@@ -42,12 +42,12 @@ def overwritten(images: np.ndarray, count: int, seed: int = 0) -> tuple[np.ndarr
     return wrong, set((places // images[0].size).tolist())
 
 
-@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("kind", list(IMAGES))
 @pytest.mark.parametrize("seed", range(3))
-def test_overwritten_bytes_are_found_where_they_are(pictures, seed):
+def test_overwritten_bytes_are_found_where_they_are(kind, seed):
     """A warning whose images all hold one of the bytes, in most draws: evenness is a matter of chance."""
-    images, places = overwritten(PICTURES[pictures](), 80, seed)
-    found = told(images)
+    images, places = overwritten(IMAGES[kind](), 80, seed)
+    found = findings_of(images)
 
     assert [(each.field, each.severity) for each in found] == [(FIELD, "warning")]
     assert len(set(found[0].where) - places) <= 1
@@ -56,12 +56,12 @@ def test_overwritten_bytes_are_found_where_they_are(pictures, seed):
 def test_images_with_few_wrong_bytes_are_taken_out_by_the_fix():
     """The fix deletes them from images and labels, and the doctor is silent then."""
     images, _ = overwritten(texture_bytes(), 50, seed=1)
-    found = told(images)
+    found = findings_of(images)
     space = {"np": np, "train_images": images, "train_labels": np.arange(len(images))}
     exec(found[0].fix, space)
 
     assert len(space["train_images"]) == len(space["train_labels"]) < len(images)
-    assert told(space["train_images"]) == []
+    assert findings_of(space["train_images"]) == []
 
 
 def salted(images: np.ndarray) -> np.ndarray:
@@ -93,15 +93,15 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("pictures", list(PICTURES))
+@pytest.mark.parametrize("kind", list(IMAGES))
 @pytest.mark.parametrize("name", list(HEALTHY))
-def test_specks_that_are_the_sets_own_are_not_told(pictures, name):
+def test_specks_that_are_the_sets_own_are_not_reported(kind, name):
     """Noise, dots and salt are a set's habit."""
-    assert told(HEALTHY[name](PICTURES[pictures]())) == []
+    assert findings_of(HEALTHY[name](IMAGES[kind]())) == []
 
 
-def test_planes_and_flattened_pictures_are_read_as_they_lie():
-    """Channels first, and pictures in a row."""
+def test_planes_and_flattened_images_are_read_as_they_lie():
+    """Channels first, and images in a row."""
     images, _ = overwritten(texture_bytes(), 80, seed=2)
 
-    assert told(images.transpose(0, 3, 1, 2)) and told(images.reshape(len(images), -1))
+    assert findings_of(images.transpose(0, 3, 1, 2)) and findings_of(images.reshape(len(images), -1))

@@ -1,4 +1,4 @@
-"""python -m deep_mnist.serving: on loopback unless told otherwise, stopped cleanly, with errors in one line."""
+"""python -m deep_mnist.serving: on loopback by default, stopped cleanly, with errors in one line."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def listening(port: int) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "named"),
     [
         ([], "Fix: make run publishes one"),
         (["--workers", "0"], "Expected workers > 0"),
@@ -68,9 +68,9 @@ def listening(port: int) -> set[str]:
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], named: str
 ) -> None:
     """Exit status 2, and the fix."""
     assert main([str(tmp_path), *more]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert named in line

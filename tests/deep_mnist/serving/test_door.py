@@ -120,13 +120,13 @@ def test_color_images_larger_than_the_distance_looks_at(tmp_path: Path) -> None:
     """90 x 70 pixels in three channels: averaged down, silent on the same kind, not on noise."""
     random = np.random.default_rng(0)
 
-    def pictures(count: int) -> np.ndarray:
+    def images(count: int) -> np.ndarray:
         coarse = random.integers(0, 256, (count, 9, 7, 3), dtype=np.uint8)
         return coarse.repeat(10, axis=1).repeat(10, axis=2)
 
-    survey = survey_of(tmp_path, pictures(1200), random.integers(0, 10, 1200))
-    assert sum(warned(survey, pictures(500)).values()) <= 5e-3
-    assert warned(survey, pictures(20) // 2).get("far", 0) < 0.5  # darker pictures lie within
+    survey = survey_of(tmp_path, images(1200), random.integers(0, 10, 1200))
+    assert sum(warned(survey, images(500)).values()) <= 5e-3
+    assert warned(survey, images(20) // 2).get("far", 0) < 0.5  # darker images lie within
     assert set(warned(survey, np.zeros((2, 90, 70, 3), np.uint8))) == {"blank"}
 
 

@@ -56,7 +56,7 @@ def test_more_of_the_same_has_not_moved(survey: TrainingSurvey) -> None:
 
 
 def test_what_moves_is_named(survey: TrainingSurvey) -> None:
-    """Brighter images of one class with unsure predictions: each of the three is told."""
+    """Brighter images of one class with unsure predictions: each of the three is reported."""
     images, labels = draw_digits(1000, seed=5)
     ones = images[labels == 1]
     window = DriftWindow(survey)
