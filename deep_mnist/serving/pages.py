@@ -40,10 +40,10 @@ def add_pages(app: FastAPI, champion: ServedChampion, watch: ServingWatch) -> No
     @app.get("/card")
     def card(request: Request) -> Response:
         model = _loaded(champion)
-        text = model.card or "This version has no model card.\n"
+        text, headers = model.card or "This version has no model card.\n", {**HEADERS, "vary": "accept"}
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(_CARD.render(card=_of_markdown(text), model=model, here="card"), headers=HEADERS)
-        return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=HEADERS)
+            return HTMLResponse(_CARD.render(card=_of_markdown(text), model=model, here="card"), headers=headers)
+        return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=headers)
 
     @app.get("/drift")
     def drift() -> Response:

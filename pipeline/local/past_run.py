@@ -41,6 +41,7 @@ class PastRun:
         dataset, network, model: As requested; a sweep's networks are joined.
         seed, epochs: As requested, or None; 0 epochs are the recipe's.
         trials: Of a sweep; 0 otherwise.
+        best: Of a sweep, the trial that was judged.
         report, log: Whether these files exist.
     """
 
@@ -61,6 +62,7 @@ class PastRun:
     seed: int | None
     epochs: int | None
     trials: int
+    best: str
     report: bool
     log: bool
 
@@ -106,6 +108,7 @@ def read_run(folder: Path) -> PastRun | None:
         seed=_whole(arguments.get("seed")),
         epochs=_whole(arguments.get("epochs")),
         trials=len(trials),
+        best=_text(outcome.get("best")),
         report=_exists(folder / "report.html"),
         log=_exists(folder / "run.log"),
     )

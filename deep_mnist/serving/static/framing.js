@@ -5,7 +5,8 @@
 
 const BOX = 20 / 28; // of the frame: MNIST's makers scaled each digit, its longer side, to 20 pixels of 28
 const FAINT = 0.08; // below it counts as background
-const SURE = 0.15; // in a photo of a sheet: shades, not ink
+const SURE = 0.25; // of the darkest ink, in a photo of a sheet: below it are shades and grain
+const CELLS = 12; // a side, in which the light on a sheet is taken for even
 
 export const FRAMINGS = {
   mnist: "as MNIST's makers did: scaled into a box of 20 × 20 of 28, centre of mass to the centre",
@@ -83,7 +84,14 @@ export function frame(field, columns, rows, framing) {
   const centre = framing === "mnist" ? centreOfMass(scaled) : {x: width / 2 + 0.25, y: height / 2 + 0.25};
   const left = Math.min(columns - width, Math.max(0, moved(centre.x, columns)));
   const top = Math.min(rows - height, Math.max(0, moved(centre.y, rows)));
-  return resample(scaled, columns, rows, {x: -left, y: -top, stepX: 1, stepY: 1});
+  const framed = resample(scaled, columns, rows, {x: -left, y: -top, stepX: 1, stepY: 1});
+  return framing === "mnist" ? strengthened(framed) : framed;
+}
+
+// Lines thinner than a pixel come out faint; MNIST's digits reach white.
+function strengthened(field) {
+  const most = field.values.reduce((one, other) => Math.max(one, other), 0);
+  return {...field, values: field.values.map((value) => value / most)};
 }
 
 // By how many whole pixels MNIST's makers moved a digit: its centre of mass comes to lie within half a pixel of the
@@ -95,17 +103,45 @@ export function stretched(field, columns, rows) {
   return resample(field, columns, rows, {x: 0, y: 0, stepX: field.width / columns, stepY: field.height / rows});
 }
 
-/** The ink of an image of grey levels 0..1: how far each lies from the background, which the border tells. */
+/** The ink of an image of grey levels 0..1: how far each lies from the background, which the border tells. Of a photo
+ *  of a sheet (`plain`) the background is told anew for each part, for light falls unevenly, and what is faint is none. */
 export function inkOf(grey, {plain}) {
-  const background = borderLevel(grey);
-  const light = background > 0.5;
-  const values = grey.values.map((value) => Math.max(0, light ? background - value : value - background));
+  const light = borderLevel(grey) > 0.5;
+  const dark = {...grey, values: light ? grey.values.map((value) => 1 - value) : grey.values};
+  const ground = plain ? groundOf(dark) : () => borderLevel(dark);
+  const values = dark.values.map((value, index) => Math.max(0, value - ground(index)));
   const most = values.reduce((one, other) => Math.max(one, other), 0);
   if (most < FAINT) return {light, field: {...grey, values: values.fill(0)}};
   const floor = plain ? SURE : 0;
   const levels = values.map((value) => (value / most < floor ? 0 : value / most));
   return {light, field: {...grey, values: levels}};
 }
+
+// The background at each pixel: the darkest of the cells around it, each taken at its lower quartile, so that a stroke
+// narrower than two cells leaves no trace; between the cells' centres it changes evenly.
+function groundOf({width, height, values}) {
+  const quartile = (column, row) => {
+    const found = [];
+    const [left, right] = [column, column + 1].map((each) => Math.round((each * width) / CELLS));
+    const [top, bottom] = [row, row + 1].map((each) => Math.round((each * height) / CELLS));
+    for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) found.push(values[y * width + x]);
+    return found.sort((one, other) => one - other)[found.length >> 2] ?? 1;
+  };
+  const cells = grid(CELLS, quartile);
+  const least = grid(CELLS, (column, row) => Math.min(...around(cells, column, row)));
+  return (index) => {
+    const x = (((index % width) + 0.5) * CELLS) / width - 0.5, y = ((Math.floor(index / width) + 0.5) * CELLS) / height - 0.5;
+    const [column, row] = [Math.floor(x), Math.floor(y)], [right, down] = [x - column, y - row];
+    const at = (a, b) => least[within(b)][within(a)];
+    const upper = at(column, row) * (1 - right) + at(column + 1, row) * right;
+    const lower = at(column, row + 1) * (1 - right) + at(column + 1, row + 1) * right;
+    return upper * (1 - down) + lower * down;
+  };
+}
+
+const within = (cell) => Math.min(CELLS - 1, Math.max(0, cell));
+const grid = (side, value) => Array.from({length: side}, (_, row) => Array.from({length: side}, (_, column) => value(column, row)));
+const around = (cells, column, row) => [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => cells[within(row + y)][within(column + x)]));
 
 /** The median of the outermost pixels. */
 export function borderLevel({width, height, values}) {

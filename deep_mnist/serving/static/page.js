@@ -10,7 +10,7 @@ import {showChampion, showError, showResult, showSeen, say} from "./show.js";
 const POLL_MS = 4000, SETTLED_MS = 500;
 const by = (id) => document.getElementById(id);
 
-const state = {champion: null, form: {}, picture: null, framing: "", invert: false, timer: 0};
+const state = {champion: null, form: {}, picture: null, framing: "", invert: false, timer: 0, frame: 0};
 const predictor = new Predictor({onResult: received, onError: failed});
 const pad = new Pad(by("pad"), {onChange: drawnOn, onPen: (down) => say(down ? "Pen down." : "Pen lifted.")});
 
@@ -33,10 +33,14 @@ function announce(probabilities) {
   }, SETTLED_MS);
 }
 
+// A stroke reports faster than the screen shows.
 function drawnOn() {
   if (!state.form.rows) return;
-  if (state.picture) setPicture(null);
-  update();
+  if (state.picture && !pad.blank) setPicture(null);
+  state.frame ||= requestAnimationFrame(() => {
+    state.frame = 0;
+    update();
+  });
 }
 
 // How the framing stands unless chosen: an image of the network's own size is taken as it is.

@@ -221,6 +221,26 @@ def test_large_dark_digits_on_paper_are_framed_as_mnist(
     assert np.median(differences) < 8  # of 255; the same digits a pixel further differ by 12 to 20
 
 
+def test_digits_in_uneven_light_are_read(browser: Any, server: str, digits: dict[str, np.ndarray]) -> None:
+    """A photo's shades and grain are told from ink: of 20 digits on such a sheet no more than three are misread."""
+    random, misread = np.random.default_rng(0), []
+    light = 215 + np.linspace(-25, 25, 1000)[None] + np.linspace(-15, 15, 800)[:, None]
+    with visit(browser, server) as page:
+        ready(page)
+        for row in range(100, 120):
+            ink = np.asarray(Image.fromarray(digits["test_images"][row]).resize((560, 560), Image.Resampling.BICUBIC))
+            sheet = light + random.normal(0, 4, light.shape)
+            sheet[100:660, 200:760] -= ink * (150 / 255)
+            hand_over(page, "drop", png(sheet.clip(0, 255).astype(np.uint8)))
+            expect(page.locator("#result")).not_to_have_text("–")
+            if page.locator("#result").inner_text() != str(digits["test_labels"][row]):
+                misread.append(row)
+            page.locator("#clear").click()
+            wait_for_result(page, "–")
+
+    assert len(misread) <= 3, misread
+
+
 def test_what_is_no_image_is_refused(browser: Any, server: str) -> None:
     """Text, and bytes that only claim to be an image, are named in an alert; the next drawing works."""
     with visit(browser, server) as page:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from pipeline.local.past_run import past_runs
 from tests.support.digits import write_raw_folder
 from tests.support.runs import command, environment, processes_of
 
@@ -43,6 +44,7 @@ def test_a_killed_parent_takes_its_processes_along(tmp_path):
         command("--dataset", "digits", "--epochs", 500), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL
     )
     folder = _wait_for_task(tmp_path / "runs", "preprocess")
+    assert [each.status for each in past_runs(folder.parent)] == ["RUNNING"]
     run.kill()
     run.wait()
     deadline = time.monotonic() + 15
@@ -50,6 +52,7 @@ def test_a_killed_parent_takes_its_processes_along(tmp_path):
         time.sleep(0.1)
 
     assert processes_of(folder) == []
+    assert [each.status for each in past_runs(folder.parent)] == ["UNFINISHED"]
 
 
 def _wait_for_task(runs, task):
