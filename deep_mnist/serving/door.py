@@ -18,6 +18,8 @@ RARE = 1e-3  # a share of the training data below which something counts as unse
 FAINT = 0.1  # of the training data's range
 BEYOND = 1.0  # ranges outside the training data's
 CHECKS = ("scale", "polarity", "blank", "far")
+# 255 times too faint, give or take: scaled to 0..1 once more than in training.
+SCALED_TWICE = (200, 300)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ class DoorWarning:
 
 
 @dataclass(frozen=True)
+class Units:
+    """How a value of the training data's form looks in the form that a request has: value * scale + offset."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def of(self, value: float) -> float:
+        return value * self.scale + self.offset
+
+    def span(self, low: float, high: float) -> str:
+        """Return a range in words."""
+        return f"{self.of(low):.4g}..{self.of(high):.4g}"
+
+
+@dataclass(frozen=True)
 class Looked:
     """What the door saw of a request's examples.
 
@@ -65,8 +82,15 @@ class Looked:
     distances: np.ndarray | None
 
 
-def look(examples: np.ndarray, survey: TrainingSurvey) -> Looked:
-    """Hold examples (n, *survey.shape), in the form that the training data had, against their survey."""
+def look(examples: np.ndarray, survey: TrainingSurvey, units: Units | None = None) -> Looked:
+    """Hold examples (n, *survey.shape), in the form that the training data had, against their survey.
+
+    Args:
+        examples: Of any real dtype.
+        survey: Of the training data.
+        units: What the warnings speak in, where a request had another form.
+    """
+    units = units or Units()
     values = survey.standardized(examples)
     flat = values.reshape(len(values), -1)
     low, peak = flat.min(axis=1), flat.max(axis=1)
@@ -77,8 +101,8 @@ def look(examples: np.ndarray, survey: TrainingSurvey) -> Looked:
     unknown = far & ~faint & ~loud
     inverted = _inverted_rows(values, unknown, survey)
     unknown &= ~inverted
-    found = [_blank(blank), _faint(faint & ~blank, peak, survey), _loud(loud, low, peak, survey)]
-    found += [_inverted(inverted, survey), _far(unknown, distances)]
+    found = [_blank(blank), _faint(faint & ~blank, peak, survey, units)]
+    found += [_loud(loud, low, peak, survey, units), _inverted(inverted, survey, units), _far(unknown, distances)]
     return Looked([each for each in found if each.rows.any()], values, distances)
 
 
@@ -114,41 +138,34 @@ def _blank(rows: np.ndarray) -> DoorWarning:
     )
 
 
-def _faint(rows: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
-    greatest = float(peak[rows].max()) if rows.any() else 0.0
-    factor = (survey.high - survey.low) / 1.0
-    fix = f"x = x * {factor:g}" if greatest <= 1 < survey.high else "send values on the training data's scale"
-    return DoorWarning(
-        "scale",
-        "images.range",
-        f"values in {survey.low:g}..{survey.high:g}, as in training",
-        f"nothing above {greatest:g}",
-        fix,
-        rows,
-    )
+def _scale(received: str, fix: str, rows: np.ndarray, survey: TrainingSurvey, units: Units) -> DoorWarning:
+    expected = f"values in {units.span(survey.low, survey.high)}, as in training"
+    fix = fix or "send values on the training data's scale"
+    return DoorWarning("scale", "images.range", expected, received, fix, rows)
 
 
-def _loud(rows: np.ndarray, low: np.ndarray, peak: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
-    least, greatest = (float(low[rows].min()), float(peak[rows].max())) if rows.any() else (0.0, 0.0)
-    pixels = survey.kind == IMAGES and least >= 0 and greatest <= 255 and survey.high <= 1
-    fix = {0.0: "x = x / 255", -1.0: "x = x / 127.5 - 1"}.get(survey.low, "") if pixels else ""
-    return DoorWarning(
-        "scale",
-        "images.range",
-        f"values in {survey.low:g}..{survey.high:g}, as in training",
-        f"{least:g}..{greatest:g}",
-        fix or "send values on the training data's scale",
-        rows,
-    )
+def _faint(rows: np.ndarray, peak: np.ndarray, survey: TrainingSurvey, units: Units) -> DoorWarning:
+    greatest = float(peak[rows].max()) if rows.any() else survey.high
+    ratio = (survey.high - survey.low) / max(greatest - survey.low, 1e-12)
+    fix = "x = x * 255" if SCALED_TWICE[0] <= ratio <= SCALED_TWICE[1] else ""
+    return _scale(f"nothing above {units.of(greatest):.4g}", fix, rows, survey, units)
 
 
-def _inverted(rows: np.ndarray, survey: TrainingSurvey) -> DoorWarning:
+def _loud(rows: np.ndarray, low: np.ndarray, peak: np.ndarray, survey: TrainingSurvey, units: Units) -> DoorWarning:
+    least, greatest = (float(low[rows].min()), float(peak[rows].max())) if rows.any() else (survey.low, survey.high)
+    pixels = survey.kind == IMAGES and units.of(least) >= -1e-3 and units.of(greatest) <= 255.001
+    trained = round(units.of(survey.low), 3), round(units.of(survey.high), 3)
+    fix = {(0.0, 1.0): "x = x / 255", (-1.0, 1.0): "x = x / 127.5 - 1"}.get(trained, "") if pixels else ""
+    return _scale(units.span(least, greatest), fix, rows, survey, units)
+
+
+def _inverted(rows: np.ndarray, survey: TrainingSurvey, units: Units) -> DoorWarning:
     return DoorWarning(
         "polarity",
         "images.polarity",
         "light and dark as in training",
         "images that lie near the training data only once they are inverted",
-        f"x = {survey.low + survey.high:g} - x",
+        f"x = {units.of(survey.low) + units.of(survey.high):.4g} - x",
         rows,
     )
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.export import raw_images
-from deep_mnist.serving.door import Looked, look
+from deep_mnist.serving.door import Looked, Units, look
 from deep_mnist.serving.refusal import RefusedRequestError, malformed
 from deep_mnist.serving.request import PredictionRequest, read_request
 from deep_mnist.serving.served_model import Arrays, ServedModel, ServedSignature
@@ -60,9 +59,13 @@ def _look(model: ServedModel, images: np.ndarray, *, raw_form: bool) -> Looked |
     survey, record = model.survey, model.record
     if survey is None:
         return None
-    examples = images if raw_form or record.prepared else raw_images(images, record)
+    units = Units()
+    if not (raw_form or record.prepared or record.dtype == "uint8") and record.scale:
+        # Never clipped or rounded: pixels that were not scaled must stay as far out as they are.
+        units = Units(record.scale, record.offset)
+        images = (images - np.float32(record.offset)) / np.float32(record.scale)
     shape = (len(images), *survey.shape)
-    return look(examples.reshape(shape), survey) if examples.size == np.prod(shape) else None
+    return look(images.reshape(shape), survey, units) if images.size == np.prod(shape) else None
 
 
 def _only_input(request: PredictionRequest, signature: ServedSignature) -> Any:

@@ -1,8 +1,8 @@
-"""Taking the survey of a training split: a sample of it in memory, whatever its size on disk."""
+"""Taking the survey of a training split, a chunk of a sample at a time, whatever the size of the examples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
 from deep_mnist.doctor.survey import sample_indices, take
 from deep_mnist.export import raw_images
 from deep_mnist.registry.judged_split import class_numbers
-from deep_mnist.serving.distance import LEAST_EXAMPLES, TrainingDistance
+from deep_mnist.serving.distance import LEAST_EXAMPLES, TrainingDistance, averaged
 from deep_mnist.serving.spread import Spread
 from deep_mnist.serving.training_survey import COLUMNS, IMAGES, NUMBERS, TrainingSurvey, statistics_of
 
 SAMPLE = 16_000  # examples that the statistics are taken of
+CHUNK_BYTES = 64 << 20  # of float32 in memory at a time
 LOW_CONFIDENCE = 0.05  # share of the judged split's predictions that count as of low confidence
 RARE = 1 / 2000
 
@@ -32,10 +33,6 @@ def survey_training(dataset: Dataset, confidence: Sequence[float] = ()) -> Train
         DatasetError: There is no preprocessing record, or no training split.
     """
     record, images, labels = _training_split(dataset)
-    rows = sample_indices(len(images), SAMPLE)
-    sample = take(images, rows)
-    sample = sample if record.prepared else raw_images(sample, record)
-    sample = sample[np.random.default_rng(0).permutation(len(sample))]
     known = np.asarray(confidence, dtype=np.float64)
     counts = np.bincount(labels.clip(0), minlength=max(2, record.num_classes))
     return TrainingSurvey(
@@ -44,7 +41,7 @@ def survey_training(dataset: Dataset, confidence: Sequence[float] = ()) -> Train
         classes=Spread.of_classes(counts / max(1, counts.sum())),
         confidence=Spread.of(known) if len(known) else None,
         low_confidence=float(np.quantile(known, LOW_CONFIDENCE)) if len(known) else 0.0,
-        **_of_sample(sample),
+        **_of_examples(_Sample(images, record)),
     )
 
 
@@ -59,30 +56,73 @@ def _training_split(dataset: Dataset) -> tuple[Preprocessing, np.ndarray, np.nda
     return dataset.record, found["train_images"].open(), class_numbers(np.asarray(found["train_labels"].open()))
 
 
-def _of_sample(sample: np.ndarray) -> dict[str, Any]:
-    """Return what a survey says of the examples themselves."""
-    kind = kind_of(sample)
-    flat = sample.reshape(len(sample), -1).astype(np.float32)
-    low, high = float(flat.min()), float(flat.max())
-    center, scale = _columns(flat) if kind == COLUMNS else (np.zeros(0, np.float32), np.zeros(0, np.float32))
-    values = (flat - center) / scale if kind == COLUMNS else flat.reshape(sample.shape)
-    spreads = {name: Spread.of(each) for name, each in statistics_of(values, kind, low, high).items()}
-    distance = None if kind == NUMBERS else TrainingDistance.fit(values)
+class _Sample:
+    """A sample of the training images, in the form in which requests come, read in chunks of at most 64 MB.
+
+    Attributes:
+        kind: Of the examples.
+        count: Examples in the sample.
+        shape: Of one example.
+    """
+
+    def __init__(self, images: np.ndarray, record: Preprocessing) -> None:
+        self._images, self._record = images, record
+        self._rows = sample_indices(len(images), SAMPLE)
+        self.count = len(self._rows)
+        pixels = max(1, int(np.prod(images.shape[1:], dtype=np.int64)))
+        self._step = max(1, CHUNK_BYTES // (4 * pixels))
+        first = self._chunk(0)
+        self.kind, self.shape = kind_of(first), tuple(first.shape[1:])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield float32 (k, *shape)."""
+        return (self._chunk(start).astype(np.float32) for start in range(0, self.count, self._step))
+
+    def _chunk(self, start: int) -> np.ndarray:
+        stored = take(self._images, self._rows[start : start + self._step])
+        return stored if self._record.prepared else raw_images(stored, self._record)
+
+
+def _of_examples(sample: _Sample) -> dict[str, Any]:
+    """Return what a survey says of the examples themselves, in two passes: ranges first."""
+    lows, peaks = (np.concatenate(parts) for parts in zip(*map(_extremes, sample), strict=True))
+    low, high = float(lows.min()), float(peaks.max())
+    center, scale = _columns(sample)
+    spreads, values = _spreads_and_values(sample, (center, scale), low, high)
+    distance = None if sample.kind == NUMBERS else TrainingDistance.fit(values)
     if distance:
         spreads["distance"] = Spread.of(distance.of(values))
     return {
-        "kind": kind,
-        "shape": tuple(sample.shape[1:]),
+        "kind": sample.kind,
+        "shape": sample.shape,
         "low": low,
         "high": high,
-        "blank_share": float((flat.min(axis=1) == flat.max(axis=1)).mean()),
-        "least_peak": float(np.quantile(flat.max(axis=1), RARE)),
+        "blank_share": float((lows == peaks).mean()),
+        "least_peak": float(np.quantile(peaks, RARE)),
         "center": center,
         "scale": scale,
         "distance": distance,
         "spreads": spreads,
-        "abstains": _abstains(kind, len(sample), distance),
+        "abstains": _abstains(sample.kind, sample.count, distance),
     }
+
+
+def _extremes(chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    flat = chunk.reshape(len(chunk), -1)
+    return flat.min(axis=1), flat.max(axis=1)
+
+
+def _spreads_and_values(
+    sample: _Sample, columns: tuple[np.ndarray, np.ndarray], low: float, high: float
+) -> tuple[dict[str, Spread], np.ndarray]:
+    """Return how each statistic is spread, and the averaged examples, (n, at most 256), in random order."""
+    found, values = [], []
+    for chunk in sample:
+        standard = (chunk - columns[0]) / columns[1] if sample.kind == COLUMNS else chunk
+        found.append(statistics_of(standard, sample.kind, low, high))
+        values.append(averaged(standard))
+    spreads = {name: Spread.of(np.concatenate([each[name] for each in found])) for name in found[0]}
+    return spreads, np.concatenate(values)[np.random.default_rng(0).permutation(sample.count)]
 
 
 def kind_of(sample: np.ndarray) -> str:
@@ -98,10 +138,14 @@ def _is_flat_image(sample: np.ndarray) -> bool:
     return side * side == sample.shape[1] and side > 4 and float(sample.min()) in (0.0, -1.0)
 
 
-def _columns(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of each column; one that never varied is left as it is."""
-    deviation = flat.std(axis=0)
-    return flat.mean(axis=0), np.where(deviation > 0, deviation, 1).astype(np.float32)
+def _columns(sample: _Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Return float32 mean and deviation of each column, empty for images; what never varied is left as it is."""
+    if sample.kind != COLUMNS:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    mean = sum(chunk.sum(axis=0, dtype=np.float64) for chunk in sample) / sample.count
+    squares = sum(np.square(chunk - mean).sum(axis=0) for chunk in sample) / sample.count
+    deviation = np.sqrt(squares)
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
 
 
 def _abstains(kind: str, count: int, distance: TrainingDistance | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from deep_mnist.serving.door import look
 from deep_mnist.serving.surveying import kind_of, survey_training
 from deep_mnist.serving.training_survey import SURVEY_FILE, TrainingSurvey, read_survey, write_survey
 from tests.support.digits import draw_digits
-from tests.support.serving import RunningServer, promote, running_server
-from tests.support.trained import FLOATS, make_dataset, make_record
+from tests.support.serving import RunningServer, make_version, promote, running_server
+from tests.support.trained import FLOATS, make_dataset, make_record, train_network
 
 Digits = tuple[np.ndarray, np.ndarray]
 Change = Callable[[np.ndarray], np.ndarray]
@@ -88,6 +89,31 @@ def test_a_float_network_is_held_against_raw_images(tmp_path: Path) -> None:
     images, _ = draw_digits(500, seed=5)
     assert (survey.low, survey.high, survey.shape) == (0, 255, (28, 28))
     assert warned(survey, images) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "fix"), [(lambda x: x * 255, "x = x / 255"), (lambda x: x / 255, "x = x * 255")], ids=["never", "twice"]
+)
+def test_pixels_scaled_never_or_twice_for_the_networks_own_signature(
+    tmp_path: Path, digits: Digits, change: Change, fix: str
+) -> None:
+    """The seed document's mistake at serving time: a float network's `network` signature takes it, and is told."""
+    record = make_record(**FLOATS)
+    make_dataset(tmp_path / "data", record, train=1500)
+    train_network(tmp_path / "trained", record, epochs=1)
+    registry = Registry(str(tmp_path / "registry"), "digits")
+    promote(registry, make_version(tmp_path / "version", tmp_path / "data", tmp_path / "trained"))
+    scaled = (digits[0][:20, ..., np.newaxis] / 255).astype(np.float32)
+    with running_server(registry, tmp_path / "cache") as server:
+
+        def warnings(images: np.ndarray) -> list[dict[str, Any]]:
+            body = {"inputs": images.tolist(), "signature_name": "network"}
+            return server.post(body).json().get("warnings", [])
+
+        assert warnings(scaled) == []
+        (warning,) = warnings(change(scaled))
+    assert (warning["check"], warning["count"], warning["fix"]) == ("scale", 20, fix)
+    assert warning["expected"] == "values in 0..1, as in training"
 
 
 def test_prepared_images_on_another_scale(tmp_path: Path) -> None:
