@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deep_mnist.contract.compiled import activation_name
@@ -30,12 +30,18 @@ JOINING = ("Add", "Multiply", "Subtract", "Dot", "MatMul", "Einsum", "Average", 
 RATES = {"sgd": 0.01}  # Keras's defaults; of every other optimizer 0.001
 
 
-def read_architecture(graph: Graph) -> Architecture:
-    """Return what the layers of a graph tell of training."""
+def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None) -> Architecture:
+    """Return what the layers of a graph tell of training.
+
+    Args:
+        graph: Of the layers.
+        untouched: Reads from the weights whether every BatchNormalization still has mean 0 and variance 1; it is asked
+            only where that matters.
+    """
     weighted = {key: node for key, node in graph.nodes.items() if kind_of(node) in DENSE_OR_CONV}
     tail = set(_tail(graph))
     body = {key: node for key, node in graph.nodes.items() if key not in tail}
-    frozen = [node for node in weighted.values() if node.config.get("trainable") is False]
+    frozen = [node for node in weighted.values() if _is_frozen(node)]
     joined = any(kind_of(node) in JOINING and len(node.sources) > 1 for node in graph.nodes.values())
     hidden = {key: node for key, node in weighted.items() if key not in tail}
     return Architecture(
@@ -46,13 +52,33 @@ def read_architecture(graph: Graph) -> Architecture:
         hidden_softmax=tuple(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph)),
         constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
         frozen=tuple(node.name for node in frozen)[:20],
-        all_frozen=bool(frozen) and len(frozen) == len(_with_weights(graph)),
+        all_frozen=bool(frozen) and all(_is_frozen(node) for node in _with_weights(graph)),
         frozen_output=any(node in frozen for key, node in weighted.items() if key in tail),
+        stale_norms=_stale_norms(graph, untouched),
         dense_norms=tuple(
             node.name for node in graph.nodes.values()
             if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
         ),
     )  # fmt: skip
+
+
+def _is_frozen(node: Node) -> bool:
+    return node.config.get("trainable") is False
+
+
+def _stale_norms(graph: Graph, untouched: Callable[[], bool] | None) -> tuple[str, ...]:
+    """Return the BatchNormalization layers, when all are frozen as they were made, behind weights that train."""
+    norms = [node for node in graph.nodes.values() if kind_of(node) == "BatchNormalization"]
+    if not norms or untouched is None or not all(_is_frozen(node) for node in norms):
+        return ()
+    trained: set[str] = set()  # what weights that train have a part in
+    behind = []
+    for key, node in graph.nodes.items():
+        if kind_of(node) == "BatchNormalization" and trained.intersection(node.sources):
+            behind.append(node.name)
+        if trained.intersection(node.sources) or (kind_of(node) in DENSE_OR_CONV and not _is_frozen(node)):
+            trained.add(key)
+    return tuple(behind[:20]) if behind and untouched() else ()
 
 
 def _with_weights(graph: Graph) -> list[Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
@@ -33,6 +34,7 @@ def contract_of_model(
     compiled: Any,
     statistics: Callable[[], list[Any]] | None,
     weights: Callable[[], Mapping[str, Shape]] | None = None,
+    untouched: Callable[[], bool] | None = None,
 ) -> Contract:
     """Return the contract of a serialized model.
 
@@ -42,6 +44,7 @@ def contract_of_model(
         compiled: Its compile configuration, or None.
         weights: Reads the shape of each weight by its path, for models that are a class of their own.
         statistics: Reads (mean, variance, adapted?) of each Normalization layer from the weights.
+        untouched: Reads from the weights whether every BatchNormalization has the statistics that it starts with.
 
     Raises:
         ContractError: It is no Keras model.
@@ -55,7 +58,7 @@ def contract_of_model(
             )
         config = model.get("config")
         title = config.get("name") if isinstance(config, Mapping) else None
-        return _derived(name, title, graph, compiled, statistics)
+        return _derived(name, title, graph, compiled, cache(statistics) if statistics else None, untouched)
     except (
         GraphError,
         TypeError,
@@ -72,7 +75,12 @@ def contract_of_model(
 
 
 def _derived(
-    name: str, title: Any, graph: Graph, compiled: Any, statistics: Callable[[], list[Any]] | None
+    name: str,
+    title: Any,
+    graph: Graph,
+    compiled: Any,
+    statistics: Callable[[], list[Any]] | None,
+    untouched: Callable[[], bool] | None,
 ) -> Contract:
     """Return the contract of the first input and the first output with a loss, with those of all others in it."""
     many_inputs, many_outputs = len(graph.inputs) > 1, len(graph.outputs) > 1
@@ -88,7 +96,8 @@ def _derived(
     outputs = tuple(of(0, index) for index in range(len(graph.outputs))) if many_outputs else ()
     trained = next((index for index, each in enumerate(outputs) if each.loss is not None), 0)
     inputs = tuple(of(index, trained) for index in range(len(graph.inputs))) if many_inputs else ()
-    return replace(of(0, trained), inputs=inputs, outputs=outputs)
+    architecture = read_architecture(graph.view(0, trained), untouched)
+    return replace(of(0, trained), inputs=inputs, outputs=outputs, architecture=architecture)
 
 
 def _of_view(
@@ -129,7 +138,6 @@ def _of_view(
         vocabulary=_vocabulary(graph),
         metrics=read_metrics(compiled),
         optimizer=read_optimizer(compiled),
-        architecture=read_architecture(graph),
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),

@@ -57,6 +57,37 @@ def read_keras_file(path: Path) -> tuple[dict[str, Any], Any, ReadStatistics | N
     return _read_hdf5(path)
 
 
+def norms_are_untouched(path: Path) -> bool:
+    """Return whether every BatchNormalization in a `.keras` file has moving mean 0 and variance 1, as when made.
+
+    False where there is none, or the weights cannot be read.
+    """
+    import h5py
+
+    found: list[bool] = []
+
+    def look(name: str, stored: Any) -> bool | None:
+        if isinstance(stored, h5py.Group) and name.rpartition("/")[2].startswith("batch_normalization"):
+            found.append(_is_as_made(stored.get("vars")))
+        return True if len(found) >= MAX_WEIGHTS else None
+
+    try:
+        with _opened_weights(path) as stored:
+            stored.visititems(look)
+    except (*_UNREADABLE, ContractError):
+        return False
+    return bool(found) and all(found)
+
+
+def _is_as_made(variables: Any) -> bool:
+    """Whether the last two variables of a BatchNormalization, its moving statistics, are all 0 and all 1."""
+    names = sorted(variables, key=int) if variables is not None else []
+    if len(names) < 2:
+        return False
+    mean, variance = (variables[name][()] for name in names[-2:])
+    return bool((mean == 0).all() and (variance == 1).all())
+
+
 def _json_member(path: Path, member: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as bundle, bundle.open(member) as stream:

@@ -20,6 +20,7 @@ class Architecture:
         hidden_softmax: Layers whose softmax feeds a dense layer.
         constant_kernels: Layers before the last whose weights all start at one value.
         frozen: Layers with weights that are not trainable; `all_frozen` when none is, `frozen_output` of the last.
+        stale_norms: Frozen BatchNormalization behind layers that train, all with the statistics they start with.
         dense_norms: BatchNormalization over examples alone, (n, features).
     """
 
@@ -32,6 +33,7 @@ class Architecture:
     frozen: tuple[str, ...] = ()
     all_frozen: bool = False
     frozen_output: bool = False
+    stale_norms: tuple[str, ...] = ()
     dense_norms: tuple[str, ...] = ()
 
     @classmethod

@@ -48,9 +48,11 @@ def load_contract(path: Path | str) -> Contract:
 
 def _contract_of_model(path: Path, model: Any, compiled: Any, weights: Any) -> Contract:
     from deep_mnist.contract.derive import contract_of_model
-    from deep_mnist.contract.keras_file import weight_shapes
+    from deep_mnist.contract.keras_file import norms_are_untouched, weight_shapes
 
-    return contract_of_model(path.stem, model, compiled, weights, lambda: weight_shapes(path))
+    return contract_of_model(
+        path.stem, model, compiled, weights, lambda: weight_shapes(path), lambda: norms_are_untouched(path)
+    )
 
 
 def resolve_contract(network: str, model: str = "", digest: str = "") -> Contract:

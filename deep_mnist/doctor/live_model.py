@@ -59,11 +59,12 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
     if config is None:
         return _without_layers(name, compiled)
     try:
-        return contract_of_model(name, _with_shape(config, example_shape), compiled, statistics_of(model))
+        shaped = _with_shape(config, example_shape)
+        return contract_of_model(name, shaped, compiled, statistics_of(model), None, lambda: _untouched(model))
     except ContractError:
         pass  # not built from this shape, or a class of its own
     try:
-        return contract_of_model(name, config, compiled, statistics_of(model))
+        return contract_of_model(name, config, compiled, statistics_of(model), None, lambda: _untouched(model))
     except ContractError:
         return _without_layers(name, compiled)
 
@@ -132,6 +133,13 @@ def _statistics(model: Any) -> Iterator[tuple[list[float], list[float], bool]]:
             continue
         mean, variance = ([float(each) for each in weight.reshape(-1)] for weight in weights[:2])
         yield mean, variance, any(mean) or any(each != 1 for each in variance)
+
+
+def _untouched(model: Any) -> bool:
+    """Whether every BatchNormalization of a model has the moving statistics that it starts with."""
+    norms = [layer for layer in _layers(model) if type(layer).__name__ == "BatchNormalization"]
+    weights = [layer.get_weights()[-2:] for layer in norms]
+    return bool(weights) and all(len(each) == 2 and not each[0].any() and (each[1] == 1).all() for each in weights)
 
 
 def _layers(model: Any) -> Iterator[Any]:

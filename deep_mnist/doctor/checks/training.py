@@ -83,6 +83,14 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             "There is nothing to train: the loss stays where it is.",
             severity="error",
         )
+    elif layers.stale_norms:
+        yield _warned(
+            "model.trainable",
+            "BatchNormalization with statistics of its own where layers before it train",
+            f"{', '.join(layers.stale_norms[:5])}: frozen with the mean 0 and variance 1 that they were made with",
+            "Unfreeze every BatchNormalization (layer.trainable = True), or first load weights it was trained with.",
+            "A frozen BatchNormalization uses its stored statistics: with these it normalizes nothing.",
+        )
     elif layers.frozen_output:
         yield _warned(
             "model.trainable",

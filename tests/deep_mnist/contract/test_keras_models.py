@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from deep_mnist.contract.load import load_contract
+from deep_mnist.doctor.live_model import contract_of_live
 
 
 def saved(model, tmp_path, loss=None, **compiled):
@@ -181,3 +182,40 @@ def test_a_legacy_file_counts_the_calls_of_a_nested_model_from_its_own(tmp_path)
 
     assert (contract.output_units, contract.output_tail) == (3, ("softmax",))
     assert contract.pixel_scale == pytest.approx(1 / 255)
+
+
+def normalized(*, frozen_norm, frozen_conv=False, seen=False):
+    """Return Conv2D, BatchNormalization, Dense, with what is frozen, and statistics of pictures when `seen`."""
+    convolution, norm = layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="norm")
+    last = [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), convolution, norm, *last])
+    if seen:
+        *affine, mean, variance = norm.get_weights()
+        norm.set_weights([*affine, mean + 0.3, variance * 2])
+    convolution.trainable, norm.trainable = not frozen_conv, not frozen_norm
+    return model
+
+
+@pytest.mark.parametrize(
+    ("options", "stale"),
+    [
+        ({"frozen_norm": True}, ("norm",)),
+        ({"frozen_norm": True, "seen": True}, ()),
+        ({"frozen_norm": True, "frozen_conv": True}, ()),
+        ({"frozen_norm": False}, ()),
+    ],
+)
+def test_frozen_normalization_that_has_seen_nothing_is_told(tmp_path, options, stale):
+    """Only behind layers that train: a wholly frozen base, and one that was trained, are usual."""
+    model = normalized(**options)
+
+    assert saved(model, tmp_path, "sparse_categorical_crossentropy").architecture.stale_norms == stale
+    assert contract_of_live(model, None).architecture.stale_norms == stale
+
+
+def test_everything_frozen_is_told_whatever_the_layers(tmp_path):
+    """Normalization and embeddings count as layers with weights."""
+    model = normalized(frozen_norm=True)
+    model.trainable = False
+
+    assert saved(model, tmp_path, "sparse_categorical_crossentropy").architecture.all_frozen
