@@ -7,6 +7,7 @@ import hashlib
 import multiprocessing
 import os
 import pickle
+import socket
 import time
 import zipfile
 from pathlib import Path
@@ -86,13 +87,14 @@ def test_plain_http_to_another_machine_is_refused(tmp_path):
         fetch_https("http://example.com/file", tmp_path / "got", partial=tmp_path / "partial")
 
 
-def test_an_unreachable_source_gives_up_within_its_time(tmp_path):
-    """A closed port is reported in seconds, not minutes."""
-    started = time.monotonic()
-    with pytest.raises(TransferError, match="Expected to reach"):
-        fetch_https("http://127.0.0.1:9/file", tmp_path / "got", partial=tmp_path / "partial")
+def test_an_unreachable_source_is_given_up_at_once(tmp_path, capsys):
+    """A closed port is not tried again: the next source may respond."""
+    with socket.socket() as closed, pytest.raises(TransferError, match="Expected to reach"):
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/file"
+        fetch_https(address, tmp_path / "got", partial=tmp_path / "partial")
 
-    assert time.monotonic() - started < 10
+    assert "trying again" not in capsys.readouterr().out
 
 
 def test_the_time_limit_is_total(tmp_path):
@@ -100,7 +102,7 @@ def test_the_time_limit_is_total(tmp_path):
     (tmp_path / "file").write_bytes(b"digits")
     with serve(tmp_path) as web, pytest.raises(TransferError, match="HTTP 503"):
         web.refusals = 1000
-        fetch_https(f"{web.url}/file", tmp_path / "got", partial=tmp_path / "partial", deadline=time.monotonic() + 1.0)
+        fetch_https(f"{web.url}/file", tmp_path / "got", partial=tmp_path / "partial", deadline=time.monotonic() + 5.0)
 
 
 def test_the_next_source_serves_when_one_is_altered(tmp_path, capsys):

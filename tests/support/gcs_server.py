@@ -40,7 +40,7 @@ def gcs_server() -> Iterator[str]:
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise RuntimeError(f"Expected fake-gcs-server to run. Received: exit status {server.returncode}.")
@@ -49,4 +49,4 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)
-    raise RuntimeError("Expected fake-gcs-server to answer within 30 s. Received: no answer.")
+    raise RuntimeError("Expected fake-gcs-server to answer within 180 s. Received: no answer.")

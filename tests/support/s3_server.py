@@ -83,7 +83,7 @@ def s3_server() -> Iterator[str]:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     """Wait until an object can be written: the gateway answers before the volumes are there."""
-    client, deadline = admin_client(url), time.monotonic() + 90
+    client, deadline = admin_client(url), time.monotonic() + 180
     while time.monotonic() < deadline:
         if server.poll() is not None:
             tail = log.read_text(errors="replace")[-2000:]

@@ -28,9 +28,9 @@ def test_a_signal_leaves_no_process_and_a_clear_last_line(tmp_path, number):
         text=True,
     )
     folder = _wait_for_task(tmp_path / "runs", "train")
-    time.sleep(1)
+    _wait_for(lambda: processes_of(folder), "the step's process")
     run.send_signal(number)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=240)
 
     assert run.returncode == 128 + number
     assert output.splitlines()[-1].startswith("INTERRUPTED step=train seconds=")
@@ -47,19 +47,27 @@ def test_a_killed_parent_takes_its_processes_along(tmp_path):
     assert [each.status for each in past_runs(folder.parent)] == ["RUNNING"]
     run.kill()
     run.wait()
-    deadline = time.monotonic() + 15
-    while processes_of(folder) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    _wait_for(lambda: not processes_of(folder), "the end of every process")
 
-    assert processes_of(folder) == []
     assert [each.status for each in past_runs(folder.parent)] == ["UNFINISHED"]
 
 
+def _wait_for(condition, what):
+    deadline = time.monotonic() + 240
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.1)
+
+
 def _wait_for_task(runs, task):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    found = []
+
+    def has_begun():
         for events in runs.glob("*/events.jsonl"):
             if any(json.loads(line).get("task") == task for line in events.read_text().splitlines()):
-                return events.parent
-        time.sleep(0.1)
-    raise TimeoutError(task)
+                found.append(events.parent)
+        return found
+
+    _wait_for(has_begun, task)
+    return found[0]
