@@ -52,7 +52,7 @@ compile: .venv/deploy ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml
 
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not docker' $(or $(ARGS),--cov)
+	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'not docker' $(or $(ARGS),--cov)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -25,12 +25,21 @@ def noted_work(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
+    with spared_collections():
+        began = time.time()
+        try:
+            yield
+        finally:
+            _write((began, time.time()), folder)
+
+
+@contextmanager
+def spared_collections() -> Iterator[None]:
+    """Set the garbage collector for a process that imports TensorFlow, does what is inside, and ends."""
     gc.set_threshold(*OBJECTS_UNTIL_COLLECTED)
-    began = time.time()
     try:
         yield
     finally:
-        _write((began, time.time()), folder)
         gc.freeze()
 
 

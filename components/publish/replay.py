@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from components.work import spared_collections
 from deep_mnist.export import GOLDEN_REQUESTS, TrainedNetwork
 from deep_mnist.registry.judged_split import JudgedSplit
 
@@ -178,7 +179,8 @@ def _refusals(raw: Signature, images: np.ndarray) -> Iterator[str]:
 
 
 def main(folder: str) -> int:
-    proof = replay(Path(folder))
+    with spared_collections():
+        proof = replay(Path(folder))
     print(json.dumps(proof), flush=True)
     return 1 if proof["faults"] else 0
 

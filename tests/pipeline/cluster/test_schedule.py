@@ -193,7 +193,7 @@ def test_a_schedule_that_could_not_be_enabled_is_said_so(server):
     fixed = schedule(server, "resume")
 
     assert failed.exit_code == 2
-    assert "but paused. Start it: python -m pipeline schedule resume --name deep-mnist-retraining" in failed.output
+    assert "but is paused. Start it: python -m pipeline schedule resume --name deep-mnist-retraining" in failed.output
     assert fixed.exit_code == 0
     assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
 
