@@ -19,14 +19,20 @@ from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Sample, orientations
 
 NEAR_COPY = 0.18  # of the usual distance to the nearest other image; intact digits have none or one below
-COPIES, FEWEST_COPIES = 0.03, 4  # share and number of test images that near
+COPIES, FEWEST_COPIES = 0.015, 4  # share and number of test images that near
+FEWEST_OF_WAY = 2  # of one way, to be counted with others
 CLEARLY = 5.0  # standard errors of the difference of two shares
 SIDE = 14  # pixels a side of the images compared
 AS_IT_IS: Callable[[np.ndarray], np.ndarray] = lambda images: images  # noqa: E731
 
 
 def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
-    """Yield at most one finding: the way of copying by which most test images are train images."""
+    """Yield at most one finding: the way of copying by which most test images are train images.
+
+    Args:
+        train: At least that of the classifier; the more of a split, the more copies have their original in it.
+        test: Of the other split.
+    """
     if len(test) < FEWEST_COPIES or len(train) < FEWEST_COPIES:
         return
     own, others = to_side(train.images, SIDE), to_side(test.images, SIDE)
@@ -34,20 +40,40 @@ def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
     among = distances(rows, rows)
     np.fill_diagonal(among, np.inf)
     reach = NEAR_COPY**2 * float(np.median(among.min(axis=1)))
-    ways = [
-        ("", AS_IT_IS),
-        *((description, turn) for _, description, turn in orientations(own.shape[1] == own.shape[2])),
-    ]
-    for name, turn in ways:
-        copies = distances(_directions(turn(others)), rows).min(axis=1) < reach
+    found = []
+    for name, way in _ways(own):
+        copies = _are_near(way(others), rows, reach)
+        if int(copies.sum()) >= FEWEST_OF_WAY:
+            found.append((name, copies, _are_near(way(own), rows, reach, same=True)))
+    if len(found) > 1:
+        several = " or ".join(name or "retouched" for name, *_ in found[:2]) + (" or other" if len(found) > 2 else "")
+        copies, natural = (np.logical_or.reduce(each) for each in zip(*(each[1:] for each in found), strict=True))
+        found.append((several, copies, natural))
+    for name, copies, natural in sorted(found, key=lambda each: -int(each[1].sum())):
         if copies.sum() < FEWEST_COPIES or copies.mean() <= COPIES:
             continue
-        by_nature = distances(_directions(turn(own)), rows)
-        np.fill_diagonal(by_nature, np.inf)
-        usual = float((by_nature.min(axis=1) < reach).mean())
-        if _is_above(float(copies.mean()), len(test), usual, len(train)):
-            yield _copied(name, float(copies.mean()), usual, test.indices[copies])
+        if _is_above(float(copies.mean()), len(test), float(natural.mean()), len(train)):
+            yield _copied(name, float(copies.mean()), float(natural.mean()), test.indices[copies])
             return
+
+
+def _ways(images: np.ndarray) -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """Return what may have been done to copies: nothing, a turn, inversion, channels reversed."""
+    turns = [(name, turn) for _, name, turn in orientations(images.shape[1] == images.shape[2])]
+    ways: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [("", AS_IT_IS), *turns]
+    ways.append(("inverted", lambda each: -each))
+    if images.shape[3] == 3:
+        ways.append(("channel-reversed", lambda each: each[..., ::-1]))
+    return ways
+
+
+def _are_near(images: np.ndarray, rows: np.ndarray, reach: float, *, same: bool = False) -> np.ndarray:
+    """Return bool (n,), which images lie near a row; `same` leaves out the row that a image was made from."""
+    apart = distances(_directions(images), rows)
+    if same:
+        np.fill_diagonal(apart, np.inf)
+    near: np.ndarray = apart.min(axis=1) < reach
+    return near
 
 
 def _directions(images: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ FEWEST, MOST = 60, 400  # examples looked at
 MOST_VALUES = 4_000_000  # elements looked at
 GREATEST = 1e15  # element: squares of larger ones, and sums of NaN, say nothing
 FEWEST_OF_CLASS, MOST_CLASSES = 4, 200
+FEWEST_LEFT = 40  # examples of common classes
+FEWEST_MARKED, MOST_SHARED = 6, 0.02  # of a class, all with one value; share of the others that may have it too
 TELLS = 0.99  # share of an element's variance between classes; the best pixels of digits have 0.7
 COVERED = 0.9  # share of the classes that the elements must tell
 SMALL, SMALLEST = 0.04, 32  # share of an image that a giveaway may take; elements at least
@@ -36,10 +38,14 @@ def check_giveaway(case: Case) -> Iterator[Finding]:
     values, classes = _sample(case, split)
     if values is None or classes is None:
         return
+    common = _of_common_classes(classes)
+    values, classes = values[common], classes[common]
     indicators = _indicators(classes)
     if indicators is None:
         return
-    between, best = _shares(values.reshape(len(values), -1), indicators)
+    flat = values.reshape(len(values), -1)
+    between, best = _shares(flat, indicators)
+    best = np.maximum(best, _marks(flat, indicators))
     telling = np.flatnonzero((between > TELLS) | (best.max(axis=0) > TELLS))
     if not len(telling) or len(telling) > max(SMALLEST, SMALL * between.size):
         return
@@ -63,13 +69,33 @@ def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | N
     return (values[fine], classes[indices[fine]]) if fine.sum() >= FEWEST else (None, None)
 
 
+def _of_common_classes(classes: np.ndarray) -> np.ndarray:
+    """Return which examples are of classes that have enough."""
+    values, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    common: np.ndarray = (counts >= FEWEST_OF_CLASS)[inverse] & bool(len(values))
+    return common
+
+
 def _indicators(classes: np.ndarray) -> np.ndarray | None:
-    """Return float32 (classes, n): which examples are of each class; None when the classes are too rare or many."""
-    values, counts = np.unique(classes, return_counts=True)
-    if not 2 <= len(values) <= MOST_CLASSES or counts.min() < FEWEST_OF_CLASS:
+    """Return float32 (classes, n): which examples are of each class; None when there are too few or many."""
+    values = np.unique(classes)
+    if not 2 <= len(values) <= MOST_CLASSES or len(classes) < FEWEST_LEFT:
         return None
-    members: np.ndarray = (classes[None] == values[:, None]).astype(np.float32)
-    return members
+    indicators: np.ndarray = (classes[None] == values[:, None]).astype(np.float32)
+    return indicators
+
+
+def _marks(values: np.ndarray, indicators: np.ndarray) -> np.ndarray:
+    """Return float32 (classes, elements): 1 where all of a class have one value that hardly any other example has."""
+    marks = np.zeros((len(indicators), values.shape[1]), np.float32)
+    for row, members in zip(marks, indicators > 0, strict=True):
+        if int(members.sum()) < FEWEST_MARKED:
+            continue
+        one = values[members][0]
+        same = np.flatnonzero((values[members] == one).all(axis=0))
+        shared = (values[~members][:, same] == one[same]).mean(axis=0)
+        row[same[shared <= MOST_SHARED]] = 1
+    return marks
 
 
 def _shares(values: np.ndarray, indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

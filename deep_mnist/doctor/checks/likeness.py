@@ -24,6 +24,7 @@ from deep_mnist.doctor.probe import Sample, is_channels_first, orientations
 FEWEST = 20  # images of each split
 COARSE_SIDE = 8  # pixels a side of the images compared
 CLEARLY = 5.0  # standard errors
+AS_GOOD = 0.85  # of the best change's gain: the simplest of such is the likeliest
 AS_MUCH = 0.5  # of what the transform costs train: the least that it must bring the test split
 STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test images that are stranger than the strangest of train's
 OTHER_IMAGES = "Load test_images from the same data set as train_images, through the same preprocessing."
@@ -46,6 +47,11 @@ class Change:
     inverted: bool
     reversed: bool
     apply: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def parts(self) -> int:
+        """How much was done."""
+        return bool(self.turn) + self.inverted + self.reversed
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,9 @@ def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
         )
         if evidence.cost > CLEARLY and evidence.gain > CLEARLY and evidence.share > AS_MUCH:
             found.append((float(gain.mean()), evidence))
-    return max(found, key=lambda each: each[0])[1] if found else None
+    most = max((gain for gain, _ in found), default=0.0)
+    as_good = [evidence for gain, evidence in found if gain >= AS_GOOD * most]
+    return min(as_good, key=lambda each: each.change.parts) if as_good else None
 
 
 def _coarse(images: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Fit, Sample
 
 TEST_IMAGES = 300  # of the test split
+ORIGINALS, MOST_SEARCHED = 1600, 24_000  # train images searched for copies; of a larger split they are too few
 FEWEST_TESTED = 30  # images of classes that train has
 STRANGE, DRIFTED = 0.6, 0.8  # of the accuracy to be expected: below, test is not like train, or has drifted
 CLEARLY = 5.0  # standard errors
@@ -97,11 +98,19 @@ def check_relations(case: Case) -> Iterator[Finding]:
     elif fitted is not None:
         yield from alignment.check_unlearned(case, case.train, fitted, probe.fit(other) if other is not None else None)
     if case.test is not None and sample is not None and other is not None:
-        yield from check_copies(sample, other)
+        yield from check_copies(_originals(case, sample), other)
         yield from _check_test(case, case.test, sample, other, tested)
         own = probe.fit(other) if not learned else None
         if own is not None and not alignment.is_learned(own):
             yield from alignment.check_unlearned(case, case.test, own, None)
+
+
+def _originals(case: Case, sample: Sample) -> Sample:
+    """Return the train images that test's are compared with, more than the classifier's where that finds more."""
+    images = case.train.images
+    if images is None or not len(sample) < len(images) <= MOST_SEARCHED:
+        return sample
+    return probe.draw(case.train, case.contract, ORIGINALS) or sample
 
 
 def _tested(fitted: Fit | None, other: Sample | None) -> Tested | None:
