@@ -51,6 +51,7 @@ def evaluate_from_paths(
     network = TrainedNetwork.load(trained)
     predictions = network.predict(split.images, raw=split.raw)
     _check_labels(split, predictions)
+    names = opened.names_of_classes(predictions.shape[1])
     with tempfile.TemporaryDirectory() as scratch:
         champion = score_champion(Registry(registry, model_name), split, Path(scratch)) if registry else None
     result = {
@@ -60,11 +61,11 @@ def evaluate_from_paths(
         "data_digest": opened.digest,
         "test_digest": split.digest,
         "split": split.name,
-        "class_names": opened.names_of_classes(predictions.shape[1]),
+        "class_names": names,
         **measure(predictions, split),
         "robustness": robustness(network, split),
         "champion": describe_champion(champion, split),
-        "decision": decide(predictions, split.labels, network.digest, floors, champion),
+        "decision": decide(predictions, split.labels, network.digest, floors, champion, names),
     }
     result["seconds"] = round(time.monotonic() - started, 2)
     write_json(evaluation, result)

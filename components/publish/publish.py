@@ -214,7 +214,8 @@ def _may_follow(champion: Promotion | None, candidate: Candidate, registry: Regi
         predictions = network.predict(split.images, raw=split.raw)
         with tempfile.TemporaryDirectory() as scratch:
             contender = score_champion(registry, split, Path(scratch))
-        decision = decide(predictions, split.labels, network.digest, candidate.floors, contender)
+        names = candidate.evaluation["class_names"]
+        decision = decide(predictions, split.labels, network.digest, candidate.floors, contender, names)
         candidate.evaluation.update(decision=decision, champion=describe_champion(contender, split))
     return bool(candidate.decision["promote"])
 

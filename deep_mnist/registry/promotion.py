@@ -101,7 +101,12 @@ def describe_champion(champion: Contender | None, split: JudgedSplit) -> dict[st
 
 
 def decide(
-    predictions: np.ndarray, labels: np.ndarray, digest: str, floors: Floors, champion: Contender | None
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    digest: str,
+    floors: Floors,
+    champion: Contender | None,
+    names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return whether a model takes the champion's place, and why.
 
@@ -111,6 +116,7 @@ def decide(
         digest: SHA-256 of the new model.
         floors: What it must reach.
         champion: Scored on the same split; None when nothing was ever promoted.
+        names: Of the classes, for the texts; without them, the labels.
 
     Returns:
         {"promote", "reason", "checks": [{"name", "required", "received", "passed"}], "floors", "mcnemar",
@@ -122,7 +128,8 @@ def decide(
     (True, 'first model of this name, above every floor')
     """
     correct = is_correct(predictions, labels)
-    checks = [_floor(correct, floors), _class_floor(correct, labels, predictions.shape[1], floors)]
+    names = names or list(map(str, range(predictions.shape[1])))
+    checks = [_floor(correct, floors), _class_floor(correct, labels, names, floors)]
     decision: dict[str, Any] = {"floors": vars(floors), "mcnemar": None, "classes_lost": []}
     if champion is None:
         checks.append(_check("champion", "none, or a worse one", "none", True))
@@ -132,11 +139,11 @@ def decide(
         other = is_correct(champion.predictions, labels)
         decision["mcnemar"] = mcnemar(correct, other, floors.confidence)
         decision["classes_lost"] = classes_lost(correct, other, labels, floors.confidence)
-        checks += _comparison(digest, decision, champion, correct, other)
+        checks += _comparison(digest, decision, champion, correct, other, names)
     promote = all(check["passed"] for check in checks)
     return {
         "promote": promote,
-        "reason": _reason(checks, decision, champion, promote),
+        "reason": _reason(checks, decision, champion, promote, names),
         "checks": checks,
         **decision,
     }
@@ -151,17 +158,26 @@ def _floor(correct: np.ndarray, floors: Floors) -> dict[str, Any]:
     return _check("floor", f"accuracy >= {floors.min_accuracy:g}", f"{accuracy:.4f}", accuracy >= floors.min_accuracy)
 
 
-def _class_floor(correct: np.ndarray, labels: np.ndarray, classes: int, floors: Floors) -> dict[str, Any]:
-    shares = class_accuracies(correct, labels, classes)
+def _class_floor(correct: np.ndarray, labels: np.ndarray, names: Sequence[str], floors: Floors) -> dict[str, Any]:
+    shares = class_accuracies(correct, labels, len(names))
     known = {label: share for label, share in enumerate(shares) if share is not None}
     worst = min(known, key=lambda label: known[label])
     below = [label for label, share in known.items() if share < floors.min_class_accuracy]
-    received = f"class {worst} {known[worst]:.4f}" + (f"; below: {below}" if below else "")
+    received = f"class {names[worst]} {known[worst]:.4f}" + (f"; below: {_listed(below, names)}" if below else "")
     return _check("class floor", f"every class >= {floors.min_class_accuracy:g}", received, not below)
 
 
+def _listed(labels: Sequence[int], names: Sequence[str]) -> str:
+    return ", ".join(names[label] for label in labels)
+
+
 def _comparison(
-    digest: str, decision: Mapping[str, Any], champion: Contender, correct: np.ndarray, other: np.ndarray
+    digest: str,
+    decision: Mapping[str, Any],
+    champion: Contender,
+    correct: np.ndarray,
+    other: np.ndarray,
+    names: Sequence[str],
 ) -> Sequence[dict[str, Any]]:
     test = decision["mcnemar"]
     same, withdrawn = digest == champion.promotion.facts.model_digest, digest in champion.withdrawn
@@ -179,7 +195,7 @@ def _comparison(
         _check(
             "no loss",
             f"no significant loss at {100 * test['confidence']:g} % confidence",
-            f"p={test['p_loss']:.3g}" + (f"; classes lost: {lost}" if lost else ""),
+            f"p={test['p_loss']:.3g}" + (f"; classes lost: {_listed(lost, names)}" if lost else ""),
             not test["significant_loss"] and not lost,
         ),
     ]
@@ -190,6 +206,7 @@ def _reason(
     decision: Mapping[str, Any],
     champion: Contender | None,
     promote: bool,
+    names: Sequence[str],
 ) -> str:
     failed = [check for check in checks if not check["passed"]]
     floors = [
@@ -206,10 +223,10 @@ def _reason(
         return "a rollback took this very model away; roll back to its version to promote it again"
     if any(check["name"] == "another model" for check in failed):
         return f"the very same model is already the champion, version {champion.promotion.version}"
-    return "; ".join([*floors, _statistics(decision, version, promote)])
+    return "; ".join([*floors, _statistics(decision, version, promote, names)])
 
 
-def _statistics(decision: Mapping[str, Any], version: str, promote: bool) -> str:
+def _statistics(decision: Mapping[str, Any], version: str, promote: bool, names: Sequence[str]) -> str:
     test = decision["mcnemar"]
     gained, lost = test["only_new_correct"], test["only_champion_correct"]
     numbers = f"correct where the other is wrong: new {gained}, champion {lost}; McNemar p={test['p_value']:.3g}"
@@ -217,7 +234,8 @@ def _statistics(decision: Mapping[str, Any], version: str, promote: bool) -> str
     if test["significant_loss"]:
         return f"significantly worse than {version} {sure} ({numbers})"
     if decision["classes_lost"]:
-        return f"significant loss in classes {decision['classes_lost']} against {version} {sure} ({numbers})"
+        lost_classes = _listed(decision["classes_lost"], names)
+        return f"significant loss in classes {lost_classes} against {version} {sure} ({numbers})"
     if gained == lost:
         return f"a tie keeps {version} ({numbers})"
     if gained < lost:
