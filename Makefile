@@ -17,7 +17,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run sweep serve test check bench doctor compile clean
+.PHONY: help install run sweep serve test check bench bench-gpu doctor compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -58,11 +58,11 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/dev ## measured claims: the doctor's speed, training's accuracy and time, the server beside the SavedModel
-	.venv/bin/python -m bench.doctor
-	.venv/bin/python -m bench.rehearsal
-	.venv/bin/python -m bench.training
-	.venv/bin/python -m bench.serving
+bench: .venv/dev ## every measured figure with its goal: doctor, rehearsal, training, streaming, server (20 minutes)
+	.venv/bin/python -m bench
+
+bench-gpu: .venv/dev ## the same of training on a GPU; says so when there is none
+	.venv/bin/python -m bench.gpu
 
 clean: ## remove what was built here (runs and registry stay)
 	rm -rf build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

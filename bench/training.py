@@ -1,8 +1,9 @@
-"""Accuracy of the `fast` recipe over three seeds, and its time against the seed document's Example 2.
+"""python -m bench.training: accuracy of `fast` over three seeds, and its time against the seed document's Example 2.
 
 Each training is a fresh process, and Example 2 (`model.fit`, 5 epochs, batch 32, as the document has it) runs
 between them, so that whatever else keeps this machine busy weighs on both. Seconds count from the data in memory
 to the trained model: building, tracing, training, and the score of each epoch; imports are left out for both.
+Example 2 runs with TensorFlow's own switches, as its reader gets it; the training step sets its own.
 The test split is read here only, to report; nothing is chosen by it.
 """
 
@@ -19,12 +20,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.claims import Claim, tell
+
 TRAININGS = ("fast 0", "example2", "fast 1", "fast 2")
-GOAL = 0.995
+ACCURACY, WALL, CPU = 0.995, 0.5, 1.0
 
 
 def main() -> int:
-    """Print a line a training, then the medians and the ratio; 0 when both goals are met."""
+    """Print a line a training, then medians and ratios with their goals; 0 when all are met."""
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
@@ -34,10 +37,10 @@ def main() -> int:
     accuracy = statistics.median(each["accuracy"] for each in fast)
     ratio = statistics.median(each["seconds"] for each in fast) / example["seconds"]
     cpu = statistics.median(each["cpu_seconds"] for each in fast) / example["cpu_seconds"]
-    met = accuracy >= GOAL and ratio <= 1
-    print(
-        f"fast: median test accuracy of {len(fast)} seeds {accuracy:.4f} (goal {GOAL}); "
-        f"time over Example 2 {ratio:.2f} (goal 1), CPU seconds over Example 2 {cpu:.2f}: {'met' if met else 'MISSED'}"
+    met = tell(
+        Claim("fast: test accuracy, median of 3 seeds", accuracy, ACCURACY, at_least=True, digits=4),
+        Claim("fast: wall time over Example 2's", ratio, WALL),
+        Claim("fast: processor time over Example 2's", cpu, CPU),
     )
     return 0 if met else 1
 
@@ -88,7 +91,7 @@ def run_fast(seed: int, folder: Path) -> dict[str, Any]:
 
 def run_example2(folder: Path) -> dict[str, Any]:
     """Train the seed's Example 2 as the document does, on all 60,000 images."""
-    import keras
+    import keras  # and with it TensorFlow, before the training step's package sets switches of its own
     import numpy as np
 
     from components.train.networks import NETWORKS

@@ -134,6 +134,7 @@ def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | 
         bfloat16=recipe.bfloat16 and device.bfloat16,
         fused=device.kind == "CPU",
         smoothing=recipe.smoothing,
+        muon=recipe.muon,
     )
 
 

@@ -1,7 +1,8 @@
 """What the loop trains: a user's model as it is, or a built-in network's faster twin.
 
 The twin has the same weights in the same order. It emits logits, so that the loss is one plain operation;
-it multiplies in bfloat16 where the hardware does; its BatchNormalization is one fused kernel a layer.
+it multiplies in bfloat16 where the hardware does; its BatchNormalization is one fused kernel a layer; its kernels may
+take Muon's steps in place of AdamW's.
 What is saved is the network itself, in float32, with the twin's weights.
 """
 
@@ -14,6 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import layers
+
+from components.train.muon import muon_in_place_of
 
 Loss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -70,7 +73,9 @@ def own_trainee(model: keras.Model) -> Trainee:
     return Trainee(model, loss, loss, model, own=True)
 
 
-def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True, smoothing: float = 0.0) -> Trainee:
+def built_in_trainee(
+    network: keras.Model, *, bfloat16: bool, fused: bool = True, smoothing: float = 0.0, muon: bool = False
+) -> Trainee:
     """Train a built-in network, compiled with a cross-entropy over a softmax, through its twin.
 
     XLA fuses Keras' own BatchNormalization itself, so `fused` is for plain graphs.
@@ -89,6 +94,8 @@ def built_in_trainee(network: keras.Model, *, bfloat16: bool, fused: bool = True
     twin = keras.models.clone_model(network, clone_function=twin_of)
     twin.set_weights(network.get_weights())
     twin.compile_from_config(network.get_compile_config())
+    if muon:
+        twin.optimizer = muon_in_place_of(twin.optimizer)
     return Trainee(twin, smoothed_cross_entropy(smoothing), cross_entropy, network, own=False)
 
 
