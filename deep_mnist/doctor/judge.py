@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.checks.training import check_classes, check_training
 from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
 from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
+from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.settings import read_settings
 from deep_mnist.doctor.several import judge_further
 
@@ -51,6 +53,7 @@ SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_range,
 )
 
+IMAGES = re.compile(r"(?<![\w.\"'])image(?=s?\b(?![.\w]))")
 ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
 ODD_AXES = ("images.rank", "images.layout", "images.shape", "images.count")
 STATISTICAL = (
@@ -174,7 +177,18 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
         found = [finding for check in CASE_CHECKS for finding in check(case)]
         found += _of_splits(case, SPLIT_CHECKS)
         further = list(judge_further(case, _judge_inputs, _judge_targets))
-    return merged(with_acceptances([*_without_consequences(found, case), *further], entries))
+    kept = [_worded(each, case) for each in _without_consequences(found, case)]
+    return merged(with_acceptances([*kept, *further], entries))
+
+
+def _worded(finding: Finding, case: Case) -> Finding:
+    """Return a finding on columns or sequences that speaks of inputs, not of images; names of arrays stay."""
+    if case.input_kind not in (InputKind.COLUMNS, InputKind.SEQUENCES):
+        return finding
+    expected, received, fix, why = (
+        IMAGES.sub("input", text) for text in (finding.expected, finding.received, finding.fix, finding.why)
+    )
+    return replace(finding, expected=expected, received=received, fix=fix, why=why)
 
 
 def _of_splits(case: Case, checks: Sequence[Callable[[Case, Split], Iterator[Finding]]]) -> list[Finding]:
@@ -184,7 +198,8 @@ def _of_splits(case: Case, checks: Sequence[Callable[[Case, Split], Iterator[Fin
 def _judge_inputs(case: Case) -> list[Finding]:
     """Judge a case that has inputs alone."""
     checks = [each for each in SPLIT_CHECKS if each is not check_labels]
-    return _without_consequences([*check_input(case), *_of_splits(case, checks)], case)
+    found = _without_consequences([*check_input(case), *_of_splits(case, checks)], case)
+    return [_worded(each, case) for each in found]
 
 
 def _judge_targets(case: Case) -> list[Finding]:

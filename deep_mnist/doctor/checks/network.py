@@ -203,7 +203,7 @@ def _check_activation(case: Case) -> Iterator[Finding]:
             "The scores that the loss sees would no longer be probabilities.",
         )
     elif contract.loss in CROSSENTROPIES:
-        yield from _check_crossentropy(contract, last, multiclass)
+        yield from _check_crossentropy(case, last, multiclass)
     elif contract.loss is None and last not in (*SCORES, "linear") and case.task is Task.CLASSES:
         yield _activation(
             last,
@@ -213,7 +213,8 @@ def _check_activation(case: Case) -> Iterator[Finding]:
         )
 
 
-def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iterator[Finding]:
+def _check_crossentropy(case: Case, last: str, multiclass: bool) -> Iterator[Finding]:
+    contract = case.contract
     if last in (*SCORES, "linear"):
         yield from _check_from_logits(contract, last)
         if last == "sigmoid" and multiclass and not contract.from_logits and contract.loss not in BINARY_LOSSES:
@@ -223,7 +224,7 @@ def _check_crossentropy(contract: Contract, last: str, multiclass: bool) -> Iter
         severity = "warning" if contract.from_logits and last != "relu" else "error"
         why = "The loss takes logarithms of numbers that are no probabilities: NaN, or no learning."
         yield _activation(last, "softmax (or none, with from_logits=True)", _softmax_layer(contract), why, severity)
-    if contract.loss in BINARY_LOSSES and last in SCORES and multiclass:
+    if contract.loss in BINARY_LOSSES and last in SCORES and multiclass and case.task is Task.CLASSES:
         yield _model(
             "contract.loss",
             "warning" if last == "softmax" and (contract.output_units or 0) > 2 else "note",

@@ -55,7 +55,8 @@ def _is_adjusted(case: Case, shape: Shape) -> bool:
 
 def _adjusted(split: Split, expected: str, shape: Shape, required: tuple[int | None, ...]) -> Finding:
     name, lacks = f"{split.name}_images", len(shape) - 1 < len(required)
-    stated = "without the channel axis: Keras adds it" if lacks else "one axis of length 1 more: Keras drops it"
+    axis = "the channel axis" if len(required) == 3 else "the last axis, of length 1"
+    stated = f"without {axis}: Keras adds it" if lacks else "one axis of length 1 more: Keras drops it"
     return Finding(
         field="images.rank",
         severity="note",
