@@ -150,12 +150,6 @@ def read_record(folder: Path) -> Preprocessing:
 
     Raises:
         ServingError: There is none, or it is damaged.
-
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> record = Preprocessing("mnist", "flat", (784,), "uint8", 1.0, 0.0, "sparse", 10)
-    >>> _ = (folder / RECORD_FILE).write_text(json.dumps(record.to_dict()))
-    >>> read_record(folder) == record
-    True
     """
     path = folder / RECORD_FILE
     try:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
-from deep_mnist.contract.compiled import activation_name, output_part, read_loss, read_metrics
+from deep_mnist.contract.compiled import output_part, read_loss, read_metrics
 from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of
 from deep_mnist.contract.graph import Graph, GraphError, Node, OwnClassError, Shape, kind_of
 from deep_mnist.contract.keras_graph import read_graph
 from deep_mnist.contract.layer_shapes import channel_axis
 from deep_mnist.contract.layouts import layout_of_shape
+from deep_mnist.contract.output_tail import read_output
 from deep_mnist.contract.own_class import contract_of_own_class
-from deep_mnist.contract.scaling import WEIGHTED, read_scaling
+from deep_mnist.contract.scaling import read_scaling
 
 SHAPE_CHANGING = ("Reshape", "Flatten", "Permute", "ExpandDims", "Squeeze")
-ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "Relu": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu",
-               "ELU": "elu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Argmax": "argmax", "ArgMax": "argmax",
-               "LogSoftmax": "log_softmax", "Exp": "exp", "Log": "log", "Argmin": "argmin",
-               "ThresholdedReLU": "relu", "Max": "max"}  # fmt: skip
-TRANSPARENT_AT_END = ("Flatten", "Reshape", "Squeeze", "ExpandDims", "Cast", "Identity", "ActivityRegularization",
-                      "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
-                      "Permute", "ZeroPadding2D", "Cropping2D", "MaxPooling2D", "AveragePooling2D")  # fmt: skip
 MOST_CHANNELS = 4  # an image has 1, 3 or 4 channels; a longer "channel" axis at the input is rows or columns
 
 
@@ -89,8 +83,8 @@ def _derived(
 
     def of(first: int, last: int) -> Contract:
         names = (graph.input_names[first] if many_inputs else "", graph.output_names[last] if many_outputs else "")
-        told = output_part(compiled, graph.output_names, last) if many_outputs else compiled
-        contract = _of_view(name, title, graph.view(first, last), told, statistics)
+        stated = output_part(compiled, graph.output_names, last) if many_outputs else compiled
+        contract = _of_view(name, title, graph.view(first, last), stated, statistics)
         return replace(contract, input_name=names[0], output_name=names[1])
 
     outputs = tuple(of(0, index) for index in range(len(graph.outputs))) if many_outputs else ()
@@ -112,7 +106,7 @@ def _of_view(
     pixels = scaling.pixels
     loss, from_logits, untold = read_loss(compiled)
     unknown += untold
-    units, rank, tail = _output(graph, unknown)
+    units, rank, tail = read_output(graph, unknown)
     produced = graph.nodes[graph.outputs[0]].output_shape
     contract = Contract(
         name=name,
@@ -259,60 +253,6 @@ def _has_format(node: Node) -> bool:
 
 
 # --- output ------------------------------------------------------------------------------------
-
-
-def _output(graph: Graph, unknown: list[str]) -> tuple[int | None, int | None, tuple[str, ...]]:
-    """Return the output's width, rank and tail of activations."""
-    node, tail = graph.nodes[graph.outputs[0]], []
-    last = node
-    while True:
-        named = _activation(node)
-        if named is not None:
-            tail.append(named)
-        if kind_of(node).startswith(WEIGHTED) or node.kind == "InputLayer":
-            break
-        if named is None and kind_of(node) not in TRANSPARENT_AT_END:
-            unknown.append(f"output_activation: layer {node.name} is of the class {node.kind[:60]}")
-            tail.append("unknown")
-            break
-        if not node.sources:
-            break
-        node = graph.nodes[node.sources[0]]
-    shape = last.output_shape
-    if shape is None:
-        unknown.append("output_units: the output's shape does not follow from the configuration")
-        width = last.config.get("units")
-        return (width if isinstance(width, int) else None), None, _in_order(tail)
-    return (shape[-1] if len(shape) > 1 else None), len(shape), _in_order(tail)
-
-
-def _in_order(tail: Sequence[str]) -> tuple[str, ...]:
-    stated = tuple(each for each in reversed(tail) if each != "linear")
-    return stated or ("linear",)
-
-
-def _activation(node: Node) -> str | None:
-    """The activation a layer applies ("linear" for none), or None when it is no such layer."""
-    kind = kind_of(node)
-    if kind in ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization", "Rescaling"):
-        return {"BatchNormalization": "batch_normalization"}.get(kind, kind.lower())
-    if kind == "Softmax" and node.input_shape is not None:
-        axis = node.config.get("axis", -1)
-        if isinstance(axis, int) and axis % len(node.input_shape) != len(node.input_shape) - 1:
-            return f"softmax(axis={axis})"
-    if kind in ACTIVATIONS:
-        return ACTIVATIONS[kind]
-    if kind in ("Bidirectional", "RNN"):
-        return "unknown"
-    if kind == "TimeDistributed":
-        inner = node.config["layer"]
-        return _activation(Node("", inner["class_name"], inner["config"], [])) or "unknown"
-    if kind == "Activation" or kind.startswith(WEIGHTED):
-        return activation_name(node.config.get("activation"))
-    return None
-
-
-# --- the rest ----------------------------------------------------------------------------------
 
 
 def _dtype_of(node: Node) -> str:
