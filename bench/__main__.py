@@ -11,7 +11,6 @@ import sys
 MEASUREMENTS = (
     ("bench.doctor",),
     ("bench.doctor", "--millions", "6"),
-    ("bench.doctor", "--sparse", "100"),
     ("bench.rehearsal",),
     ("bench.training",),
     ("bench.streaming",),

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep_mnist.doctor.survey import sample_indices
+from deep_mnist.doctor.survey import sample_indices, take
 
 DEAD = 0.02  # of the images' variance: below, a row or column of pixels says nothing
 STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
 PATTERNS = 6  # a colour's three channels and a standardization's two
 DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
 DISTANT_PAIRS = 20_000
+ELEMENTS_AT_ONCE = 16  # each may map 2 MB of a large file
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
 NEAR = 3  # lines on each side of an edge that are compared
@@ -140,7 +141,7 @@ def without_patterns(stream: np.ndarray) -> np.ndarray:
 def likeness_at(flat: np.ndarray, distance: int) -> float:
     """Return the correlation of elements so far apart, over a sample of them."""
     starts = sample_indices(len(flat) - distance, DISTANT_PAIRS)
-    one, other = flat[starts].astype(np.float64), flat[starts + distance].astype(np.float64)
+    one, other = (take(flat, at, ELEMENTS_AT_ONCE).astype(np.float64) for at in (starts, starts + distance))
     spread = one.std() * other.std()
     return float(((one - one.mean()) * (other - other.mean())).mean() / spread) if spread > 0 else 0.0
 

@@ -250,14 +250,14 @@ def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(count, size, replace=False, shuffle=False))
 
 
-def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def take(array: np.ndarray, indices: np.ndarray, at_once: int = TAKEN_AT_ONCE) -> np.ndarray:
     """Return array[indices], rising indices, as an ordinary array.
 
-    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows.
+    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`).
     """
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
-    for start in range(0, len(indices), TAKEN_AT_ONCE):
-        some = indices[start : start + TAKEN_AT_ONCE]
+    for start in range(0, len(indices), at_once):
+        some = indices[start : start + at_once]
         taken[start : start + len(some)] = array[some]
         release(array, 0, len(array))
     return taken
