@@ -1,0 +1,54 @@
+"""The one pass over the pixels: begun in another thread, bounded in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deep_mnist.doctor.case import Split, survey_ahead
+from deep_mnist.doctor.survey import SurveysAhead, hash_rows, survey, take
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 28, 28, 1), dtype=np.uint8)
+
+
+def test_a_survey_begun_ahead_is_the_same() -> None:
+    """Splits whose surveys were begun in another thread have the surveys that they compute themselves."""
+    splits = {name: Split(name, images(6000, seed)) for seed, name in enumerate(("train", "test"))}
+    alone = {name: survey(images(6000, seed)) for seed, name in enumerate(("train", "test"))}
+    survey_ahead(splits)
+    for name, split in splits.items():
+        found = split.survey
+        assert found is not None and found is split.survey
+        assert (found.count, found.low, found.high) == (alone[name].count, alone[name].low, alone[name].high)
+        assert found.mean == pytest.approx(alone[name].mean)
+        np.testing.assert_array_equal(found.hashes, alone[name].hashes)
+
+
+def test_what_fails_in_the_other_thread_is_raised_where_it_is_asked_for() -> None:
+    """A survey that cannot be made raises its error in the thread that needs it, and the next one is made."""
+    ahead = SurveysAhead({"train": np.array([["a", "b"]]), "test": images(10)})
+    with pytest.raises((TypeError, ValueError)):
+        ahead.take("train")
+    assert ahead.take("test").count == 10
+
+
+def test_equal_rows_have_equal_hashes_and_others_do_not() -> None:
+    """Hashes depend on all bytes of a row, at any width, and on nothing else."""
+    for width in (1, 7, 8, 784):
+        rows = np.random.default_rng(width).integers(0, 256, (500, width), dtype=np.uint8)
+        hashes = hash_rows(rows)
+        np.testing.assert_array_equal(hashes, hash_rows(rows.copy()))
+        assert len(np.unique(hashes)) == len(np.unique(rows, axis=0))
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 16])
+def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, at_once: int) -> None:
+    """Rows of a memory-mapped file are those of the array, however few are read at once."""
+    np.save(tmp_path / "images.npy", images(100))
+    rows = np.arange(0, 100, 7)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    np.testing.assert_array_equal(take(mapped, rows, at_once), images(100)[rows])
