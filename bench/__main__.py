@@ -15,6 +15,7 @@ MEASUREMENTS = (
     ("bench.training",),
     ("bench.streaming",),
     ("bench.serving",),
+    ("bench.clone_to_model",),
 )
 GOAL = "(goal "  # in every line that holds a figure beside its goal
 

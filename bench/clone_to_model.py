@@ -32,11 +32,11 @@ def main() -> int:
         first, said = timed(clone, environment, ".venv/local")
         shutil.rmtree(clone / ".venv")
         second, _ = timed(clone, environment, ".venv/local")
+        megabytes = UV_MEGABYTES + sum(map(float, re.findall(r"Downloading \S+ \((\d+\.\d)MiB\)", said))) * 1.048576
+        print(f"packages: {first:.1f} s fetched, {second:.1f} s from the cache, {megabytes:.0f} MB", flush=True)
         run, ended = timed(clone, environment, "run")
         overhead = json.loads(next(clone.glob("runs/2*/outcome.json")).read_text())["overhead"]
-    megabytes = UV_MEGABYTES + sum(map(float, re.findall(r"Downloading \S+ \((\d+\.\d)MiB\)", said))) * 1.048576
     total = second + megabytes / RATE + run
-    print(f"packages: {first:.1f} s fetched, {second:.1f} s from the cache, {megabytes:.0f} MB")
     print(f"make run: {run:.1f} s: {ended.splitlines()[-1]}")
     print(f"from clone to PUBLISHED, packages at {RATE:.0f} MB/s: {total:.1f} s (goal {GOAL:.0f})")
     print(f"besides the steps' work: {overhead:.2f} s (goal {OVERHEAD_GOAL:.0f})")
