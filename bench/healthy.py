@@ -178,6 +178,77 @@ def hundred_classes(random: np.random.Generator, count: int) -> Drawn:
     return Drawn(np.concatenate([left, right], axis=2), 10 * tens + ones, 100)
 
 
+def low_contrast(random: np.random.Generator, count: int) -> Drawn:
+    """Warm spots on a still ground within a tenth of the range, as of a heat camera; their number is the class."""
+    labels = random.integers(0, 3, count)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    images = (
+        100
+        + random.normal(0, 2, (count, 4, 4)).repeat(8, axis=1).repeat(8, axis=2)
+        + random.normal(0, 1, (count, SIDE, SIDE))
+    )
+    for image, label in zip(images, labels, strict=True):
+        for row, column in random.uniform(5, SIDE - 5, (label + 1, 2)):
+            image += 8 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 18)
+    return Drawn(np.rint(images).astype(np.uint8), labels, 3)
+
+
+def letterboxed(random: np.random.Generator, count: int) -> Drawn:
+    """Photos under black bars of another height in each."""
+    drawn = photos("view", random, count)
+    images, side = drawn.images.copy(), drawn.images.shape[1]
+    for image, height in zip(images, random.integers(1, side // 4, len(images)), strict=True):
+        image[:height], image[-height:] = 0, 0
+    return Drawn(images, drawn.labels, 3)
+
+
+def frames(random: np.random.Generator, count: int) -> Drawn:
+    """Frames of three still scenes under a drifting light and a moving patch: each has near copies by nature."""
+    labels = np.sort(random.integers(0, 3, count))
+    scenes = random.normal(120, 40, (3, 6, 6, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    light = np.cumsum(random.normal(0, 0.6, count))[:, None, None, None]
+    images = scenes[labels] + light + random.normal(0, 2, (count, 48, 48, 3))
+    for index, image in enumerate(images):
+        image[20:24, index // 3 % 44 :][:, :4] = 230
+    return Drawn(np.clip(images, 0, 255).astype(np.uint8), labels, 3)
+
+
+def black_and_white(random: np.random.Generator, count: int) -> Drawn:
+    some, labels = _some(digits_folder(), random, count)
+    return Drawn(np.where(some > 127, 255, 0).astype(np.uint8), labels, 10)
+
+
+def salted(random: np.random.Generator, count: int) -> Drawn:
+    """Digits, some of them under salt and pepper, as an augmentation."""
+    some, labels = _some(digits_folder(), random, count)
+    images = some.copy()
+    noisy = random.random(images.shape) < random.choice([0.005, 0.02])
+    noisy &= random.random((len(images), 1, 1)) < random.choice([0.1, 0.5, 1.0])
+    images[noisy] = random.choice([0, 255], int(noisy.sum()))
+    return Drawn(images, labels, 10)
+
+
+def sparse_hits(random: np.random.Generator, count: int) -> Drawn:
+    """A few lit pixels in the dark, in a wide or a narrow heap, as a detector sees particles."""
+    labels = random.integers(0, 2, count)
+    images = np.zeros((count, SIDE, SIDE))
+    for image, label in zip(images, labels, strict=True):
+        hits = random.normal(SIDE / 2, 8 - 4 * label, (int(random.integers(8, 30)), 2))
+        rows, columns = np.clip(np.rint(hits), 0, SIDE - 1).astype(np.int64).T
+        np.add.at(image, (rows, columns), random.exponential(60, len(hits)))
+    return Drawn(np.clip(images, 0, 255).astype(np.uint8), labels, 2)
+
+
+def gratings(random: np.random.Generator, count: int) -> Drawn:
+    """Waves in one of four directions, which is the class, under noise."""
+    labels = random.integers(0, 4, count)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    angle, phase = (labels * np.pi / 4)[:, None, None], random.uniform(0, 2 * np.pi, (count, 1, 1))
+    waves = np.sin(2 * np.pi / 6 * (rows * np.cos(angle) + columns * np.sin(angle)) + phase)
+    images = 120 + 80 * waves + random.normal(0, 20, waves.shape)
+    return Drawn(np.clip(images, 0, 255).astype(np.uint8), labels, 4)
+
+
 KINDS: dict[str, Kind] = {
     "digits": digits,
     "clothes": clothes,
@@ -190,6 +261,13 @@ KINDS: dict[str, Kind] = {
     "imbalanced 99:1": imbalanced,
     "two classes": two_classes,
     "100 classes": hundred_classes,
+    "low contrast": low_contrast,
+    "letterboxed photos": letterboxed,
+    "frames of scenes": frames,
+    "black and white": black_and_white,
+    "salted digits": salted,
+    "sparse hits": sparse_hits,
+    "gratings": gratings,
 }
 
 
@@ -200,7 +278,12 @@ def available(kind: str) -> bool:
         "photos view": (photos_folder() / "view").is_dir,
         "clothes": clothes_folder().is_dir,
         "two classes": clothes_folder().is_dir,
+        "letterboxed photos": (photos_folder() / "view").is_dir,
         "textures": lambda: True,
+        "low contrast": lambda: True,
+        "frames of scenes": lambda: True,
+        "sparse hits": lambda: True,
+        "gratings": lambda: True,
         "colour is the class": lambda: True,
     }
     return bool(needs.get(kind, lambda: _has_digits())())

@@ -65,16 +65,16 @@ class Coherence:
     at_pixel: float
 
 
-def coherence(images: np.ndarray, stream: np.ndarray, stride: int) -> Coherence:
+def coherence(images: np.ndarray, stream: np.ndarray, stride: int, total: float) -> Coherence:
     """Return how images cohere.
 
     Args:
         images: float32 (n, rows, columns, channels).
         stream: float32 (n, elements), the same in the order of memory.
         stride: Elements of one row of pixels in it.
+        total: Variance of the images, less their mean, before dominating patterns were taken away.
     """
     values = images - images.mean(axis=0)
-    total = float(np.square(values).mean()) or 1.0
     columns = np.moveaxis(values - values.mean(axis=1, keepdims=True), 2, 0)
     rows = np.moveaxis(values - values.mean(axis=2, keepdims=True), 1, 0)
     curve = at_distances(stream, ROWS_BEYOND * stride + 1)
@@ -97,8 +97,8 @@ def _edges(lines: np.ndarray, total: float, *, carries: bool = False) -> Edges:
     around = _neighbours(lines[-NEAR:], lines[:NEAR], total, fall)
     carried = _neighbours(lines[-NEAR:, :, :-1], lines[:NEAR, :, 1:], total, fall) if carries else 0.0
     alive = [each for each in inside if each]
-    least = min(inside)
-    lowest = [place + 1 for place, each in enumerate(inside) if each <= least + 0.02]
+    least = min(inside[1:-1])  # the outermost lines of a disc hold little that goes with their neighbours
+    lowest = [place + 1 for place, each in enumerate(inside[1:-1], 1) if each <= least + 0.02]
     return Edges(float(np.median(alive)) if alive else 0.0, least, lowest[len(lowest) // 2], around, carried)
 
 

@@ -1,8 +1,9 @@
 """Checks whether the test split numbers its classes as train does.
 
 A table {label in test: class in train} is read from one half of the test images and must hold on the other half.
-False alarms of the whole doctor, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 115
-of each of 99:1, textures and two sets of photos; the bench's docstring has the other kinds.
+False alarms, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms`): none in 300 of each of digits,
+clothes, two sets of photos, textures, colour is the class, digits anywhere, digits on photos, 99:1, two classes and
+100 classes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ many times more single pixels than pairs; spread evenly over rows, columns and s
 as many in an image as chance puts there; departing as far as chance would have it, not mostly just so far; and no
 more that depart a little less. Fewer than ten that can be seen are never reported: one byte alone cannot be known.
 
-False alarms: none in 660 healthy draws of 60 to 5,000 images, 60 of each of bench/healthy.py's first eleven kinds.
+False alarms: none in 300 healthy draws of 60 to 5,000 images of each of eleven kinds (`python -m bench.false_alarms`).
 Found, of 6 draws each, with 50 and with 200 random bytes overwritten in the set: in 300 digits 6 and 6, in 1,000 4 and
 5, in 5,000 2 and 6; clothes 6 and 6, 4 and 5, 0 and 1; 300 photos (two sets) 8 and 12 of 12; textures 5 and 5, 3 and 6,
 1 and 6. With bytes inverted likewise but in clothes (none); with bits flipped only in photos and textures, 200 of them.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.giveaway import check_giveaway
 from tests.support.doctor_cases import CaseFiles, digits, fixed, graver
 from tests.support.keras_models import classifier
 
@@ -60,3 +65,17 @@ def test_channels_in_reverse_order_in_test_are_found(tmp_path):
     assert ("images.layout", "error", "test") in graver(diagnosis)
     assert graver(color.judged(tmp_path / "alike")) == []
     assert graver(fixed(case, diagnosis.findings[0]).judged(tmp_path / "fixed")) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_pixel_lit_in_all_of_one_small_class_is_no_label(seed):
+    """In few images of black and white some pixel is lit in all of one class and in no other image."""
+    random = np.random.default_rng(seed)
+    images = (random.random((60, 28, 28, 1)) < 0.1).astype(np.float32)
+    labels = np.arange(60) % 10
+    images[labels == 3, 5, 7] = 1
+    images[labels != 3, 5, 7] = 0
+    split = Split("train", images, labels)
+    contract = Contract(input_shape=(28, 28, 1), layout="channels_last")
+
+    assert list(check_giveaway(Case(Path(), {"train": split}, contract))) == []
