@@ -110,8 +110,9 @@ def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
         if evidence.cost > CLEARLY and evidence.gain > CLEARLY and evidence.share > AS_MUCH:
             found.append((float(gain.mean()), evidence))
     most = max((gain for gain, _ in found), default=0.0)
-    as_good = [evidence for gain, evidence in found if gain >= AS_GOOD * most]
-    return min(as_good, key=lambda each: each.change.parts) if as_good else None
+    as_good = [(gain, evidence) for gain, evidence in found if gain >= AS_GOOD * most]
+    simplest = min(as_good, key=lambda each: (each[1].change.parts, -each[0]), default=None)
+    return simplest[1] if simplest else None
 
 
 def _coarse(images: np.ndarray) -> np.ndarray:
