@@ -14,6 +14,7 @@ MEASUREMENTS = (
     ("bench.rehearsal",),
     ("bench.training",),
     ("bench.streaming",),
+    ("bench.door",),
     ("bench.serving",),
     ("bench.clone_to_model",),
 )

@@ -9,44 +9,47 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def protocol_with_deadline(head_seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's protocol, which closes a connection whose request's head is not there after `head_seconds`.
+class ProtocolWithDeadline(H11Protocol):
+    """uvicorn's protocol, which closes a connection whose request's head is not there in time.
 
     uvicorn itself waits without end for the first byte, for the rest of a head, and for the rest of a body that was
     refused. The timer starts with the connection, with the first byte of each further request and with such a refusal,
     and is not put off by more bytes.
     """
 
-    class ProtocolWithDeadline(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
+    head_seconds = 10.0
+    _deadline: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._watch()
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch()
 
-        def handle_events(self) -> None:
-            super().handle_events()
-            self._watch()
+    def handle_events(self) -> None:
+        super().handle_events()
+        self._watch()
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._watch()
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
 
-        def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        answered = self.cycle is not None and self.cycle.response_complete
+        unread = self.conn.their_state is h11.SEND_BODY and answered
+        if not (self.conn.their_state is h11.IDLE or unread) or self.transport.is_closing():
             self._forget()
-            super().connection_lost(exc)
+        elif self._deadline is None and self.timeout_keep_alive_task is None:
+            self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
 
-        def _watch(self) -> None:
-            answered = self.cycle is not None and self.cycle.response_complete
-            unread = self.conn.their_state is h11.SEND_BODY and answered
-            if not (self.conn.their_state is h11.IDLE or unread) or self.transport.is_closing():
-                self._forget()
-            elif self._deadline is None and self.timeout_keep_alive_task is None:
-                self._deadline = self.loop.call_later(head_seconds, self.transport.close)
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-        def _forget(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
 
-    return ProtocolWithDeadline
+def protocol_with_deadline(head_seconds: float) -> type[ProtocolWithDeadline]:
+    """Return the protocol with this deadline; uvicorn makes one object for each connection."""
+    return type("ProtocolWithDeadline", (ProtocolWithDeadline,), {"head_seconds": head_seconds})
