@@ -194,7 +194,8 @@ def promotion_under_load(url: str, registry: Registry, folder: Path, images: np.
         each.join()
     failed = sum(count for (status, _), count in seen.items() if status != 200)
     versions = ", ".join(sorted({version for _, version in seen}))
-    print(f"a promotion under load: {sum(seen.values())} requests, {failed} failed (goal 0), versions {versions}", flush=True)
+    sent = sum(seen.values())
+    print(f"a promotion under load: {sent} requests, {failed} failed (goal 0), versions {versions}", flush=True)
     return failed == 0
 
 
