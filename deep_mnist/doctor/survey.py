@@ -120,14 +120,19 @@ class SurveysAhead:
         return found
 
 
-def in_chunks(array: np.ndarray, look: Callable[[int, int], None]) -> None:
+def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 1) -> None:
     """Call look(start, stop) for consecutive ranges that cover the first axis, from two threads.
 
     The memory map's pages are given back after each range.
+
+    Args:
+        array: Examples on the first axis.
+        look: May be called from both threads at once.
+        every: 2 leaves out every second range, and so on.
     """
     pixels = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
     rows = max(1, CHUNK_BYTES // (4 * pixels))
-    ranges = iter([(start, min(start + rows, len(array))) for start in range(0, len(array), rows)])
+    ranges = iter([(start, min(start + rows, len(array))) for start in range(0, len(array), rows * every)])
     lock = threading.Lock()
     failures: list[BaseException] = []
     workers = WORKERS if len(array) > rows else 1

@@ -66,7 +66,7 @@ def check_wrong_bytes(case: Case, split: Split) -> Iterator[Finding]:
         return
     some = take(images, sample_indices(len(images), min(SAMPLE, max(FEWEST, MOST_VALUES // frame.size)), seed=4))
     for departure in (each for each in LEVELS if each * LOOSE >= specks.least):
-        if found := _overwritten(specks, some, frame, departure, len(images)):
+        if found := _overwritten(specks, some, frame, departure):
             yield _found(split, found, frame)
             return
 
@@ -86,10 +86,10 @@ def frame_of(case: Case, images: np.ndarray) -> Frame | None:
     return Frame(rows, columns * pixel, pixel, planes) if min(rows, columns) >= SMALLEST else None
 
 
-def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: float, count: int) -> Specks | None:
+def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: float) -> Specks | None:
     """Return the single pixels that depart so far, when they look as overwritten bytes do."""
     found, loose = specks.beyond(departure, STRICT), specks.beyond(LOOSE * departure, NEAR)
-    if not _are_single(found, count):
+    if not _are_single(found):
         return None
     strictly, loosely = _chances(some, frame, departure, STRICT), _chances(some, frame, LOOSE * departure, NEAR)
     due = len(found) * float(loosely.seen.sum() / max(strictly.seen.sum(), 1e-12))
@@ -104,13 +104,13 @@ def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: floa
         return None
     if _is_even(ranks):
         return found
-    is_rare = len(np.unique(found.index)) <= MOST_OF_ONE_VALUE * count
+    is_rare = len(np.unique(found.index)) <= MOST_OF_ONE_VALUE * specks.looked
     return found if is_rare and share > MARGIN and in_margin >= IN_MARGIN else None
 
 
-def _are_single(found: Specks, count: int) -> bool:
+def _are_single(found: Specks) -> bool:
     """Whether single pixels are many times the pairs, and no more in an image than chance puts there."""
-    singles, images = len(found), len(np.unique(found.index))
+    singles, images, count = len(found), len(np.unique(found.index)), found.looked
     if singles < max(SINGLES, PER_PAIR * len(found.pairs)) or images > MOST_IMAGES * count:
         return False
     due = singles - count * (1 - np.exp(-singles / count))  # that share an image with another
@@ -200,7 +200,7 @@ def _found(split: Split, found: Specks, frame: Frame) -> Finding:
         severity="warning",
         split=split.name,
         expected="pixels that have to do with the pixels around them",
-        received=f"{len(found)} single pixels in {len(images)} of {split.survey.count if split.survey else 0} images "
+        received=f"{len(found)} single pixels in {len(images)} of {found.looked} images "
         f"that stand alone, such as {found.value[most]:.0f} at row {row}, column {column} of image {found.index[most]} "
         f"amid {found.low[most]:.0f}..{found.high[most]:.0f}: spread over places and values as overwritten bytes are, "
         f"and {len(found.pairs)} pairs",

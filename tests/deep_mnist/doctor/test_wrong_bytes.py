@@ -9,6 +9,7 @@ import pytest
 
 from bench.healthy import textures
 from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor import specks, survey
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
 from deep_mnist.doctor.finding import Finding
@@ -105,3 +106,18 @@ def test_planes_and_flattened_images_are_read_as_they_lie():
     images, _ = overwritten(texture_bytes(), 80, seed=2)
 
     assert findings_of(images.transpose(0, 3, 1, 2)) and findings_of(images.reshape(len(images), -1))
+
+
+def test_of_a_large_set_every_second_chunk_is_looked_at(monkeypatch):
+    """Its bytes are overwritten everywhere, so a part shows it; the finding counts what was looked at."""
+    images, places = overwritten(texture_bytes(), 80)
+    monkeypatch.setattr(survey, "CHUNK_BYTES", 50 * 4 * images[0].size)
+    monkeypatch.setattr(specks, "MOST_ELEMENTS", images.size // 2)
+    monkeypatch.setattr(specks, "FEWEST", 100)
+
+    found = findings_of(images)
+
+    assert [(each.field, each.severity) for each in found] == [(FIELD, "warning")]
+    assert "of 200 images" in found[0].received
+    assert len(set(found[0].where) - places) <= 1
+    assert all(place // 50 % 2 == 0 for place in found[0].where)
