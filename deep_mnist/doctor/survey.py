@@ -19,6 +19,7 @@ CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
+MOST_HASHES = 1 << 19  # kept of a split, at most: 8 MB
 MAX_BAD = 64  # indices kept of the examples that are wrong
 
 
@@ -32,7 +33,9 @@ class Survey:
         low, high: Least and greatest finite pixel.
         total, squares: Sums of finite pixels and of their squares.
         pixel_sums: float64 (pixels,), sums over the examples.
-        hashes: uint64 (count,), of each example's bytes.
+        hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
+            `level` bits of zero. So copies are kept or left out together, in both splits.
+        kept_at: int64 (kept,), the examples that these are of, rising; () while they are of all.
         not_finite: Examples with NaN or infinity; `bad` holds their first indices.
         constant: Examples with one value throughout; `blank` holds their first indices.
     """
@@ -46,6 +49,8 @@ class Survey:
     finite_pixels: int = 0
     pixel_sums: np.ndarray = field(default_factory=lambda: np.zeros(0))
     hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    kept_at: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    level: int = 0
     not_finite: int = 0
     bad: list[int] = field(default_factory=list)
     constant: int = 0
@@ -67,6 +72,18 @@ class Survey:
     def mean_image(self) -> np.ndarray:
         return self.pixel_sums / max(1, self.count - self.not_finite)
 
+    def hashes_at(self, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hashes that begin with so many bits of zero, at least `self.level`, and whose they are."""
+        places = self.kept_at if self.level else np.arange(len(self.hashes))
+        if level == self.level:
+            return self.hashes, places
+        kept = _begin_with_zeros(self.hashes, level)
+        return self.hashes[kept], places[kept]
+
+    def drop_hashes(self) -> None:
+        """Forget them: they are what grows with the examples."""
+        self.hashes, self.kept_at = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+
     @property
     def standardized_by_pixel(self) -> bool:
         """Each pixel has mean 0 over the examples: a scaler for tables was used. Its values have no common range."""
@@ -77,16 +94,22 @@ class Survey:
 def survey(images: np.ndarray) -> Survey:
     """Return the survey of real-valued images of any shape, examples on the first axis."""
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
-    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), hashes=np.zeros(len(images), np.uint64))
+    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), level=(len(images) // MOST_HASHES).bit_length())
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
     lock = threading.Lock()
 
     def look(start: int, stop: int) -> None:
-        part = _look(images[start:stop], whole.hashes[start:stop])
+        part, hashes = _look(images[start:stop])
+        at = np.flatnonzero(_begin_with_zeros(hashes, whole.level)) if whole.level else np.arange(len(hashes))
         with lock:
             _add(whole, part, start)
+            kept.append((start + at, hashes[at] if whole.level else hashes))
 
     if pixels and len(images):
         in_chunks(images, look)
+        kept.sort(key=lambda each: int(each[0][0]) if len(each[0]) else -1)
+        whole.hashes = np.concatenate([hashes for _, hashes in kept])
+        whole.kept_at = np.concatenate([at for at, _ in kept]) if whole.level else whole.kept_at
     whole.bad, whole.blank = sorted(whole.bad)[:MAX_BAD], sorted(whole.blank)[:MAX_BAD]
     return whole
 
@@ -174,12 +197,18 @@ def release(array: np.ndarray, start: int, stop: int) -> None:
         pages.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def _look(chunk: np.ndarray, hashes: np.ndarray) -> Survey:
+def _look(chunk: np.ndarray) -> tuple[Survey, np.ndarray]:
+    """Return the survey of a chunk and the hash of each of its examples."""
     rows = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
-    hashes[:] = hash_rows(rows)
     # Overflow is what is looked for: pixels that float32 cannot hold become infinite here as in training.
     with np.errstate(all="ignore"):
-        return _summed(rows if rows.dtype == np.float32 else rows.astype(np.float32))
+        return _summed(rows if rows.dtype == np.float32 else rows.astype(np.float32)), hash_rows(rows)
+
+
+def _begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
+    """Whether hashes do; none that is 0, as that of a blank image is: a set may hold any number of them."""
+    found: np.ndarray = (hashes >> np.uint64(64 - bits) == 0) & (hashes != 0)
+    return found
 
 
 def _summed(values: np.ndarray) -> Survey:

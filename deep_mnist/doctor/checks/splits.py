@@ -40,7 +40,7 @@ def check_splits(case: Case) -> Iterator[Finding]:
             yield from _check_leakage(case.train, test)
         for split in (case.train, test):
             if split.survey is not None:
-                split.survey.hashes = np.zeros(0, np.uint64)  # of no more use, and the one thing that grows
+                split.survey.drop_hashes()  # of no more use
         yield from check_coverage(case.train, test)
     yield from check_missing_classes(case)
     yield from _check_order(case)
@@ -155,10 +155,10 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
         return
     if train.images.dtype != test.images.dtype or train.images.shape[1:] != test.images.shape[1:]:
         return
-    shared = _shared(train.images, test.images, ours, theirs)
+    shared, looked = _shared(train.images, test.images, ours, theirs)
     if not len(shared):
         return
-    share = len(shared) / theirs.count
+    share = len(shared) / looked
     few = len(shared) <= FEW_DUPLICATES or (share < MOST_BY_NATURE and len(shared) <= _by_nature(ours, theirs))
     severity = "note" if few or share <= LEAK_WARNING else "error" if share > LEAK_ERROR else "warning"
     whole = "the test loader reads the training data" if share > 0.99 else "splits were made after copies were"
@@ -167,7 +167,7 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
         severity=severity,
         split="test",
         expected="test images that training has not seen",
-        received=f"{len(shared)} of {theirs.count} test images ({share:.1%}) are in train as well: {whole}",
+        received=f"{len(shared)} of {looked} test images ({share:.1%}) are in train as well: {whole}",
         fix="seen = {row.tobytes() for row in train_images}; keep = np.array([row.tobytes() not in seen "
         "for row in test_images]); test_images, test_labels = test_images[keep], test_labels[keep]"
         if share < 0.99
@@ -180,30 +180,36 @@ def _check_leakage(train: Split, test: Split) -> Iterator[Finding]:
 
 def _by_nature(ours: Survey, theirs: Survey) -> float:
     """Return how many test images train may hold in a random split of a set that repeats itself as often as train."""
-    pairs = ours.count - len(np.unique(ours.hashes))
+    pairs = (len(ours.hashes) - len(np.unique(ours.hashes))) << ours.level
     most = float(np.sqrt(pairs + 1) + UNSEEN) ** 2
     due = 2 * most * theirs.count / max(1, ours.count)
     return due + 3 * float(np.sqrt(due))
 
 
-def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> np.ndarray:
-    """Return the indices of test images that are train images too, bytes compared; blank ones do not count.
+def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> tuple[np.ndarray, int]:
+    """Return the indices of test images that are train images too, and among how many they were looked for.
 
-    The test split's hashes are sorted and train's looked up in them a piece at a time: n log m, in little memory.
+    Bytes are compared; blank images do not count. The test split's hashes are sorted and train's looked up in them a
+    piece at a time: n log m, in little memory.
     """
-    order = np.argsort(theirs.hashes, kind="stable")
-    ranked = theirs.hashes[order]
+    level = max(ours.level, theirs.level)
+    (hashes, trained), (other_hashes, tested) = ours.hashes_at(level), theirs.hashes_at(level)
+    if not len(other_hashes):
+        return np.zeros(0, np.int64), 0
+    order = np.argsort(other_hashes, kind="stable")
+    ranked = other_hashes[order]
     twin = np.full(len(ranked), -1, np.int64)  # of each test hash, one train image that has it
-    for start in range(0, len(ours.hashes), HASHES_AT_ONCE):
-        piece = ours.hashes[start : start + HASHES_AT_ONCE]
+    for start in range(0, len(hashes), HASHES_AT_ONCE):
+        piece = hashes[start : start + HASHES_AT_ONCE]
         place = np.minimum(np.searchsorted(ranked, piece), len(ranked) - 1)
         hits = np.flatnonzero(ranked[place] == piece)
-        twin[place[hits]] = start + hits
+        twin[place[hits]] = trained[start + hits]
     first = np.searchsorted(ranked, ranked)  # equal hashes within test share the first one's twin
     found = np.flatnonzero(twin[first] >= 0)
-    pairs = sorted((int(order[each]), int(twin[first[each]])) for each in found)
+    pairs = sorted((int(tested[order[each]]), int(twin[first[each]])) for each in found)
     checked = [index for index, train in pairs[:COMPARED] if _same(others[index], images[train])]
-    return np.array(checked + [index for index, _ in pairs[COMPARED:] if checked], dtype=np.int64)
+    shared = np.array(checked + [index for index, _ in pairs[COMPARED:] if checked], dtype=np.int64)
+    return shared, len(ranked)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.case import Split, survey_ahead
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor import survey as survey_module
+from deep_mnist.doctor.case import Case, Split, survey_ahead
+from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.survey import SurveysAhead, hash_rows, survey, take
 
 
@@ -52,3 +55,38 @@ def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, at_once: 
     rows = np.arange(0, 100, 7)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     np.testing.assert_array_equal(take(mapped, rows, at_once), images(100)[rows])
+
+
+def test_of_a_large_set_some_hashes_are_kept_and_they_are_the_same_examples(monkeypatch) -> None:
+    """Those whose hash begins with zeros, in the order of the examples; blank ones are left out."""
+    many = images(6000)
+    many[100:3000] = 0
+    every = survey(many).hashes
+    monkeypatch.setattr(survey_module, "MOST_HASHES", 700)
+    monkeypatch.setattr(survey_module, "CHUNK_BYTES", 500 * 4 * 784)
+    some = survey(many)
+
+    assert some.level == 4 and 100 < len(some.hashes) < 300
+    np.testing.assert_array_equal(some.hashes, every[some.kept_at])
+    assert (np.diff(some.kept_at) > 0).all() and not np.isin(some.kept_at, np.arange(100, 3000)).any()
+
+
+@pytest.mark.parametrize(("leaked", "severity"), [(0.0, None), (0.3, "error")])
+def test_copies_across_large_splits_are_found_among_the_hashes_that_are_kept(monkeypatch, leaked, severity) -> None:
+    """The share is of those that were looked at, and every example that is named is in train."""
+    monkeypatch.setattr(survey_module, "MOST_HASHES", 1000)
+    train, test = images(9000), images(3000, seed=1)
+    count = int(leaked * len(test))
+    test[:count] = train[::-1][:count]
+    splits = {name: Split(name, each, np.arange(len(each)) % 10) for name, each in (("train", train), ("test", test))}
+    found = [
+        each
+        for each in check_splits(Case(Path(), splits, Contract(input_shape=(28, 28, 1), layout="channels_last")))
+        if each.field == "splits.leakage"
+    ]
+
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    for each in found:
+        shared, looked = (int(word) for word in each.received.split(" test images")[0].split(" of "))
+        assert 100 < looked < 400 and shared / looked == pytest.approx(leaked, abs=0.15)
+        assert all(place < count for place in each.where)
