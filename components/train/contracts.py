@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import keras
+
 from components.train.networks import NETWORKS
 from deep_mnist.contract.load import CONTRACTS, load_contract
 
@@ -17,7 +19,8 @@ UNPREPARED = ("example1",)
 
 
 def contract_text(name: str) -> str:
-    """Return the YAML of a built-in network's contract."""
+    """Return the YAML of a built-in network's contract, its layers numbered as in a new process."""
+    keras.utils.clear_session()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.keras"
         NETWORKS[name].build().save(path)

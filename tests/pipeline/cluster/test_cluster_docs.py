@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -95,5 +96,7 @@ def test_marked_commands_name_what_there_is():
                 assert (ROOT / folder / "kustomization.yaml").is_file()
             case ["make", target, *_]:
                 assert f"\n{target}:" in targets
+            case ["python", "-m", module, *_]:
+                assert importlib.util.find_spec(module)
             case _:
                 assert command[0] == "kubectl"
