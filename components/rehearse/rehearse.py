@@ -13,8 +13,8 @@ from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.doctor.acceptance import accepted, read_acceptances
 from deep_mnist.doctor.case import Case, read_splits
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import merged
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.rehearsal_process import rehearse_file
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import sha256_of_file

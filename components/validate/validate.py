@@ -9,7 +9,8 @@ from typing import Any
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.judge import Diagnosis, diagnose
+from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.judge import diagnose
 
 
 def validate_dataset(folder: Path, accept: Sequence[Mapping[str, Any]] = ()) -> Diagnosis:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.case import NotUsableError
+    from deep_mnist.doctor.diagnosis import Diagnosis, UnfitError
     from deep_mnist.doctor.guarding import guard
-    from deep_mnist.doctor.judge import Diagnosis, UnfitError
     from deep_mnist.doctor.memory import check
     from deep_mnist.doctor.rehearsal import Rehearsal, rehearse
     from deep_mnist.doctor.watchdog import UnhealthyTrainingError, Watchdog
@@ -28,10 +28,10 @@ _HOME = {
     "check": "memory",
     "guard": "guarding",
     "rehearse": "rehearsal",
-    "Diagnosis": "judge",
+    "Diagnosis": "diagnosis",
     "NotUsableError": "case",
     "Rehearsal": "rehearsal",
-    "UnfitError": "judge",
+    "UnfitError": "diagnosis",
     "UnhealthyTrainingError": "watchdog",
     "Watchdog": "watchdog",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deep_mnist.doctor.acceptance import Acceptance
-    from deep_mnist.doctor.judge import Diagnosis
+    from deep_mnist.doctor.diagnosis import Diagnosis
 
 STARTED = time.perf_counter()
 

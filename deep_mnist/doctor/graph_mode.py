@@ -20,13 +20,13 @@ from deep_mnist.contract.contract import Contract, encoding_of, with_settings
 from deep_mnist.contract.layouts import layout_of_shape
 from deep_mnist.doctor.acceptance import Accept
 from deep_mnist.doctor.custom_loop import whole_of_batch
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.draw import as_array, draw_arrays
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_faults import faults_of
 from deep_mnist.doctor.graph_walk import Loss, behind, consumers, loss_of, trains
 from deep_mnist.doctor.intercept import ImportWatch, caller, inside, is_inside
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import diagnose_drawn
 from deep_mnist.doctor.origin import origin_of
 

@@ -8,9 +8,9 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.acceptance import Accept
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.intercept import inside, methods_watch
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import judge_call
 
 

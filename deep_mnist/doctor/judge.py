@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,8 +22,9 @@ from deep_mnist.doctor.checks.columns import check_columns
 from deep_mnist.doctor.checks.form import check_files, check_form
 from deep_mnist.doctor.checks.giveaway import check_giveaway
 from deep_mnist.doctor.checks.labels import check_labels
-from deep_mnist.doctor.checks.network import check_input, check_model, check_output
+from deep_mnist.doctor.checks.network import check_input, check_model
 from deep_mnist.doctor.checks.outliers import check_outliers
+from deep_mnist.doctor.checks.output import check_output
 from deep_mnist.doctor.checks.pixels import check_pixels
 from deep_mnist.doctor.checks.ranges import check_range
 from deep_mnist.doctor.checks.record import check_record
@@ -31,13 +32,11 @@ from deep_mnist.doctor.checks.relations import check_relations
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.checks.training import check_classes, check_training
 from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
-from deep_mnist.doctor.finding import FaultKind, Finding, merged, verdict
+from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.finding import FaultKind, Finding, merged
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.settings import read_settings
 from deep_mnist.doctor.several import judge_further
-
-if TYPE_CHECKING:
-    from deep_mnist.doctor.origin import Origin
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_training, check_record, check_splits, check_relations,
@@ -60,77 +59,6 @@ STATISTICAL = (
     FaultKind.MISALIGNED, FaultKind.MISALIGNED_PART, FaultKind.NOISY_LABELS, FaultKind.MAPPING,
     FaultKind.OTHER_IMAGES, FaultKind.UNLIKE,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What the doctor says.
-
-    Attributes:
-        findings: Errors first.
-        seconds: From the start of the work.
-        case: What was judged, for the report's images.
-        origin: The call of fit in its source; None when a folder was judged.
-    """
-
-    findings: Sequence[Finding]
-    seconds: float
-    case: Case
-    origin: Origin | None = None
-
-    @property
-    def verdict(self) -> str:
-        return verdict(self.findings)
-
-    @property
-    def errors(self) -> int:
-        return sum(each.severity == "error" for each in self.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        findings = [each.to_dict() for each in self.findings]
-        values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
-        return values if self.origin is None else {**values, "source": self.origin.to_dict()}
-
-    def raise_if_unfit(self) -> Diagnosis:
-        """Return the diagnosis itself when it is fit.
-
-        Raises:
-            UnfitError: It is not; the message holds every error.
-        """
-        if self.verdict != "fit":
-            raise UnfitError(self)
-        return self
-
-    def __str__(self) -> str:
-        """Return the text that the command prints, without color."""
-        from deep_mnist.doctor.report import as_text
-
-        return as_text(self)
-
-    def _repr_html_(self) -> str:
-        """Return the page, in a frame of its own, for a notebook."""
-        from deep_mnist.doctor.report import as_frame
-
-        return as_frame(self)
-
-
-class UnfitError(ValueError):
-    """Training on this data would fail; `diagnosis` says why.
-
-    Attributes:
-        diagnosis: The whole of it.
-        expected, received, fix: Of all errors, in their order.
-    """
-
-    def __init__(self, diagnosis: Diagnosis) -> None:
-        errors = [each for each in diagnosis.findings if each.severity == "error"]
-        lines = [each.sentence() for each in errors]
-        super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *lines]))
-        self.diagnosis = diagnosis
-        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in errors)
-        self.received = "\n".join(f"{each.field}: {each.received}" for each in errors)
-        self.fix = "\n".join(dict.fromkeys(each.fix for each in errors))
 
 
 def diagnose(

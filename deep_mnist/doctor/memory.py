@@ -18,12 +18,13 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, acceptances_of, accepted, unused_note
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits import check_splits
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.draw import Drawn, is_kind, is_pipeline
 from deep_mnist.doctor.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.finding import Finding, gravest_first, merged
 from deep_mnist.doctor.fit_call import FACTS, FitCall
-from deep_mnist.doctor.judge import Diagnosis, judge
+from deep_mnist.doctor.judge import judge
 from deep_mnist.doctor.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.origin import Origin, named, origin_of
 

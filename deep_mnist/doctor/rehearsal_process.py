@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.acceptance import Acceptance, accepted
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import Finding, merged
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.rehearsal_findings import abstention
 
 SECONDS = 60.0  # of the rehearsal itself; loading TensorFlow and the network comes on top

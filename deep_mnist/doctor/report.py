@@ -16,7 +16,7 @@ from deep_mnist.doctor.finding import SEVERITIES, Finding
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deep_mnist.doctor.judge import Diagnosis
+    from deep_mnist.doctor.diagnosis import Diagnosis
 
 DRAWN = 6  # drawn of one finding; a page stays far below 1 MB
 MAX_DRAWN_SIDE = 512  # larger images are drawn with pixels left out

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.custom_loop import watch_calls
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.intercept import ImportWatch, methods_watch
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.report import as_json
 from deep_mnist.doctor.script_judge import VERBS, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.served_data import dataset_patches

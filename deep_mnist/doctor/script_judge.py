@@ -17,10 +17,10 @@ from typing import Any
 from deep_mnist.doctor.acceptance import Accept
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.custom_loop import whole_of_batch
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.fit_call import FitCall
 from deep_mnist.doctor.graph_mode import FedRun, judge_run
 from deep_mnist.doctor.intercept import inside
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import judge_call, rehearsed
 from deep_mnist.doctor.unrun import result_of
 

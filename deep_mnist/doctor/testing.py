@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.fit_call import FitCall
-from deep_mnist.doctor.judge import Diagnosis
 from deep_mnist.doctor.memory import call_of_check, judge_call
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deep_mnist.doctor.judge import Diagnosis
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.report import as_html, as_json, as_markdown, headline
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.judge import Diagnosis, diagnose
+from deep_mnist.doctor.judge import diagnose
 from deep_mnist.doctor.settings import contract_for
 from tests.support.digits import draw_digits
 from tests.support.keras_models import Layer, classifier, write_keras

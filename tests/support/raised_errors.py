@@ -75,7 +75,7 @@ RAISED: dict[str, tuple[str, str]] = {
     "UnfitError": (
         "validate",
         "import numpy as np\nfrom deep_mnist.doctor.finding import Finding\n"
-        "from deep_mnist.doctor.judge import Diagnosis, UnfitError\n"
+        "from deep_mnist.doctor.diagnosis import Diagnosis, UnfitError\n"
         "from deep_mnist.contract.load import resolve_contract\nimport inspect\n"
         "finding = Finding(field='images.dtype', severity='error', split='train', expected='float32', "
         "received='uint8', fix='x = x / 255', why='no learning')\n"

@@ -28,7 +28,8 @@ MOST_UNITS = 1000
 def check_training(case: Case) -> Iterator[Finding]:
     """Yield what will keep this network from learning, as far as its file and the call to fit tell."""
     yield from check_optimizer(case)
-    yield from _check_layers(case)
+    yield from _check_hidden(case)
+    yield from _check_trainable(case)
     yield from check_classes(case)
     yield from _check_fit(case)
 
@@ -48,7 +49,7 @@ def _warned(
     )
 
 
-def _check_layers(case: Case) -> Iterator[Finding]:
+def _check_hidden(case: Case) -> Iterator[Finding]:
     layers = case.contract.architecture
     if layers.linear and not is_linear_task(case):
         yield _warned(
@@ -74,6 +75,10 @@ def _check_layers(case: Case) -> Iterator[Finding]:
             f'kernel_initializer="glorot_uniform"  # the default, in {", ".join(layers.constant_kernels[:5])}',
             "Units that start alike get the same gradient and stay alike: the layer is one unit wide, or nothing.",
         )
+
+
+def _check_trainable(case: Case) -> Iterator[Finding]:
+    layers = case.contract.architecture
     if layers.all_frozen:
         yield _warned(
             "model.trainable",

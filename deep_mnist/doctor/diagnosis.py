@@ -1,0 +1,84 @@
+"""What the doctor says of a case, in the forms that a program, a terminal and a notebook ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.finding import Finding, verdict
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.origin import Origin
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor says.
+
+    Attributes:
+        findings: Errors first.
+        seconds: From the start of the work.
+        case: What was judged, for the report's images.
+        origin: The call of fit in its source; None when a folder was judged.
+    """
+
+    findings: Sequence[Finding]
+    seconds: float
+    case: Case
+    origin: Origin | None = None
+
+    @property
+    def verdict(self) -> str:
+        return verdict(self.findings)
+
+    @property
+    def errors(self) -> int:
+        return sum(each.severity == "error" for each in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        findings = [each.to_dict() for each in self.findings]
+        values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        return values if self.origin is None else {**values, "source": self.origin.to_dict()}
+
+    def raise_if_unfit(self) -> Diagnosis:
+        """Return the diagnosis itself when it is fit.
+
+        Raises:
+            UnfitError: It is not; the message holds every error.
+        """
+        if self.verdict != "fit":
+            raise UnfitError(self)
+        return self
+
+    def __str__(self) -> str:
+        """Return the text that the command prints, without color."""
+        from deep_mnist.doctor.report import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the page, in a frame of its own, for a notebook."""
+        from deep_mnist.doctor.report import as_frame
+
+        return as_frame(self)
+
+
+class UnfitError(ValueError):
+    """Training on this data would fail; `diagnosis` says why.
+
+    Attributes:
+        diagnosis: The whole of it.
+        expected, received, fix: Of all errors, in their order.
+    """
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        errors = [each for each in diagnosis.findings if each.severity == "error"]
+        lines = [each.sentence() for each in errors]
+        super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *lines]))
+        self.diagnosis = diagnosis
+        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in errors)
+        self.received = "\n".join(f"{each.field}: {each.received}" for each in errors)
+        self.fix = "\n".join(dict.fromkeys(each.fix for each in errors))
