@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,6 @@ def main() -> int:
         prepare(options.prepare)
         return 0
     with tempfile.TemporaryDirectory() as place:
-        # Written by another process: a child's resident memory counts what its parent held when it was started.
         command = [sys.executable, "-m", "bench.doctor", "--prepare", place]
         source = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout.decode().strip()
         print(f"the doctor on {source}, {os.cpu_count()} cores; fastest of {ROUNDS} cold processes")
@@ -100,7 +100,7 @@ def main() -> int:
 
 
 def _judge_usual(folder: Path) -> bool:
-    _write_copies(folder / "uint8", folder / "ten", TIMES)
+    _apart(_write_copies, folder / "uint8", folder / "ten", TIMES)
     met = True
     for name in ("uint8", "float32"):
         doctor, yardstick = _in_turns(folder / name, ROUNDS)
@@ -119,7 +119,7 @@ def _judge_usual(folder: Path) -> bool:
 
 
 def _judge_millions(folder: Path, millions: int) -> bool:
-    _write_copies(folder / "uint8", folder / "many", round(millions * 1e6 / 60_000))
+    _apart(_write_copies, folder / "uint8", folder / "many", round(millions * 1e6 / 60_000))
     doctor, plain = _in_turns(folder / "many", ROUNDS_LARGE, PLAIN)
     _tell(f"{millions} million images", doctor, plain)
     return tell(
@@ -132,7 +132,7 @@ def _judge_sparse(folder: Path, gigabytes: int) -> bool:
     costs = []
     for size in (gigabytes / TIMES, gigabytes):
         place = folder / f"sparse{size:g}"
-        _write_sparse(place, round(size * 1e9))
+        _apart(_write_sparse, place, round(size * 1e9))
         costs.append(_cost([sys.executable, "-m", "deep_mnist.doctor", str(place), "--json"], statuses=(0, 1)))
         print(f"{size:g} GB of zeros: {costs[-1].seconds:.1f} s, {costs[-1].megabytes:.0f} MB", flush=True)
     return tell(
@@ -190,6 +190,15 @@ def _synthetic_digits() -> dict[str, np.ndarray]:
 
     train, test = draw_digits(60_000, seed=0), draw_digits(10_000, seed=1)
     return {"train_images": train[0], "train_labels": train[1], "test_images": test[0], "test_labels": test[1]}
+
+
+def _apart(work: Callable[..., None], *arguments: object) -> None:
+    """Call in another process: a child's resident memory counts what its parent held when it was started."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"Expected {work.__name__} to succeed. Received: status {process.exitcode}")
 
 
 def _write_copies(small: Path, large: Path, times: int) -> None:
