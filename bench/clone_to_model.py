@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.claims import Claim, tell
+
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 50.0  # MB/s
 GOAL, OVERHEAD_GOAL = 90.0, 2.0  # seconds
@@ -38,9 +40,12 @@ def main() -> int:
         overhead = json.loads(next(clone.glob("runs/2*/outcome.json")).read_text())["overhead"]
     total = second + megabytes / RATE + run
     print(f"make run: {run:.1f} s: {ended.splitlines()[-1]}")
-    print(f"from clone to PUBLISHED, packages at {RATE:.0f} MB/s: {total:.1f} s (goal {GOAL:.0f})")
-    print(f"besides the steps' work: {overhead:.2f} s (goal {OVERHEAD_GOAL:.0f})")
-    return int(not all((total <= GOAL, overhead <= OVERHEAD_GOAL, "PUBLISHED" in ended, images_fit())))
+    met = tell(
+        Claim(f"seconds from clone to PUBLISHED, packages at {RATE:.0f} MB/s", total, GOAL, digits=1),
+        Claim("seconds besides the steps' work", overhead, OVERHEAD_GOAL),
+        *images(),
+    )
+    return 0 if met and "PUBLISHED" in ended else 1
 
 
 def timed(clone: Path, environment: dict[str, str], target: str) -> tuple[float, str]:
@@ -53,18 +58,16 @@ def timed(clone: Path, environment: dict[str, str], target: str) -> tuple[float,
     return time.monotonic() - started, done.stdout
 
 
-def images_fit() -> bool:
-    """Print the sizes of the images that were built here last; True where none is above its goal."""
+def images() -> list[Claim]:
+    """Return the sizes of the images that were built here last (make images), None where none were."""
     try:
         built = json.loads((ROOT / "build/images.json").read_text())["images"]
     except OSError:
-        print("images: none were built here (make images)")
-        return True
-    sizes = {target: built[target]["bytes"] / 1e6 for target in IMAGE_GOALS}
-    print(
-        "images: " + ", ".join(f"{target} {size:.0f} MB (goal {IMAGE_GOALS[target]})" for target, size in sizes.items())
-    )
-    return all(size <= IMAGE_GOALS[target] for target, size in sizes.items())
+        built = {}
+    return [
+        Claim(f"MB of the image {target}", built[target]["bytes"] / 1e6 if built else None, goal, digits=0)
+        for target, goal in IMAGE_GOALS.items()
+    ]
 
 
 if __name__ == "__main__":
