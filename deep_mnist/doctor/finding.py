@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SEVERITIES = ("error", "warning", "accepted", "note")
 FIELDS = (
@@ -76,6 +79,13 @@ class FaultKind(StrEnum):
 
 
 MAX_WHERE = 10  # indices shown of the examples that are wrong
+
+
+def first_of(wrong: np.ndarray | np.bool) -> tuple[int, ...]:
+    """Return the first indices of what is wrong, of bool (n,)."""
+    import numpy as np  # who has an array has it: verdicts are read without
+
+    return tuple(int(index) for index in np.flatnonzero(wrong)[:MAX_WHERE])
 
 
 @dataclass(frozen=True, kw_only=True)

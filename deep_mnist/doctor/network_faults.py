@@ -19,6 +19,22 @@ def names_of(paths: Sequence[str]) -> str:
     return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
 
 
+def run_finding(
+    field: str, severity: str, expected: str, received: str, fix: str, why: str, *, step: int | None = None
+) -> Finding:
+    """Return a finding on `rehearsal.<field>`; `step` is the one at which the watchdog looked."""
+    return Finding(
+        field=f"rehearsal.{field}",
+        severity=severity,
+        split="model",
+        expected=expected,
+        received=received,
+        fix=fix,
+        why=why,
+        where=() if step is None else (step,),
+    )
+
+
 def dead_units(layers: Sequence[str], share: float, range_text: str, *, step: int | None = None) -> Finding:
     """Return the finding on layers whose units respond to no example.
 
@@ -28,12 +44,12 @@ def dead_units(layers: Sequence[str], share: float, range_text: str, *, step: in
         range_text: What the input spans, as `Vitals.range_text` says it.
         step: At which the watchdog looked: an error; None in a rehearsal: a warning, seen before and after its run.
     """
-    return _finding(
-        "outputs", step, "units that respond to some example",
+    return run_finding(
+        "outputs", _severity(step), "units that respond to some example",
         f"{share:.0%} of the units of {names_of(layers)} are zero for every example{BOTH if step is None else ''}",
         f"Initialize {layers[0]} with zero biases and he_normal kernels, lower the learning rate, and check the scale "
         f"of its input: {range_text}.",
-        "A unit that is always zero has no gradient and stays dead; nothing passes this layer.",
+        "A unit that is always zero has no gradient and stays dead; nothing passes this layer.", step=step,
     )  # fmt: skip
 
 
@@ -45,22 +61,13 @@ def vanished_gradient(weight: str, size: float, *, step: int | None = None) -> F
         size: The gradient's norm over theirs.
         step: As for `dead_units`.
     """
-    return _finding(
-        "gradients", step, f"a gradient that reaches the first weights ({weight})",
+    return run_finding(
+        "gradients", _severity(step), f"a gradient that reaches the first weights ({weight})",
         f"{size:.1e} of their size; it vanishes on the way back through the layers",
         "Use ReLU instead of sigmoid or tanh, add BatchNormalization or shortcuts, or take fewer layers.",
-        "The first layers do not learn.",
+        "The first layers do not learn.", step=step,
     )  # fmt: skip
 
 
-def _finding(field: str, step: int | None, expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding(
-        field=f"rehearsal.{field}",
-        severity="warning" if step is None else "error",
-        split="model",
-        expected=expected,
-        received=received,
-        fix=fix,
-        why=why,
-        where=() if step is None else (step,),
-    )
+def _severity(step: int | None) -> str:
+    return "warning" if step is None else "error"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.network_faults import dead_units, names_of, vanished_gradient
+from deep_mnist.doctor.network_faults import dead_units, names_of, run_finding, vanished_gradient
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.vitals import Vitals
@@ -17,21 +17,9 @@ VANISHED = 1e-6  # gradient over weight, both as norms; healthy first layers sho
 EXPLODES = 1e5  # largest relative gradient over the median of the last three; healthy networks stay below 1e3
 
 
-def _finding(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding(
-        field=f"rehearsal.{field}",
-        severity=severity,
-        split="model",
-        expected=expected,
-        received=received,
-        fix=fix,
-        why=why,
-    )
-
-
 def abstention(reason: str) -> Finding:
     """The network was not run."""
-    return _finding(
+    return run_finding(
         "cost", "note", "a network that can be rehearsed here", f"not run: {reason}",
         "Watch the first hundred steps of the training yourself, or with doctor.Watchdog().",
         "What only a run can show was not looked at.",
@@ -40,7 +28,7 @@ def abstention(reason: str) -> Finding:
 
 def nothing_to_train() -> Finding:
     """No weight is trainable."""
-    return _finding(
+    return run_finding(
         "gradients", "error", "at least one trainable weight", "none: every layer is frozen",
         "model.trainable = True  # then compile again", "The loss never changes.",
     )  # fmt: skip
@@ -48,7 +36,7 @@ def nothing_to_train() -> Finding:
 
 def broken_weight(paths: Sequence[str]) -> Finding:
     """A weight is NaN or infinite before the first step."""
-    return _finding(
+    return run_finding(
         "loss", "error", "finite weights before the first step", f"NaN or infinity in {names_of(paths)}",
         f"Initialize {paths[0]} anew, or load another checkpoint.", "Every output and every gradient becomes NaN.",
     )  # fmt: skip
@@ -61,7 +49,7 @@ def not_finite(layer: str, vitals: Vitals) -> Finding:
         fix = "Remove the NaN and infinity from the inputs: the doctor names their indices."
     else:
         fix = f"Look at {layer or 'the loss'}: a logarithm, root or quotient of 0; {vitals.range_text}."
-    return _finding(
+    return run_finding(
         "loss", "error", "finite outputs, loss and gradients before the first step", f"NaN or infinity, {where}", fix,
         "The first step turns every weight it reaches into NaN.",
     )  # fmt: skip
@@ -74,7 +62,7 @@ def lost(step: int, layer: str, rate: float | None, smaller: float | None, losse
     fix = "Lower the learning rate or scale the inputs; a root, quotient or logarithm of 0 gives NaN at any rate."
     if smaller is not None:
         fix = f"model.optimizer.learning_rate = {smaller:.1g}  # {rate:g} diverges; at {smaller:.1g} the loss fell"
-    return _finding(
+    return run_finding(
         "loss", "error", "a loss that stays finite", received, fix, "Every later step would be lost, and so the model."
     )
 
@@ -84,7 +72,7 @@ def unconnected(before: Vitals) -> list[Finding]:
     if not before.unconnected:
         return []
     return [
-        _finding(
+        run_finding(
             "gradients", "warning", "a loss that depends on every trainable weight",
             f"no gradient reaches {names_of(before.unconnected)}",
             f"Connect the layer of {before.unconnected[0]} to an output that has a loss, or remove it.",
@@ -100,7 +88,7 @@ def still(before: Vitals, after: Vitals) -> list[Finding]:
     if not paths or dead:  # dead units are the cause, and are named
         return []
     return [
-        _finding(
+        run_finding(
             "gradients", "warning", "a gradient in every trainable weight",
             f"exactly zero for every example, before and after the run, in {names_of(paths)}",
             "Initialize the weights at random (Keras's default), and see that nothing stops the gradient (argmax, "
@@ -139,7 +127,7 @@ def exploding(before: Vitals) -> list[Finding]:
     if largest < EXPLODES * last or largest < 10:
         return []
     return [
-        _finding(
+        run_finding(
             field="gradients", severity="warning", expected="gradients of one order of magnitude in every layer",
             received=f"{largest:.1e} of the size of {name}, {last:.1e} at the output: it explodes on the way back",
             fix="Take smaller initial weights (glorot_uniform, he_normal), or add BatchNormalization or shortcuts.",
@@ -150,7 +138,7 @@ def exploding(before: Vitals) -> list[Finding]:
 
 def same_answer(after: Vitals) -> Finding:
     """Every example gets the same output after the run."""
-    return _finding(
+    return run_finding(
         "outputs", "error", "outputs that differ between examples",
         f"after the run every example gets the same prediction (they differ by {after.spread:.0e} of their size)",
         f"Check the scale of the inputs ({after.range_text}), the initializers and the last activation.",
@@ -160,7 +148,7 @@ def same_answer(after: Vitals) -> Finding:
 
 def summed_loss(ratio: float) -> Finding:
     """The loss grows with the batch."""
-    return _finding(
+    return run_finding(
         "initial_loss", "warning", "a loss that is a mean over the batch",
         f"the loss of a batch is {ratio:.1f} times that of its half: it is summed",
         'Take reduction="sum_over_batch_size", the default, in the loss.',
@@ -171,7 +159,7 @@ def summed_loss(ratio: float) -> Finding:
 
 def high_start(start: float, reference: float, end: float, steps: int) -> Finding:
     """The first loss is far above that of a constant prediction, and stays above it."""
-    return _finding(
+    return run_finding(
         "initial_loss", "warning", f"a loss near {reference:.2f} at the start, as a constant prediction gives",
         f"{start:.3g} at the start, {end:.3g} after {steps} steps",
         "Scale the inputs to about 0..1, or take smaller initial weights (glorot_uniform, he_normal).",
@@ -183,7 +171,7 @@ def rate(current: float, better: float, losses: Sequence[float], run: Sequence[f
     """Another rate learns one batch by heart, and this one does not."""
     which = "high" if better < current else "low"
     size = "" if math.isnan(update) else f"; a step changes a weight by {update:.0e} of its size"
-    return _finding(
+    return run_finding(
         "updates", "error", f"a rate at which one batch is learned; {better:.1g} does ({_losses(losses)})",
         f"{current:g} is too {which}: losses {_losses(run)}{size}",
         f"model.optimizer.learning_rate = {better:.1g}",
@@ -193,7 +181,7 @@ def rate(current: float, better: float, losses: Sequence[float], run: Sequence[f
 
 def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Finding:
     """No rate tried learns a few examples by heart."""
-    return _finding(
+    return run_finding(
         "memorizes", "error", f"{examples} examples that can be learned by heart",
         f"after {len(losses)} steps on them the loss is {losses[-1]:.3g} (a constant prediction gives "
         f"{reference:.3g}), and no rate from 1/1000 to 1000 times yours does better",
@@ -205,7 +193,7 @@ def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Fi
 
 def undecided(losses: Sequence[float], seconds: float) -> Finding:
     """The run did not learn, and time ended before the cause was found."""
-    return _finding(
+    return run_finding(
         "memorizes", "note", "a loss that falls within the rehearsal",
         f"losses {_losses(losses)} in {len(losses)} steps; {seconds:.0f} s were not enough to find out why",
         "Rehearse for longer: doctor.rehearse(model, x, y, seconds=120).",
@@ -216,7 +204,7 @@ def undecided(losses: Sequence[float], seconds: float) -> Finding:
 def cost(step: float, batch: int, epoch: float, epochs: int | None, memory: int) -> Finding:
     """What the training would cost on this machine."""
     whole = f", {epochs} epochs {_duration(epoch * epochs)}" if epochs else ""
-    return _finding(
+    return run_finding(
         "cost", "note", "a cost that is known before it is paid",
         f"{step * 1e3:.0f} ms per step of {batch} examples on this CPU: an epoch {_duration(epoch)}{whole}; "
         f"{memory >> 20} MiB of memory",

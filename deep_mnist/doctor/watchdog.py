@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.network_faults import dead_units, vanished_gradient
+from deep_mnist.doctor.network_faults import dead_units, run_finding, vanished_gradient
 from deep_mnist.doctor.rehearsal_findings import DEAD_SHARE, VANISHED
 from deep_mnist.doctor.vitals import PROBED, Vitals, compiled_loss, entropy_of, look_into, remember
 
@@ -96,26 +96,28 @@ class Watch:
         state = "the weights are finite" if seen.finite else "weights have become NaN or infinite"
         why = "Steps were too large for this loss, or its input is not finite; every later step would be lost."
         received = f"NaN or infinity in the training; {state}"
-        return [_finding("loss", "finite losses, gradients and weights", received, fix, why, step)]
+        return [run_finding("loss", "error", "finite losses, gradients and weights", received, fix, why, step=step)]
 
     def _stuck(self, step: int, loss: float) -> Finding:
-        return _finding(
+        return run_finding(
             "loss",
+            "error",
             f"a loss below ln(classes), {self.entropy:.3f}, after {step} steps",
             f"{loss:.3f}: the network gives every example the same prediction",
             f"Check that labels and images are in the same order; change the rate (it is {self.rate:g}).",
             "What the network learns from these labels is their frequency only.",
-            step,
+            step=step,
         )
 
     def _at_chance(self, step: int, accuracy: float) -> Finding:
-        return _finding(
+        return run_finding(
             "loss",
+            "error",
             f"accuracy above chance, {self.chance:.3f}, after {step} steps",
             f"accuracy {accuracy:.3f}",
             f"Check the labels, the loss and from_logits with the doctor; lower the rate (it is {self.rate:g}).",
             "The loss moves, but not towards the labels.",
-            step,
+            step=step,
         )
 
 
@@ -168,7 +170,11 @@ class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
             return self._watch._not_finite(self._step)
         rate = float(self.model.optimizer.learning_rate)
         fix = f"Lower the learning rate (it is {rate:g}), or scale the inputs; look for NaN in the data."
-        return [_finding("loss", "a finite loss", "NaN or infinity", fix, "Every later step is lost.", self._step)]
+        return [
+            run_finding(
+                "loss", "error", "a finite loss", "NaN or infinity", fix, "Every later step is lost.", step=self._step
+            )
+        ]
 
     def _look(self) -> Vitals:
         def loss_of(x: Any, y: Any, outputs: Any) -> Any:
@@ -179,19 +185,6 @@ class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
         seen = look_into(self.model, loss_of, self.x, labels[:PROBED])
         give_back()
         return seen
-
-
-def _finding(field: str, expected: str, received: str, fix: str, why: str, step: int) -> Finding:
-    return Finding(
-        field=f"rehearsal.{field}",
-        severity="error",
-        split="model",
-        expected=expected,
-        received=received,
-        fix=fix,
-        why=why,
-        where=(step,),
-    )
 
 
 def _dead(seen: Vitals, step: int) -> list[Finding]:
@@ -211,12 +204,13 @@ def _exploding(seen: Vitals, loss: float, entropy: float, step: int) -> list[Fin
         return []
     name, largest = max(seen.gradients.items(), key=lambda each: each[1], default=("the weights", math.inf))
     return [
-        _finding(
+        run_finding(
             "gradients",
+            "error",
             "gradients that let the loss fall",
             f"a loss of {loss:.3g}; the gradient of {name} is {largest:.1e} times its size",
             f"Lower the learning rate, clip the gradients, or scale the pixels: {seen.range_text}.",
             "It explodes: every step throws the weights further away.",
-            step,
+            step=step,
         )
     ]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.finding import first_of
 from deep_mnist.serving.training_survey import COLUMNS, IMAGES, TrainingSurvey
 
-MAX_WHERE = 10
 RARE = 1e-3  # a share of the training data below which something counts as unseen
 FAINT = 0.1  # of the training data's range
 BEYOND = 1.0  # ranges outside the training data's
@@ -42,13 +42,12 @@ class DoorWarning:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        where = np.flatnonzero(self.rows)
         names = ("check", "field", "expected", "received", "fix")
         return {
             **{name: getattr(self, name) for name in names},
             "severity": "warning",
-            "count": len(where),
-            "where": [int(index) for index in where[:MAX_WHERE]],
+            "count": int(self.rows.sum()),
+            "where": list(first_of(self.rows)),
         }
 
 

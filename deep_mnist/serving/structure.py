@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.finding import first_of
 from deep_mnist.serving.refusal import RefusedRequestError
 from deep_mnist.serving.request import shown
 
 Sides = tuple[int | None, ...]
-MAX_WHERE = 10
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _is_number(value: Any) -> bool:
 def _ragged(value: list[Any], form: InputForm) -> RefusedRequestError:
     lengths = [len(each) if isinstance(each, list) else -1 for each in value]
     usual = max(set(lengths), key=lengths.count)
-    where = tuple(index for index, length in enumerate(lengths) if length != usual)[:MAX_WHERE]
+    where = first_of(np.array(lengths) != usual)
     received = "lists of unequal length or depth" + (f", first at index {where[0]}" if where else " within an example")
     fix = "send examples of one shape, every row of one length"
     return _refused("images.shape", form.sentence(), received, fix, where=where)
@@ -166,8 +166,7 @@ def _range_of(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 
 def _rows(wrong: np.ndarray) -> tuple[int, ...]:
-    rows = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))
-    return tuple(int(row) for row in rows[:MAX_WHERE])
+    return first_of(wrong.reshape(len(wrong), -1).any(axis=1))
 
 
 def _batch(shape: Sides) -> str:

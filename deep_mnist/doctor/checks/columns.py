@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding, first_of
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.survey import sample_indices, take
 from deep_mnist.doctor.task import Task
@@ -125,7 +125,7 @@ def _check_apart(case: Case, split: Split) -> Iterator[Finding]:
         f"{middle[first]:.4g}, train's lie in {low[first]:.4g}..{high[first]:.4g}",
         fix=f"Scale {split.name}_images as train_images, with train's mean and deviation, before fit.",
         why="The network is judged on inputs that it has never seen the like of: its scores there mean nothing.",
-        where=tuple(int(each) for each in np.flatnonzero(apart & used)[:MAX_WHERE]),
+        where=first_of(apart & used),
         kind=FaultKind.RANGE,
     )
 
@@ -149,7 +149,7 @@ def _check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         if low >= 0
         else f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}",
         why="A CPU stops at the first such token; a GPU reads a row of zeros for it and says nothing.",
-        where=tuple(int(index) for index in np.flatnonzero(wrong)[:MAX_WHERE]),
+        where=first_of(wrong),
         kind=FaultKind.RANGE,
     )
 

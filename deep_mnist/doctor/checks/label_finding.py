@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from deep_mnist.doctor.case import Split
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import FaultKind, Finding
 
 
 def label_finding(
@@ -31,8 +29,3 @@ def label_finding(
         where=where,
         kind=kind,
     )
-
-
-def first_of(wrong: np.ndarray) -> tuple[int, ...]:
-    """Return the indices of the first wrong labels, of bool (n,)."""
-    return tuple(int(index) for index in np.flatnonzero(wrong)[:MAX_WHERE])

@@ -9,8 +9,8 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.label_finding import first_of, label_finding
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.checks.label_finding import label_finding
+from deep_mnist.doctor.finding import FaultKind, Finding, first_of
 from deep_mnist.doctor.fix_lines import compiled_with, last_layer
 
 AMOUNTS_AMONG = 2000  # labels looked at

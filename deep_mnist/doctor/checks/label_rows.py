@@ -9,8 +9,8 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Split
-from deep_mnist.doctor.checks.label_finding import first_of, label_finding
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.checks.label_finding import label_finding
+from deep_mnist.doctor.finding import FaultKind, Finding, first_of
 
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from deep_mnist.contract.losses import REGRESSION_LOSSES
 from deep_mnist.doctor.case import REAL_KINDS, Case, Split
-from deep_mnist.doctor.checks.label_finding import first_of, label_finding
+from deep_mnist.doctor.checks.label_finding import label_finding
 from deep_mnist.doctor.checks.label_numbers import check_numbers
 from deep_mnist.doctor.checks.label_rows import check_rank, check_rows
 from deep_mnist.doctor.checks.targets import check_targets
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.finding import FaultKind, Finding, first_of
 
 
 def check_labels(case: Case, split: Split) -> Iterator[Finding]:

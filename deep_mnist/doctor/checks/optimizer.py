@@ -13,6 +13,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.model_finding import model_finding
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.linear_fit import is_linear_task
@@ -78,12 +79,6 @@ def _highest_sgd(contract: Contract) -> float:
 
 
 def _rate(expected: str, received: str, rate: float, why: str) -> Finding:
-    return Finding(
-        field="model.optimizer",
-        severity="warning",
-        split="model",
-        expected=expected,
-        received=received,
-        fix=f"model.optimizer.learning_rate = {rate:g}",
-        why=why,
+    return model_finding(
+        "model.optimizer", "warning", expected, received, f"model.optimizer.learning_rate = {rate:g}", why
     )

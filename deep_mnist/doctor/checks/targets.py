@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import FaultKind, Finding, first_of
 from deep_mnist.doctor.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.task import Task
 
@@ -96,7 +96,7 @@ def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iter
         received=f"{len(values)} different values, {low:g} to {high:g}",
         fix=fix,
         why="A label outside the output's units gives an error on a CPU and NaN on a GPU.",
-        where=tuple(int(index) for index in np.flatnonzero(wrong)[:MAX_WHERE]),
+        where=first_of(wrong),
         kind=FaultKind.VALUES,
     )
 
