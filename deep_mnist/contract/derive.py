@@ -89,9 +89,10 @@ def _derived(
 
     outputs = tuple(of(0, index) for index in range(len(graph.outputs))) if many_outputs else ()
     trained = next((index for index, each in enumerate(outputs) if each.loss is not None), 0)
-    inputs = tuple(of(index, trained) for index in range(len(graph.inputs))) if many_inputs else ()
+    first = outputs[trained] if outputs else of(0, 0)
+    inputs = (first, *(of(index, trained) for index in range(1, len(graph.inputs)))) if many_inputs else ()
     architecture = read_architecture(graph.view(0, trained), untouched)
-    return replace(of(0, trained), inputs=inputs, outputs=outputs, architecture=architecture)
+    return replace(first, inputs=inputs, outputs=outputs, architecture=architecture)
 
 
 def _of_view(

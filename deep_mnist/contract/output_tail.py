@@ -66,6 +66,3 @@ def _activation(node: Node) -> str | None:
     if kind == "Activation" or kind.startswith(WEIGHTED):
         return activation_name(node.config.get("activation"))
     return None
-
-
-# --- the rest ----------------------------------------------------------------------------------

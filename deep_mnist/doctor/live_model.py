@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from deep_mnist.contract.contract import Contract, ContractError, encoding_of
@@ -58,13 +59,19 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
     config, compiled = _serialized(model, package)
     if config is None:
         return _without_layers(name, compiled)
+    derived = partial(
+        contract_of_model,
+        name,
+        compiled=compiled,
+        statistics=statistics_of(model),
+        untouched=lambda: _untouched(model),
+    )
     try:
-        shaped = _with_shape(config, example_shape)
-        return contract_of_model(name, shaped, compiled, statistics_of(model), None, lambda: _untouched(model))
+        return derived(_with_shape(config, example_shape))
     except ContractError:
         pass  # not built from this shape, or a class of its own
     try:
-        return contract_of_model(name, config, compiled, statistics_of(model), None, lambda: _untouched(model))
+        return derived(config)
     except ContractError:
         return _without_layers(name, compiled)
 
