@@ -19,18 +19,7 @@ MOST_ELEMENTS = 12_000_000  # looked at of a large set, to twice as many; MNIST'
 FEWEST = 4_000  # images that are looked at in any case
 SAMPLE = 100  # images that tell how many elements depart at all
 MOST_CANDIDATES = 150_000  # looked at closely: 20 ms
-LEVELS = (
-    12.0,
-    18.0,
-    28.0,
-    40.0,
-    56.0,
-    72.0,
-    96.0,
-    128.0,
-    160.0,
-    192.0,
-)  # departures, 255ths of the set's range
+LEVELS = (12.0, 18.0, 28.0, 40.0, 56.0, 72.0, 96.0, 128.0, 160.0, 192.0)  # departures
 
 
 @dataclass(frozen=True)
@@ -93,18 +82,18 @@ class Specks:
         return len(self.index)
 
 
-def find_specks(images: np.ndarray, frame: Frame, unit: float) -> Specks | None:
+def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
     """Return the elements that stand alone, None when so many depart that nothing can be said.
 
     Args:
-        images: (n, …) of `frame`, real numbers.
-        unit: A 255th of the set's range.
+        images: uint8 (n, …).
+        frame: How they lie.
     """
     some = take(images, sample_indices(len(images), SAMPLE, seed=3)).reshape(-1)
     departures = _beside(some, frame.pixel)
     every = max(1, min(images.size // MOST_ELEMENTS, len(images) // FEWEST))
     share = MOST_CANDIDATES * every / images.size
-    least = next((each for each in LEVELS if np.count_nonzero(departures > each * unit) <= share * some.size), None)
+    least = next((each for each in LEVELS if np.count_nonzero(departures > each) <= share * some.size), None)
     if least is None:
         return None
     parts: list[tuple[np.ndarray, ...]] = []
@@ -112,7 +101,7 @@ def find_specks(images: np.ndarray, frame: Frame, unit: float) -> Specks | None:
     lock = threading.Lock()
 
     def look(start: int, stop: int) -> None:
-        part = _of_chunk(images[start:stop], frame, least * unit)
+        part = _of_chunk(images[start:stop], frame, least)
         with lock:
             parts.append((part[0] + start, *part[1:]))
             looked.append(stop - start)

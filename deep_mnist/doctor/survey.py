@@ -35,7 +35,7 @@ class Survey:
         pixel_sums: float64 (pixels,), sums over the examples.
         hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
             `level` bits of zero. So copies are kept or left out together, in both splits.
-        kept_at: int64 (kept,), the examples that these are of, rising; () while they are of all.
+        kept_at: int64 (kept,), the examples that these are of, rising.
         not_finite: Examples with NaN or infinity; `bad` holds their first indices.
         constant: Examples with one value throughout; `blank` holds their first indices.
     """
@@ -74,11 +74,8 @@ class Survey:
 
     def hashes_at(self, level: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hashes that begin with so many bits of zero, at least `self.level`, and whose they are."""
-        places = self.kept_at if self.level else np.arange(len(self.hashes))
-        if level == self.level:
-            return self.hashes, places
         kept = _begin_with_zeros(self.hashes, level)
-        return self.hashes[kept], places[kept]
+        return self.hashes[kept], self.kept_at[kept]
 
     def drop_hashes(self) -> None:
         """Forget them: they are what grows with the examples."""
@@ -100,16 +97,16 @@ def survey(images: np.ndarray) -> Survey:
 
     def look(start: int, stop: int) -> None:
         part, hashes = _look(images[start:stop])
-        at = np.flatnonzero(_begin_with_zeros(hashes, whole.level)) if whole.level else np.arange(len(hashes))
+        at = np.flatnonzero(_begin_with_zeros(hashes, whole.level))
         with lock:
             _add(whole, part, start)
-            kept.append((start + at, hashes[at] if whole.level else hashes))
+            kept.append((start + at, hashes[at]))
 
     if pixels and len(images):
         in_chunks(images, look)
         kept.sort(key=lambda each: int(each[0][0]) if len(each[0]) else -1)
         whole.hashes = np.concatenate([hashes for _, hashes in kept])
-        whole.kept_at = np.concatenate([at for at, _ in kept]) if whole.level else whole.kept_at
+        whole.kept_at = np.concatenate([at for at, _ in kept])
     whole.bad, whole.blank = sorted(whole.bad)[:MAX_BAD], sorted(whole.blank)[:MAX_BAD]
     return whole
 
@@ -206,7 +203,9 @@ def _look(chunk: np.ndarray) -> tuple[Survey, np.ndarray]:
 
 
 def _begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
-    """Whether hashes do; none that is 0, as that of a blank image is: a set may hold any number of them."""
+    """Whether hashes do; of some bits none that is 0, as a blank image's is: a set may hold any number of them."""
+    if not bits:
+        return np.ones(len(hashes), bool)
     found: np.ndarray = (hashes >> np.uint64(64 - bits) == 0) & (hashes != 0)
     return found
 

@@ -74,7 +74,7 @@ def _ways(images: np.ndarray) -> list[tuple[str, Callable[[np.ndarray], np.ndarr
 
 
 def _are_near(images: np.ndarray, rows: np.ndarray, reach: float, *, same: bool = False) -> np.ndarray:
-    """Return bool (n,), which images lie near a row; `same` leaves out the row that a image was made from."""
+    """Return bool (n,), which images lie near a row; `same` leaves out the row that an image was made from."""
     apart = distances(_directions(images), rows)
     if same:
         np.fill_diagonal(apart, np.inf)

@@ -62,7 +62,7 @@ def check_wrong_bytes(case: Case, split: Split) -> Iterator[Finding]:
     frame = frame_of(case, images)
     if frame is None:
         return
-    specks = find_specks(images, frame, 1.0)
+    specks = find_specks(images, frame)
     if specks is None or len(specks) < SINGLES:
         return
     some = take(images, sample_indices(len(images), min(SAMPLE, max(FEWEST, MOST_VALUES // frame.size)), seed=4))
