@@ -23,7 +23,7 @@ import numpy as np
 from deep_mnist.data.dataset import Preprocessing
 
 BATCH = 512
-GOLDEN_REQUESTS = 256
+GOLDEN_REQUESTS, GOLDEN_FILE = 256, "golden_requests.npz"
 RECORD_FILE = "preprocessing.json"
 MODEL_FILE = "model.keras"
 # Layers that hand on what they get.

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from components.work import spared_collections
-from deep_mnist.export import GOLDEN_REQUESTS, TrainedNetwork
+from deep_mnist.export import GOLDEN_FILE, GOLDEN_REQUESTS, TrainedNetwork
 from deep_mnist.registry.judged_split import JudgedSplit
 
-GOLDEN_FILE = "golden_requests.npz"
 TOLERANCE = 1e-4
 # A mistaken preparation must be better by this many standard deviations of a share to be called better.
 SURE = 3.0

@@ -53,8 +53,8 @@ class TrainingDistance:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; arrays as float32 in base64."""
         return {
-            "mean": _text(self.mean, np.float32),
-            "whitening": _text(self.whitening, np.float32),
+            "mean": _text(self.mean),
+            "whitening": _text(self.whitening),
             "threshold": self.threshold,
         }
 
@@ -103,8 +103,8 @@ def _distances(values: np.ndarray, mean: np.ndarray, whitening: np.ndarray) -> n
     return distances
 
 
-def _text(array: np.ndarray, dtype: type) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode()
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, dtype=np.float32).tobytes()).decode()
 
 
 def _array(text: str) -> np.ndarray:

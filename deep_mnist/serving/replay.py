@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import requests
 
+from deep_mnist.export import GOLDEN_FILE
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.served_model import GOLDEN_FILE
 from deep_mnist.storage.store import StorageError
 
 TOLERANCE = 1e-4

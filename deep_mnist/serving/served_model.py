@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.data.dataset import DatasetError, Preprocessing
-from deep_mnist.export import BATCH, raw_shape, read_record
+from deep_mnist.export import BATCH, GOLDEN_FILE, raw_shape, read_record
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.serving.refusal import RefusedRequestError
 from deep_mnist.serving.request import DEFAULT_SIGNATURE, shown
@@ -19,7 +19,6 @@ from deep_mnist.serving.structure import InputForm, Sides
 from deep_mnist.serving.training_survey import TrainingSurvey, read_survey
 
 Arrays = dict[str, np.ndarray]
-GOLDEN_FILE = "golden_requests.npz"
 WARM_BATCHES = (1, 1, 32)  # the first call of a graph prepares it; other batch sizes then cost nothing more
 TOLERANCE = 1e-3
 
@@ -165,10 +164,7 @@ def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignatur
 
 
 def _signature(loaded: Any, name: str, record: Preprocessing) -> ServedSignature:
-
-    function = loaded.signatures[name]
-    ((key, spec),) = function.structured_input_signature[1].items()
-
+    ((key, spec),) = loaded.signatures[name].structured_input_signature[1].items()
     form = InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record))
 
     def call(images: np.ndarray) -> Arrays:

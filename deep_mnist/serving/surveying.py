@@ -14,7 +14,7 @@ from deep_mnist.export import raw_images
 from deep_mnist.registry.judged_split import class_numbers
 from deep_mnist.serving.distance import LEAST_EXAMPLES, TrainingDistance, averaged
 from deep_mnist.serving.spread import Spread
-from deep_mnist.serving.training_survey import COLUMNS, IMAGES, NUMBERS, TrainingSurvey, statistics_of
+from deep_mnist.serving.training_survey import COLUMNS, IMAGES, NUMBERS, TrainingSurvey, standardized, statistics_of
 
 SAMPLE = 16_000  # examples that the statistics are taken of
 CHUNK_BYTES = 64 << 20  # of float32 in memory at a time
@@ -118,7 +118,7 @@ def _spreads_and_values(
     """Return how each statistic is spread, and the averaged examples, (n, at most 256), in random order."""
     found, values = [], []
     for chunk in sample:
-        standard = (chunk - columns[0]) / columns[1] if sample.kind == COLUMNS else chunk
+        standard = standardized(chunk, sample.kind, *columns)
         found.append(statistics_of(standard, sample.kind, low, high))
         values.append(averaged(standard))
     spreads = {name: Spread.of(np.concatenate([each[name] for each in found])) for name in found[0]}

@@ -62,8 +62,7 @@ class TrainingSurvey:
 
     def standardized(self, examples: np.ndarray) -> np.ndarray:
         """Return examples (n, …) as float32; columns with mean 0 and deviation 1 over the training data."""
-        values = examples.astype(np.float32)
-        return (values - self.center) / self.scale if self.kind == COLUMNS else values
+        return standardized(examples.astype(np.float32), self.kind, self.center, self.scale)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -93,16 +92,20 @@ class TrainingSurvey:
         return cls(**values)
 
 
+def standardized(examples: np.ndarray, kind: str, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return float32 (n, …): columns less their center, over their scale; images and numbers as they are."""
+    return (examples - center) / scale if kind == COLUMNS else examples
+
+
 def statistics_of(examples: np.ndarray, kind: str, low: float, high: float) -> dict[str, np.ndarray]:
     """Return statistic -> float32 (n,) of standardized examples, float32 (n, …).
 
     Of images and numbers: mean, deviation, and the share of values in the upper half of the training data's range. Of
     columns: each, the first 64.
     """
-    if kind == COLUMNS:
-        flat = examples.reshape(len(examples), -1)
-        return {f"column {number}": flat[:, number] for number in range(min(flat.shape[1], MOST_COLUMNS))}
     flat = examples.reshape(len(examples), -1)
+    if kind == COLUMNS:
+        return {f"column {number}": flat[:, number] for number in range(min(flat.shape[1], MOST_COLUMNS))}
     upper = (flat > (low + high) / 2).mean(axis=1, dtype=np.float32)
     return {"mean": flat.mean(axis=1), "deviation": flat.std(axis=1), "upper half": upper}
 

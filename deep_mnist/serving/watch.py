@@ -76,7 +76,10 @@ class ServingWatch:
 
     def warning_counts(self) -> dict[str, int]:
         """Return check -> examples predicted with its warning since the server started."""
-        return {check: int(self.warnings.labels(check)._value.get()) for check in CHECKS}
+        return {check: int(self._count(check)) for check in CHECKS}
+
+    def _count(self, check: str) -> float:
+        return self.registry.get_sample_value(f"{PREFIX}warnings_total", {"check": check}) or 0.0
 
     def open_metrics(self) -> tuple[bytes, str]:
         """Return everything as OpenMetrics text, and its content type."""
