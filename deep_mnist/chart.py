@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 _COLORS = ("#2457c5", "#c2410c", "#1a7f4b", "#7c3aed", "#0e7490", "#be185d", "#a16207", "#475569", "#4d7c0f", "#b91c1c")
+LEAST_SPAN = 1e-300  # below, a tenth of a tenth is no number any more: such values are drawn as 0
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 58, 444, 30, 205
 _KEY_TOP, _KEY_ROW, _KEY_MARK, _LETTER = 256, 16, 20, 6.2  # of the key below: first row, row height, mark, letter width
 _CHART = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -47,7 +48,8 @@ def nice_ticks(low: float, high: float, most: int = 6) -> tuple[float, ...]:
     >>> nice_ticks(1, 6)
     (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
     """
-    span = high - low or abs(high) or 1.0
+    span = high - low or abs(high)
+    span = span if span > LEAST_SPAN else 1.0
     power = math.floor(math.log10(span)) - 1
     for exponent in range(power, power + 3):
         for factor in (1, 2, 5):

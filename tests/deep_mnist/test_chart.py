@@ -7,7 +7,7 @@ import math
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deep_mnist.chart import chart, nice_ticks
@@ -29,6 +29,7 @@ def test_ticks_are_round_numbers(low: float, high: float, ticks: tuple[float, ..
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+@example(5e-324, 0.0)
 def test_ticks_cover_whatever_is_drawn(low: float, span: float) -> None:
     """From two to six ticks rise and cover the values, however near or far these lie."""
     high = low + (span if span > 1e-6 * abs(low) + 1e-9 else 0.0)
