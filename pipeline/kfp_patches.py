@@ -12,9 +12,12 @@
     dsl.PipelineTask.register_pipeline_channels        called once more for an accelerator's count and type, which the
                                                        compiler forgets at the border of a `dsl.If`: the driver would
                                                        find no such parameter
+    dsl.PipelineTask._ensure_container_spec_exists     walks through the source of every caller, and every module, for
+                                                       one name that only an error shows, each time that a task is
+                                                       set: most of the time that compiling took
 
-The first happens whenever `pipeline` is imported, the last when the definition is compiled, all others in the process
-that runs the definition (`local/worker.py`). What
+The first happens whenever `pipeline` is imported, the last two when the definition is compiled, all others in the
+process that runs the definition (`local/worker.py`). What
 kfp does to `python3` in arguments is not changed but refused, by `local.process.refuse_python3`.
 """
 
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -159,3 +163,18 @@ def run_containers_with(run_container: Callable[..., int]) -> None:
 def keep_parameters(task: Any, *values: Any) -> None:
     """Register the parameters that an accelerator is set from, so that they pass the border of a `dsl.If`."""
     task.register_pipeline_channels([each for each in values if not isinstance(each, str)])
+
+
+def set_tasks_quickly() -> None:
+    """Have tasks take their caller's name, for the error of a task that is no container, from the frame alone."""
+    from kfp.dsl import PipelineTask
+
+    PipelineTask._ensure_container_spec_exists = _require_container
+
+
+def _require_container(task: Any) -> None:
+    if task.container_spec is None:
+        raise ValueError(
+            f"Expected {sys._getframe(1).f_code.co_name} of a step with a container. Received: it was called on "
+            f"{task.name!r}, a pipeline used as a component, or an importer. Fix: Set it on the steps within."
+        )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import click
@@ -179,14 +177,10 @@ def require_images() -> None:
 
 def compiled(pipeline: Any) -> Definition:
     """Return the two documents of any kfp pipeline."""
-    from kfp.compiler import Compiler
+    from google.protobuf.json_format import MessageToDict
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pipeline.yaml"
-        Compiler().compile(pipeline, str(path))
-        documents = list(yaml.safe_load_all(path.read_text()))
     empty: Mapping[str, Any] = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
-    return Definition(documents[0], documents[1] if len(documents) > 1 else empty)
+    return Definition(MessageToDict(pipeline.pipeline_spec), MessageToDict(pipeline.platform_spec) or empty)
 
 
 def typed(definition: Definition, texts: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Why each change to kfp is still needed, on kfp as it is, and what it does; what fails here may end a change."""
 
+import importlib.util
+import inspect
 import json
 import os
 import subprocess
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from kfp import compiler, dsl
+from kfp.dsl import pipeline_task
 from kfp.local import docker_task_handler, subprocess_task_handler
 
 import docker
@@ -167,6 +170,37 @@ def test_kfp_forgets_an_accelerators_parameter_at_a_condition(tmp_path, kept):
     names = group.get("inputDefinitions", {}).get("parameters", {})
 
     assert any("gpus" in name for name in names) == kept
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_kfp_walks_through_the_source_of_all_callers(monkeypatch, changed):
+    """kfp reads every caller's source whenever a task is set; with the change, none."""
+    kfp_patches.set_tasks_quickly()
+    spec = importlib.util.find_spec("kfp.dsl.pipeline_task")
+    as_it_is = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(as_it_is)
+    module = pipeline_task if changed else as_it_is
+    walks = []
+    monkeypatch.setattr(inspect, "stack", lambda: walks.append(1) or [(None,) * 3 + ("caller",)] * 2)
+
+    module.PipelineTask._ensure_container_spec_exists(SimpleNamespace(container_spec="any"))
+
+    assert len(walks) == (not changed)
+
+
+def test_what_only_a_step_can_be_set_is_refused_elsewhere():
+    """With that change, a pipeline used as a component still refuses what only a container has, by its name."""
+    kfp_patches.set_tasks_quickly()
+
+    @dsl.pipeline
+    def inner():
+        work()
+
+    def outer():
+        inner().set_cpu_limit("1")
+
+    with pytest.raises(ValueError, match=r"Expected set_cpu_limit .* Received: .*'inner'.* Fix: "):
+        dsl.pipeline(outer)
 
 
 def test_kfp_rewrites_python3_in_every_argument():

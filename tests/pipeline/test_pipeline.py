@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.cluster import definition
 from pipeline.cluster.definition import compile_definition, compile_sweep
 from pipeline.compile import compile_to
+from pipeline.training import build_pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +92,13 @@ def test_no_accelerator_before_both_gates(name):
     assert "require-valid" in str(ready)
     assert "train-cpu" in steps["rehearse"].executor["image"]
     assert "rehearse" not in {task.name for task in DEFINITIONS[name](0).tasks()}
+
+
+def test_the_definition_sent_is_the_one_kfp_writes(compiled):
+    """What `submit` sends, taken from kfp's messages, is what kfp writes to a file: both documents, types included."""
+    sent = definition.compiled(build_pipeline(cluster=True))
+
+    assert json.dumps([sent.pipeline, sent.platform], sort_keys=True) == json.dumps(compiled, sort_keys=True)
 
 
 def test_nothing_after_require_valid_starts_without_it(compiled):
