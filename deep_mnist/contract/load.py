@@ -151,12 +151,12 @@ def _read_fields(path: Path) -> dict[str, Any]:
 
 
 def _read_yaml(path: Path) -> Any:
-    import yaml
-
     text = _read_text(path)
     if text.lstrip().startswith("{"):  # JSON is YAML too; its reader is there already
         with suppress(ValueError, RecursionError):
             return json.loads(text)
+    import yaml
+
     try:
         _refuse_aliases(text, path)
         return yaml.safe_load(text)

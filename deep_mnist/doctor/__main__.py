@@ -38,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         if folder or _is_image_file(options.target):
-            return _judge_folder(options)
+            from deep_mnist.doctor.beside import passing_the_lock_on_sooner
+
+            with passing_the_lock_on_sooner():
+                return _judge_folder(options)
         return _judge_script(options, script_arguments)
     except (NotUsableError, DatasetError, OSError) as error:
         print(f"doctor: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
+from deep_mnist.doctor.beside import Beside
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
 from deep_mnist.doctor.checks.arrangement import check_arrangement
 from deep_mnist.doctor.checks.columns import check_columns
@@ -41,7 +43,8 @@ from deep_mnist.doctor.several import judge_further
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_training, check_record, check_splits, check_relations,
     check_giveaway)  # fmt: skip
-SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
+SplitCheck = Callable[[Case, Split], Iterator[Finding]]
+SPLIT_CHECKS: tuple[SplitCheck, ...] = (
     check_form,
     check_arrangement,
     check_labels,
@@ -51,6 +54,8 @@ SPLIT_CHECKS: tuple[Callable[[Case, Split], Iterator[Finding]], ...] = (
     check_wrong_bytes,
     check_range,
 )
+BESIDE: tuple[SplitCheck, ...] = (check_wrong_bytes, check_arrangement)  # need no survey: in a thread of their own
+LARGE = 1 << 22  # bytes of images
 
 IMAGES = re.compile(r"(?<![\w.\"'])image(?=s?\b(?![.\w]))")
 ODD_LABELS = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
@@ -102,8 +107,9 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
     entries = read_acceptances(accept)
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
+        beside = Beside(lambda: {check: _of_splits(case, [check]) for check in BESIDE}) if _is_large(case) else None
         found = [finding for check in CASE_CHECKS for finding in check(case)]
-        found += _of_splits(case, SPLIT_CHECKS)
+        found += _of_splits(case, SPLIT_CHECKS, beside.result() if beside else {})
         further = list(judge_further(case, _judge_inputs, _judge_targets))
     kept = [_worded(each, case) for each in _without_consequences(found, case)]
     return merged(with_acceptances([*kept, *further], entries))
@@ -119,8 +125,20 @@ def _worded(finding: Finding, case: Case) -> Finding:
     return replace(finding, expected=expected, received=received, fix=fix, why=why)
 
 
-def _of_splits(case: Case, checks: Sequence[Callable[[Case, Split], Iterator[Finding]]]) -> list[Finding]:
-    return [each for check in checks for split in case.splits.values() for each in check(case, split)]
+def _is_large(case: Case) -> bool:
+    """Whether a thread is worth its start."""
+    return sum(split.images.nbytes for split in case.splits.values() if split.images is not None) > LARGE
+
+
+def _of_splits(
+    case: Case, checks: Sequence[SplitCheck], done: Mapping[SplitCheck, Sequence[Finding]] = MappingProxyType({})
+) -> list[Finding]:
+    """Return the findings of checks on every split, in the checks' order; `done` has those of some."""
+    found: list[Finding] = []
+    for check in checks:
+        own = (each for split in case.splits.values() for each in check(case, split))
+        found += done[check] if check in done else own
+    return found
 
 
 def _judge_inputs(case: Case) -> list[Finding]:

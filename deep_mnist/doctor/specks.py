@@ -19,6 +19,7 @@ MOST_ELEMENTS = 12_000_000  # looked at of a large set, to twice as many; MNIST'
 FEWEST = 4_000  # images that are looked at in any case
 SAMPLE = 100  # images that tell how many elements depart at all
 MOST_CANDIDATES = 150_000  # looked at closely: 20 ms
+RING = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
 LEVELS = (12.0, 18.0, 28.0, 40.0, 56.0, 72.0, 96.0, 128.0, 160.0, 192.0)  # departures
 
 
@@ -41,6 +42,11 @@ class Frame:
     def size(self) -> int:
         """Elements of an example."""
         return self.planes * self.rows * self.row
+
+    def places(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the row and the column of elements."""
+        row = at // self.row
+        return row % self.rows, (at - row * self.row) // self.pixel
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,8 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
         frame: How they lie.
     """
     some = take(images, sample_indices(len(images), SAMPLE, seed=3)).reshape(-1)
-    departures = _beside(some, frame.pixel)
+    scratch = Scratch()
+    departures = _beside(some, frame.pixel, scratch).copy()
     every = max(1, min(images.size // MOST_ELEMENTS, len(images) // FEWEST))
     share = MOST_CANDIDATES * every / images.size
     least = next((each for each in LEVELS if np.count_nonzero(departures > each) <= share * some.size), None)
@@ -101,7 +108,7 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
     lock = threading.Lock()
 
     def look(start: int, stop: int) -> None:
-        part = _of_chunk(images[start:stop], frame, least)
+        part = _of_chunk(images[start:stop], frame, least, scratch)
         with lock:
             parts.append((part[0] + start, *part[1:]))
             looked.append(stop - start)
@@ -112,65 +119,88 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
     return Specks(joined[order], place[order], value[order], low[order], high[order], pairs, least, sum(looked))
 
 
-def _beside(flat: np.ndarray, step: int) -> np.ndarray:
+class Scratch(threading.local):
+    """Memory that one thread uses again for every chunk: new pages cost more than what is computed in them."""
+
+    def rows(self, count: int, length: int) -> np.ndarray:
+        """Return uint8 (count, length) of no particular content."""
+        kept: np.ndarray | None = getattr(self, "kept", None)
+        if kept is None or kept.size < count * length:
+            kept = self.kept = np.empty(count * length, np.uint8)
+        return kept[: count * length].reshape(count, length)
+
+
+def _beside(flat: np.ndarray, step: int, scratch: Scratch) -> np.ndarray:
     """Return how far each element but the first and last lies outside its left and right neighbour."""
     inner, left, right = flat[step:-step], flat[: -2 * step], flat[2 * step :]
-    bound = np.maximum(left, right)
-    above = np.maximum(inner, bound)
+    above, bound, least = scratch.rows(3, len(inner))
+    np.maximum(left, right, out=bound)
+    np.maximum(inner, bound, out=above)
     np.subtract(above, bound, out=above)
     np.minimum(left, right, out=bound)
-    np.subtract(bound, np.minimum(inner, bound), out=bound)
+    np.minimum(inner, bound, out=least)
+    np.subtract(bound, least, out=bound)
     departure: np.ndarray = np.maximum(above, bound, out=above)
     return departure
 
 
-def _of_chunk(chunk: np.ndarray, frame: Frame, least: float) -> tuple[np.ndarray, ...]:
+def _of_chunk(chunk: np.ndarray, frame: Frame, least: float, scratch: Scratch) -> tuple[np.ndarray, ...]:
     flat = np.ascontiguousarray(chunk).reshape(-1)
-    with np.errstate(all="ignore"):
-        at = np.flatnonzero(_beside(flat, frame.pixel) > flat.dtype.type(least)) + frame.pixel
-        near = _around(flat, at, frame, ((0, 0),))
-        value, low, high = flat[at].astype(np.float64), near.min(axis=0), near.max(axis=0)
-        alone = _apart(value, value, low, high, least) > 0
-        pairs = _pairs(flat, at, frame, least)
-    row, column = at // frame.row % frame.rows, at % frame.row // frame.pixel
-    alone &= (row > 0) & (row < frame.rows - 1) & (column > 0) & (column < frame.row // frame.pixel - 1)
-    at = at[alone]
-    return at // frame.size, at % frame.size, value[alone], low[alone], high[alone], pairs
+    departs = _beside(flat, frame.pixel, scratch) > flat.dtype.type(least)
+    at = np.flatnonzero(departs) + frame.pixel
+    row, column = frame.places(at)
+    below = at + (frame.row - frame.pixel)
+    upper = at[(row < frame.rows - 1) & (below < len(departs)) & departs[np.minimum(below, len(departs) - 1)]]
+    last = frame.row // frame.pixel - 1
+    at, low, high = _alone(flat, at[(row > 0) & (row < frame.rows - 1) & (column > 0) & (column < last)], frame, least)
+    found = (each.astype(np.float64) for each in (flat[at], low, high))
+    return at // frame.size, at % frame.size, *found, _pairs(flat, upper, frame, least)
 
 
-def _pairs(flat: np.ndarray, at: np.ndarray, frame: Frame, least: float) -> np.ndarray:
-    """Return the departures of elements that depart together with the one below."""
-    upper = at[np.isin(at + frame.row, at, assume_unique=True) & ((at // frame.row) % frame.rows < frame.rows - 1)]
-    ring = _around(flat, upper, frame, ((0, 0), (1, 0)))
-    one, other = flat[upper].astype(np.float64), flat[upper + frame.row].astype(np.float64)
-    apart: np.ndarray = _apart(
-        np.minimum(one, other), np.maximum(one, other), ring.min(axis=0), ring.max(axis=0), least
-    )
-    clearly: np.ndarray = apart[apart > 0]
-    return clearly
+def _alone(flat: np.ndarray, at: np.ndarray, frame: Frame, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return those of inner elements that stand alone, and the least and greatest of their neighbours, int16."""
+    low, high = np.full(len(at), 255, np.uint8), np.zeros(len(at), np.uint8)
+    for corners in (False, True):  # most have gone before the corners are looked at
+        for down, right in RING:
+            if bool(down and right) is corners:
+                values = flat[at + (down * frame.row + right * frame.pixel)]
+                np.minimum(low, values, out=low)
+                np.maximum(high, values, out=high)
+        value = flat[at].astype(np.int16)
+        alone = _apart(value, value, low.astype(np.int16), high.astype(np.int16), least) > 0
+        at, low, high = at[alone], low[alone], high[alone]
+    return at, low, high
+
+
+def _pairs(flat: np.ndarray, upper: np.ndarray, frame: Frame, least: float) -> np.ndarray:
+    """Return the departures of elements that stand apart together with the one below; edges are mirrored."""
+    low, high = np.full(len(upper), 255, np.uint8), np.zeros(len(upper), np.uint8)
+    apart = np.zeros(0, np.int16)
+    for rows, columns in (((0, 1), (-1, 1)), ((-1, 2), (-1, 0, 1))):  # most have gone before the second is looked at
+        row, column = frame.places(upper)
+        for down in rows:
+            at = upper + frame.row * _steps(frame.rows, down)[row]
+            for right in columns:
+                values = flat[at + frame.pixel * _steps(frame.row // frame.pixel, right)[column]]
+                np.minimum(low, values, out=low)
+                np.maximum(high, values, out=high)
+        one, other = flat[upper].astype(np.int16), flat[upper + frame.row].astype(np.int16)
+        ends = np.minimum(one, other), np.maximum(one, other), low.astype(np.int16), high.astype(np.int16)
+        apart = _apart(*ends, least)
+        kept = apart > 0
+        upper, low, high, apart = upper[kept], low[kept], high[kept], apart[kept]
+    return apart.astype(np.float64)
 
 
 def _apart(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, departure: float) -> np.ndarray:
-    """Return by how far values least..most lie outside low..high; 0 where not clearly."""
+    """Return by how far values least..most lie outside low..high, all int16; 0 where not clearly."""
     apart = np.maximum(least - high, low - most)
-    clearly: np.ndarray = np.where((apart > departure) & (high - low <= NEAR * apart), apart, 0.0)
+    clearly: np.ndarray = np.where((apart > departure) & (high - low <= NEAR * apart), apart, 0)
     return clearly
 
 
-def _around(flat: np.ndarray, at: np.ndarray, frame: Frame, cells: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Return the values around elements and those below them, float64 (neighbours, k); edges are mirrored."""
-    rows, columns = frame.rows, frame.row // frame.pixel
-    row, rest = at // frame.row % frame.rows, at % frame.row
-    column = rest // frame.pixel
-    base = at - row * frame.row - column * frame.pixel
-    ring = {(down + i, right + j) for down, right in cells for i in (-1, 0, 1) for j in (-1, 0, 1)} - set(cells)
-    found = np.empty((len(ring), len(at)))
-    for slot, (down, right) in enumerate(sorted(ring)):
-        there = base + _mirrored(row + down, rows) * frame.row + _mirrored(column + right, columns) * frame.pixel
-        found[slot] = flat[there]
-    return found
-
-
-def _mirrored(places: np.ndarray, length: int) -> np.ndarray:
-    places = np.abs(places)
-    return np.where(places >= length, 2 * length - 2 - places, places)
+def _steps(length: int, step: int) -> np.ndarray:
+    """Return how far it is from each of 0..length-1 to the place `step` on, mirrored at the ends."""
+    places = np.abs(np.arange(length) + step)
+    steps: np.ndarray = np.where(places >= length, 2 * length - 2 - places, places) - np.arange(length)
+    return steps

@@ -20,6 +20,7 @@ WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity"
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
 MOST_HASHES = 1 << 19  # kept of a split, at most: 8 MB
+FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
 
 
@@ -93,10 +94,10 @@ def survey(images: np.ndarray) -> Survey:
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
     whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), level=(len(images) // MOST_HASHES).bit_length())
     kept: list[tuple[np.ndarray, np.ndarray]] = []
-    lock = threading.Lock()
+    lock, scratch = threading.Lock(), threading.local()
 
     def look(start: int, stop: int) -> None:
-        part, hashes = _look(images[start:stop])
+        part, hashes = _look(images[start:stop], scratch)
         at = np.flatnonzero(_begin_with_zeros(hashes, whole.level))
         with lock:
             _add(whole, part, start)
@@ -194,12 +195,23 @@ def release(array: np.ndarray, start: int, stop: int) -> None:
         pages.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def _look(chunk: np.ndarray) -> tuple[Survey, np.ndarray]:
-    """Return the survey of a chunk and the hash of each of its examples."""
+def _look(chunk: np.ndarray, scratch: threading.local) -> tuple[Survey, np.ndarray]:
+    """Return the survey of a chunk and the hash of each of its examples; `scratch` keeps this thread's memory."""
     rows = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
     # Overflow is what is looked for: pixels that float32 cannot hold become infinite here as in training.
     with np.errstate(all="ignore"):
-        return _summed(rows if rows.dtype == np.float32 else rows.astype(np.float32)), hash_rows(rows)
+        return _summed(rows, _as_float32(rows, scratch)), hash_rows(rows)
+
+
+def _as_float32(rows: np.ndarray, scratch: threading.local) -> np.ndarray:
+    if rows.dtype == np.float32:
+        return rows
+    kept: np.ndarray | None = getattr(scratch, "values", None)
+    if kept is None or len(kept) < len(rows):  # new memory costs as much as the conversion
+        kept = scratch.values = np.empty(rows.shape, np.float32)
+    values = kept[: len(rows)]
+    np.copyto(values, rows, casting="unsafe")
+    return values
 
 
 def _begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
@@ -210,7 +222,8 @@ def _begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
     return found
 
 
-def _summed(values: np.ndarray) -> Survey:
+def _summed(rows: np.ndarray, values: np.ndarray) -> Survey:
+    """Return the survey of rows as they are stored and, of the same shape, as float32."""
     part = Survey(count=len(values), pixels=values.shape[1])
     squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
     if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
@@ -218,14 +231,23 @@ def _summed(values: np.ndarray) -> Survey:
     if not len(values):
         part.pixel_sums = np.zeros(part.pixels)
         return part
-    least, greatest = values.min(axis=1), values.max(axis=1)
-    part.low, part.high = float(least.min()), float(greatest.max())
-    flat = np.flatnonzero(least == greatest)
+    narrow = rows if rows.dtype == np.uint8 else values
+    part.low, part.high = float(narrow.min()), float(narrow.max())
+    flat = _constant_rows(narrow)
     part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
     part.pixel_sums = (np.ones(len(values), np.float32) @ values).astype(np.float64)
     part.total, part.squares = float(part.pixel_sums.sum()), squares
     part.finite_pixels = values.size
     return part
+
+
+def _constant_rows(values: np.ndarray) -> np.ndarray:
+    """Return the indices of rows of one value; a few columns tell of nearly all others that they are none."""
+    few = values[:, :: values.shape[1] // FEW_COLUMNS | 1]  # odd: along a diagonal, not down one column of the image
+    likely = np.flatnonzero((few == few[:, :1]).all(axis=1))
+    some = values[likely]
+    constant: np.ndarray = likely[some.min(axis=1) == some.max(axis=1)]
+    return constant
 
 
 def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float]:
