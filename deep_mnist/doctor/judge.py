@@ -41,8 +41,8 @@ from deep_mnist.doctor.settings import read_settings
 from deep_mnist.doctor.several import judge_further
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    check_files, check_model, check_training, check_record, check_splits, check_relations,
-    check_giveaway)  # fmt: skip
+    check_files, check_model, check_training, check_giveaway, check_record, check_splits,
+    check_relations)  # fmt: skip
 SplitCheck = Callable[[Case, Split], Iterator[Finding]]
 SPLIT_CHECKS: tuple[SplitCheck, ...] = (
     check_form,
@@ -107,7 +107,7 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
     entries = read_acceptances(accept)
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
-        beside = Beside(lambda: {check: _of_splits(case, [check]) for check in BESIDE}) if _is_large(case) else None
+        beside = Beside(lambda: _beside(case)) if _is_large(case) else None
         found = [finding for check in CASE_CHECKS for finding in check(case)]
         found += _of_splits(case, SPLIT_CHECKS, beside.result() if beside else {})
         further = list(judge_further(case, _judge_inputs, _judge_targets))
@@ -128,6 +128,13 @@ def _worded(finding: Finding, case: Case) -> Finding:
 def _is_large(case: Case) -> bool:
     """Whether a thread is worth its start."""
     return sum(split.images.nbytes for split in case.splits.values() if split.images is not None) > LARGE
+
+
+def _beside(case: Case) -> dict[SplitCheck, list[Finding]]:
+    """Return the findings of the checks that run beside the others, when the surveys leave them a core."""
+    if case.train.ahead is not None:
+        case.train.ahead.wait()
+    return {check: _of_splits(case, [check]) for check in BESIDE}
 
 
 def _of_splits(

@@ -7,7 +7,6 @@ over `MOST_ELEMENTS` to twice as many, whatever its size.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +96,7 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
     """
     some = take(images, sample_indices(len(images), SAMPLE, seed=3)).reshape(-1)
     scratch = Scratch()
-    departures = _beside(some, frame.pixel, scratch).copy()
+    departures = _beside(some, frame.pixel, scratch)
     every = max(1, min(images.size // MOST_ELEMENTS, len(images) // FEWEST))
     share = MOST_CANDIDATES * every / images.size
     least = next((each for each in LEVELS if np.count_nonzero(departures > each) <= share * some.size), None)
@@ -105,29 +104,28 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
         return None
     parts: list[tuple[np.ndarray, ...]] = []
     looked: list[int] = []
-    lock = threading.Lock()
 
     def look(start: int, stop: int) -> None:
         part = _of_chunk(images[start:stop], frame, least, scratch)
-        with lock:
-            parts.append((part[0] + start, *part[1:]))
-            looked.append(stop - start)
+        parts.append((part[0] + start, *part[1:]))
+        looked.append(stop - start)
 
-    in_chunks(images, look, every)
-    order = np.argsort(joined := np.concatenate([each[0] for each in parts]), kind="stable")
-    place, value, low, high, pairs = (np.concatenate([each[column] for each in parts]) for column in range(1, 6))
-    return Specks(joined[order], place[order], value[order], low[order], high[order], pairs, least, sum(looked))
+    in_chunks(images, look, every, most_workers=1)  # beside other checks
+    index, place, value, low, high, pairs = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Specks(index, place, value, low, high, pairs, least, sum(looked))
 
 
-class Scratch(threading.local):
-    """Memory that one thread uses again for every chunk: new pages cost more than what is computed in them."""
+class Scratch:
+    """Memory that is used again for every chunk: new pages cost more than what is computed in them."""
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, np.uint8)
 
     def rows(self, count: int, length: int) -> np.ndarray:
         """Return uint8 (count, length) of no particular content."""
-        kept: np.ndarray | None = getattr(self, "kept", None)
-        if kept is None or kept.size < count * length:
-            kept = self.kept = np.empty(count * length, np.uint8)
-        return kept[: count * length].reshape(count, length)
+        if self._kept.size < count * length:
+            self._kept = np.empty(count * length, np.uint8)
+        return self._kept[: count * length].reshape(count, length)
 
 
 def _beside(flat: np.ndarray, step: int, scratch: Scratch) -> np.ndarray:

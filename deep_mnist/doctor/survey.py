@@ -17,6 +17,7 @@ import numpy as np
 
 CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+LONG_WORK = 1 << 28  # bytes: some 0.2 s
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
 MOST_HASHES = 1 << 19  # kept of a split, at most: 8 MB
@@ -89,7 +90,7 @@ class Survey:
         return bool(means.size) and self.low < 0 < self.deviation and float(means.max()) < PIXEL_MEAN * self.deviation
 
 
-def survey(images: np.ndarray) -> Survey:
+def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
     """Return the survey of real-valued images of any shape, examples on the first axis."""
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
     whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), level=(len(images) // MOST_HASHES).bit_length())
@@ -104,7 +105,7 @@ def survey(images: np.ndarray) -> Survey:
             kept.append((start + at, hashes[at]))
 
     if pixels and len(images):
-        in_chunks(images, look)
+        in_chunks(images, look, most_workers=most_workers)
         kept.sort(key=lambda each: int(each[0][0]) if len(each[0]) else -1)
         whole.hashes = np.concatenate([hashes for _, hashes in kept])
         whole.kept_at = np.concatenate([at for at, _ in kept])
@@ -115,7 +116,8 @@ def survey(images: np.ndarray) -> Survey:
 class SurveysAhead:
     """Surveys of some arrays, one after the other, in a thread of its own: what needs none of them goes on meanwhile.
 
-    numpy lets go of the interpreter's lock inside its loops, so a second core does most of it.
+    numpy lets go of the interpreter's lock inside its loops, so a second core does most of it. One thread alone, where
+    the caller will hardly have to wait: a second would take the core that the caller works on.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -127,10 +129,15 @@ class SurveysAhead:
     def _work(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name, images in arrays.items():
             try:
-                self._found[name] = survey(images)
+                self._found[name] = survey(images, WORKERS if images.nbytes > LONG_WORK else 1)
             except BaseException as error:  # carried to the thread that asks
                 self._found[name] = error
             self._ready[name].set()
+
+    def wait(self) -> None:
+        """Return when all are done."""
+        for ready in self._ready.values():
+            ready.wait()
 
     def take(self, name: str) -> Survey:
         """Return one array's survey once, when it is done, and keep it no longer."""
@@ -141,8 +148,10 @@ class SurveysAhead:
         return found
 
 
-def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 1) -> None:
-    """Call look(start, stop) for consecutive ranges that cover the first axis, from two threads.
+def in_chunks(
+    array: np.ndarray, look: Callable[[int, int], None], every: int = 1, most_workers: int = WORKERS
+) -> None:
+    """Call look(start, stop) for consecutive ranges that cover the first axis, from up to two threads.
 
     The memory map's pages are given back after each range.
 
@@ -150,13 +159,14 @@ def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 
         array: Examples on the first axis.
         look: May be called from both threads at once.
         every: 2 leaves out every second range, and so on.
+        most_workers: Threads, this one among them; fewer of an array that is short.
     """
     pixels = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
     rows = max(1, CHUNK_BYTES // (4 * pixels))
     ranges = iter([(start, min(start + rows, len(array))) for start in range(0, len(array), rows * every)])
     lock = threading.Lock()
     failures: list[BaseException] = []
-    workers = WORKERS if len(array) > rows else 1
+    workers = min(most_workers, WORKERS) if len(array) > rows else 1
 
     def work() -> None:
         try:

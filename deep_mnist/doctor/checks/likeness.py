@@ -102,12 +102,14 @@ def find_change(train: Sample, test: Sample) -> LikenessEvidence | None:
     before = _closeness(own, flat, width, same=True), _closeness(others, flat, width, same=False)
     found = []
     for change in changes(own.shape[1] == own.shape[2], own.shape[3]):
-        cost = before[0] - _closeness(change.apply(own), flat, width, same=True)
         gain = _closeness(change.apply(others), flat, width, same=False) - before[1]
+        if _in_errors(gain) <= CLEARLY:
+            continue
+        cost = before[0] - _closeness(change.apply(own), flat, width, same=True)
         evidence = LikenessEvidence(
             change, _in_errors(cost), _in_errors(gain), float(gain.mean() / max(cost.mean(), 1e-9))
         )
-        if evidence.cost > CLEARLY and evidence.gain > CLEARLY and evidence.share > AS_MUCH:
+        if evidence.cost > CLEARLY and evidence.share > AS_MUCH:
             found.append((float(gain.mean()), evidence))
     most = max((gain for gain, _ in found), default=0.0)
     as_good = [(gain, evidence) for gain, evidence in found if gain >= AS_GOOD * most]
@@ -123,7 +125,9 @@ def _coarse(images: np.ndarray) -> np.ndarray:
 
 def _closeness(images: np.ndarray, train: np.ndarray, width: float, *, same: bool) -> np.ndarray:
     """Return each image's mean likeness to train's images, leaving out the one that it was made from."""
-    likeness = np.exp(distances(images.reshape(len(images), -1), train) * (-1 / width))
+    likeness = distances(images.reshape(len(images), -1), train)
+    likeness *= -1 / width
+    np.exp(likeness, out=likeness)
     own, others = (np.diag(likeness), len(train) - 1) if same else (0.0, len(train))
     means: np.ndarray = (likeness.sum(axis=1) - own) / others
     return means
