@@ -11,11 +11,12 @@ Exit status: 0 fit, 1 unfit, 2 not usable (bad usage, nothing readable to judge)
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,5 +188,15 @@ def _acceptance(text: str) -> tuple[str, str]:
     return field.strip(), reason.strip()
 
 
+def _leave(status: int) -> NoReturn:
+    """End the process; taking its modules and arrays apart one by one would take a tenth of its time."""
+    if not {"deep_mnist.doctor.script", "deep_mnist.doctor.rehearsal_process"} & set(sys.modules):  # our own code alone
+        sys.stdout.flush()
+        sys.stderr.flush()
+        atexit._run_exitfuncs()  # temporary folders go
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

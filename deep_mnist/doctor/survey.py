@@ -148,9 +148,7 @@ class SurveysAhead:
         return found
 
 
-def in_chunks(
-    array: np.ndarray, look: Callable[[int, int], None], every: int = 1, most_workers: int = WORKERS
-) -> None:
+def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 1, most_workers: int = WORKERS) -> None:
     """Call look(start, stop) for consecutive ranges that cover the first axis, from up to two threads.
 
     The memory map's pages are given back after each range.
