@@ -6,7 +6,8 @@
     orchestrator.task_executor.execute_single_task     a task's start and end are not reported; an exit status of 0
                                                        is a success even where the executor wrote no output
     cache.LocalCache.get                               a reused task looks like one that ran
-    subprocess_task_handler.run_local_subprocess       how a process ended is lost: killed is reported as failed
+    subprocess_task_handler.run_local_subprocess       how a process ended is lost: killed is reported as failed;
+                                                       each step imports TensorFlow anew
     docker_task_handler.run_docker_container           "container not found" is a success (kubeflow/pipelines #13332;
                                                        fixes #13402 and #13907 are open)
     dsl.PipelineTask.register_pipeline_channels        called once more for an accelerator's count and type, which the
@@ -125,15 +126,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def note_endings_of_processes() -> None:
-    """Have the function that runs a step's process note how it ended, where the step could not say so itself."""
+def run_processes_with(run_process: Callable[[list[str], Mapping[str, str]], int | None]) -> None:
+    """Have steps run by `run_process`, or by kfp where that returns None; note how each ended, where it did not itself.
+
+    Args:
+        run_process: Takes the command line and the variables that the step's environment gets; returns the exit status.
+    """
     from kfp.local import subprocess_task_handler
 
-    run = subprocess_task_handler.run_local_subprocess
+    run_by_kfp = subprocess_task_handler.run_local_subprocess
 
     def run_and_note(full_command: list[str], env_vars: dict[str, str] | None = None) -> int:
         killed = memory_kills()
-        status = run(full_command, env_vars)
+        status = run_process(full_command, env_vars or {})
+        status = run_by_kfp(full_command, env_vars) if status is None else status
         outputs = outputs_of(full_command)
         if status and outputs:
             note = "the kernel killed a process of this machine for its memory" if memory_kills() > killed else ""

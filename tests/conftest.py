@@ -53,6 +53,16 @@ def s3() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def fresh_processes() -> Iterator[None]:
+    """`start_module` forks from a server that has imported TensorFlow, as the steps of a run on this machine are."""
+    from deep_mnist.processes import fork_server
+    from pipeline.local.forked_steps import MODULES
+
+    with fork_server(MODULES):
+        yield
+
+
 @pytest.fixture
 def bucket(gcs: str) -> str:
     """A new, empty bucket: "gs://…"."""

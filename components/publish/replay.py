@@ -20,6 +20,7 @@ import numpy as np
 
 from components.work import spared_collections
 from deep_mnist.export import GOLDEN_FILE, GOLDEN_REQUESTS, TrainedNetwork
+from deep_mnist.processes import run_module
 from deep_mnist.registry.judged_split import JudgedSplit
 
 TOLERANCE = 1e-4
@@ -60,10 +61,9 @@ def replay_in_fresh_process(folder: Path) -> dict[str, Any]:
     Raises:
         ReplayError: With every fault found.
     """
-    command = [sys.executable, "-m", "components.publish.replay", str(folder)]
     root = Path(__file__).resolve().parents[2]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=REPLAY_SECONDS, check=False, cwd=root)
+        done = run_module("components.publish.replay", [str(folder)], folder=root, timeout=REPLAY_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise ReplayError(f"Expected a replay within {REPLAY_SECONDS} s. Received: none.") from error
     lines = done.stdout.strip().splitlines()

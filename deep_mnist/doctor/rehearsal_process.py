@@ -11,7 +11,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from deep_mnist.doctor.acceptance import Acceptance, accepted
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import Finding, merged
 from deep_mnist.doctor.rehearsal_findings import abstention
+from deep_mnist.processes import ADDRESS, Process, start_module
 
 SECONDS = 60.0  # of the rehearsal itself; loading TensorFlow and the network comes on top
 LOAD_SECONDS = 240.0
@@ -100,15 +100,16 @@ def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_by
     """Run the child to its end; return why it wrote no result, "" when it did."""
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3", "HOME": str(folder)}
+    environment.pop(ADDRESS, None)  # a stranger's layers start nothing outside their limits
     with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "deep_mnist.doctor.rehearsal_process", json.dumps(request)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=environment,
-            cwd=folder,
+        child = start_module(
+            "deep_mnist.doctor.rehearsal_process",
+            [json.dumps(request)],
+            environment=environment,
+            folder=folder,
+            output=log,
+            errors=log,
+            new_session=True,
         )
         try:
             reason = _watch(child, time.monotonic() + limit, limit, memory_bytes)
@@ -119,7 +120,7 @@ def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_by
     return f"its process ended with status {child.returncode}: {_last_line(folder / 'log')}"
 
 
-def _watch(child: subprocess.Popen[bytes], deadline: float, limit: float, memory_bytes: int) -> str:
+def _watch(child: Process, deadline: float, limit: float, memory_bytes: int) -> str:
     while child.poll() is None:
         if time.monotonic() > deadline:
             return f"it did not end within {limit:g} s and was stopped"
@@ -142,7 +143,7 @@ def _memory_of(group: int) -> int:
     return total
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: Process) -> None:
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -29,6 +29,7 @@ from pipeline import kfp_patches
 from pipeline.containers.built import image_reference
 from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
+from pipeline.local.forked_steps import ForkedSteps
 from pipeline.order import container_tasks
 
 ORPHAN_CHECK_SECONDS = 0.5
@@ -57,13 +58,13 @@ def main(folder: Path) -> int:
 def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
     """Run the definition; put the names of the tasks that failed into `failed`."""
     kfp_patches.require_tested_kfp()
+    runner, images = _runner(request)
     from google.protobuf.json_format import MessageToDict
     from kfp import local
 
     from pipeline.sweep import build_sweep  # imports kfp
     from pipeline.training import build_pipeline
 
-    runner, images = _runner(request)
     local.init(
         runner=runner,
         pipeline_root=request["pipeline_root"],
@@ -76,7 +77,6 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
         failed.extend([event["task"]] if event.get("state") == "failed" else [])
         _tell(events, event)
 
-    kfp_patches.note_endings_of_processes()
     kfp_patches.tell_tasks(tell, Path(request["pipeline_root"]))
     parallelism, rehearsal = request.get("parallelism"), request["rehearsal"]
     if parallelism:
@@ -97,8 +97,10 @@ def _runner(request: dict[str, Any]) -> tuple[Any, Callable[[str], str]]:
             pipeline_root=Path(request["pipeline_root"]), mounts=mounts, labels=request["labels"], gpu=gpu
         )
         return runner, partial(image_reference, gpu=gpu)
+    steps = ForkedSteps()  # its server works while kfp is imported here
     from kfp import local
 
+    kfp_patches.run_processes_with(steps.run)
     return local.SubprocessRunner(use_venv=False), image
 
 

@@ -7,8 +7,6 @@ import importlib
 import inspect
 import json
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from components.failure import MARK, Failure, failure_in_log
 from components.images import COMPONENTS
+from deep_mnist.processes import run_module
 from pipeline.local.outcome import outcome_of
 from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
@@ -24,6 +23,7 @@ from tests.support.executor import Executed, execute_body, execute_component
 from tests.support.raised_errors import RAISED
 from tests.support.runs import ROOT
 
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 # Walks the three layers and prints their exception classes; TensorFlow stays out of the tests' own process.
 WALK = """
 import importlib, json, pkgutil
@@ -39,16 +39,18 @@ print(json.dumps(sorted(found)))
 """
 
 
-def exception_classes() -> list[str]:
+def exception_classes(folder: Path) -> list[str]:
     """Return the names of all exception classes that the three layers define."""
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", WALK], env=surroundings, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    (folder / "walk.py").write_text(WALK)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = run_module("walk", [], environment=environment, folder=folder)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
-def test_every_exception_class_is_raised_below():
+def test_every_exception_class_is_raised_below(tmp_path):
     """A new exception class needs a line in RAISED, and a name that ends in Error."""
-    found = exception_classes()
+    found = exception_classes(tmp_path)
 
     assert sorted(set(found) - set(RAISED)) == [], "add a line to RAISED for each, and a `fix` to each class"
     assert sorted(set(RAISED) - set(found)) == []
@@ -59,7 +61,8 @@ def test_every_exception_class_is_raised_below():
 def test_an_error_of_ours_reaches_the_user_whole(tmp_path, name):
     """Type, message, expected, received and fix are in error.json and in the log; there is no traceback."""
     step, body = RAISED[name]
-    ended = execute_body(tmp_path, step, body, CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
+    hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if name == "NoUsableGPUError" else {}
+    ended = execute_body(tmp_path, step, body, TF_CPP_MIN_LOG_LEVEL="3", **hidden)
     failure = ended.failure
 
     assert failure is not None, ended.log

@@ -18,6 +18,7 @@ from components.publish.publish import NotPromotedError, PublishRequest, StaleEv
 from components.publish.replay import ReplayError, replay, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.export import TrainedNetwork, export
+from deep_mnist.processes import ADDRESS
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
@@ -27,6 +28,8 @@ from tests.support.fault_proxy import QUICK, no_fault, some_faults
 from tests.support.model_registry_server import model_registry_server
 from tests.support.remotes import Remote
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network, write_trained
+
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 SERVED = {"saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"}
 KEPT = {
@@ -215,8 +218,11 @@ def test_the_model_registry_learns_of_what_an_earlier_publish_could_not_tell(
         assert promotion["uri"] == catalogue.tables["artifacts"][-1]["uri"]
 
 
-def test_the_loser_of_a_race_judges_again(work: Path, registry: Path, tmp_path: Path) -> None:
+def test_the_loser_of_a_race_judges_again(
+    work: Path, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the good model's export is replayed another promoter moves the pointer: judged again, it wins or loses."""
+    monkeypatch.delenv(ADDRESS)  # a started process has a command line to know it by
     good = Round(work, tmp_path, registry, "good", "run-2")
     good.evaluate()
     opened = Registry(str(registry), "digits")

@@ -19,6 +19,8 @@ from deep_mnist.doctor.verdict import UnfitNetworkError
 from tests.support.artifacts import Artifact
 from tests.support.trained import FLOATS, make_dataset, make_record
 
+pytestmark = pytest.mark.usefixtures("fresh_processes")
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -41,7 +41,7 @@ def whole(how: str = ""):
 events = []
 if patched == "patched":
     from pipeline import kfp_patches
-    kfp_patches.note_endings_of_processes()
+    kfp_patches.run_processes_with(lambda command, environment: None)
     kfp_patches.tell_tasks(events.append, pathlib.Path(root))
 runner = local.SubprocessRunner(use_venv=False)
 local.init(runner=runner, pipeline_root=root, enable_caching=True, cache_root=root + "-cache")

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from components.failure import Failure, read_failure
+from deep_mnist.processes import start_module
+from pipeline.local.forked_steps import EXECUTOR
 from tests.support.runs import ROOT
+
+SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,21 @@ def execute_body(folder: Path, step: str, body: str, **environment: str) -> Exec
     source = f"def {step}():\n    from components.failure import report_failure\n    with report_failure():\n{lines}\n"
     module = folder / "ephemeral_component.py"
     module.write_text(source)
-    command = [sys.executable, "-m", "kfp.dsl.executor_main", "--component_module_path", str(module)]
     outputs = {"outputFile": str(folder / "outputs" / "executor_output.json")}
     arguments = ["--executor_input", json.dumps({"outputs": outputs}), "--function_to_execute", step]
-    return _run(folder, [*command, *arguments], environment)
+    surroundings = {**os.environ, "_KFP_RUNTIME": "true", "PYTHONPATH": str(ROOT), **environment}
+    with (folder / "log").open("w+") as log:
+        process = start_module(
+            EXECUTOR,
+            ["--component_module_path", str(module), *arguments],
+            environment=surroundings,
+            folder=folder,
+            output=log,
+            errors=log,
+        )
+        status = process.wait(SECONDS)
+        log.seek(0)
+        return Executed(status, log.read(), read_failure(folder / "outputs"))
 
 
 def execute_component(folder: Path, component: Any, parameters: dict[str, Any]) -> Executed:
@@ -43,7 +58,18 @@ def execute_component(folder: Path, component: Any, parameters: dict[str, Any]) 
     executor_input = json.dumps(_executor_input(folder, spec, parameters))
     arguments = [each.replace("{{$}}", executor_input) for each in container.args]
     command = [each.replace("python3", sys.executable) if "ephemeral" in each else each for each in container.command]
-    return _run(folder, [*command, *arguments], {})
+    surroundings = {**os.environ, "_KFP_RUNTIME": "true", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=folder,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Executed(done.returncode, done.stdout, read_failure(folder / "outputs"))
 
 
 def _executor_input(folder: Path, spec: Any, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -80,18 +106,3 @@ def _executor_input(folder: Path, spec: Any, parameters: dict[str, Any]) -> dict
             },
         },
     }
-
-
-def _run(folder: Path, command: list[str], environment: dict[str, str]) -> Executed:
-    surroundings = {**os.environ, "_KFP_RUNTIME": "true", "PYTHONPATH": str(ROOT), **environment}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=surroundings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    return Executed(done.returncode, done.stdout, read_failure(folder / "outputs"))

@@ -6,14 +6,13 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from components.train.checkpoint import Checkpoints, RefusedCheckpointError, Snapshot, decode, encode
+from deep_mnist.processes import run_module
 from tests.support.training_data import write_patterns
 
 IDENTITY = {"network": "fast", "seed": 0}
@@ -95,9 +94,11 @@ def test_training_starts_over_after_a_refusal(tmp_path: Path, capsys: pytest.Cap
 
 def train(data: Path, out: Path, store: Path | str, number: int = 0, at: int = 0) -> tuple[int, str]:
     """Run one attempt to its end, by signal `number` at checkpoint `at` if not 0; return its status and its output."""
+    folder = data.parent
+    (folder / "attempt.py").write_text(PROGRAM)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM, *map(str, (data, out, store, int(number), at))]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    arguments = [str(each) for each in (data, out, store, int(number), at)]
+    ended = run_module("attempt", arguments, environment=environment, folder=folder)
     return ended.returncode, ended.stdout + ended.stderr
 
 
@@ -109,6 +110,7 @@ def results(out: Path) -> tuple[str, list[dict[str, float]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_killed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """SIGKILL, then SIGTERM, at random points; the third attempt has the very weights and metrics of one calm run."""
     data, store = tmp_path / "data", tmp_path / "store"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from components.train.progress import Report
 from components.train.stream import MOST_STEPS, read_pieces, steps_in_piece
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.load import load_contract, resolve_contract
+from deep_mnist.processes import run_module
 from tests.support.training_data import patterns
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -289,9 +288,11 @@ print("agree")
 
 
 @pytest.mark.slow
-def test_several_devices_train_as_one() -> None:
+@pytest.mark.usefixtures("fresh_processes")
+def test_several_devices_train_as_one(tmp_path: Path) -> None:
     """MirroredStrategy over two devices gives the weights of one device, resident or streamed, and can be resumed."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run([sys.executable, "-c", SEVERAL], env=environment, capture_output=True, text=True)
+    (tmp_path / "several.py").write_text(SEVERAL)
+    ended = run_module("several", [], environment=environment, folder=tmp_path)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "agree" in ended.stdout

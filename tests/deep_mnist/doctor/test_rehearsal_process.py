@@ -45,6 +45,7 @@ def children_in(folder: str) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_file_is_rehearsed(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
     """A rate far too high is found in a saved network; the file is not changed."""
     path = saved(tmp_path, [layers.Flatten(), layers.Dense(32, activation="relu")], keras.optimizers.SGD(1e4))
@@ -56,6 +57,7 @@ def test_a_file_is_rehearsed(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_the_command_rehearses_a_folder(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
     """`--rehearse` of a folder that is fit as it stands finds a rate that cannot train; exit status 1."""
     saved(tmp_path, [layers.Flatten(), layers.Dense(32, activation="relu")], keras.optimizers.SGD(1e4))
@@ -71,6 +73,7 @@ def test_the_command_rehearses_a_folder(tmp_path: Path, arrays: tuple[Path, Path
     assert errors and all(each["field"].startswith("rehearsal.") for each in errors)
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_lambda_is_not_run(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
     """A layer that holds Python code is refused by Keras's safe mode: a note, and nothing was executed."""
     mark = tmp_path / "executed"
@@ -100,6 +103,7 @@ def test_limits_hold(tmp_path: Path, arrays: tuple[Path, Path], limits: dict, re
     assert set(Path(tempfile.gettempdir()).glob("rehearsal-*")) <= temporary
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_child_that_dies_is_reported(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
     """Labels that cannot be read end the child; its last line is the reason."""
     path = saved(tmp_path, [layers.Flatten()])
