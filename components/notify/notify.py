@@ -24,6 +24,7 @@ API = "http://ml-pipeline.kubeflow:8888"
 TIMEOUT = 10.0  # seconds for each response
 PATIENCE = 60.0  # seconds until Argo's report of the failed pod must have reached the API
 ATTEMPTS = 3
+PAUSE = 1.0  # seconds until it is asked or posted again; each further post waits one longer
 ERROR_CHARACTERS = 2000
 # The last known state of the execution, in the words of Kubeflow's metadata store.
 SUCCEEDED, CANCELED = ("COMPLETE", "CACHED", "SUCCEEDED"), ("CANCELED", "CANCELLED")
@@ -84,7 +85,7 @@ def _failed_step(run_id: str) -> PodState | None:
             return None
         if failed or time.monotonic() > deadline:
             return failed[0] if failed else None
-        time.sleep(1)
+        time.sleep(PAUSE)
 
 
 def _error(run_id: str, failed: PodState) -> str:
@@ -108,7 +109,7 @@ def _posted(webhook: str, message: dict[str, Any]) -> str:
     """Post and say what came of it. The address is a secret, so no error that quotes it is printed."""
     said = ""
     for attempt in range(ATTEMPTS):
-        time.sleep(attempt)
+        time.sleep(attempt * PAUSE)
         try:
             response = requests.post(webhook, json=message, timeout=TIMEOUT)
         except (requests.RequestException, ValueError) as error:

@@ -87,7 +87,9 @@ class Definition:
         """Parameter name -> its type and default."""
         return self.pipeline["root"].get("inputDefinitions", {}).get("parameters", {})
 
-    def to_yaml(self) -> str:
+    @cached_property
+    def text(self) -> str:
+        """Both documents as a file that `upload` sends."""
         return yaml.safe_dump_all([dict(self.pipeline), dict(self.platform)], sort_keys=True)
 
     def tasks(self) -> Iterator[CompiledTask]:

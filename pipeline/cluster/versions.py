@@ -51,7 +51,7 @@ def upload(connection: Connection, definition: Definition, tags: Mapping[str, st
         return pipeline, str(found.pipeline_versions[0].pipeline_version_id)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
-        path.write_text(definition.to_yaml())  # both documents: without the second, limits and identities are lost
+        path.write_text(definition.text)  # both documents: without the second, limits and identities are lost
         made = connection.call(
             connection.uploads.upload_pipeline_version,
             str(path),

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,13 +20,13 @@ import docker
 from pipeline import kfp_patches
 from tests.support.runs import ROOT
 
-# Runs one task twice with kfp.local's cache on; prints what a caller learns: its result or error, and our events.
+# Runs each of three tasks twice with kfp.local's cache on; prints what a caller learns: results or errors, our events.
 SCRIPT = """
 import json, pathlib, sys, warnings
 warnings.simplefilter("ignore")
 from kfp import dsl, local
 
-root, how, patched = sys.argv[1:]
+root, patched = sys.argv[1:]
 
 @dsl.component(base_image="python", install_kfp_package=False)
 def step(how: str):
@@ -38,37 +40,48 @@ def step(how: str):
 def whole(how: str = ""):
     step(how=how)
 
-events = []
+told = []
 if patched == "patched":
     from pipeline import kfp_patches
     kfp_patches.run_processes_with(lambda command, environment: None)
-    kfp_patches.tell_tasks(events.append, pathlib.Path(root))
+    kfp_patches.tell_tasks(told.append, pathlib.Path(root))
 runner = local.SubprocessRunner(use_venv=False)
 local.init(runner=runner, pipeline_root=root, enable_caching=True, cache_root=root + "-cache")
-reported, shown = [], ("state", "_outputs")
-for attempt in (1, 2):
-    try:
-        made = whole(how=how)
-        reported.append(sorted(f"{name}={value}" for name, value in vars(made).items() if name in shown))
-    except RuntimeError as error:
-        reported.append(str(error))
-        break
-print(json.dumps({"reported": reported, "events": events}))
+shown, learnt = ("state", "_outputs"), {}
+for how in ("exit", "kill", "well"):
+    reported = []
+    for attempt in (1, 2):
+        try:
+            made = whole(how=how)
+            reported.append(sorted(f"{name}={value}" for name, value in vars(made).items() if name in shown))
+        except RuntimeError as error:
+            reported.append(str(error))
+            break
+    learnt[how] = {"reported": reported, "events": told[:]}
+    told.clear()
+print(json.dumps(learnt))
 """
 
 
-def run_task(folder: Path, how: str, patched: str) -> SimpleNamespace:
+@pytest.fixture(scope="module")
+def run_task(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], SimpleNamespace]:
+    """What a caller learns of a task that ends as the first says, with the changes to kfp or without."""
+    run = cache(lambda patched: run_tasks(tmp_path_factory.mktemp("tasks"), patched))
+    return lambda how, patched: SimpleNamespace(**run(patched)[how])
+
+
+def run_tasks(folder: Path, patched: str) -> dict[str, dict]:
     script = folder / "script.py"
     script.write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, script, str(folder / "runs"), how, patched],
+        [sys.executable, script, str(folder / "runs"), patched],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    return SimpleNamespace(**json.loads(done.stdout.splitlines()[-1]))
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_kfp_is_the_tested_version():
@@ -76,14 +89,14 @@ def test_kfp_is_the_tested_version():
     kfp_patches.require_tested_kfp()
 
 
-def test_kfp_takes_exit_status_0_without_an_output_for_success(tmp_path):
+def test_kfp_takes_exit_status_0_without_an_output_for_success(run_task):
     """kfp reports no failure of a step that exits with 0 in its middle."""
-    assert not any("FAILURE" in str(each) for each in run_task(tmp_path, "exit", "as it is").reported)
+    assert not any("FAILURE" in str(each) for each in run_task("exit", "as it is").reported)
 
 
-def test_a_success_needs_the_executors_output(tmp_path):
+def test_a_success_needs_the_executors_output(run_task):
     """With the change, that step has failed, and the reason is reported."""
-    ended = run_task(tmp_path, "exit", "patched")
+    ended = run_task("exit", "patched")
 
     assert "FAILURE" in ended.reported[0]
     start, end = ended.events
@@ -91,32 +104,32 @@ def test_a_success_needs_the_executors_output(tmp_path):
     assert "no file" in end["failure"]["received"]
 
 
-def test_kfp_loses_how_a_process_ended(tmp_path):
+def test_kfp_loses_how_a_process_ended(run_task):
     """kfp's error of a step killed by a signal names no signal and no exit status."""
-    (reported,) = run_task(tmp_path, "kill", "as it is").reported
+    (reported,) = run_task("kill", "as it is").reported
 
     assert "FAILURE" in reported
     assert not any(word in reported for word in ("SIGKILL", "137", "-9", "killed"))
 
 
-def test_how_a_process_ended_is_reported(tmp_path):
+def test_how_a_process_ended_is_reported(run_task):
     """With the change, the signal, what it may mean, and the fix are reported."""
-    failure = run_task(tmp_path, "kill", "patched").events[-1]["failure"]
+    failure = run_task("kill", "patched").events[-1]["failure"]
 
     assert (failure["type"], failure["step"]) in {("Killed", "step"), ("OutOfMemory", "step")}
     assert "kernel" in failure["received"] and "memory" in failure["fix"]
 
 
-def test_kfp_does_not_tell_a_reused_task(tmp_path):
+def test_kfp_does_not_tell_a_reused_task(run_task):
     """What kfp returns is the same whether the task ran or was taken from the cache."""
-    ran, reused = run_task(tmp_path, "well", "as it is").reported
+    ran, reused = run_task("well", "as it is").reported
 
     assert ran == reused
 
 
-def test_a_reused_task_is_reported(tmp_path):
+def test_a_reused_task_is_reported(run_task):
     """With the change, the first ran and the second was reused."""
-    ends = [each for each in run_task(tmp_path, "well", "patched").events if each["event"] == "end"]
+    ends = [each for each in run_task("well", "patched").events if each["event"] == "end"]
 
     assert [each["state"] for each in ends] == ["done", "cached"]
 

@@ -241,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = BytesParser().parsebytes(head + self.body).get_payload()
         names = [part.get_param("name", header="content-disposition") for part in parts]
         uploaded = parts[names.index("uploadfile")].get_payload(decode=True)
-        documents = list(yaml.safe_load_all(uploaded))
+        documents = list(yaml.load_all(uploaded, Loader=yaml.CSafeLoader))
         parsed_definition(*documents)
         _found(self.server.pipelines, self.query["pipelineid"])
         version = {"name": self.query["name"], "pipeline_id": self.query["pipelineid"], "documents": documents}

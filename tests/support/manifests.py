@@ -13,9 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests"
 
 
+def documents(text: str) -> list[dict]:
+    """The documents of a YAML text, without empty ones."""
+    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
+
+
 @cache
 def resources(folder: str) -> list[dict]:
-    return [each for each in yaml.safe_load_all(rendered(MANIFESTS / folder)) if each]
+    return documents(rendered(MANIFESTS / folder))
 
 
 def named(folder: str, kind: str, name: str) -> dict:

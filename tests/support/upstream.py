@@ -13,10 +13,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.cluster.manifests import rendered
-from tests.support.manifests import MANIFESTS
+from tests.support.manifests import MANIFESTS, documents
 
 REMOTE = re.compile(r"^(\s*- )https://github\.com/[\w-]+/([\w-]+)/([^?\s]+)\S*", re.MULTILINE)
 UPSTREAM = os.environ.get("DEEP_MNIST_UPSTREAM", "")
@@ -44,4 +43,4 @@ def local_copy(folder: Path) -> Path:
 @cache
 def upstream_resources(folder: Path, name: str) -> list[dict]:
     """Render a folder of manifests/ over upstream's real tree."""
-    return [each for each in yaml.safe_load_all(rendered(local_copy(folder) / name)) if each]
+    return documents(rendered(local_copy(folder) / name))

@@ -48,10 +48,15 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch) -> None:
+    monkeypatch.setattr(notify, "PAUSE", 0.01)
+
+
 @pytest.fixture
 def webhook(monkeypatch) -> Iterator[Webhook]:
     with Webhook() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         monkeypatch.setenv("DEEP_MNIST_WEBHOOK", f"{server.url}\n")  # as `kubectl create secret --from-file` leaves it
         yield server
         server.shutdown()

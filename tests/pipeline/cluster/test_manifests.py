@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import kubernetes_validate
@@ -14,12 +16,21 @@ from click.testing import CliRunner
 from pipeline.cluster.definition import compile_definition
 from pipeline.cluster.manifests import FOLDERS, manifests, rendered
 from pipeline.placement import SETTINGS, SETTINGS_KEYS, STEP_LABEL, USER
-from tests.support.manifests import MANIFESTS, ROOT, named, pods, resources
+from tests.support.manifests import MANIFESTS, ROOT, documents, named, pods, resources
 from tests.support.pod_security import violations
 
 # CRDs are not in Kubernetes' schemas.
 CUSTOM = {"serving.kserve.io/v1beta1", "serving.kserve.io/v1alpha1", "cilium.io/v2"}
 KUBERNETES = "1.34"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def schemas_read_once() -> Iterator[None]:
+    """kubernetes_validate reads the file of all definitions for each resource anew."""
+    read = kubernetes_validate.utils.schema_contents
+    kubernetes_validate.utils.schema_contents = cache(read)
+    yield
+    kubernetes_validate.utils.schema_contents = read
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -174,7 +185,7 @@ def with_component(tmp_path: Path, name: str, folder: str = "base") -> list[dict
     (tmp_path / "manifests/mine/kustomization.yaml").write_text(
         f"resources: [../{folder}]\ncomponents: [../components/{name}]\n"
     )
-    return list(yaml.safe_load_all(rendered(tmp_path / "manifests/mine")))
+    return documents(rendered(tmp_path / "manifests/mine"))
 
 
 @pytest.mark.parametrize("name", ["kubernetes-api", "cilium", "mirror-of-datasets"])
@@ -221,7 +232,7 @@ def test_gitops_writes_both_resources(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEP_MNIST_TAG", "1")
     shutil.copytree(MANIFESTS / "overlays/gitops", tmp_path / "gitops", ignore=shutil.ignore_patterns("pipeline.yaml"))
     done = CliRunner().invoke(manifests, ["gitops", "--output", str(tmp_path / "gitops/pipeline.yaml")])
-    pipeline, version = yaml.safe_load_all(rendered(tmp_path / "gitops"))
+    pipeline, version = documents(rendered(tmp_path / "gitops"))
 
     assert done.exit_code == 0, done.output
     assert (pipeline["kind"], version["kind"]) == ("Pipeline", "PipelineVersion")
