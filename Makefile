@@ -51,8 +51,9 @@ doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder o
 compile: .venv/deploy ## build/training.yaml, the KFP definition
 	@.venv/bin/python -m pipeline compile --output build/training.yaml
 
+# Where Python may keep no bytecode, each of the processes that tests start would compile our modules anew.
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
-	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'not docker' $(or $(ARGS),--cov)
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -n 2 --dist worksteal -m 'not docker' $(or $(ARGS),--cov)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
