@@ -144,7 +144,7 @@ def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarra
 def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return squared distances float32 (n, m) of rows."""
     squares: np.ndarray = (-2 * one) @ other.T
-    squares += (one * one).sum(axis=1)[:, None]  # in place: a new matrix costs more than the sum
-    squares += (other * other).sum(axis=1)
-    squares.clip(0, None, out=squares)
+    squares += np.einsum("ij,ij->i", one, one)[:, None]  # in place: a new matrix costs more than the sum
+    squares += np.einsum("ij,ij->i", other, other)
+    np.maximum(squares, 0, out=squares)
     return squares

@@ -316,8 +316,11 @@ def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
 def take(array: np.ndarray, indices: np.ndarray, at_once: int = TAKEN_AT_ONCE) -> np.ndarray:
     """Return array[indices], rising indices, as an ordinary array.
 
-    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`).
+    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`),
+    of an array that is larger than a chunk.
     """
+    if array.nbytes <= CHUNK_BYTES:
+        return np.asarray(array)[indices]
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]

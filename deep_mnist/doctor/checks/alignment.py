@@ -152,7 +152,8 @@ def check_parts(split: Split, fitted: Fit) -> Iterator[Finding]:
     count, cuts = len(correct), np.arange(BLOCK, len(correct) - BLOCK)
     if not len(cuts):
         return
-    usual = np.array([correct[classes == each].mean() for each in classes])  # sorted data have hard classes
+    _, place, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    usual = (np.bincount(place, weights=correct) / counts)[place]  # sorted data have hard classes
     sums = np.concatenate([[0], np.cumsum(correct - usual)])[cuts]
     spread = np.sqrt(cuts * (count - cuts) / count) * max(float((correct - usual).std()), 1e-9)
     best = int(np.argmax(np.abs(sums) / spread))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tests.support.doctor_cases import ONE_HOT, SPARSE, CaseFiles, digits, fixed, graver
+from tests.support.doctor_cases import ONE_HOT, SPARSE, CaseFiles, digits, fixed, graver_of
 from tests.support.keras_models import classifier, conv, dense, layer, sequential
 
 Case = Callable[[CaseFiles], CaseFiles]
@@ -576,13 +576,13 @@ DEFECTS = FORM + PIXELS + LABELS + RELATIONS + NETWORK
 def test_a_defect_is_named_and_its_fix_mends_it(tmp_path, defect):
     """The doctor names field, severity and split; the fix, executed, leaves nothing worse than a note."""
     broken = defect.breaks(digits())
-    diagnosis = broken.judged(tmp_path / "broken")
+    findings = broken.findings(tmp_path / "broken")
 
-    assert (defect.field, defect.severity, defect.split) in graver(diagnosis)
-    finding = next(each for each in diagnosis.findings if each.field == defect.field)
+    assert (defect.field, defect.severity, defect.split) in graver_of(findings)
+    finding = next(each for each in findings if each.field == defect.field)
     assert finding.expected and finding.received and finding.why and "\n" not in finding.fix
     healed = fixed(broken, finding) if defect.fix is None else defect.fix(broken)
-    assert graver(healed.judged(tmp_path / "fixed")) == []
+    assert graver_of(healed.findings(tmp_path / "fixed")) == []
 
 
 @pytest.mark.parametrize(
@@ -600,11 +600,11 @@ def test_an_axis_that_keras_adds_or_drops_itself_is_a_note(tmp_path, form, lacki
     """Functional and sequential models train on it; the fix gives the shape that was declared all the same."""
     first = (conv(), layer("GlobalMaxPooling2D")) if len(form) == 3 else (layer("Flatten"),)
     case = digits().with_net(sequential(*first, dense(), shape=form)).images(lambda x: x.reshape(len(x), *lacking))
-    diagnosis = case.judged(tmp_path / "lacking")
+    findings = case.findings(tmp_path / "lacking")
 
-    assert graver(diagnosis) == []
-    (note,) = [each for each in diagnosis.findings if each.field == "images.rank"]
-    assert not any(each.field == "images.rank" for each in fixed(case, note).judged(tmp_path / "fixed").findings)
+    assert graver_of(findings) == []
+    (note,) = [each for each in findings if each.field == "images.rank"]
+    assert not any(each.field == "images.rank" for each in fixed(case, note).findings(tmp_path / "fixed"))
 
 
 def is_statement(fix: str) -> bool:
@@ -619,10 +619,10 @@ def is_statement(fix: str) -> bool:
 def test_all_fixes_of_a_diagnosis_applied_in_order_agree(tmp_path, defect):
     """No fix repeats or undoes another: after all of them, notes' as well, the data are fit."""
     case = defect.breaks(digits())
-    for finding in case.judged(tmp_path / "broken").findings:
+    for finding in case.findings(tmp_path / "broken"):
         case = fixed(case, finding) if is_statement(finding.fix) else case
 
-    assert graver(case.judged(tmp_path / "fixed")) == []
+    assert graver_of(case.findings(tmp_path / "fixed")) == []
 
 
 def test_a_corrupted_pixel_is_named_with_its_place(tmp_path):
