@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,6 +49,8 @@ class FolderStore(Store):
 
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         path = self._path(key)
+        if if_generation is not None:
+            self._require(key, if_generation)  # what fails already need not be written first
         with self._errors(key), self._partial() as (partial, stream):
             digest = hashlib.sha256()
             while block := source.read(1 << 20):
@@ -109,8 +113,10 @@ class FolderStore(Store):
         return self.root / key
 
     def _require(self, key: str, expected: Generation) -> None:
-        path = self._path(key)
-        found: Generation = self.describe(key)["generation"] if path.exists() else ABSENT
+        try:
+            found: Generation = self.describe(key)["generation"]
+        except NotFoundError:
+            found = ABSENT
         if found != expected:
             raise PreconditionFailedError(f"Expected {self.url}/{key} at generation {expected}. Received: {found}.")
 
@@ -133,18 +139,24 @@ class FolderStore(Store):
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Hold the store's lock, which the system releases when its holder dies."""
-        lock = FileLock(self.root / ".lock", timeout=self.patience, poll_interval=LOCK_POLL_SECONDS)
+        deadline = time.monotonic() + self.patience
+        ours = _lock_of_process(os.getpid(), self.root)
+        if not ours.acquire(timeout=self.patience):
+            raise self._locked("thread of this process")
         try:
-            lock.acquire()
+            left = max(0.0, deadline - time.monotonic())
+            with FileLock(self.root / ".lock", timeout=left, poll_interval=LOCK_POLL_SECONDS):
+                yield
         except Timeout as error:
-            raise StoreUnreachableError(
-                f"Expected the lock {lock.lock_file} within {self.patience:g} s. Received: another process holds it. "
-                "Fix: end that process"
-            ) from error
-        try:
-            yield
+            raise self._locked("process") from error
         finally:
-            lock.release()
+            ours.release()
+
+    def _locked(self, holder: str) -> StoreUnreachableError:
+        return StoreUnreachableError(
+            f"Expected the lock {self.root / '.lock'} within {self.patience:g} s. Received: another {holder} holds it. "
+            f"Fix: end that {holder.split()[0]}"
+        )
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:
@@ -159,6 +171,12 @@ class FolderStore(Store):
                 f"Expected to read and write {self.url}/{key}. Received: {error.strerror or error}. "
                 "Fix: Check the folder's rights and free space."
             ) from error
+
+
+@cache
+def _lock_of_process(_process: int, _root: Path) -> threading.Lock:
+    """Return what the threads of a process wait at, each for the ones before it: only one of them asks for the file."""
+    return threading.Lock()
 
 
 def _rename(partial: Path, path: Path) -> None:
