@@ -25,10 +25,15 @@ def hostile_bodies(images: np.ndarray, count: int, seed: int = 0) -> Iterator[by
         _bytes_changed, _bytes_changed, _token_put_in, _token_put_in, _cut, _spliced, _tree, _tree, _noise, _nested,
         _huge, _encoded, _reshaped,
     )  # fmt: skip
+    honest = {number: _honest_bodies(images[:number].tolist()) for number in (1, 2, 5)}
     for _ in range(count):
-        some = images[: source.choice((1, 1, 1, 2, 5))].tolist()
-        honest = source.choice(({"instances": some}, {"inputs": some}, {"inputs": {"images": some}}))
-        yield source.choice(kinds)(source, json.dumps(honest).encode())
+        body = source.choice(honest[source.choice((1, 1, 1, 2, 5))])
+        yield source.choice(kinds)(source, body)
+
+
+def _honest_bodies(some: list[Any]) -> list[bytes]:
+    """Return the forms of a request of some images."""
+    return [json.dumps(each).encode() for each in ({"instances": some}, {"inputs": some}, {"inputs": {"images": some}})]
 
 
 def _bytes_changed(source: random.Random, body: bytes) -> bytes:

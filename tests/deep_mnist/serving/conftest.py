@@ -11,6 +11,7 @@ import pytest
 
 from deep_mnist.registry.registry import Registry
 from tests.support.digits import draw_digits
+from tests.support.made_once import made_once
 from tests.support.serving import NAME, RunningServer, make_version, promote, running_server
 from tests.support.trained import make_dataset, make_record, train_network
 
@@ -18,14 +19,16 @@ from tests.support.trained import make_dataset, make_record, train_network
 @pytest.fixture(scope="session")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `strong` and `weak`, what publish makes of two networks, and `bare`: strong without a survey."""
-    folder = tmp_path_factory.mktemp("versions")
+    return made_once(tmp_path_factory, "versions", _make_versions)
+
+
+def _make_versions(folder: Path) -> None:
     make_dataset(folder / "data", make_record(), train=3000)
     for name, epochs in (("strong", 12), ("weak", 2)):
         train_network(folder / f"trained-{name}", make_record(), epochs=epochs)
         make_version(folder / name, folder / "data", folder / f"trained-{name}")
     shutil.copytree(folder / "strong", folder / "bare")
     (folder / "bare" / "survey.json").unlink()
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -23,11 +23,12 @@ from tests.support.serving import NAME, RunningServer, promote, running_server, 
 
 Digits = tuple[np.ndarray, np.ndarray]
 CLIENTS = 4
+PAUSE_SECONDS = 0.02  # without one, four clients in this process leave the server no processor to load a model with
 
 
 @contextmanager
 def under_load(server: RunningServer, images: np.ndarray) -> Iterator[Counter[tuple[int, str, str]]]:
-    """Send one request after the other from several clients until the block ends.
+    """Send one request after the other from several clients, each with a short pause, until the block ends.
 
     Yields a count of (status, version that answered, classes), and of what was no response at all.
     """
@@ -37,7 +38,7 @@ def under_load(server: RunningServer, images: np.ndarray) -> Iterator[Counter[tu
 
     def client() -> None:
         session = requests.Session()
-        while not stop.is_set():
+        while not stop.wait(PAUSE_SECONDS):
             try:
                 response = session.post(f"{server.url}/v1/models/{NAME}:predict", data=body, timeout=60)
                 rows = response.json().get("predictions", [])
