@@ -41,7 +41,7 @@ def pooled(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return means over blocks of rows x columns pixels, cut from the middle; (n, r, c, channels) stays of rank 4."""
     if rows == columns == 1:
         return images
-    height, width = images.shape[1:3]
+    count, height, width, channels = images.shape
     top, left = height % rows // 2, width % columns // 2
     bottom, right = top + height // rows * rows, left + width // columns * columns
     if rows * columns > FEW_SUMS:
