@@ -319,9 +319,8 @@ def take(array: np.ndarray, indices: np.ndarray, at_once: int = TAKEN_AT_ONCE) -
     The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`),
     of an array that is larger than a chunk.
     """
-    if array.nbytes <= CHUNK_BYTES:
-        return np.asarray(array)[indices]
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
+    at_once = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else at_once
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]
         taken[start : start + len(some)] = array[some]
