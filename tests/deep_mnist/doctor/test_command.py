@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from components.validate.validate import validate_dataset
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, seal_dataset, write_dataset
+from deep_mnist.doctor.__main__ import main
 from deep_mnist.doctor.report import as_html, as_json, as_markdown
 from deep_mnist.doctor.verdict import InvalidDataError, require_fit
 from tests.support.artifacts import Artifact
@@ -31,6 +34,17 @@ ROOT = Path(__file__).resolve().parents[3]
 def doctor(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "deep_mnist.doctor", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def doctor_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """As `doctor`, in this process: for many cases of what other tests do in a process of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = main([*map(str, arguments)])
+        except SystemExit as ended:
+            status = ended.code
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def inverted_test(folder: Path) -> Path:
@@ -108,10 +122,19 @@ def test_what_is_not_usable_exits_with_2(tmp_path, arguments, words):
     (tmp_path / "broken.yaml").write_text("shape: 3")
     places = [str(tmp_path / each) if (tmp_path / each).exists() else each for each in arguments]
 
-    ended = doctor(*places)
+    ended = doctor_here(*places)
 
     assert ended.returncode == 2
     assert words in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["/nonexistent"], []])
+def test_the_process_ends_with_2_and_without_a_traceback(arguments):
+    """The command's status is that of its process, and nothing but its own words is said."""
+    ended = doctor(*arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "folder" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -122,7 +145,7 @@ def test_a_damaged_contract_json_exits_with_2(tmp_path, content):
     """contract.json of another form is reported, not guessed at."""
     (digits().write(tmp_path) / "contract.json").write_text(content)
 
-    ended = doctor(tmp_path)
+    ended = doctor_here(tmp_path)
 
     assert ended.returncode == 2
     assert "contract.json" in ended.stderr
@@ -132,7 +155,7 @@ def test_options_win_over_the_folder(tmp_path):
     """--loss, --from-logits and --classes replace what the folder tells."""
     folder = digits().write(tmp_path)
 
-    reported = json.loads(doctor(folder, "--loss", "categorical_crossentropy", "--from-logits", "--json").stdout)
+    reported = json.loads(doctor_here(folder, "--loss", "categorical_crossentropy", "--from-logits", "--json").stdout)
 
     assert {"labels.encoding", "contract.from_logits"} == {each["field"] for each in reported["findings"]}
 
@@ -171,7 +194,7 @@ def test_a_damaged_file_is_reported_by_its_slot(tmp_path, name, content, words):
     if content is not None:
         (folder / name).write_bytes(content)
 
-    reported = json.loads(doctor(folder, "--json").stdout)["findings"]
+    reported = json.loads(doctor_here(folder, "--json").stdout)["findings"]
 
     assert [each["field"] for each in reported] == [f"files.{name[:-4]}"]
     assert reported[0]["split"] == name.partition("_")[0]
@@ -200,7 +223,7 @@ def test_a_damaged_idx_download_is_reported(tmp_path):
         "sparse_categorical_crossentropy",
     )
 
-    reported = json.loads(doctor(tmp_path, "--json").stdout)["findings"]
+    reported = json.loads(doctor_here(tmp_path, "--json").stdout)["findings"]
 
     assert [each["field"] for each in reported] == ["files.train_images"]
     assert "end-of-stream" in reported[0]["received"]
