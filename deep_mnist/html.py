@@ -6,6 +6,7 @@ A step's page holds its content in `<main>…</main>`; the run's report puts tho
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import re
 from pathlib import Path
@@ -24,8 +25,9 @@ STYLE = Path(__file__).with_name("page.css")
 _PAGE = _ENVIRONMENT.get_template("page.html.j2")
 
 
+@functools.cache  # to compile one takes longer than to render it
 def template(path: Path) -> jinja2.Template:
-    """Return the autoescaped jinja2 template in a file, for use with `page`."""
+    """Return the autoescaped jinja2 template in a file, for use with `page`; read once in a process."""
     return _ENVIRONMENT.from_string(path.read_text(encoding="utf-8"))
 
 

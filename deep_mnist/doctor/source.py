@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -109,17 +109,8 @@ class Source:
         return next((line for node in found if (line := self._set_at(node.id)) is not None), None)
 
     def _set_at(self, name: str) -> int | None:
-        before = [line for line in self._assignments(name) if line <= self.frame.f_lineno]
+        before = [line for line in _assignments(self.tree).get(name, ()) if line <= self.frame.f_lineno]
         return max(before, default=None)
-
-    def _assignments(self, name: str) -> Iterator[int]:
-        """Yield the lines on which `x` or `self.x` is set, or is a parameter."""
-        for node in ast.walk(self.tree):
-            stored = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store)
-            if stored and ast.unparse(node) == name:
-                yield node.lineno  # type: ignore[attr-defined]
-            elif isinstance(node, ast.arg) and node.arg == name:
-                yield node.lineno
 
     def compile_line(self, model: str) -> int | None:
         """Return the line of the model's last compile() before the call."""
@@ -163,6 +154,18 @@ def _parsed(text: str) -> ast.AST:
         return ast.parse(text)
     except (SyntaxError, ValueError):  # a notebook cell with a magic, or no source at all
         return ast.Module([], [])
+
+
+@functools.lru_cache(maxsize=8)
+def _assignments(tree: ast.AST) -> Mapping[str, Sequence[int]]:
+    """Return the lines on which each `x` or `self.x` is set, or is a parameter."""
+    found: dict[str, list[int]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.setdefault(ast.unparse(node), []).append(node.lineno)
+        elif isinstance(node, ast.arg):
+            found.setdefault(node.arg, []).append(node.lineno)
+    return found
 
 
 def _position(code: CodeType, offset: int) -> tuple[int | None, int | None, int | None, int | None] | None:
