@@ -245,12 +245,12 @@ def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
     sides = [side or None for side in record.image_shape]
     prepared = tf.TensorSpec((None, *sides), tf.dtypes.as_dtype(record.dtype), name="images")
 
-    @tf.function(input_signature=[prepared])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[prepared], autograph=False)  # type: ignore[untyped-decorator]
     def predict(images: Any) -> dict[str, Any]:
         return _graph_predictions(network.model(images, training=False), network.kind, tf)
 
     # No rank is fixed, so that images with and without a channel axis are both welcome.
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")], autograph=False)  # type: ignore[untyped-decorator]
     def predict_raw(images: Any) -> dict[str, Any]:
         fed = _graph_input(images, record, tf)
         return _graph_predictions(network.model(fed, training=False), network.kind, tf)

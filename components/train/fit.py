@@ -111,7 +111,9 @@ class Scorer:
 
     def __init__(self, trainee: Trainee, split: TrainingSplit) -> None:
         self.trainee, self.split = trainee, split
-        self._forward = tf.function(lambda images: trainee.model(images, training=False), reduce_retracing=True)
+        self._forward = tf.function(
+            lambda images: trainee.model(images, training=False), reduce_retracing=True, autograph=False
+        )
 
     def score(self) -> dict[str, float]:
         """Return mean loss, accuracy, and the user's own metrics."""

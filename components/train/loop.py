@@ -87,7 +87,8 @@ class Loop:
         self._compile()
 
     def _compile(self) -> None:
-        self._run_steps = tf.function(self._steps, jit_compile=self.jit)
+        # As Keras compiles its own steps: AutoGraph, which rewrites Python's source, would take a second for nothing.
+        self._run_steps = tf.function(self._steps, jit_compile=self.jit, autograph=False)
 
     def _make_variables(self) -> None:
         """Make the variables that Keras makes at first use: inside a compiled loop it would be traced twice."""
@@ -166,9 +167,12 @@ class Loop:
         return images, labels
 
     def _steps(self, images, labels, order, rates, draws, first, last) -> None:  # type: ignore[no-untyped-def]
-        for step in tf.range(first, last):
+        def one(step: tf.Tensor) -> tuple[tf.Tensor]:
             self._set_rate(rates, step)
             self._everywhere(self._step, images, labels, order[step], draws[step])
+            return (step + 1,)
+
+        tf.while_loop(lambda step: step < last, one, (first,))
 
     def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
         if self.rates is not None:

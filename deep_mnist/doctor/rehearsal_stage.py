@@ -54,7 +54,7 @@ class Stage:
         self._probed = slice(0, min(_affordable(x, PROBED), count))
         self._short = slice(0, min(_affordable(x, HEART_EXAMPLES), count))
         self.facts: dict[str, float] = {}
-        self._step = tf.function(self._one_step, reduce_retracing=True)
+        self._step = tf.function(self._one_step, reduce_retracing=True, autograph=False)  # as Keras does
 
     # --- the run ---------------------------------------------------------------------------------------------------
 
