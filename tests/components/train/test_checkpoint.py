@@ -114,7 +114,7 @@ def results(out: Path) -> tuple[str, list[dict[str, float]]]:
 def test_a_killed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """SIGKILL, then SIGTERM, at random points; the third attempt has the very weights and metrics of one calm run."""
     data, store = tmp_path / "data", tmp_path / "store"
-    write_patterns(data, train=6400)  # 50 steps an epoch: three checkpoints or more
+    write_patterns(data, train=3200)  # 25 steps an epoch: three checkpoints or more
     store.mkdir()
     status, output = train(data, tmp_path / "calm", "")
     assert status == 0, output
