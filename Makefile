@@ -53,7 +53,8 @@ compile: .venv/deploy ## build/training.yaml, the KFP definition
 
 # Where Python may keep no bytecode, each of the processes that tests start would compile our modules anew.
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
-	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -n 2 --dist worksteal -m 'not docker' $(or $(ARGS),--cov)
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m $(if $(ARGS),pytest,tests.support.measured) \
+	  -n 2 --dist worksteal -m 'not docker' $(ARGS)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
