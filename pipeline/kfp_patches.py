@@ -16,8 +16,10 @@
     dsl.PipelineTask._ensure_container_spec_exists     walks through the source of every caller, and every module, for
                                                        one name that only an error shows, each time that a task is
                                                        set: most of the time that compiling took
+    kubernetes.node_affinity                           imports the client of Kubernetes, which one function of it, never
+                                                       called here, imports again: half of the time that `plan` took
 
-The first happens whenever `pipeline` is imported, the last two when the definition is compiled, all others in the
+The first happens whenever `pipeline` is imported, the last three when the definition is compiled, all others in the
 process that runs the definition (`local/worker.py`). What
 kfp does to `python3` in arguments is not changed but refused, by `local.process.refuse_python3`.
 """
@@ -31,6 +33,7 @@ import threading
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from components.failure import read_failure
@@ -61,6 +64,19 @@ def import_without_client() -> None:
         del os.environ[RUNTIME]
         if before is not None:
             os.environ[RUNTIME] = before
+
+
+def import_settings_without_client() -> None:
+    """Import the package `kfp.kubernetes`, but not the client `kubernetes`, unless that is there already."""
+    if {"kubernetes", "kfp.kubernetes"} & set(sys.modules):
+        return
+    stand_in = ModuleType("kubernetes")
+    stand_in.client = None  # type: ignore[attr-defined]
+    sys.modules["kubernetes"] = stand_in
+    try:
+        import kfp.kubernetes  # noqa: F401
+    finally:
+        sys.modules.pop("kubernetes", None)
 
 
 def require_tested_kfp() -> None:

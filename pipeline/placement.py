@@ -17,7 +17,7 @@ from typing import Any
 
 from kfp import dsl
 
-from pipeline.kfp_patches import keep_parameters, set_tasks_quickly
+from pipeline.kfp_patches import import_settings_without_client, keep_parameters, set_tasks_quickly
 from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
 
 USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
@@ -56,6 +56,8 @@ def placer(
     """
     pull_secrets = list(settings.pull_secrets) if settings else []
     set_tasks_quickly()
+    if cluster:
+        import_settings_without_client()
 
     def placed(task: dsl.PipelineTask, component: str, **needs: Any) -> dsl.PipelineTask:
         task.set_container_image(images(component))

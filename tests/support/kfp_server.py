@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 import kfp_server_api
 import yaml
 from google.protobuf import json_format
-from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from pipeline.kfp_patches import import_settings_without_client
 from tests.support.argo import Workflow
 
 ROOT = "/apis/v2beta1"
@@ -104,11 +104,14 @@ def decoded(body: dict, model: str) -> Any:
 
 def parsed_definition(pipeline: dict, platform: dict) -> tuple[Any, Any]:
     """Return the IR and the platform spec as protocol buffers; each executor's settings must parse too."""
+    import_settings_without_client()
+    from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig
+
     spec = json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
     platform_spec = json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     for settings in executors.values():
-        json_format.ParseDict(settings, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+        json_format.ParseDict(settings, KubernetesExecutorConfig())
     return spec, platform_spec
 
 
