@@ -17,13 +17,13 @@ from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_furthe
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
+from deep_mnist.doctor.classes import Classes, classes_of
 from deep_mnist.doctor.kind_of_input import InputKind, kind_of_input
+from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import Survey, SurveysAhead, survey
 from deep_mnist.doctor.task import Task, task_of
 
 MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
-MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
-REAL_KINDS = "fiub"  # numpy kinds that pixels may have: floats, integers, booleans
 
 
 class NotUsableError(ValueError):
@@ -74,8 +74,8 @@ class Split:
         return bool(images.size) and images[0].size <= MOST_PIXELS
 
     @cached_property
-    def classes(self) -> np.ndarray | None:
-        """Class of each example, integers (n,), whatever the encoding; None when the labels tell no classes."""
+    def classes(self) -> Classes | None:
+        """Class of each example, whatever the encoding; None when the labels tell no classes."""
         return classes_of(self.labels) if self.tells_classes else None
 
     @property
@@ -244,25 +244,6 @@ def with_channel_axis(split: Split, contract: Contract) -> Split:
         axis = 1 if contract.layout == "channels_first" else 3
         split.images = np.expand_dims(images, axis)
     return split
-
-
-def classes_of(labels: np.ndarray | None) -> np.ndarray | None:
-    """Return the classes that labels of any encoding stand for, or None.
-
-    Args:
-        labels: Integers or whole floats (n,) or (n, 1), or rows of scores (n, k) whose greatest counts.
-    """
-    if labels is None or labels.dtype.kind not in REAL_KINDS or not labels.size:
-        return None
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        return np.argmax(labels, axis=1) if float(labels[:1000].max()) <= MOST_SCORE else None
-    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        return None
-    flat = labels.reshape(-1)
-    if flat.dtype.kind == "f":
-        if not np.isfinite(flat).all() or (flat != np.rint(flat)).any() or np.abs(flat).max() > 2**31:
-            return None
-    return np.array(flat) if flat.dtype == np.uint8 else flat.astype(np.int32 if flat.dtype.itemsize < 4 else np.int64)
 
 
 def is_object_fault(error: ArrayFileError | None) -> bool:

@@ -17,11 +17,13 @@ from functools import cached_property
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.case import REAL_KINDS, Split
+from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.features import Blocks, Kernel, blocks_of, reduced
+from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import sample_indices, take
 
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
+AT_ONCE = 1 << 20  # pixels read before they are reduced
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 images
@@ -178,16 +180,27 @@ def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: boo
     indices = sample_indices(count, most)
     if window and count > most:
         indices = np.arange(count // 2 - most // 2, count // 2 - most // 2 + most)
-    images = as_images(take(split.images, indices), contract)
-    if images is None:
+    size = max(1, AT_ONCE // max(1, split.images[:1].size))
+    parts = [_drawn(split, indices[at : at + size], contract) for at in range(0, len(indices), size)]
+    images = [each for each, _ in parts if each is not None]
+    if len(images) < len(parts):
         return None
+    indices, labelled = indices[np.concatenate([fine for _, fine in parts])], split.paired
+    classes = split.classes.at(indices) if labelled and split.classes is not None else 0 * indices
+    return Sample(indices, np.concatenate(images), classes, labelled)
+
+
+def _drawn(split: Split, indices: np.ndarray, contract: Contract) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return some images, reduced, None where they are none, and which of them are finite; others are left out."""
+    stored = split.images if split.images is not None else np.zeros(0)
+    images = as_images(take(stored, indices), contract)
+    if images is None:
+        return None, np.ones(len(indices), bool)
     fine = np.isfinite(images).all(axis=(1, 2, 3))
     if split.survey is not None:
         reach = OUTLIER * split.survey.deviation
         images = np.clip(images, split.survey.mean - reach, split.survey.mean + reach)
-    indices, labelled = indices[fine], split.paired and split.classes is not None
-    classes = split.classes[indices].astype(np.int64) if labelled and split.classes is not None else 0 * indices
-    return Sample(indices, reduced(images[fine]), classes, labelled)
+    return reduced(images[fine]), fine
 
 
 def as_images(images: np.ndarray, contract: Contract) -> np.ndarray | None:

@@ -11,16 +11,16 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
+
+from deep_mnist.doctor.hashes import KeptHashes, begin_with_zeros, hash_rows
 
 CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 LONG_WORK = 1 << 28  # bytes: some 0.2 s
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
-MOST_HASHES = 1 << 19  # kept of a split, at most: 8 MB
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
 
@@ -36,7 +36,7 @@ class Survey:
         total, squares: Sums of finite pixels and of their squares.
         pixel_sums: float64 (pixels,), sums over the examples.
         hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
-            `level` bits of zero. So copies are kept or left out together, in both splits.
+            `level` bits of zero (`KeptHashes`). So copies are kept or left out together, in both splits.
         kept_at: int64 (kept,), the examples that these are of, rising.
         not_finite: Examples with NaN or infinity; `bad` holds their first indices.
         constant: Examples with one value throughout; `blank` holds their first indices.
@@ -76,7 +76,7 @@ class Survey:
 
     def hashes_at(self, level: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hashes that begin with so many bits of zero, at least `self.level`, and whose they are."""
-        kept = _begin_with_zeros(self.hashes, level)
+        kept = begin_with_zeros(self.hashes, level)
         return self.hashes[kept], self.kept_at[kept]
 
     def drop_hashes(self) -> None:
@@ -93,23 +93,20 @@ class Survey:
 def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
     """Return the survey of real-valued images of any shape, examples on the first axis."""
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
-    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels), level=(len(images) // MOST_HASHES).bit_length())
-    kept: list[tuple[np.ndarray, np.ndarray]] = []
+    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels))
+    kept = KeptHashes(len(images))
     lock, scratch = threading.Lock(), threading.local()
 
     def look(start: int, stop: int) -> None:
         part, hashes = _look(images[start:stop], scratch)
-        at = np.flatnonzero(_begin_with_zeros(hashes, whole.level))
         with lock:
             _add(whole, part, start)
-            kept.append((start + at, hashes[at]))
+            kept.add(hashes, start)
 
     if pixels and len(images):
         in_chunks(images, look, most_workers=most_workers)
-        kept.sort(key=lambda each: int(each[0][0]) if len(each[0]) else -1)
-        whole.hashes = np.concatenate([hashes for _, hashes in kept])
-        whole.kept_at = np.concatenate([at for at, _ in kept])
-    whole.bad, whole.blank = sorted(whole.bad)[:MAX_BAD], sorted(whole.blank)[:MAX_BAD]
+        whole.hashes, whole.kept_at = kept.in_order()
+        whole.level = kept.level
     return whole
 
 
@@ -161,7 +158,7 @@ def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 
     """
     pixels = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
     rows = max(1, CHUNK_BYTES // (4 * pixels))
-    ranges = iter([(start, min(start + rows, len(array))) for start in range(0, len(array), rows * every)])
+    starts = iter(range(0, len(array), rows * every))
     lock = threading.Lock()
     failures: list[BaseException] = []
     workers = min(most_workers, WORKERS) if len(array) > rows else 1
@@ -170,12 +167,13 @@ def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 
         try:
             while not failures:
                 with lock:
-                    chunk = next(ranges, None)
-                if chunk is None:
+                    start = next(starts, None)
+                if start is None:
                     return
-                look(*chunk)
+                stop = min(start + rows, len(array))
+                look(start, stop)
                 # A touched page maps its neighbours too, so the chunk before is given back once more.
-                release(array, max(0, 2 * chunk[0] - chunk[1]), chunk[1])
+                release(array, max(0, 2 * start - stop), stop)
         except BaseException as error:  # carried to the caller's thread
             failures.append(error)
 
@@ -193,6 +191,8 @@ def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 
 def release(array: np.ndarray, start: int, stop: int) -> None:
     """Give the pages of array[start:stop] back to the system when it is a C-ordered memory map."""
     pages = getattr(array, "_mmap", None)
+    if getattr(array, "mode", "r") == "c":
+        return  # what was written to a private copy would be lost
     if not isinstance(pages, mmap.mmap) or not array.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
         return
     step = array.nbytes // max(1, len(array))
@@ -220,14 +220,6 @@ def _as_float32(rows: np.ndarray, scratch: threading.local) -> np.ndarray:
     values = kept[: len(rows)]
     np.copyto(values, rows, casting="unsafe")
     return values
-
-
-def _begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
-    """Whether hashes do; of some bits none that is 0, as a blank image's is: a set may hold any number of them."""
-    if not bits:
-        return np.ones(len(hashes), bool)
-    found: np.ndarray = (hashes >> np.uint64(64 - bits) == 0) & (hashes != 0)
-    return found
 
 
 def _summed(rows: np.ndarray, values: np.ndarray) -> Survey:
@@ -275,35 +267,9 @@ def _add(whole: Survey, part: Survey, start: int) -> None:
     whole.pixel_sums += part.pixel_sums
     whole.not_finite += part.not_finite
     whole.constant += part.constant
-    whole.bad += [start + index for index in part.bad]
-    whole.blank += [start + index for index in part.blank]
-
-
-def hash_rows(rows: np.ndarray) -> np.ndarray:
-    """Return a uint64 for each row's bytes: a dot product with fixed odd numbers modulo 2**64.
-
-    Equal rows have equal hashes; two given unequal rows share one with a chance near 2**-60, and
-    `splits.leakage` compares the rows themselves before it tells.
-    """
-    raw = rows.view(np.uint8) if rows.dtype != np.uint8 else rows
-    width = raw.shape[1]
-    if width % 8 or raw.ctypes.data % 8:
-        padded = np.zeros((len(raw), -(-width // 8) * 8), np.uint8)
-        padded[:, :width] = raw
-        raw = padded
-    words = raw.view(np.uint64)
-    hashes: np.ndarray = np.einsum("ij,j->i", words, _odd_numbers(words.shape[1]))
-    return hashes
-
-
-@cache
-def _odd_numbers(count: int) -> np.ndarray:
-    """Return fixed odd uint64 (count,) that look random: SplitMix64, for numpy.random takes longer to import."""
-    with np.errstate(over="ignore"):
-        mixed = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return (mixed ^ (mixed >> np.uint64(31))) | np.uint64(1)
+    for kept, found in ((whole.bad, part.bad), (whole.blank, part.blank)):
+        if found:
+            kept[:] = sorted([*kept, *(start + index for index in found)])[:MAX_BAD]
 
 
 def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:

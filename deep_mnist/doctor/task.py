@@ -12,6 +12,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
+from deep_mnist.doctor.pieces import are_whole, tally
 
 LOOKED_AT = 20_000  # labels, from the start
 ROW_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
@@ -87,7 +88,7 @@ def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
     rows = labels.ndim == 2 and labels.shape[1] > 1
     if rows and (is_one_hot(labels) or is_one_hot((labels[:LOOKED_AT] + 1.0) / 2)):
         return Task.CLASSES
-    whole = labels.ndim <= 2 and not rows and bool((labels == np.rint(labels)).all())
+    whole = labels.ndim <= 2 and not rows and are_whole(labels)
     return Task.CLASSES if softmax or whole else Task.NUMBERS
 
 
@@ -95,13 +96,15 @@ def _of_labels(contract: Contract, labels: np.ndarray | None) -> Task:
     """Judge without a loss that tells: an own loss, or a model saved without one."""
     if labels is None:
         return Task.CLASSES if contract.loss is None else Task.UNKNOWN
-    whole = labels.dtype.kind in "iub" or bool((labels == np.rint(labels)).all())
+    whole = are_whole(labels)
     numbers = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
     units = contract.output_units or contract.num_classes or 2
     if contract.loss is None and contract.input_shape is None and contract.output_units is None:
         return Task.CLASSES  # a folder without a network holds a set of labelled images
     if numbers and whole:
-        return Task.CLASSES if units > 1 else Task.BINARY if set(np.unique(labels).tolist()) <= {0, 1} else Task.UNKNOWN
+        if units > 1:
+            return Task.CLASSES
+        return Task.BINARY if set(tally(labels.reshape(-1)).values.tolist()) <= {0, 1} else Task.UNKNOWN
     if is_one_hot(labels) or (contract.loss is None and (contract.output_activation or "") == "softmax"):
         return Task.CLASSES
     return Task.UNKNOWN

@@ -21,9 +21,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor import probe
-from deep_mnist.doctor.case import REAL_KINDS, Case, Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.coherence import Coherence, coherence, likeness_at, without_patterns
 from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import sample_indices, take
 
 FEWEST, MOST = 40, 200  # images looked at

@@ -9,6 +9,7 @@ import numpy as np
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding, first_of
 from deep_mnist.doctor.kind_of_input import InputKind
+from deep_mnist.doctor.pieces import extent, wrong_in
 from deep_mnist.doctor.survey import sample_indices, take
 from deep_mnist.doctor.task import Task
 
@@ -135,10 +136,9 @@ def _check_tokens(case: Case, split: Split) -> Iterator[Finding]:
     images, rows = split.images, case.contract.vocabulary
     if rows is None or images is None or not images.size or images.dtype.kind not in "fiub":
         return
-    low, high = float(images.min()), float(images.max())
+    low, high = extent(images)
     if not np.isfinite([low, high]).all() or (low >= 0 and high < rows):
         return
-    wrong = ((images < 0) | (images >= rows)).reshape(len(images), -1).any(axis=1)
     yield Finding(
         field="images.range",
         severity="error",
@@ -149,7 +149,7 @@ def _check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         if low >= 0
         else f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}",
         why="A CPU stops at the first such token; a GPU reads a row of zeros for it and says nothing.",
-        where=first_of(wrong),
+        where=wrong_in(images, lambda piece: (piece < 0) | (piece >= rows)).where,
         kind=FaultKind.RANGE,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.classes import Classes
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 
 ABSENT_BY_LUCK = 0.001  # chance that any class is absent by luck of the draw; below it absence is reported
@@ -27,14 +28,14 @@ def check_coverage(train: Split, test: Split) -> Iterator[Finding]:
     ours, theirs = counts
     unseen = np.flatnonzero((ours == 0) & (theirs > 0))
     if len(unseen):
-        where = np.flatnonzero(np.isin(test.classes, unseen))[:MAX_WHERE]
+        where = _first_of(test.classes, unseen)
         luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), int(np.count_nonzero(ours + theirs)))
         severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
         yield _coverage(
             severity,
             "every class of the test split in the train split",
             f"class {listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
-            tuple(int(index) for index in where),
+            where,
             FaultKind.UNSEEN,
         )
     absent = np.flatnonzero((theirs == 0) & (ours > 0))
@@ -61,15 +62,25 @@ def _luck(counts: np.ndarray, mine: int, other: int, classes: int) -> float:
     return float(classes * (mine / (mine + other)) ** int(counts.max()))
 
 
-def _counts(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    least, most = min(int(ours.min()), int(theirs.min())), max(int(ours.max()), int(theirs.max()))
-    if least < 0 or most > MOST_LABEL:
+def _counts(ours: Classes, theirs: Classes) -> tuple[np.ndarray, np.ndarray] | None:
+    tallies = ours.tally, theirs.tally
+    least, most = min(int(each.values[0]) for each in tallies), max(int(each.values[-1]) for each in tallies)
+    if least < 0 or most > MOST_LABEL or not all(each.complete for each in tallies):
         return None
     counts = np.zeros((2, most + 1), np.int64)
-    for row, classes in zip(counts, (ours, theirs), strict=True):
-        present, number = np.unique(classes, return_counts=True)
-        row[present] = number
+    for row, each in zip(counts, tallies, strict=True):
+        row[each.values] = each.counts
     return counts[0], counts[1]
+
+
+def _first_of(classes: Classes, some: np.ndarray) -> tuple[int, ...]:
+    """Return the first examples of some classes."""
+    found: list[int] = []
+    for first, piece in classes.pieces():
+        found += (first + np.flatnonzero(np.isin(piece, some))).tolist()
+        if len(found) >= MAX_WHERE:
+            break
+    return tuple(found[:MAX_WHERE])
 
 
 # Both splits together, shuffled, and cut where they were.
@@ -104,11 +115,12 @@ def check_missing_classes(case: Case) -> Iterator[Finding]:
     classes, train = case.contract.num_classes, case.train
     if not classes or classes < 2 or train.classes is None or not len(train.classes):
         return
-    present = np.unique(train.classes)
-    if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
+    present = train.classes.tally.values
+    if not train.classes.tally.complete or len(present) < 2 or present[0] < 0 or present[-1] >= classes:
         return
     missing = np.setdiff1d(np.arange(classes), present)
-    in_test = case.test is not None and case.test.classes is not None and np.isin(missing, case.test.classes).any()
+    tested = case.test.classes if case.test is not None else None
+    in_test = tested is not None and np.isin(missing, tested.tally.values).any()
     if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
         yield Finding(
             field="splits.class_coverage",

@@ -11,6 +11,7 @@ from deep_mnist.data.raw import ImageSourceError
 from deep_mnist.doctor.case import Case, Split, is_object_fault
 from deep_mnist.doctor.checks.shape import check_shape
 from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.pieces import extent
 
 # An IDX header's bytes: 0, 0, type 8, axes; read as pixels or labels they begin the first example.
 IDX_IMAGE_HEAD = (0, 0, 8, 3)
@@ -126,7 +127,7 @@ def _check_dtype(case: Case, split: Split, images: np.ndarray) -> Iterator[Findi
     elif kind == "b" and not contract.scales_inside and case.input_kind.shows_images:
         why = "Layers compute in float32; raw TensorFlow refuses booleans."
         yield _dtype(split, "error", "float32", "booleans", as_float, why)
-    elif kind == "i" and dtype.itemsize == 1 and images.size and int(images.min()) < 0:
+    elif kind == "i" and dtype.itemsize == 1 and images.size and extent(images)[0] < 0:
         received = "signed bytes below 0: 128..255 were read as -128..-1"
         why = "Bright pixels turn into the darkest ones."
         yield _dtype(split, "error", "unsigned bytes 0..255", received, f"{name} = {name}.view(np.uint8)", why)

@@ -19,9 +19,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.doctor.case import REAL_KINDS, Case, Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.kind_of_input import InputKind
+from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import sample_indices, take
 
 FEWEST, MOST = 60, 400  # examples looked at
@@ -72,7 +73,7 @@ def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | N
     indices = sample_indices(len(images), count, seed=2)
     values = take(images, indices).astype(np.float32)
     fine = (np.abs(values.reshape(count, -1)) < GREATEST).all(axis=1)
-    return (values[fine], classes[indices[fine]]) if fine.sum() >= FEWEST else (None, None)
+    return (values[fine], classes.at(indices[fine])) if fine.sum() >= FEWEST else (None, None)
 
 
 def _of_common_classes(classes: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.label_finding import label_finding
-from deep_mnist.doctor.finding import FaultKind, Finding, first_of
+from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.fix_lines import compiled_with, last_layer
+from deep_mnist.doctor.pieces import are_whole, extent, holds, tally, wrong_in
 
 AMOUNTS_AMONG = 2000  # labels looked at
 MOST_CLASSES_LIKELY = 20  # different fractions; more are no classes
@@ -22,8 +23,7 @@ CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
 def check_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Yield what is wrong with one number per example, (n,), as a class of this network."""
     contract, name = case.contract, f"{split.name}_labels"
-    whole = labels.dtype.kind != "f" or bool((labels == np.rint(labels)).all())
-    if not whole:
+    if not are_whole(labels):
         yield _fractions(contract, split, labels)
         return
     valued = list(_check_values(case, split, labels))
@@ -70,18 +70,20 @@ def _numbers_for_rows(contract: Contract, split: Split, labels: np.ndarray) -> I
 
 def _are_amounts(labels: np.ndarray) -> bool:
     many = len(np.unique(labels[:AMOUNTS_AMONG])) > MOST_CLASSES_LIKELY
-    return many and not 0 <= float(labels.min()) <= float(labels.max()) <= 1
+    low, high = extent(labels)
+    return many and not 0 <= low <= high <= 1
 
 
 def _amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
     """Numbers to be predicted as such, under a loss for classes."""
+    low, high = extent(labels)
     return Finding(
         field="labels.values" if contract.loss in BINARY_LOSSES else "contract.loss",
         severity="error",
         split=split.name,
         expected="mean_squared_error (or another loss for amounts) over one unit without an activation",
         received=f"{contract.loss} for {len(np.unique(labels[:AMOUNTS_AMONG]))} different fractions, "
-        f"{labels.min():.4g} to {labels.max():.4g}",
+        f"{low:.4g} to {high:.4g}",
         fix=f"{last_layer(1)}; {compiled_with(contract, 'mean_squared_error')}",
         why="The loss takes each amount for a class or a probability: it falls below zero, becomes NaN, or stays.",
         kind=FaultKind.NUMBERS,
@@ -89,8 +91,8 @@ def _amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
 
 
 def _fractions(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
-    name, restored = f"{split.name}_labels", labels / CLASS_RATIO
-    scaled = bool(np.abs(restored - np.rint(restored)).max() < 0.01) and float(labels.max()) <= 1
+    name, (low, high) = f"{split.name}_labels", extent(labels)
+    scaled = high <= 1 and holds(labels, _are_ratios)
     fix = f"{name} = np.rint({name} * 255).astype(int)" if scaled else f"Write {name} again as whole class numbers."
     if contract.loss is not None and not scaled and _are_amounts(labels):
         return _amounts(contract, split, labels)
@@ -99,12 +101,17 @@ def _fractions(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
         "values",
         "error",
         "whole class numbers",
-        f"fractions from {labels.min():.4g} to {labels.max():.4g}"
-        + (", as if divided by 255 with the images" if scaled else ""),
+        f"fractions from {low:.4g} to {high:.4g}" + (", as if divided by 255 with the images" if scaled else ""),
         fix,
         "The cast to integers makes every label 0: loss 0, accuracy chance.",
-        first_of(labels != np.rint(labels)),
+        wrong_in(labels, lambda piece: piece != np.rint(piece)).where,
     )
+
+
+def _are_ratios(labels: np.ndarray) -> np.ndarray:
+    restored = labels / CLASS_RATIO
+    ratios: np.ndarray = np.abs(restored - np.rint(restored)) < 0.01
+    return ratios
 
 
 def _check_number_form(split: Split, labels: np.ndarray) -> Iterator[Finding]:
@@ -133,9 +140,9 @@ def _check_number_form(split: Split, labels: np.ndarray) -> Iterator[Finding]:
 
 def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     classes = case.contract.num_classes
-    least, greatest = float(labels.min()), float(labels.max())
     if classes is None:
         return
+    least, greatest = extent(labels)
     if least >= 0 and greatest < classes:
         if least == greatest and classes > 1 and len(labels) >= 20 and not _is_one_by_nature(case, split, labels):
             yield _one_value(split, labels, classes)
@@ -148,7 +155,7 @@ def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
         _values_text(labels),
         _renumbered(f"{split.name}_labels", labels, classes),
         "A label outside the output's units gives an error on a CPU and NaN on a GPU.",
-        first_of((labels < 0) | (labels >= classes)),
+        wrong_in(labels, lambda piece: (piece < 0) | (piece >= classes)).where,
         kind=FaultKind.VALUES,
     )
 
@@ -156,10 +163,12 @@ def _check_values(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
 def _is_one_by_nature(case: Case, split: Split, labels: np.ndarray) -> bool:
     """Whether one class alone is no sign of lost labels: of a test split, or of a train split without a rare class."""
     others = [each.classes for each in case.splits.values() if each is not split and each.classes is not None]
-    different = [classes for classes in others if (classes != labels[0]).any()]
+    own = float(labels[0])
+    different = [classes for classes in others if classes.tally.of(own) < len(classes)]
     if split.name != "train" or not different:
         return bool(different)
-    rare, size = int((different[0] != labels[0]).sum()), len(different[0])
+    size = len(different[0])
+    rare = size - different[0].tally.of(own)
     return (size / (size + len(labels))) ** rare > BY_LUCK
 
 
@@ -177,23 +186,24 @@ def _one_value(split: Split, labels: np.ndarray, classes: int) -> Finding:
 
 
 def _values_text(labels: np.ndarray) -> str:
-    distinct = np.unique(labels)
+    found = tally(labels)
+    distinct = found.values
     shown = ", ".join(f"{value:g}" for value in distinct[:6])
     ends = f" … {distinct[-1]:g}" if len(distinct) > 6 else ""
-    return f"{len(distinct)} different values: {shown}{ends}"
+    return f"{'' if found.complete else 'over '}{len(distinct)} different values: {shown}{ends}"
 
 
 def _renumbered(name: str, labels: np.ndarray, classes: int) -> str:
-    whole = labels.astype(np.int64)
-    if whole.min() == 1 and whole.max() == classes:
+    low, high = extent(labels)
+    if low == 1 and high == classes:
         return f"{name} = {name} - 1"
     if labels.dtype.kind in "iu" and labels.dtype.itemsize > 1:
-        swapped = labels.astype(labels.dtype).byteswap()
-        if 0 <= swapped.min() and swapped.max() < classes:
+        if holds(labels, lambda piece: (piece.byteswap() >= 0) & (piece.byteswap() < classes)):
             return f'{name} = {name}.byteswap()  # or read with dtype ">i{labels.dtype.itemsize}"'
-    distinct = np.unique(whole)
+    found = tally(labels)
+    distinct = found.values.astype(np.int64)
     if len(distinct) == classes:
         return f"{name} = np.searchsorted({distinct.tolist()}, {name})" if classes <= 40 else f"Renumber {name} from 0."
-    if len(distinct) < classes and whole.min() == -1:
+    if len(distinct) < classes and low == -1:
         return f"Drop the examples whose label is -1 (unlabelled) from {name} and its images."
     return f"Read the label field at its real offset and type, and write {name} again; values must be 0..{classes - 1}."

@@ -10,7 +10,8 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.checks.label_finding import label_finding
-from deep_mnist.doctor.finding import FaultKind, Finding, first_of
+from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.pieces import Wrong, pieces, wrong_in
 
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 
@@ -21,10 +22,9 @@ def check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterator
     images = split.images
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape:
         return  # grouped in batches: reported once, of the images' rank
-    sums = labels.sum(axis=1, dtype=np.float64)
-    proper = (np.abs(sums - 1) < ROW_SUM_TOLERANCE) & (labels.min(axis=1) >= -ROW_SUM_TOLERANCE)
+    improper = wrong_in(labels, lambda piece: ~_are_proper(piece))
     if contract.label_encoding == "sparse":
-        one_hot = "one-hot rows" if proper.all() else "rows"
+        one_hot = "rows" if improper.count else "one-hot rows"
         yield label_finding(
             split,
             "encoding",
@@ -41,14 +41,20 @@ def check_rows(contract: Contract, split: Split, labels: np.ndarray) -> Iterator
     elif (
         contract.label_encoding == "one_hot"
         and contract.loss not in (*BINARY_LOSSES, *REGRESSION_LOSSES)
-        and not proper.all()
+        and improper.count
     ):
-        yield from _improper_rows(split, labels, proper)
+        yield from _improper_rows(split, labels, improper)
+
+
+def _are_proper(rows: np.ndarray) -> np.ndarray:
+    sums = rows.sum(axis=1, dtype=np.float64)
+    proper: np.ndarray = (np.abs(sums - 1) < ROW_SUM_TOLERANCE) & (rows.min(axis=1) >= -ROW_SUM_TOLERANCE)
+    return proper
 
 
 def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
     name, width = f"{split.name}_labels", labels.shape[1]
-    used = np.flatnonzero(labels.any(axis=0))
+    used = np.flatnonzero(np.any([piece.any(axis=0) for _, piece in pieces(labels)], axis=0))
     if width == expected + 1 and len(used) and used[0] == 1:
         fix, note = f"{name} = {name}[:, 1:]", ", the first never used: the classes were numbered from 1"
     elif width > expected and len(used) and used[-1] < expected:
@@ -68,9 +74,9 @@ def _width(split: Split, labels: np.ndarray, expected: int) -> Finding:
     )
 
 
-def _improper_rows(split: Split, labels: np.ndarray, proper: np.ndarray) -> Iterator[Finding]:
-    name, wrong = f"{split.name}_labels", ~proper
-    received = f"{int(wrong.sum())} rows that sum to {float(labels[wrong][0].sum()):.4g} or hold negative numbers"
+def _improper_rows(split: Split, labels: np.ndarray, wrong: Wrong) -> Iterator[Finding]:
+    name = f"{split.name}_labels"
+    received = f"{wrong.count} rows that sum to {float(labels[wrong.where[0]].sum()):.4g} or hold negative numbers"
     yield label_finding(
         split,
         "encoding",
@@ -79,7 +85,7 @@ def _improper_rows(split: Split, labels: np.ndarray, proper: np.ndarray) -> Iter
         received,
         f'{name} = np.eye({labels.shape[1]}, dtype="float32")[{name}.argmax(axis=1)]',
         "Cross-entropy compares distributions: all-zero rows teach nothing, and others weigh too much.",
-        first_of(wrong),
+        wrong.where,
         kind=FaultKind.ROWS,
     )
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.losses import REGRESSION_LOSSES
-from deep_mnist.doctor.case import REAL_KINDS, Case, Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.label_finding import label_finding
 from deep_mnist.doctor.checks.label_numbers import check_numbers
 from deep_mnist.doctor.checks.label_rows import check_rank, check_rows
 from deep_mnist.doctor.checks.targets import check_targets
-from deep_mnist.doctor.finding import FaultKind, Finding, first_of
+from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.pieces import REAL_KINDS, are_finite, wrong_in
 
 
 def check_labels(case: Case, split: Split) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     yield from _check_count(split)
     if not labels.size:
         return
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+    if not are_finite(labels):
         yield _not_finite(split, labels)
         return
     numbers = case.contract.loss in REGRESSION_LOSSES and case.contract.output_units == 1
@@ -93,15 +94,15 @@ def _batched_alike(images: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def _not_finite(split: Split, labels: np.ndarray) -> Finding:
-    wrong = ~np.isfinite(labels).reshape(len(labels), -1).all(axis=1)
+    wrong = wrong_in(labels, lambda piece: ~np.isfinite(piece))
     name, images = f"{split.name}_labels", f"{split.name}_images"
     return label_finding(
         split,
         "finite",
         "error",
         "a class for every image",
-        f"{int(wrong.sum())} labels NaN or infinite",
+        f"{wrong.count} labels NaN or infinite",
         f"keep = np.isfinite({name}.reshape(len({name}), -1)).all(1); {images}, {name} = {images}[keep], {name}[keep]",
         "The loss becomes NaN at the first such batch, and all weights with it.",
-        first_of(wrong),
+        wrong.where,
     )

@@ -10,7 +10,9 @@ in 0..1, standardized by pixel and by image).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from deep_mnist.doctor.survey import Survey, in_chunks
 
 BEYOND = 1000.0  # times the greatest magnitude of all other images
 MOST_IMAGES = 0.02  # of them may hold such pixels, or one; more are another scale
+MOST_PEAKS = 1 << 20  # images that tell what is usual
 MOST_PIXELS = 100  # that may hold nearly all of the variance
 
 
@@ -30,13 +33,14 @@ def check_outliers(case: Case, split: Split) -> Iterator[Finding]:
         return
     if not _is_suspect(seen):
         return
-    peaks = _peaks(images)
-    order = np.argsort(peaks)
+    every = -(-len(images) // MOST_PEAKS)
+    peaks = _peaks(images, every)
     most = max(1, int(MOST_IMAGES * len(peaks)))
-    usual = float(peaks[order[-most - 1]]) if len(peaks) > most else 0.0
-    beyond = np.flatnonzero(peaks > BEYOND * usual)
-    if usual > 0 and len(beyond):
-        yield _corrupted(split, images, beyond, float(np.delete(peaks, beyond).max()))
+    usual = float(np.partition(peaks, -most - 1)[-most - 1]) if len(peaks) > most else 0.0
+    if usual > 0:
+        beyond = _beyond(images, BEYOND * usual)
+        if 0 < beyond.count <= max(1, MOST_IMAGES * len(images)):
+            yield _corrupted(split, images, beyond)
 
 
 def _is_suspect(seen: Survey) -> bool:
@@ -45,20 +49,50 @@ def _is_suspect(seen: Survey) -> bool:
     return seen.finite_pixels > MOST_PIXELS and peak > seen.deviation * (seen.finite_pixels / MOST_PIXELS) ** 0.5
 
 
-def _peaks(images: np.ndarray) -> np.ndarray:
-    """Return the greatest finite magnitude in each image, float64 (n,)."""
-    peaks = np.zeros(len(images))
+@dataclass
+class Beyond:
+    """Images with pixels beyond a bound: their number, the first indices, and the greatest magnitude of the others."""
+
+    count: int = 0
+    where: list[int] = field(default_factory=list)
+    usual: float = 0.0
+
+
+def _beyond(images: np.ndarray, bound: float) -> Beyond:
+    found, lock = Beyond(), threading.Lock()
 
     def look(start: int, stop: int) -> None:
-        rows = np.abs(images[start:stop].reshape(stop - start, -1))
-        peaks[start:stop] = np.where(np.isfinite(rows), rows, 0).max(axis=1)
+        peaks = _peaks_of(images[start:stop])
+        wrong = np.flatnonzero(peaks > bound)
+        with lock:
+            found.count += len(wrong)
+            found.where = sorted([*found.where, *(start + wrong[:MAX_WHERE]).tolist()])[:MAX_WHERE]
+            found.usual = max(found.usual, float(np.where(peaks > bound, 0, peaks).max()))
+
+    in_chunks(images, look)
+    return found
+
+
+def _peaks(images: np.ndarray, every: int) -> np.ndarray:
+    """Return the greatest finite magnitude in every first, second … image, float64."""
+    peaks = np.zeros(-(-len(images) // every))
+
+    def look(start: int, stop: int) -> None:
+        first = -start % every  # of the chunk, that counts
+        peaks[-(-start // every) : -(-stop // every)] = _peaks_of(images[start + first : stop : every])
 
     in_chunks(images, look)
     return peaks
 
 
-def _corrupted(split: Split, images: np.ndarray, beyond: np.ndarray, usual: float) -> Finding:
-    first, name, labels = int(beyond[0]), f"{split.name}_images", f"{split.name}_labels"
+def _peaks_of(images: np.ndarray) -> np.ndarray:
+    rows = np.abs(images.reshape(len(images), -1))
+    peaks: np.ndarray = np.where(np.isfinite(rows), rows, 0).max(axis=1).astype(np.float64)
+    return peaks
+
+
+def _corrupted(split: Split, images: np.ndarray, beyond: Beyond) -> Finding:
+    first, usual, name, labels = beyond.where[0], beyond.usual, f"{split.name}_images", f"{split.name}_labels"
     magnitudes = np.nan_to_num(np.abs(np.asarray(images[first], np.float64)), posinf=0.0)
     place = tuple(int(each) for each in np.unravel_index(int(magnitudes.argmax()), magnitudes.shape))
     return Finding(
@@ -66,11 +100,11 @@ def _corrupted(split: Split, images: np.ndarray, beyond: np.ndarray, usual: floa
         severity="error",
         split=split.name,
         expected=f"pixels within the range of all other images, at most {usual:.4g} in magnitude",
-        received=f"{images[first][place]:.4g} at {place} of image {first}; {len(beyond)} of {len(images)} images "
+        received=f"{images[first][place]:.4g} at {place} of image {first}; {beyond.count} of {len(images)} images "
         f"hold pixels more than {BEYOND:g} times beyond: corrupted bytes",
         fix=f"keep = np.abs({name}).reshape(len({name}), -1).max(1) <= {usual * 2!r}; "
         f"{name}, {labels} = {name}[keep], {labels}[keep]  # or read the file again from its source",
         why="One such pixel makes the loss and all gradients explode, and every statistic of the set wrong.",
-        where=tuple(beyond[:MAX_WHERE].tolist()),
+        where=tuple(beyond.where),
         kind=FaultKind.CORRUPTED,
     )

@@ -8,9 +8,10 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.coverage import check_coverage, check_missing_classes, listed
+from deep_mnist.doctor.classes import Classes
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.kind_of_input import InputKind
-from deep_mnist.doctor.survey import Survey
+from deep_mnist.doctor.survey import Survey, release
 
 SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
 SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and not this
@@ -206,10 +207,17 @@ def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey
         twin[place[hits]] = trained[start + hits]
     first = np.searchsorted(ranked, ranked)  # equal hashes within test share the first one's twin
     found = np.flatnonzero(twin[first] >= 0)
-    pairs = sorted((int(tested[order[each]]), int(twin[first[each]])) for each in found)
-    checked = [index for index, train in pairs[:COMPARED] if _same(others[index], images[train])]
-    shared = np.array(checked + [index for index, _ in pairs[COMPARED:] if checked], dtype=np.int64)
-    return shared, len(ranked)
+    indices, twins = tested[order[found]], twin[first[found]]
+    rising = np.argsort(indices)
+    indices, twins = indices[rising], twins[rising]
+    checked = [
+        index
+        for index, train in zip(indices[:COMPARED].tolist(), twins[:COMPARED].tolist(), strict=True)
+        if _same(others[index], images[train])
+    ]
+    for array in (images, others):
+        release(array, 0, len(array))
+    return np.concatenate([np.array(checked, np.int64), indices[COMPARED:] if checked else indices[:0]]), len(ranked)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -251,23 +259,26 @@ def _check_order(case: Case) -> Iterator[Finding]:
         )
 
 
-def _is_sorted(classes: np.ndarray) -> bool:
-    shares = np.unique(classes, return_counts=True)[1] / len(classes)
+def _is_sorted(classes: Classes) -> bool:
+    if not classes.tally.complete:
+        return False  # hardly classes
+    shares = classes.tally.counts / len(classes)
     due = 1 - float(np.square(shares).sum())
-    return len(shares) > 1 and float((classes[1:] != classes[:-1]).mean()) < ORDERED * due
+    return len(shares) > 1 and classes.changes / (len(classes) - 1) < ORDERED * due
 
 
-def _missing_in_tail(classes: np.ndarray, share: float) -> list[int]:
+def _missing_in_tail(classes: Classes, share: float) -> list[int]:
     cut = int(len(classes) * (1 - share))
-    head, tail = classes[:cut], classes[cut:]
-    if not len(head) or not len(tail):
+    after_cut = len(classes) - cut
+    if not cut or not after_cut or not classes.tally.complete:
         return []
-    found = []
-    for each in np.unique(classes):
-        before, after = int((head == each).sum()), int((tail == each).sum())
-        due = (before + after) * len(tail) / len(classes)
+    found, tail = [], classes.tally_of(cut)
+    in_tail = dict(zip(tail.values.tolist(), tail.counts.tolist(), strict=True))
+    for each, all_ in zip(classes.tally.values.tolist(), classes.tally.counts.tolist(), strict=True):
+        after = in_tail.get(each, 0)
+        before, due = all_ - after, all_ * after_cut / len(classes)
         if (before == 0 and after > 2) or (after == 0 and due > TAIL_EXAMPLES):
-            found.append(int(each))
+            found.append(each)
     return found
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.finding import FaultKind, Finding, first_of
+from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.fix_lines import compiled_with, last_layer
+from deep_mnist.doctor.pieces import extent, pieces, wrong_in
 from deep_mnist.doctor.task import Task
 
-CHUNK = 1 << 22  # numbers looked at together
+CHUNK = 1 << 20  # numbers looked at, from the start
 SLACK = 1e-3  # of targets against an activation's ends; float16 and resizing go that far
 BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
@@ -35,13 +36,6 @@ def check_targets(case: Case, split: Split) -> Iterator[Finding]:
     elif case.task is not Task.EVERY_POSITION:
         yield from _check_bounds(contract, split, labels)
         yield from _check_class_numbers(case, split, labels)
-
-
-def _extent(labels: np.ndarray) -> tuple[float, float]:
-    """Return the least and greatest target, reading a memory map a piece at a time."""
-    rows = max(1, CHUNK // max(1, math.prod(labels.shape[1:])))
-    pieces = [labels[start : start + rows] for start in range(0, len(labels), rows)]
-    return min(float(piece.min()) for piece in pieces), max(float(piece.max()) for piece in pieces)
 
 
 def _check_shape(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
@@ -79,7 +73,7 @@ def _agree(received: tuple[int, ...], due: tuple[int | None, ...]) -> bool:
 def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """A class at every position must have a unit."""
     units = contract.output_units
-    low, high = _extent(labels)
+    low, high = extent(labels)
     if units is None or (low >= 0 and high < units):
         return
     name = f"{split.name}_labels"
@@ -87,7 +81,6 @@ def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iter
     fix = f"Dense({int(high) + 1}) or Conv2D({int(high) + 1}, 1) as the last layer: one unit per class"
     if len(values) <= units and high < 1 << 31:
         fix = f"{name} = np.searchsorted({values.tolist()}, {name})  # numbered from 0"
-    wrong = ((labels < 0) | (labels >= units)).reshape(len(labels), -1).any(axis=1)
     yield Finding(
         field="labels.values",
         severity="error",
@@ -96,14 +89,14 @@ def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iter
         received=f"{len(values)} different values, {low:g} to {high:g}",
         fix=fix,
         why="A label outside the output's units gives an error on a CPU and NaN on a GPU.",
-        where=first_of(wrong),
+        where=wrong_in(labels, lambda piece: (piece < 0) | (piece >= units)).where,
         kind=FaultKind.VALUES,
     )
 
 
 def _check_bounds(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Targets that the last activation cannot reach, or that the loss cannot take."""
-    low, high = _extent(labels)
+    low, high = extent(labels)
     activation = contract.output_activation or "unknown"
     if contract.loss in BINARY_LOSSES and not (low >= -SLACK and high <= 1 + SLACK):
         yield _beyond_the_loss(contract, split, low, high)
@@ -114,7 +107,9 @@ def _check_bounds(contract: Contract, split: Split, labels: np.ndarray) -> Itera
     slack = SLACK * max(1.0, abs(low), abs(high)) if activation != "relu" else SLACK
     if low >= bounds[0] - slack and high <= bounds[1] + slack:
         return
-    beyond = float(((labels < bounds[0] - slack) | (labels > bounds[1] + slack)).mean())
+    lower, upper = bounds[0] - slack, bounds[1] + slack
+    outside = sum(int(np.count_nonzero((piece < lower) | (piece > upper))) for _, piece in pieces(labels))
+    beyond = outside / labels.size
     ends = f"{bounds[0]:g}..{bounds[1]:g}" if math.isfinite(bounds[1]) else f"{bounds[0]:g} and above"
     yield Finding(
         field="model.output_activation",

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.optimizer import check_optimizer
@@ -131,16 +129,23 @@ def _check_units_for_labels(case: Case) -> Iterator[Finding]:
     """Labels 0..m, each frequent, for fewer units: the last layer is too narrow, not the labels wrong."""
     contract, labels = case.contract, case.train.labels
     units, classes = contract.output_units, case.train.classes
-    if classes is None or labels is None or units is None or labels.size != len(classes) or classes.min() != 0:
+    if classes is None or labels is None or units is None or labels.size != len(classes):
         return
+    tally = classes.tally
     yes_or_no = units == 1 and contract.loss in BINARY_LOSSES
     if not yes_or_no and (units < 2 or contract.num_classes != units or contract.loss not in SPARSE_LOSSES):
         return
-    most = int(classes.max())
-    if most < max(units, 2) or most >= MOST_UNITS or len(classes) < FEWEST_PER_CLASS * (most + 1):
+    most = int(tally.values[-1])
+    if (
+        tally.values[0] != 0
+        or not tally.complete
+        or most < max(units, 2)
+        or most >= MOST_UNITS
+        or len(classes) < FEWEST_PER_CLASS * (most + 1)
+    ):
         return
-    counts = np.bincount(classes.astype(np.int64), minlength=most + 1)
-    if counts.min() == 0 or counts.max() > COMMON_SHARE * len(classes):
+    counts = tally.counts
+    if len(counts) <= most or counts.max() > COMMON_SHARE * len(classes):
         return
     yield _warned(
         "model.output_units",

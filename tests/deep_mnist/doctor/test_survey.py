@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor import hashes as hashes_module
 from deep_mnist.doctor import survey as survey_module
 from deep_mnist.doctor.case import Case, Split, survey_ahead
 from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.survey import SurveysAhead, hash_rows, survey, take
+from deep_mnist.doctor.hashes import hash_rows
+from deep_mnist.doctor.survey import SurveysAhead, survey, take
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -62,7 +64,7 @@ def test_of_a_large_set_some_hashes_are_kept_and_they_are_the_same_examples(monk
     many = images(6000)
     many[100:3000] = 0
     every = survey(many).hashes
-    monkeypatch.setattr(survey_module, "MOST_HASHES", 700)
+    monkeypatch.setattr(hashes_module, "MOST_HASHES", 700)
     monkeypatch.setattr(survey_module, "CHUNK_BYTES", 500 * 4 * 784)
     some = survey(many)
 
@@ -74,7 +76,7 @@ def test_of_a_large_set_some_hashes_are_kept_and_they_are_the_same_examples(monk
 @pytest.mark.parametrize(("leaked", "severity"), [(0.0, None), (0.3, "error")])
 def test_copies_across_large_splits_are_found_among_the_hashes_that_are_kept(monkeypatch, leaked, severity) -> None:
     """The share is of those that were looked at, and every example that is named is in train."""
-    monkeypatch.setattr(survey_module, "MOST_HASHES", 1000)
+    monkeypatch.setattr(hashes_module, "MOST_HASHES", 1000)
     train, test = images(9000), images(3000, seed=1)
     count = int(leaked * len(test))
     test[:count] = train[::-1][:count]
