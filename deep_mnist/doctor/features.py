@@ -13,6 +13,7 @@ import numpy as np
 MOST_SIDE = 32  # pixels a side that images are reduced to before anything else
 PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled images in the first and the third block
 DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of half a turn), cells a side
+AT_ONCE = 1 << 17  # pixels whose features are found together
 FEW_SUMS = 25  # pixels of a block
 TONES, TONE_REACH = 8, 2.5  # bins of a channel's histogram, over mean ± reach deviations
 
@@ -64,6 +65,12 @@ def to_side(images: np.ndarray, side: int) -> np.ndarray:
 
 def blocks_of(images: np.ndarray, mean: float, deviation: float) -> Blocks:
     """Return the features of images float32 (n, rows, columns, channels) on a scale of this mean and deviation."""
+    size = max(1, AT_ONCE // max(1, images[:1].size))
+    parts = [_blocks_of_some(images[at : at + size], mean, deviation) for at in range(0, max(1, len(images)), size)]
+    return Blocks(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _blocks_of_some(images: np.ndarray, mean: float, deviation: float) -> Blocks:
     values = (images - np.float32(mean)) / np.float32(deviation or 1.0)
     gray = values.mean(axis=3, keepdims=True) if values.shape[3] > 1 else values
     pixels = to_side(gray, PIXEL_SIDE).reshape(len(gray), -1)

@@ -23,7 +23,7 @@ from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import sample_indices, take
 
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
-AT_ONCE = 1 << 20  # pixels read before they are reduced
+AT_ONCE = 1 << 18  # pixels read before they are reduced
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 images
@@ -180,14 +180,26 @@ def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: boo
     indices = sample_indices(count, most)
     if window and count > most:
         indices = np.arange(count // 2 - most // 2, count // 2 - most // 2 + most)
-    size = max(1, AT_ONCE // max(1, split.images[:1].size))
-    parts = [_drawn(split, indices[at : at + size], contract) for at in range(0, len(indices), size)]
-    images = [each for each, _ in parts if each is not None]
-    if len(images) < len(parts):
+    images, fine = _drawn_in_groups(split, indices, contract)
+    if images is None:
         return None
-    indices, labelled = indices[np.concatenate([fine for _, fine in parts])], split.paired
+    indices, labelled = indices[fine], split.paired
     classes = split.classes.at(indices) if labelled and split.classes is not None else 0 * indices
-    return Sample(indices, np.concatenate(images), classes, labelled)
+    return Sample(indices, images, classes, labelled)
+
+
+def _drawn_in_groups(split: Split, indices: np.ndarray, contract: Contract) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the finite ones among some images, reduced, and which they are; few at a time lie there in full size."""
+    drawn, fine, count = None, np.zeros(len(indices), bool), 0
+    size = max(1, AT_ONCE // max(1, split.images[:1].size)) if split.images is not None else 1
+    for at in range(0, len(indices), size):
+        images, fine[at : at + size] = _drawn(split, indices[at : at + size], contract)
+        if images is None:
+            return None, fine
+        drawn = np.empty((len(indices), *images.shape[1:]), np.float32) if drawn is None else drawn
+        drawn[count : count + len(images)] = images
+        count += len(images)
+    return drawn if drawn is None else drawn[:count], fine
 
 
 def _drawn(split: Split, indices: np.ndarray, contract: Contract) -> tuple[np.ndarray | None, np.ndarray]:

@@ -16,7 +16,7 @@ from deep_mnist.doctor.survey import in_chunks, sample_indices, take
 NEAR = 0.5  # of an element's departure: the widest range that its neighbours may span
 MOST_ELEMENTS = 12_000_000  # looked at of a large set, to twice as many; MNIST's train split has 47 million
 FEWEST = 4_000  # images that are looked at in any case
-SAMPLE = 100  # images that tell how many elements depart at all
+SAMPLE, MOST_SAMPLED = 100, 1_500_000  # images, elements that tell how many depart at all
 MOST_CANDIDATES = 150_000  # looked at closely: 20 ms
 RING = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
 LEVELS = (12.0, 18.0, 28.0, 40.0, 56.0, 72.0, 96.0, 128.0, 160.0, 192.0)  # departures
@@ -94,7 +94,8 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
         images: uint8 (n, …).
         frame: How they lie.
     """
-    some = take(images, sample_indices(len(images), SAMPLE, seed=3)).reshape(-1)
+    count = min(SAMPLE, max(1, MOST_SAMPLED // frame.size))
+    some = take(images, sample_indices(len(images), count, seed=3)).reshape(-1)
     scratch = Scratch()
     departures = _beside(some, frame.pixel, scratch)
     every = max(1, min(images.size // MOST_ELEMENTS, len(images) // FEWEST))

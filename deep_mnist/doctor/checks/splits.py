@@ -213,15 +213,18 @@ def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey
     checked = [
         index
         for index, train in zip(indices[:COMPARED].tolist(), twins[:COMPARED].tolist(), strict=True)
-        if _same(others[index], images[train])
+        if _same(others, index, images, train)
     ]
-    for array in (images, others):
-        release(array, 0, len(array))
     return np.concatenate([np.array(checked, np.int64), indices[COMPARED:] if checked else indices[:0]]), len(ranked)
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(one.size) and bool(one.min() < one.max()) and one.tobytes() == other.tobytes()
+def _same(others: np.ndarray, index: int, images: np.ndarray, train: int) -> bool:
+    """Whether two images are the same and not blank; their pages are given back."""
+    one, other = others[index], images[train]
+    same = bool(one.size) and bool(one.min() < one.max()) and one.tobytes() == other.tobytes()
+    for array in (others, images):
+        release(array, 0, len(array))
+    return same
 
 
 # --- order -----------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from deep_mnist.doctor.specks import LEVELS, NEAR, Frame, Specks, find_specks
 from deep_mnist.doctor.survey import sample_indices, take
 
 SMALLEST, FEWEST = 8, 40  # pixels a side, images
+AT_ONCE = 1 << 18  # elements whose surroundings are looked at together
 SAMPLE, MOST_VALUES = 400, 1_500_000  # images, elements that tell where a wrong byte could be seen
 SINGLES, PER_PAIR = 10, 8  # single pixels at least, and for each pair of the set's own
 IN_MARGIN = 4  # of them in the margin, where the set shows nothing
@@ -158,15 +159,19 @@ def _ranks(found: Specks, departure: float) -> np.ndarray:
 
 def _chances(some: np.ndarray, frame: Frame, departure: float, near: float) -> Chances:
     planes = some.reshape(len(some), frame.planes, frame.rows, -1, frame.pixel)
-    low, high = _extent(planes, np.minimum), _extent(planes, np.maximum)
-    reach = np.maximum(departure, (high - low) / near)
-    seen = np.maximum(low - reach, 0) + np.maximum(255 - high - reach, 0)
-    seen[:, :, [0, -1]], seen[:, :, :, [0, -1]] = 0, 0
-    ranges = np.bincount((high - low).reshape(-1), weights=seen.reshape(-1), minlength=256)
-    ranked = np.partition(planes.astype(np.int16), (1, len(planes) - 2), axis=0)[[1, -2]]
+    sums, ranges = np.zeros(planes.shape[1:]), np.zeros(256)
+    size = max(1, AT_ONCE // frame.size)
+    for part in (planes[start : start + size] for start in range(0, len(planes), size)):
+        low, high = _extent(part, np.minimum), _extent(part, np.maximum)
+        reach = np.maximum(departure, (high - low) / near)
+        seen = np.maximum(low - reach, 0) + np.maximum(255 - high - reach, 0)
+        seen[:, :, [0, -1]], seen[:, :, :, [0, -1]] = 0, 0
+        ranges += np.bincount((high - low).reshape(-1), weights=seen.reshape(-1), minlength=256)
+        sums += seen.sum(axis=0)
+    ranked = np.partition(planes, (1, len(planes) - 2), axis=0)[[1, -2]].astype(np.int16)
     least, most = _extent(ranked[:1], np.minimum)[0], _extent(ranked[1:], np.maximum)[0]
     least, most = np.minimum(least, ranked[0]), np.maximum(most, ranked[1])
-    return Chances(seen.mean(axis=0).reshape(-1), (most - least <= STILL).reshape(-1), ranges)
+    return Chances((sums / len(planes)).reshape(-1), (most - least <= STILL).reshape(-1), ranges)
 
 
 def _extent(planes: np.ndarray, extreme: np.ufunc) -> np.ndarray:
