@@ -22,7 +22,8 @@ import numpy as np
 
 from deep_mnist.doctor.features import distances, to_side
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
-from deep_mnist.doctor.probe import Sample, orientations
+from deep_mnist.doctor.probe import Sample
+from deep_mnist.doctor.turns import orientations
 
 NEAR_COPY = 0.18  # of the usual distance to the nearest other image; intact digits have none or one below
 COPIES, FEWEST_COPIES = 0.015, 4  # share and number of test images that near

@@ -23,7 +23,8 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.features import distances, to_side
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
-from deep_mnist.doctor.probe import Sample, is_channels_first, orientations
+from deep_mnist.doctor.probe import Sample, is_channels_first
+from deep_mnist.doctor.turns import orientations
 
 FEWEST = 20  # images of each split
 COARSE_SIDE = 8  # pixels a side of the images compared
