@@ -45,14 +45,14 @@ def lines_in(folder: Path) -> dict[str, set[int]]:
     return found
 
 
-def report(lines: dict[str, Iterable[int]]) -> bool:
+def report(lines: dict[str, Iterable[int]], library: Path = LIBRARY) -> bool:
     """Print coverage.py's report on the lines; return whether they are as many as pyproject.toml demands."""
     from coverage import Coverage
     from coverage.results import should_fail_under
 
     measured = Coverage(config_file=str(ROOT / "pyproject.toml"), data_file=None)
     measured.get_data().add_lines({file: set(seen) for file, seen in lines.items()})
-    measured.get_data().touch_files([str(path) for path in LIBRARY.rglob("*.py")])
+    measured.get_data().touch_files([str(path) for path in library.rglob("*.py")])
     total = measured.report()
     floor, precision = measured.get_option("report:fail_under"), measured.get_option("report:precision")
     enough = not should_fail_under(total, float(floor), int(precision))
