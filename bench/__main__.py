@@ -11,6 +11,7 @@ import sys
 MEASUREMENTS = (
     ("bench.doctor",),
     ("bench.doctor", "--millions", "6"),
+    ("bench.doctor", "--sparse", "10"),
     ("bench.rehearsal",),
     ("bench.training",),
     ("bench.streaming",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -168,6 +167,8 @@ def as_html(diagnosis: Diagnosis) -> str:
 def as_frame(diagnosis: Diagnosis) -> str:
     """Return the page in an iframe, so that its style and a notebook's leave each other alone."""
     height = 260 + 260 * min(3, len(diagnosis.findings))
+    import html  # for this form alone
+
     return f'<iframe style="width:100%;height:{height}px;border:0" srcdoc="{html.escape(as_html(diagnosis))}"></iframe>'
 
 
