@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +18,11 @@ from deep_mnist.doctor.hashes import KeptHashes, begin_with_zeros, hash_rows
 
 CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-LONG_WORK = 1 << 28  # bytes: some 0.2 s
 MAPPED_AROUND = 32 << 20  # bytes
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
+MOST_SQUARED, SQUARED_ROWS = 1 << 26, 8  # pixels that are all squared; beyond, of bytes, one row of so many
+BYTE_ROWS, FEWEST_BYTES = 257, 64  # rows of bytes whose sum fits 16 bits; pixels a row from which that is faster
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
 
@@ -34,7 +35,7 @@ class Survey:
         count: Examples seen.
         pixels: Pixels an example.
         low, high: Least and greatest finite pixel.
-        total, squares: Sums of finite pixels and of their squares.
+        total, squares: Sums of finite pixels and of their squares; of many bytes, squares as a part of them tells.
         pixel_sums: float64 (pixels,), sums over the examples.
         hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
             `level` bits of zero (`KeptHashes`). So copies are kept or left out together, in both splits.
@@ -96,10 +97,10 @@ def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
     whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels))
     kept = KeptHashes(len(images))
-    lock, scratch = threading.Lock(), threading.local()
+    lock, scratch, every = threading.Lock(), threading.local(), 1 if images.size <= MOST_SQUARED else SQUARED_ROWS
 
     def look(start: int, stop: int) -> None:
-        part, hashes = _look(images[start:stop], scratch)
+        part, hashes = _look(images[start:stop], scratch, every)
         with lock:
             _add(whole, part, start)
             kept.add(hashes, start)
@@ -109,41 +110,6 @@ def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
         whole.hashes, whole.kept_at = kept.in_order()
         whole.level = kept.level
     return whole
-
-
-class SurveysAhead:
-    """Surveys of some arrays, one after the other, in a thread of its own: what needs none of them goes on meanwhile.
-
-    numpy lets go of the interpreter's lock inside its loops, so a second core does most of it. One thread alone, where
-    the caller will hardly have to wait: a second would take the core that the caller works on.
-    """
-
-    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._found: dict[str, Survey | BaseException] = {}
-        self._ready = {name: threading.Event() for name in arrays}
-        self._thread = threading.Thread(target=self._work, args=(dict(arrays),), daemon=True)
-        self._thread.start()
-
-    def _work(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name, images in arrays.items():
-            try:
-                self._found[name] = survey(images, WORKERS if images.nbytes > LONG_WORK else 1)
-            except BaseException as error:  # carried to the thread that asks
-                self._found[name] = error
-            self._ready[name].set()
-
-    def wait(self) -> None:
-        """Return when all are done."""
-        for ready in self._ready.values():
-            ready.wait()
-
-    def take(self, name: str) -> Survey:
-        """Return one array's survey once, when it is done, and keep it no longer."""
-        self._ready[name].wait()
-        found = self._found.pop(name)
-        if isinstance(found, BaseException):
-            raise found
-        return found
 
 
 def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 1, most_workers: int = WORKERS) -> None:
@@ -206,12 +172,34 @@ def release(array: np.ndarray, start: int, stop: int) -> None:
         pages.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def _look(chunk: np.ndarray, scratch: threading.local) -> tuple[Survey, np.ndarray]:
-    """Return the survey of a chunk and the hash of each of its examples; `scratch` keeps this thread's memory."""
+def _look(chunk: np.ndarray, scratch: threading.local, every: int) -> tuple[Survey, np.ndarray]:
+    """Return the survey of a chunk and the hash of each of its examples.
+
+    Args:
+        chunk: Examples.
+        scratch: Keeps this thread's memory.
+        every: Of bytes, whose squares have a bound, 2 squares every second example, and so on.
+    """
     rows = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
     # Overflow is what is looked for: pixels that float32 cannot hold become infinite here as in training.
     with np.errstate(all="ignore"):
-        return _summed(rows, _as_float32(rows, scratch)), hash_rows(rows)
+        if rows.dtype == np.uint8 and rows.shape[1] >= FEWEST_BYTES:
+            return _summed_bytes(rows, _as_float32(rows[::every], scratch)), hash_rows(rows)
+        return _summed(_as_float32(rows, scratch)), hash_rows(rows)
+
+
+def _summed_bytes(rows: np.ndarray, some: np.ndarray) -> Survey:
+    """Return the survey of rows of bytes; `some` are those as float32 whose squares stand for all."""
+    part = Survey(count=len(rows), pixels=rows.shape[1], pixel_sums=np.zeros(rows.shape[1]))
+    part.low, part.high = float(rows.min()), float(rows.max())
+    flat = _constant_rows(rows)
+    part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
+    for start in range(0, len(rows), BYTE_ROWS):
+        part.pixel_sums += np.add.reduce(rows[start : start + BYTE_ROWS], axis=0, dtype=np.uint16)
+    part.total = float(part.pixel_sums.sum())
+    part.squares = float(np.dot(some.reshape(-1), some.reshape(-1))) * len(rows) / len(some)
+    part.finite_pixels = rows.size
+    return part
 
 
 def _as_float32(rows: np.ndarray, scratch: threading.local) -> np.ndarray:
@@ -225,8 +213,8 @@ def _as_float32(rows: np.ndarray, scratch: threading.local) -> np.ndarray:
     return values
 
 
-def _summed(rows: np.ndarray, values: np.ndarray) -> Survey:
-    """Return the survey of rows as they are stored and, of the same shape, as float32."""
+def _summed(values: np.ndarray) -> Survey:
+    """Return the survey of rows as float32."""
     part = Survey(count=len(values), pixels=values.shape[1])
     squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
     if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
@@ -234,9 +222,8 @@ def _summed(rows: np.ndarray, values: np.ndarray) -> Survey:
     if not len(values):
         part.pixel_sums = np.zeros(part.pixels)
         return part
-    narrow = rows if rows.dtype == np.uint8 else values
-    part.low, part.high = float(narrow.min()), float(narrow.max())
-    flat = _constant_rows(narrow)
+    part.low, part.high = float(values.min()), float(values.max())
+    flat = _constant_rows(values)
     part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
     part.pixel_sums = (np.ones(len(values), np.float32) @ values).astype(np.float64)
     part.total, part.squares = float(part.pixel_sums.sum()), squares

@@ -13,7 +13,8 @@ from deep_mnist.doctor import survey as survey_module
 from deep_mnist.doctor.case import Case, Split, survey_ahead
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.hashes import hash_rows
-from deep_mnist.doctor.survey import SurveysAhead, survey, take
+from deep_mnist.doctor.survey import survey, take
+from deep_mnist.doctor.surveys_ahead import SurveysAhead
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -92,3 +93,21 @@ def test_copies_across_large_splits_are_found_among_the_hashes_that_are_kept(mon
         shared, looked = (int(word) for word in each.received.split(" test images")[0].split(" of "))
         assert 100 < looked < 400 and shared / looked == pytest.approx(leaked, abs=0.15)
         assert all(place < count for place in each.where)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8), (2, 2)])
+def test_bytes_are_surveyed_as_the_same_numbers_in_floats_are(monkeypatch, shape) -> None:
+    """Sums are exact; of a large set the squares of some rows stand for all, and the deviation is near."""
+    monkeypatch.setattr(survey_module, "CHUNK_BYTES", 700 * 4 * 64)
+    some = np.random.default_rng(3).integers(0, 256, (3000, *shape), dtype=np.uint8)
+    some[[5, 2000]] = 9
+    found, same = survey(some), survey(some.astype(np.float32))
+    monkeypatch.setattr(survey_module, "MOST_SQUARED", 100)
+    large = survey(some)
+
+    for each in (found, large):
+        assert (each.low, each.high, each.constant, each.blank[:2]) == (same.low, same.high, same.constant, [5, 2000])
+        assert (each.count, each.finite_pixels, each.total) == (same.count, same.finite_pixels, same.total)
+        np.testing.assert_array_equal(each.pixel_sums, same.pixel_sums)
+    assert found.deviation == pytest.approx(same.deviation, rel=1e-5)
+    assert large.deviation == pytest.approx(same.deviation, rel=0.05)
