@@ -31,7 +31,8 @@ MODULES = {
     """,
     "raises": "raise ValueError('what it was')",
     "waits": """
-        import sys, time
+        import signal, sys, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         print("waiting", flush=True)
         time.sleep(600)
     """,
