@@ -178,9 +178,9 @@ class ForkServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, where it does not run yet, and name it in this process's environment."""
+        """Start it and name it in this process's environment, unless one is named there already."""
         with self._lock:
-            if self.process or sys.platform != "linux":
+            if ADDRESS in os.environ or sys.platform != "linux":
                 return
             address = f"deep-mnist-{os.getpid()}-{secrets.token_hex(8)}"
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from deep_mnist.processes import ADDRESS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,13 +43,17 @@ def command(*options: object) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **more}
+    """A user's: no server is there already."""
+    own = {name: value for name, value in os.environ.items() if name != ADDRESS}
+    return {**own, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **more}
 
 
 def run_pipeline(folder: Path, *options: object, **more: str) -> Ended:
-    """Run to the end in `folder`, which gets `runs` and `registry`."""
+    """Run to the end in `folder`, which gets `runs` and `registry`; a fork server of the tests forks its steps."""
+    served = {ADDRESS: os.environ[ADDRESS]} if ADDRESS in os.environ else {}
+    there = environment(**served, **more)
     done = subprocess.run(
-        command(*options), cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=280, check=False
+        command(*options), cwd=folder, env=there, capture_output=True, text=True, timeout=280, check=False
     )
     ended = Ended(done.returncode, done.stdout.splitlines(), done.stderr)
     return Ended(

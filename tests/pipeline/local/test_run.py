@@ -15,6 +15,8 @@ from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 from tests.support.digits import write_idx_folder, write_raw_folder
 from tests.support.runs import run_pipeline
 
+pytestmark = pytest.mark.usefixtures("fresh_processes")
+
 FAST = ("--epochs", 3, "--network", "fast")
 
 

@@ -9,6 +9,8 @@ from deep_mnist.data.dataset import open_dataset
 from tests.support.image_files import png, write_batch, write_classes, write_digits_shard
 from tests.support.runs import run_pipeline
 
+pytestmark = pytest.mark.usefixtures("fresh_processes")
+
 pytestmark = pytest.mark.slow
 SHORT = ("--network", "example2", "--epochs", 1)
 STEPS = ("download", "preprocess", "validate", "require-valid", "train", "evaluate", "publish")

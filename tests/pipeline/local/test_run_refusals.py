@@ -11,6 +11,8 @@ import pytest
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.runs import command, environment, run_pipeline
 
+pytestmark = pytest.mark.usefixtures("fresh_processes")
+
 FAST = ("--epochs", 3, "--network", "fast")
 
 
