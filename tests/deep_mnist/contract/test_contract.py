@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from deep_mnist.contract.contract import Contract, ContractError, with_settings
 from deep_mnist.contract.load import load_contract, resolve_contract
+from deep_mnist.processes import run_module
 from tests.support.keras_models import classifier, conv, dense, layer, sequential, write_keras
 
 
@@ -301,10 +300,13 @@ keras.Model(operators, L.Dense(10)(L.Flatten()(operators / 255.0))).save(sys.arg
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(request, tmp_path_factory):
     """A folder of models that Keras itself wrote."""
-    folder = tmp_path_factory.mktemp("keras")
-    subprocess.run([sys.executable, "-c", KERAS, str(folder)], check=True, capture_output=True)
+    request.getfixturevalue("fresh_processes")
+    folder, program = tmp_path_factory.mktemp("keras"), tmp_path_factory.mktemp("program")
+    (program / "write_models.py").write_text(KERAS)
+    ended = run_module("write_models", [str(folder)], folder=program)
+    assert ended.returncode == 0, ended.stderr
     return folder
 
 
