@@ -180,6 +180,7 @@ def test_a_server_that_is_gone_is_done_without(folder, monkeypatch):
     """A killed server, or the name of one that never was: Python is started, and a forked process is told as killed."""
     monkeypatch.setenv(ADDRESS, "deep-mnist-there-is-none")
     assert run_module("leaves", ["3"], folder=folder).returncode == 3
+    monkeypatch.delenv(ADDRESS)
     with fork_server(("colorsys",)) as running:
         process = start_module("waits", [], folder=folder)
         assert isinstance(process, ForkedProcess) and running.process is not None

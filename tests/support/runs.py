@@ -62,11 +62,19 @@ def run_pipeline(folder: Path, *options: object, **more: str) -> Ended:
 
 
 def processes_of(run_folder: Path) -> list[psutil.Process]:
-    """Return every living process whose command line names the run's folder."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        if process.info["status"] != psutil.STATUS_ZOMBIE and str(run_folder) in " ".join(
-            process.info["cmdline"] or []
-        ):
-            found.append(process)
-    return found
+    """Return every living process whose command line names the run's folder, or that writes to a log in it."""
+    living = [
+        each for each in psutil.process_iter(["cmdline", "status"]) if each.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    return [
+        each
+        for each in living
+        if str(run_folder) in " ".join([*(each.info["cmdline"] or []), _standard_output(each.pid)])
+    ]
+
+
+def _standard_output(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/fd/1").readlink())
+    except OSError:  # it has ended, or is another user's
+        return ""
