@@ -10,6 +10,7 @@ cluster, in containers, on systems other than Linux, and for an environment in w
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import signal
@@ -188,6 +189,7 @@ class ForkServer:
                 listener.listen(WAITING)
                 self.process = self._started(listener.fileno())
             os.environ[ADDRESS] = address
+            atexit.register(self.stop)  # or nobody would wait for it, and its group would seem to live on
 
     def _started(self, listener: int) -> subprocess.Popen[bytes]:
         paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
@@ -196,13 +198,15 @@ class ForkServer:
         return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener], env=environment)
 
     def stop(self) -> None:
-        """Let it end as soon as all that it forked has ended."""
+        """Let it end as soon as all that it forked has ended: at once, where it has not imported everything yet."""
         with self._lock:
             if self.process and self.process.stdin:
                 os.environ.pop(ADDRESS, None)
                 self.process.stdin.close()
+                self.process.terminate()  # heeded while it imports; afterwards it ends for want of an owner
                 self.process.wait()
                 self.process = None
+                atexit.unregister(self.stop)
 
 
 @contextmanager

@@ -221,3 +221,24 @@ def test_a_server_is_started_once(monkeypatch):
     assert server.process is first and os.environ[ADDRESS]
     server.stop()
     assert ADDRESS not in os.environ and server.process is None
+
+
+def test_what_is_forked_may_end_after_the_server_was_told_to(folder, monkeypatch):
+    """`stop` waits for it and gives it the time it needs."""
+    monkeypatch.delenv(ADDRESS, raising=False)
+    with fork_server(("colorsys",)):
+        run_module("counts", [], folder=folder)  # now it has imported
+        process = start_module("leaves", ["__import__('time').sleep(0.5) or 7"], folder=folder)
+
+    assert process.wait(60) == 7
+
+
+def test_a_server_that_is_still_importing_ends_at_once(folder, monkeypatch):
+    """A run that is refused does not wait for TensorFlow."""
+    (folder / "imports_for_long.py").write_text("import time; time.sleep(600)")
+    monkeypatch.delenv(ADDRESS, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    with fork_server(("imports_for_long",)) as server:
+        process = server.process
+
+    assert process is not None and process.returncode == -signal.SIGTERM
