@@ -70,7 +70,7 @@ class ServedChampion:
         registry: Of the model.
         cache: Folder for downloaded versions.
         poll_seconds: Between two looks at the pointer.
-        on_swap: Called with the new model right after a swap.
+        on_swap: Called with the new model right before a swap: nothing that it predicts is missed.
     """
 
     registry: Registry
@@ -140,13 +140,13 @@ class ServedChampion:
         return max(self.poll_seconds, min(self.poll_seconds * 2.0 ** min(attempts, 16), LONGEST_PAUSE_SECONDS))
 
     def _swap(self, model: ServedModel) -> None:
+        if self.on_swap:
+            self.on_swap(model)
         self.state.swaps += self.state.model is not None
         self.state.model, self.state.broken = model, None
         print(
             f"serving: {model.name} version {model.version}, accuracy {model.promotion.facts.accuracy:.4f}", flush=True
         )
-        if self.on_swap:
-            self.on_swap(model)
 
     def _note_failure(self, promotion: Promotion, error: Exception) -> None:
         before = self.state.broken
