@@ -22,22 +22,25 @@ class Beside(Generic[Found]):
     """
 
     def __init__(self, work: Callable[[], Found]) -> None:
-        self._work = work
         self._found: list[Found] = []
         self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)  # it forgets the work
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], Found]) -> None:
         try:
             with np.errstate(all="ignore"):  # of this thread
-                self._found.append(self._work())
+                self._found.append(work())
         except BaseException as error:  # carried to the thread that asks
             self._failed = error
 
+    def wait(self) -> None:
+        """Return when it is done, whatever came of it."""
+        self._thread.join()
+
     def result(self) -> Found:
         """Return what the call returned, when it is done, or raise what it raised."""
-        self._thread.join()
+        self.wait()
         if self._failed is not None:
             raise self._failed
         return self._found[0]
