@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deep_mnist.doctor.checks.model_finding import model_finding
 from deep_mnist.doctor.finding import Finding
 
 SHOWN = 4  # names in one line
@@ -23,16 +24,8 @@ def run_finding(
     field: str, severity: str, expected: str, received: str, fix: str, why: str, *, step: int | None = None
 ) -> Finding:
     """Return a finding on `rehearsal.<field>`; `step` is the one at which the watchdog looked."""
-    return Finding(
-        field=f"rehearsal.{field}",
-        severity=severity,
-        split="model",
-        expected=expected,
-        received=received,
-        fix=fix,
-        why=why,
-        where=() if step is None else (step,),
-    )
+    where = () if step is None else (step,)
+    return model_finding(f"rehearsal.{field}", severity, expected, received, fix, why, where=where)
 
 
 def dead_units(layers: Sequence[str], share: float, range_text: str, *, step: int | None = None) -> Finding:

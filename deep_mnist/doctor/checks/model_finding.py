@@ -5,7 +5,9 @@ from __future__ import annotations
 from deep_mnist.doctor.finding import Finding
 
 
-def model_finding(field: str, severity: str, expected: str, received: str, fix: str, why: str) -> Finding:
+def model_finding(
+    field: str, severity: str, expected: str, received: str, fix: str, why: str, *, where: tuple[int, ...] = ()
+) -> Finding:
     """Return a finding on the network itself."""
     return Finding(
         field=field,
@@ -15,4 +17,5 @@ def model_finding(field: str, severity: str, expected: str, received: str, fix: 
         received=received,
         fix=fix,
         why=why,
+        where=where,
     )
