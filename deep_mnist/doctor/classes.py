@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from deep_mnist.doctor.pieces import REAL_KINDS, Tally, are_finite, are_whole, extent, pieces, tally_of
+from deep_mnist.doctor.pieces import REAL_KINDS, Tally, are_whole, extent, pieces, tally_of
 from deep_mnist.doctor.survey import take
 
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
@@ -77,6 +77,7 @@ def classes_of(labels: np.ndarray | None) -> Classes | None:
     if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
         return None
     if labels.dtype.kind == "f":
-        if not (are_finite(labels) and are_whole(labels)) or max(map(abs, extent(labels))) > GREATEST:
+        low, high = extent(labels)  # NaN where one is, and beyond the greatest where one is infinite
+        if not (-GREATEST <= low and high <= GREATEST and are_whole(labels)):
             return None
     return Classes(labels)
