@@ -14,6 +14,7 @@ import pytest
 
 from deep_mnist.fork_server import loads_alike
 from deep_mnist.processes import ADDRESS, ForkedProcess, ForkServer, fork_server, run_module, start_module
+from tests.support.runs import environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python is started as usual")
 MODULES = {
@@ -196,10 +197,8 @@ def test_a_server_ends_with_its_owner(folder):
     """However the owner ends: nobody has to stop it."""
     source = "import os, sys; from deep_mnist.processes import *; s = ForkServer(('colorsys',)); s.start(); "
     source += "print(s.process.pid, flush=True); run_module('counts', []); os._exit(0)"
-    own = {name: value for name, value in os.environ.items() if name != ADDRESS}
-    environment = {**own, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", source], cwd=folder, env=environment(), capture_output=True, text=True, check=True
     )
     number = int(done.stdout.split()[0])
 

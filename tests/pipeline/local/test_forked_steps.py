@@ -63,9 +63,7 @@ def test_a_forked_step_ends_as_a_started_one(tmp_path: Path, monkeypatch, how, s
     executor_input = json.dumps({"inputs": {"parameterValues": {"left": "python3"}}, "outputs": outputs})
     template = next(command for step, command in commands() if step == "train")
     command = [*template[:3], SOURCE, "--executor_input", executor_input, "--function_to_execute", "train"]
-    steps = ForkedSteps.__new__(ForkedSteps)  # the server of the whole session serves
-
-    ended = steps.run(command, {"HOW": how})
+    ended = ForkedSteps().run(command, {"HOW": how})
 
     assert ended == status
     failure = read_failure(tmp_path / "out")
