@@ -19,18 +19,17 @@ from pathlib import Path
 from tests.support.probes import LIBRARY, LINES
 
 ROOT = LIBRARY.parent
-PROBES = ROOT / "tests/support/probes.py"
-NAMED = "MEASURED_BY"  # the variable that names it
-START = "exec(open(probes).read(), {'__name__': 'probes', '__file__': probes})"
-AT_START = f"import os; probes = os.environ.get({NAMED!r}); probes and {START}\n"  # one line of a .pth file
+MEASURED_BY = "MEASURED_BY"  # the variable that names the folder of probes.py
+START = "(sys.path.insert(0, folder), __import__('probes'), sys.path.remove(folder))"
+AT_START = f"import os, sys; folder = os.environ.get({MEASURED_BY!r}); folder and {START}\n"  # one line of a .pth file
 
 
 def run_measured(arguments: list[str], folder: Path) -> int:
     """Run pytest with probes in it and in all that it starts; return its exit status."""
     hook = Path(sysconfig.get_path("purelib")) / "measured_lines.pth"  # what coverage.py does, too
-    if not hook.exists():
+    if not hook.exists() or hook.read_text() != AT_START:
         hook.write_text(AT_START)
-    environment = {**os.environ, LINES: str(folder), NAMED: str(PROBES)}
+    environment = {**os.environ, LINES: str(folder), MEASURED_BY: str(Path(__file__).parent)}
     process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest ends by itself
     return process.wait()

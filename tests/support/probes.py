@@ -73,5 +73,5 @@ def start(folder: Path) -> None:
     sys.meta_path.insert(0, Finder)
 
 
-if __name__ == "probes":  # not where it is imported
+if __name__ == "probes":  # not where the suite imports it
     start(Path(os.environ[LINES]))
