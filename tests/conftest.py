@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import pipeline  # noqa: F401 - before kfp, whose client takes seconds to import
 from tests.support import remotes
 from tests.support.browser import open_browser
 from tests.support.gcs_server import gcs_server
+from tests.support.probes import LINES
 from tests.support.remotes import Remote, new_address
 from tests.support.s3_server import credentials, s3_server
 
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.support.kfp_server import KfpServer
+
+
+def pytest_sessionfinish() -> None:
+    """Note the lines that ran in this process now: pytest-xdist kills a worker that takes 10 s to end."""
+    if probes := sys.modules.get("probes"):  # as tests/support/measured.py starts it
+        probes.write_lines(Path(os.environ[LINES]))
 
 
 @contextmanager
