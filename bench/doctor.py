@@ -131,16 +131,14 @@ def _judge_millions(folder: Path, millions: int) -> bool:
 
 def _judge_sparse(folder: Path, gigabytes: int) -> bool:
     costs = []
-    for size in (
-        gigabytes / 2,
-        gigabytes,
-    ):  # of the same kind: what fits the page cache is read in two thirds of the time
+    half = gigabytes / 2  # of the same kind: what fits the page cache is read in two thirds of the time
+    for size in (half, gigabytes):
         place = folder / f"sparse{size:g}"
         _apart(_write_sparse, place, round(size * 1e9))
         costs.append(_cost([sys.executable, "-m", "deep_mnist.doctor", str(place), "--json"], statuses=(0, 1)))
         print(f"{size:g} GB of zeros: {costs[-1].seconds:.1f} s, {costs[-1].megabytes:.0f} MB", flush=True)
     return tell(
-        Claim(f"doctor: time of {gigabytes} GB over time of {gigabytes / 2:g} GB", costs[1].over(costs[0]), MOST_TWICE),
+        Claim(f"doctor: time of {gigabytes} GB over time of {half:g} GB", costs[1].over(costs[0]), MOST_TWICE),
         Claim(f"doctor: resident MB, {gigabytes} GB", costs[1].megabytes, MOST_MEGABYTES, digits=0),
     )
 
