@@ -32,10 +32,9 @@ def number_of(path: Path, text: str) -> int:
 
 def test_lines_of_all_processes_are_noted(tmp_path):
     """What ran counts, in a process, its fork and a module run as a command; what was not called does not."""
-    environment = {name: value for name, value in os.environ.items() if name != measured.MEASURED_BY}
-    code = f"import sys\nfolder = {str(Path(measured.__file__).parent)!r}\n{measured.START}\n{PROCESSES}"
+    environment = {**os.environ, measured.MEASURED_BY: measured.PROBES, LINES: str(tmp_path)}
     subprocess.run(
-        [sys.executable, "-c", code, "--help"], cwd=measured.ROOT, env={**environment, LINES: str(tmp_path)},
+        [sys.executable, "-c", measured.AT_START + PROCESSES, "--help"], cwd=measured.ROOT, env=environment,
         capture_output=True, timeout=120, check=True,
     )  # fmt: skip
     lines = measured.lines_in(tmp_path)

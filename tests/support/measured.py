@@ -19,8 +19,9 @@ from pathlib import Path
 from tests.support.probes import LIBRARY, LINES
 
 ROOT = LIBRARY.parent
-MEASURED_BY = "MEASURED_BY"  # the variable that names the folder of probes.py
-START = "(sys.path.insert(0, folder), __import__('probes'), sys.path.remove(folder))"
+PROBES = str(Path(__file__).parent)  # the folder of probes.py
+MEASURED_BY = "MEASURED_BY"  # the variable that names it
+START = "(sys.path.insert(0, folder), __import__('probes'), sys.path.remove(folder))"  # once, however often it is run
 AT_START = f"import os, sys; folder = os.environ.get({MEASURED_BY!r}); folder and {START}\n"  # one line of a .pth file
 
 
@@ -29,7 +30,7 @@ def run_measured(arguments: list[str], folder: Path) -> int:
     hook = Path(sysconfig.get_path("purelib")) / "measured_lines.pth"  # what coverage.py does, too
     if not hook.exists() or hook.read_text() != AT_START:
         hook.write_text(AT_START)
-    environment = {**os.environ, LINES: str(folder), MEASURED_BY: str(Path(__file__).parent)}
+    environment = {**os.environ, LINES: str(folder), MEASURED_BY: PROBES}
     process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest ends by itself
     return process.wait()
