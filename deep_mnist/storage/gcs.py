@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 from deep_mnist.storage.bucket import RETRYABLE_STATUS, WRITER, BucketStore, CorruptTransferError, Fault, Head
 from deep_mnist.storage.store import PATIENCE_SECONDS, TIMEOUT_SECONDS, Generation, Names, StorageError
 
+NO_BUCKET_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+
 
 class GcsStore(BucketStore):
     """A prefix of a Google Cloud Storage bucket, or of an emulator's; a generation is the object's own."""
@@ -99,6 +101,8 @@ def _client() -> Any:
     from google.auth.exceptions import DefaultCredentialsError
     from google.cloud import storage
 
+    # Else every client asks for the bucket itself, in a thread, for traces that nobody collects: it needs a right more.
+    os.environ.setdefault(NO_BUCKET_METADATA, "true")
     if os.environ.get("STORAGE_EMULATOR_HOST"):
         return storage.Client(project="emulator", credentials=AnonymousCredentials())
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -255,6 +256,17 @@ def test_patience_ends(remote: Remote) -> None:
         open_store(remote.url, patience=1, timeout=0.3).write("key", b"")
 
 
+def test_requests_are_about_objects_only(remote: Remote) -> None:
+    """None asks for the bucket itself, which who may write objects need not be allowed to."""
+    store = open_store(remote.url)
+    store.write("object", b"1")
+    assert b"1" == store.read("object")[0]
+    assert ["object"] == store.list("")
+
+    bucket = re.escape(remote.url.split("/")[2])
+    assert [] == [path for _, path, _ in remote.proxy.seen if re.search(rf"/{bucket}(\?projection|$)", path)]
+
+
 def test_an_overtaken_write_says_so(remote: Remote) -> None:
     """A writer whose response was lost, and who was followed by another before it asked again, cannot know."""
     with remote.direct():
@@ -262,10 +274,11 @@ def test_an_overtaken_write_says_so(remote: Remote) -> None:
     store, states = open_store(remote.url), ["before"]
 
     def lose_then_overtake(_number: int, method: str, _path: str) -> str | None:
-        if states[-1] == "before" and method == remote.wire.put[0]:
+        writes = method == remote.wire.put[0]
+        if states[-1] == "before" and writes:
             states.append("lost")
             return "reset_after"
-        if states[-1] == "lost":
+        if states[-1] == "lost" and writes:
             states.append("overtaken")
             other.write("object", b"2", if_generation=other.read("object")[1])
         return None
