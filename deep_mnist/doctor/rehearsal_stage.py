@@ -34,11 +34,14 @@ HEART_EXAMPLES = 16
 PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smaller than 91x91, 13 of 224x224x3
 RANGE_STEPS = 15  # at each other rate
 LOWER = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-HIGHER = (1e1, 1e2, 1e3)  # times the user's rate
+HIGHER = (1e-1, 1e0, 1e1)  # times the rate at which a step would move the weights by USUAL_UPDATE
+HIGHEST = 1e8  # times the user's rate
+LEARNED = 0.25  # of the loss at the start: of the rates that come so far, the lowest is offered
 BETTER = 0.85  # of the loss at the start, within RANGE_STEPS at another rate
 HIGH_START = 10.0  # times the constant predictor's loss; He and Glorot starts on scaled data lie below 3
 SUMMED = 1.6  # loss of a batch over that of its half: 1 for a mean, 2 for a sum
 LARGE_UPDATE = 0.1  # of a weight's norm, a step; Adam at 1e-3 on a fresh network makes 0.005 to 0.03
+USUAL_UPDATE = 5e-3  # of a weight's norm, a step
 SMALL_UPDATE = 5e-5  # of a weight's norm, a step; fine-tuning with Adam at 1e-5 makes 2e-4
 
 
@@ -181,13 +184,16 @@ class Stage:
         if rate is None:
             return None
         own = float(np.median(heart[-3:])) if heart and math.isfinite(heart[-1]) else math.inf
-        low = self.facts.get("update", math.inf) < SMALL_UPDATE and not diverged(self.losses)
-        factors = HIGHER if low else LOWER[: len(HIGHER)] if heart else LOWER  # the steps do for so many
+        update = self.facts.get("update", math.inf)
+        low = update < SMALL_UPDATE and not diverged(self.losses)
+        factors = _higher(update) if low else LOWER[: len(HIGHER)] if heart else LOWER  # the steps do for so many
         runs = [(factor, losses) for factor in factors if (losses := self._at_rate(rate * factor))]
-        ends = [float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for _, losses in runs]
-        if not ends or min(ends) > BETTER:
+        ends = {factor: float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for factor, losses in runs}
+        if not ends or min(ends.values()) > BETTER:
             return None
-        factor, losses = runs[int(np.argmin(ends))]
+        learned = [factor for factor, end in ends.items() if end <= LEARNED]
+        factor = min(learned) if learned else min(ends, key=ends.__getitem__)
+        losses = dict(runs)[factor]
         return (rate, rate * factor, losses) if float(np.mean(losses[-3:])) < BETTER * own else None
 
     def _at_rate(self, rate: float) -> list[float]:
@@ -270,6 +276,12 @@ def _update(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
         for old, new in zip(before, after, strict=True)
     ]
     return float(np.median(shares))
+
+
+def _higher(update: float) -> list[float]:
+    """Return by which powers of ten to multiply a rate whose steps change weights by this share of their norm."""
+    usual = 10.0 ** round(math.log10(USUAL_UPDATE / max(update, USUAL_UPDATE / HIGHEST)))
+    return [factor for each in HIGHER if 1.0 < (factor := usual * each) <= HIGHEST]
 
 
 def _constant_rate(optimizer: Any) -> float | None:

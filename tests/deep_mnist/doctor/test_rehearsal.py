@@ -46,10 +46,15 @@ def compiled(hidden: list[layers.Layer], optimizer: object = "adam", loss: objec
     return model
 
 
-def at_rate(name: str, factor: float) -> keras.Model:
-    model = NETWORKS[name].build()
+def at_rate(model: keras.Model, factor: float) -> keras.Model:
     model.optimizer.learning_rate = float(model.optimizer.learning_rate) * factor
     return model
+
+
+def convolution() -> keras.Model:
+    """A small one: `fast` takes six times as long where the reason is searched for at other rates."""
+    hidden = [layers.Conv2D(8, 5, strides=2, activation="relu"), layers.MaxPooling2D(), layers.Flatten()]
+    return compiled([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), *hidden])
 
 
 def all_zero() -> keras.Model:
@@ -100,8 +105,9 @@ def infinite_loss() -> keras.Model:
 
 
 BROKEN: dict[str, tuple[Callable[[], keras.Model], str]] = {
-    "rate x1000": (lambda: at_rate("fast", 1e3), "rehearsal.updates"),
-    "rate /1000": (lambda: at_rate("fast", 1e-3), "rehearsal.updates"),
+    "rate x1000": (lambda: at_rate(NETWORKS["fast"].build(), 1e3), "rehearsal.updates"),
+    "rate /1000": (lambda: at_rate(convolution(), 1e-3), "rehearsal.updates"),
+    "rate / million": (lambda: compiled(dense(), keras.optimizers.SGD(5e-8, momentum=0.9)), "rehearsal.updates"),
     "rate of plain SGD far too high": (lambda: compiled(dense(), keras.optimizers.SGD(100.0)), "rehearsal.updates"),
     "all-zero weights": (all_zero, "rehearsal.outputs"),
     "dead ReLU": (
@@ -150,7 +156,7 @@ def test_a_sound_network_is_silent_and_left_as_it_was(name: str, digits: tuple[n
 def test_the_rate_that_would_do_is_offered(digits: tuple[np.ndarray, np.ndarray]) -> None:
     """The fix line sets a rate at which the rehearsal is then silent."""
     keras.utils.set_random_seed(0)
-    model = at_rate("fast", 1e3)
+    model = at_rate(convolution(), 1e3)
     (finding,) = [each for each in run(model, digits).findings if each.field == "rehearsal.updates"]
 
     exec(finding.fix, {"model": model})
