@@ -29,9 +29,17 @@ def dataset_patches() -> Mapping[str, Patch]:
 
 def _patch_of(module: str) -> Patch:
     def patch(loaded: ModuleType) -> None:
-        loaded.load_data = _serving(module, loaded.load_data)  # type: ignore[attr-defined]
+        own = loaded.load_data
+        serving = _serving(module, own)
+        for each in (loaded, *_modules_that_hold(own)):
+            each.load_data = serving  # type: ignore[attr-defined]
 
     return patch
+
+
+def _modules_that_hold(load_data: Callable[..., Arrays]) -> list[ModuleType]:
+    """Return the modules of the public interface that were imported before the patch and hold the function."""
+    return [each for each in list(sys.modules.values()) if getattr(each, "__dict__", {}).get("load_data") is load_data]
 
 
 def _serving(module: str, own: Callable[..., Arrays]) -> Callable[..., Arrays]:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from deep_mnist.processes import run_module
 from docs.capture import PICTURE, drawn, printed, without_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 pytest.importorskip("tensorflow")
 
 
-def doctor(script: str, *arguments: str, **environment: str) -> tuple[int, dict]:
+def doctor(script: str) -> tuple[int, dict]:
     """Return the exit status and the JSON of the doctor on one of the examples."""
-    command = [sys.executable, "-m", "deep_mnist.doctor", f"examples/{script}.py", "--json", *arguments]
-    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = run_module("deep_mnist.doctor", [f"examples/{script}.py", "--json"], environment=variables, folder=ROOT)
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 def test_the_first_example_is_refused_with_both_reasons():
     """Raw pixels: their range and their dtype, reported of x_train where it was set."""
     status, reported = doctor("example1_raw_pixels")
@@ -36,6 +35,7 @@ def test_the_first_example_is_refused_with_both_reasons():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 @pytest.mark.parametrize("script", ["example2_prepared", "example3_batch_normalization", "tensorflow1_experts"])
 def test_the_others_are_fit(script):
     """Nothing is found that is more than a note."""
