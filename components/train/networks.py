@@ -72,18 +72,15 @@ def fast() -> keras.Model:
     28x28 images become maps of 12x12 in the first convolution: large maps with many channels are what costs on a CPU.
     MNIST's test split, and the time against the seed's Example 2: bench/README.md.
     """
-    model = keras.Sequential(name="fast")
-    model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
-    model.add(layers.Rescaling(1 / 255))
+    stack = [keras.Input(IMAGE_SHAPE, dtype="uint8"), layers.Rescaling(1 / 255)]
     for filters, size, strides, pool in ((16, 5, 2, False), (32, 3, 1, True), (48, 3, 1, True), (64, 3, 1, False)):
         padding = "same" if strides == 1 else "valid"
-        model.add(layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False))
+        stack.append(layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False))
         if pool:
-            model.add(layers.MaxPooling2D())  # before what follows: a quarter of its work
-        model.add(layers.BatchNormalization(momentum=0.9, name=f"norm{filters}"))
-        model.add(layers.ReLU())
-    model.add(layers.Flatten())
-    model.add(layers.Dense(CLASSES, activation="softmax"))
+            stack.append(layers.MaxPooling2D())  # before what follows: a quarter of its work
+        stack += [layers.BatchNormalization(momentum=0.9, name=f"norm{filters}"), layers.ReLU()]
+    stack += [layers.Flatten(), layers.Dense(CLASSES, activation="softmax")]
+    model = keras.Sequential(stack, name="fast")  # at once: one added layer more rebuilds all
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-2, beta_2=0.99)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -94,17 +91,14 @@ def fast_on_gpu() -> keras.Model:
 
     A GPU needs enough work per step to be busy. Not measured yet on a GPU; see the recipe for what is meant.
     """
-    model = keras.Sequential(name="fast")
-    model.add(keras.Input(IMAGE_SHAPE, dtype="uint8"))
-    model.add(layers.Rescaling(1 / 255))
+    stack = [keras.Input(IMAGE_SHAPE, dtype="uint8"), layers.Rescaling(1 / 255)]
     stages = ((32, 3, 1), (32, 3, 1), (32, 5, 2), (64, 3, 1), (64, 3, 1), (64, 5, 2), (128, 4, 1))
     for number, (filters, size, strides) in enumerate(stages, 1):
         padding = "same" if strides == 2 else "valid"
-        model.add(layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False))
-        model.add(layers.BatchNormalization(momentum=0.95, name=f"norm{number}"))
-        model.add(layers.ReLU())
-    model.add(layers.Flatten())
-    model.add(layers.Dense(CLASSES, activation="softmax"))
+        stack.append(layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False))
+        stack += [layers.BatchNormalization(momentum=0.95, name=f"norm{number}"), layers.ReLU()]
+    stack += [layers.Flatten(), layers.Dense(CLASSES, activation="softmax")]
+    model = keras.Sequential(stack, name="fast")
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-2)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
