@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from pipeline.sweep import build_sweep
 from pipeline.trials import trials_of
 from tests.support.digits import write_raw_folder
 from tests.support.kfp_server import KfpServer
-from tests.support.runs import environment
+from tests.support.runs import Ended, run_pipeline
 
 STORE = ("--store", "s3://models/mnist")
 TRIALS = ("--seeds", "0..4", "--networks", "fast,deep_mnist")
@@ -101,27 +99,25 @@ def test_a_sweep_is_sent_as_one_run(server: KfpServer) -> None:
     assert "s3://models/mnist" == parameters["registry"]
 
 
-def run_sweep(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline", "sweep", "--here", *options]
-    return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=550, check=False
-    )
+def run_sweep(folder: Path, *options: str) -> Ended:
+    return run_pipeline(folder, *options, verb=("sweep", "--here"))
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     """Trials of two networks that store their data differently: the best by validation accuracy is judged, once,
     and published."""
     write_raw_folder(tmp_path / "digits", 1500, 300)
     options = ("--seeds", "1", "--networks", "fast,example2", "--dataset", "digits", "--epochs", "2")
     ended = run_sweep(tmp_path, *options, "--min-accuracy", "0.05", "--min-class-accuracy", "0", "--json")
-    outcome = json.loads(ended.stdout.splitlines()[-1])
+    outcome = json.loads(ended.lines[-1])
     folder = (tmp_path / outcome["report"]).parent
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     starts = [event["task"] for event in events if event["event"] == "start"]
     best = max(outcome["trials"], key=lambda trial: trial["validation_accuracy"])
 
-    assert ("PUBLISHED", 0) == (outcome["status"], ended.returncode), ended.stderr
+    assert ("PUBLISHED", 0) == (outcome["status"], ended.status), ended.errors
     assert 2 == len(outcome["trials"])
     assert best["validation_accuracy"] == outcome["trials"][0]["validation_accuracy"]
     assert outcome["best"] == f"{outcome['trials'][0]['network']} seed {outcome['trials'][0]['seed']}"
@@ -131,6 +127,7 @@ def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     assert "<h2>Trials</h2>" in (folder / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_sweep_of_unfit_data_fails_with_the_findings(tmp_path: Path) -> None:
     """Data that no network can use end the sweep before any training, with what was found."""
     folder = write_raw_folder(tmp_path / "digits", 600, 100)
@@ -139,6 +136,6 @@ def test_a_sweep_of_unfit_data_fails_with_the_findings(tmp_path: Path) -> None:
     np.save(folder / "train_labels.npy", labels)
     ended = run_sweep(tmp_path, "--seeds", "0..1", "--dataset", "digits")
 
-    assert 1 == ended.returncode
-    assert re.match(r"FAILED step=validate findings=[1-9]", ended.stdout.splitlines()[-1]), ended.stdout
-    assert "train " not in "".join(line for line in ended.stdout.splitlines() if " done " in line)
+    assert 1 == ended.status
+    assert re.match(r"FAILED step=validate findings=[1-9]", ended.last), ended.lines
+    assert "train " not in "".join(line for line in ended.lines if " done " in line)

@@ -38,8 +38,8 @@ class Ended:
         return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
 
 
-def command(*options: object) -> list[str]:
-    return [sys.executable, "-m", "pipeline", "run", *map(str, options)]
+def command(*options: object, verb: tuple[str, ...] = ("run",)) -> list[str]:
+    return [sys.executable, "-m", "pipeline", *verb, *map(str, options)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -48,12 +48,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**own, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **more}
 
 
-def run_pipeline(folder: Path, *options: object, **more: str) -> Ended:
+def run_pipeline(folder: Path, *options: object, verb: tuple[str, ...] = ("run",), **more: str) -> Ended:
     """Run to the end in `folder`, which gets `runs` and `registry`; a fork server of the tests forks its steps."""
     served = {ADDRESS: os.environ[ADDRESS]} if ADDRESS in os.environ else {}
     there = environment(**served, **more)
     done = subprocess.run(
-        command(*options), cwd=folder, env=there, capture_output=True, text=True, timeout=280, check=False
+        command(*options, verb=verb), cwd=folder, env=there, capture_output=True, text=True, timeout=550, check=False
     )
     ended = Ended(done.returncode, done.stdout.splitlines(), done.stderr)
     return Ended(

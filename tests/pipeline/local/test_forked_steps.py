@@ -76,6 +76,26 @@ def test_a_forked_step_ends_as_a_started_one(tmp_path: Path, monkeypatch, how, s
         assert began < finished
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kfp's process runs")
+@pytest.mark.usefixtures("fresh_processes")
+def test_from_a_server_that_was_there_every_step_is_forked(tmp_path: Path, monkeypatch):
+    """It has imported everything; a run's own is still importing when the light steps begin, and they do not wait."""
+    monkeypatch.chdir(tmp_path)
+    executor_input = json.dumps({"outputs": {"outputFile": str(tmp_path / "out" / "executor_output.json")}})
+    template = next(command for step, command in commands() if step == "validate")
+    options = ["--executor_input", executor_input, "--function_to_execute", "validate"]
+    command = [*template[:3], "def validate():\n    open('forked', 'w').close()\n", *options]
+
+    assert ForkedSteps().run(command, {}) == 0
+    assert (tmp_path / "forked").exists()
+    monkeypatch.delenv(ADDRESS)
+    steps = ForkedSteps()
+    try:
+        assert steps.run(command, {}) is None
+    finally:
+        steps.server.stop()
+
+
 def test_a_runs_server_starts_with_it(monkeypatch):
     """TensorFlow is imported from the beginning of a run on, not when the first step needs it."""
     monkeypatch.delenv(ADDRESS, raising=False)
