@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,20 @@ if TYPE_CHECKING:
     from tests.support.kfp_server import KfpServer
 
 
+S3_FIXTURES = {"s3", "address", "remote"}
+_until_the_end = ExitStack()
+_waiting_for_s3: list[Callable[[], str]] = []
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start SeaweedFS ahead of the first test that needs it."""
+    if any(S3_FIXTURES.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+        _waiting_for_s3.append(_until_the_end.enter_context(s3_server()))
+
+
 def pytest_sessionfinish() -> None:
     """Note the lines that ran in this process now: pytest-xdist kills a worker that takes 10 s to end."""
+    _until_the_end.close()
     if probes := sys.modules.get("probes"):  # as tests/support/measured.py starts it
         probes.write_lines(Path(os.environ[LINES]))
 
@@ -57,7 +69,8 @@ def gcs() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The URL of a real SeaweedFS; the AWS_… variables name it and its owner until the session ends."""
-    with s3_server() as url, environment({**credentials(), "AWS_ENDPOINT_URL_S3": url}):
+    url = _waiting_for_s3[0]()
+    with environment({**credentials(), "AWS_ENDPOINT_URL_S3": url}):
         yield url
 
 
@@ -67,7 +80,7 @@ def fresh_processes() -> Iterator[None]:
     from deep_mnist.processes import fork_server
     from pipeline.local.forked_steps import MODULES
 
-    with fork_server(MODULES):
+    with fork_server((*MODULES, "tests.support.preloaded")):
         yield
 
 

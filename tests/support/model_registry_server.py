@@ -54,6 +54,7 @@ class ModelRegistryServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
     server: ModelRegistryServer
 
     def _handle(self) -> None:

