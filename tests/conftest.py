@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,20 +31,27 @@ if TYPE_CHECKING:
 
 S3_FIXTURES = {"s3", "address", "remote"}
 _until_the_end = ExitStack()
-_waiting_for_s3: list[Callable[[], str]] = []
+
+
+@cache
+def started_s3() -> Callable[[], str]:
+    """Start SeaweedFS, once in a session; return what waits for it and returns its URL."""
+    return _until_the_end.enter_context(s3_server())
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start SeaweedFS ahead of the first test that needs it."""
-    if any(S3_FIXTURES.intersection(getattr(item, "fixturenames", ())) for item in session.items):
-        _waiting_for_s3.append(_until_the_end.enter_context(s3_server()))
+    needed = any(S3_FIXTURES.intersection(getattr(item, "fixturenames", ())) for item in session.items)
+    if needed and not session.config.option.collectonly:
+        with suppress(RuntimeError):  # the tests that need it say so
+            started_s3()
 
 
 def pytest_sessionfinish() -> None:
     """Note the lines that ran in this process now: pytest-xdist kills a worker that takes 10 s to end."""
-    _until_the_end.close()
     if probes := sys.modules.get("probes"):  # as tests/support/measured.py starts it
         probes.write_lines(Path(os.environ[LINES]))
+    _until_the_end.close()
 
 
 @contextmanager
@@ -69,7 +77,7 @@ def gcs() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The URL of a real SeaweedFS; the AWS_… variables name it and its owner until the session ends."""
-    url = _waiting_for_s3[0]()
+    url = started_s3()()
     with environment({**credentials(), "AWS_ENDPOINT_URL_S3": url}):
         yield url
 

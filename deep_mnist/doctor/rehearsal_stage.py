@@ -187,13 +187,13 @@ class Stage:
         update = self.facts.get("update", math.inf)
         low = update < SMALL_UPDATE and not diverged(self.losses)
         factors = _higher(update) if low else LOWER[: len(HIGHER)] if heart else LOWER  # the steps do for so many
-        runs = [(factor, losses) for factor in factors if (losses := self._at_rate(rate * factor))]
-        ends = {factor: float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for factor, losses in runs}
+        runs = {factor: losses for factor in factors if (losses := self._at_rate(rate * factor))}
+        ends = {factor: float(np.mean(losses[-3:])) / max(losses[0], 1e-12) for factor, losses in runs.items()}
         if not ends or min(ends.values()) > BETTER:
             return None
         learned = [factor for factor, end in ends.items() if end <= LEARNED]
         factor = min(learned) if learned else min(ends, key=ends.__getitem__)
-        losses = dict(runs)[factor]
+        losses = runs[factor]
         return (rate, rate * factor, losses) if float(np.mean(losses[-3:])) < BETTER * own else None
 
     def _at_rate(self, rate: float) -> list[float]:
