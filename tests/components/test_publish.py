@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from components.evaluate.evaluate import evaluate_from_paths
+from components.publish import publish
 from components.publish.publish import NotPromotedError, PublishRequest, StaleEvaluationError, publish_from_paths
-from components.publish.replay import ReplayError, replay, write_golden_requests
+from components.publish.replay import ReplayError, replay, replay_in_fresh_process, write_golden_requests
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.export import TrainedNetwork, export
-from deep_mnist.processes import ADDRESS
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
@@ -222,24 +219,20 @@ def test_the_loser_of_a_race_judges_again(
     work: Path, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the good model's export is replayed another promoter moves the pointer: judged again, it wins or loses."""
-    monkeypatch.delenv(ADDRESS)  # a started process has a command line to know it by
     good = Round(work, tmp_path, registry, "good", "run-2")
     good.evaluate()
     opened = Registry(str(registry), "digits")
     champion = opened.champion()
     opened.files.download(champion, tmp_path / "copy")
 
-    def interfere() -> None:
-        """Promote the weak model once more, as somebody else's, when the replay has begun."""
-        me = psutil.Process()
-        while not any("components.publish.replay" in each.cmdline() for each in me.children()):
-            time.sleep(0.01)
-        opened.promote(tmp_path / "copy", champion.facts, expected=champion)
+    def interfered(folder: Path) -> dict[str, Any]:
+        """Promote the weak model once more, as somebody else's, before the replay."""
+        if opened.champion() == champion:
+            opened.promote(tmp_path / "copy", champion.facts, expected=champion)
+        return replay_in_fresh_process(folder)
 
-    other = threading.Thread(target=interfere)
-    other.start()
+    monkeypatch.setattr(publish, "replay_in_fresh_process", interfered)
     promotion = good.publish()
-    other.join()
     log = opened.log()
 
     assert (True, 4) == (promotion["promoted"], promotion["version"])

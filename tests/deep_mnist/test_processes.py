@@ -14,6 +14,7 @@ import pytest
 
 from deep_mnist.fork_server import loads_alike
 from deep_mnist.processes import ADDRESS, ForkedProcess, ForkServer, fork_server, run_module, start_module
+from tests.support.children import living_children
 from tests.support.runs import environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python is started as usual")
@@ -128,12 +129,11 @@ def test_a_signal_reaches_the_process_and_is_told(folder, number):
 @pytest.mark.usefixtures("server")
 def test_a_process_that_takes_too_long_is_killed(folder):
     """`run_module` leaves nothing behind."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = set(living_children())
     with pytest.raises(subprocess.TimeoutExpired):
         run_module("waits", [], folder=folder, timeout=0.2)
 
-    after = {child.pid for child in psutil.Process().children(recursive=True) if child.status() != "zombie"}
-    assert after <= before
+    assert set(living_children()) <= before
 
 
 @pytest.mark.usefixtures("server")

