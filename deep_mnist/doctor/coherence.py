@@ -19,6 +19,7 @@ PATTERNS = 6  # a colour's three channels and a standardization's two
 DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
 DISTANT_PAIRS = 20_000
 ELEMENTS_AT_ONCE = 16  # each may map 2 MB of a large file
+EXAMPLES_AT_ONCE = 16  # whose spectra are held
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
 NEAR = 3  # lines on each side of an edge that are compared
@@ -115,14 +116,21 @@ def _neighbours(last: np.ndarray, first: np.ndarray, total: float, fall: float) 
 
 def _correlations(ones: np.ndarray, others: np.ndarray, total: float) -> np.ndarray:
     """Return the correlation of each of some lines (on the first axis) with each of others, 0 where one is dead."""
-    first, second = (lines.reshape(len(lines), -1) for lines in (ones, others))
-    first, second = (lines - lines.mean(axis=1, keepdims=True) for lines in (first, second))
+    first = _centred(ones)
+    second = first if others is ones else _centred(others)
     length = first.shape[1]
-    powers = [np.square(lines).sum(axis=1) / length for lines in (first, second)]
+    powers = [np.einsum("ij,ij->i", lines, lines) / length for lines in (first, second)]
     alive = np.logical_and.outer(*(power >= DEAD * total for power in powers))
     scale = np.sqrt(np.multiply.outer(*powers))
     found: np.ndarray = np.where(alive, first @ second.T / (length * np.where(alive, scale, 1.0)), 0.0)
     return found
+
+
+def _centred(lines: np.ndarray) -> np.ndarray:
+    """Return lines (on the first axis) as rows less their mean."""
+    rows = lines.reshape(len(lines), -1)
+    centred: np.ndarray = rows - rows.mean(axis=1, keepdims=True)
+    return centred
 
 
 def without_patterns(stream: np.ndarray) -> np.ndarray:
@@ -134,7 +142,9 @@ def without_patterns(stream: np.ndarray) -> np.ndarray:
     rest = stream - stream.mean(axis=0)
     sizes, vectors = np.linalg.eigh(rest @ rest.T)
     patterns = vectors[:, -PATTERNS:][:, sizes[-PATTERNS:] > DOMINANT * sizes[-PATTERNS - 1]]
-    varying: np.ndarray = rest - patterns @ (patterns.T @ rest)
+    if patterns.shape[1]:
+        rest -= patterns @ (patterns.T @ rest)
+    varying: np.ndarray = rest
     return varying
 
 
@@ -149,10 +159,13 @@ def likeness_at(flat: np.ndarray, distance: int) -> float:
 def at_distances(stream: np.ndarray, most: int) -> np.ndarray:
     """Return the correlation of elements 0, 1, … most apart in the same example, over all examples."""
     rows = stream[: max(1, STREAM_PIXELS // stream.shape[1])]
-    rows = rows - stream.mean(axis=0)
+    mean = stream.mean(axis=0)
     length, most = rows.shape[1], min(most, rows.shape[1] - 1)
     width = 1 << (length + most).bit_length()
-    spectrum = np.fft.rfft(rows, width)
-    sums = np.fft.irfft((spectrum * spectrum.conj()).real.sum(axis=0), width)[: most + 1]
+    power = np.zeros(width // 2 + 1)
+    for at in range(0, len(rows), EXAMPLES_AT_ONCE):
+        spectrum = np.fft.rfft(rows[at : at + EXAMPLES_AT_ONCE] - mean, width)
+        power += (np.square(spectrum.real) + np.square(spectrum.imag)).sum(axis=0)
+    sums = np.fft.irfft(power, width)[: most + 1]
     correlations: np.ndarray = sums / (max(float(sums[0]), 1e-12) * (1 - np.arange(most + 1) / length))
     return correlations

@@ -17,12 +17,13 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Split
-from deep_mnist.doctor.features import Blocks, Kernel, blocks_of, reduced
+from deep_mnist.doctor.features import MOST_SIDE, Blocks, Kernel, blocks_of, to_side
 from deep_mnist.doctor.pieces import REAL_KINDS
 from deep_mnist.doctor.survey import sample_indices, take
 
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
 AT_ONCE = 1 << 18  # pixels read before they are reduced
+IMAGES_AT_ONCE = 64  # whose squares are held
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 images
@@ -63,9 +64,12 @@ class Sample:
     def blocks(self) -> Blocks:
         return blocks_of(self.images, *(self.scale or self.own_scale))
 
-    @property
+    @cached_property
     def own_scale(self) -> tuple[float, float]:
-        return float(self.images.mean()), float(self.images.std())
+        mean = self.images.mean()
+        parts = (self.images[at : at + IMAGES_AT_ONCE] for at in range(0, len(self), IMAGES_AT_ONCE))
+        squares = sum(float(np.square(part - mean).sum(dtype=np.float64)) for part in parts)
+        return float(mean), (squares / max(1, self.images.size)) ** 0.5
 
     def on_scale_of(self, other: Sample) -> Sample:
         """Return the sample with features on the other's scale, or on its own where chance is no explanation.
@@ -165,13 +169,16 @@ def chance_of(guesses: np.ndarray, classes: np.ndarray) -> float:
     return float(sum((guesses == each).mean() * (classes == each).mean() for each in values))
 
 
-def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: bool = False) -> Sample | None:
+def draw(
+    split: Split, contract: Contract, most: int = PROBE_IMAGES, *, window: bool = False, side: int = MOST_SIDE
+) -> Sample | None:
     """Return a sample of a split, or None when it holds no images.
 
     Args:
         split: Images that are not finite are left out.
         most: Images.
         window: Take neighbours from the middle on, not a scattered draw.
+        side: Pixels a side that images are reduced to about, from MOST_SIDE if they have more.
     """
     if split.images is None or split.images.dtype.kind not in REAL_KINDS or not len(split.images):
         return None
@@ -179,7 +186,7 @@ def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: boo
     indices = sample_indices(count, most)
     if window and count > most:
         indices = np.arange(count // 2 - most // 2, count // 2 - most // 2 + most)
-    images, fine = _drawn_in_groups(split, indices, contract)
+    images, fine = _drawn_in_groups(split, indices, contract, side)
     if images is None:
         return None
     indices, labelled = indices[fine], split.paired
@@ -187,7 +194,9 @@ def draw(split: Split, contract: Contract, most: int = PROBE_IMAGES, window: boo
     return Sample(indices, images, classes, labelled)
 
 
-def _drawn_in_groups(split: Split, indices: np.ndarray, contract: Contract) -> tuple[np.ndarray | None, np.ndarray]:
+def _drawn_in_groups(
+    split: Split, indices: np.ndarray, contract: Contract, side: int
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the finite ones among some images, reduced, and which they are; few at a time lie there in full size."""
     drawn, fine, count = None, np.zeros(len(indices), bool), 0
     size = max(1, AT_ONCE // max(1, split.images[:1].size)) if split.images is not None else 1
@@ -195,6 +204,7 @@ def _drawn_in_groups(split: Split, indices: np.ndarray, contract: Contract) -> t
         images, fine[at : at + size] = _drawn(split, indices[at : at + size], contract)
         if images is None:
             return None, fine
+        images = to_side(images, side)
         drawn = np.empty((len(indices), *images.shape[1:]), np.float32) if drawn is None else drawn
         drawn[count : count + len(images)] = images
         count += len(images)
@@ -207,20 +217,20 @@ def _drawn(split: Split, indices: np.ndarray, contract: Contract) -> tuple[np.nd
     images = as_images(take(stored, indices), contract)
     if images is None:
         return None, np.ones(len(indices), bool)
-    fine = np.isfinite(images).all(axis=(1, 2, 3))
+    fine = np.isfinite(images.sum(axis=(1, 2, 3), dtype=np.float64))
     if split.survey is not None:
         reach = OUTLIER * split.survey.deviation
-        images = np.clip(images, split.survey.mean - reach, split.survey.mean + reach)
-    return reduced(images[fine]), fine
+        np.clip(images, split.survey.mean - reach, split.survey.mean + reach, out=images)
+    return to_side(images if fine.all() else images[fine], MOST_SIDE), fine
 
 
 def as_images(images: np.ndarray, contract: Contract) -> np.ndarray | None:
-    """Return images as float32 (n, rows, columns, channels), or None when their shape shows no image.
+    """Return images as float32 (n, rows, columns, channels), without a copy where they are float32; None if no image.
 
     Args:
         images: Any real dtype; (n, r, c), (n, r, c, channels), (n, channels, r, c) or (n, r * c).
     """
-    values = images.astype(np.float32)
+    values = images.astype(np.float32, copy=False)
     if not all(values.shape[1:]):  # an axis of length zero
         return None
     if values.ndim == 2:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +36,7 @@ class Survey:
         pixels: Pixels an example.
         low, high: Least and greatest finite pixel.
         total, squares: Sums of finite pixels and of their squares; of many bytes, squares as a part of them tells.
-        pixel_sums: float64 (pixels,), sums over the examples.
+        pixel_sums: float64 (pixels,), sums over the examples; empty of bytes, none of whose pixels has the mean 0.
         hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
             `level` bits of zero (`KeptHashes`). So copies are kept or left out together, in both splits.
         kept_at: int64 (kept,), the examples that these are of, rising.
@@ -95,7 +95,7 @@ class Survey:
 def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
     """Return the survey of real-valued images of any shape, examples on the first axis."""
     pixels = int(np.prod(images.shape[1:], dtype=np.int64))
-    whole = Survey(pixels=pixels, pixel_sums=np.zeros(pixels))
+    whole = Survey(pixels=pixels, pixel_sums=np.zeros(0 if images.dtype == np.uint8 else pixels))
     kept = KeptHashes(len(images))
     lock, scratch, every = threading.Lock(), threading.local(), 1 if images.size <= MOST_SQUARED else SQUARED_ROWS
 
@@ -184,20 +184,24 @@ def _look(chunk: np.ndarray, scratch: threading.local, every: int) -> tuple[Surv
     # Overflow is what is looked for: pixels that float32 cannot hold become infinite here as in training.
     with np.errstate(all="ignore"):
         if rows.dtype == np.uint8 and rows.shape[1] >= FEWEST_BYTES:
-            return _summed_bytes(rows, _as_float32(rows[::every], scratch)), hash_rows(rows)
-        return _summed(_as_float32(rows, scratch)), hash_rows(rows)
+            return _summed_bytes(rows, every, scratch), hash_rows(rows)
+        part = _summed(_as_float32(rows, scratch))
+        part.pixel_sums = part.pixel_sums[: 0 if rows.dtype == np.uint8 else None]
+        return part, hash_rows(rows)
 
 
-def _summed_bytes(rows: np.ndarray, some: np.ndarray) -> Survey:
-    """Return the survey of rows of bytes; `some` are those as float32 whose squares stand for all."""
-    part = Survey(count=len(rows), pixels=rows.shape[1], pixel_sums=np.zeros(rows.shape[1]))
+def _summed_bytes(rows: np.ndarray, every: int, scratch: threading.local) -> Survey:
+    """Return the survey of rows of bytes; the squares of every so manyth stand for all."""
+    part = Survey(count=len(rows), pixels=rows.shape[1])
     part.low, part.high = float(rows.min()), float(rows.max())
     flat = _constant_rows(rows)
     part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
     for start in range(0, len(rows), BYTE_ROWS):
-        part.pixel_sums += np.add.reduce(rows[start : start + BYTE_ROWS], axis=0, dtype=np.uint16)
-    part.total = float(part.pixel_sums.sum())
-    part.squares = float(np.dot(some.reshape(-1), some.reshape(-1))) * len(rows) / len(some)
+        part.total += float(np.add.reduce(rows[start : start + BYTE_ROWS], axis=0, dtype=np.uint16).sum())
+    some = rows[::every]
+    for start in range(0, part.pixels, CHUNK_BYTES // 4):  # of a chunk that is one large image
+        values = _as_float32(some[:, start : start + CHUNK_BYTES // 4], scratch).reshape(-1)
+        part.squares += float(np.dot(values, values)) * len(rows) / len(some)
     part.finite_pixels = rows.size
     return part
 
@@ -206,9 +210,9 @@ def _as_float32(rows: np.ndarray, scratch: threading.local) -> np.ndarray:
     if rows.dtype == np.float32:
         return rows
     kept: np.ndarray | None = getattr(scratch, "values", None)
-    if kept is None or len(kept) < len(rows):  # new memory costs as much as the conversion
-        kept = scratch.values = np.empty(rows.shape, np.float32)
-    values = kept[: len(rows)]
+    if kept is None or kept.size < rows.size:  # new memory costs as much as the conversion
+        kept = scratch.values = np.empty(rows.size, np.float32)
+    values = kept[: rows.size].reshape(rows.shape)
     np.copyto(values, rows, casting="unsafe")
     return values
 
@@ -225,8 +229,8 @@ def _summed(values: np.ndarray) -> Survey:
     part.low, part.high = float(values.min()), float(values.max())
     flat = _constant_rows(values)
     part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
-    part.pixel_sums = (np.ones(len(values), np.float32) @ values).astype(np.float64)
-    part.total, part.squares = float(part.pixel_sums.sum()), squares
+    part.pixel_sums = np.ones(len(values), np.float32) @ values
+    part.total, part.squares = float(part.pixel_sums.sum(dtype=np.float64)), squares
     part.finite_pixels = values.size
     return part
 
@@ -282,3 +286,10 @@ def take(array: np.ndarray, indices: np.ndarray, at_once: int = TAKEN_AT_ONCE) -
         taken[start : start + len(some)] = array[some]
         release(array, 0, len(array))
     return taken
+
+
+def few_at_once(array: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield array[indices], rising indices, in ordinary arrays of CHUNK_BYTES at most, but of one row at least."""
+    rows = max(1, CHUNK_BYTES * len(array) // max(1, array.nbytes))
+    for start in range(0, len(indices), rows):
+        yield take(array, indices[start : start + rows])

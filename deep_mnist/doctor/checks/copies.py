@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from deep_mnist.doctor.features import distances, to_side
+from deep_mnist.doctor.features import nearest, to_side
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Sample
 from deep_mnist.doctor.turns import orientations
@@ -37,16 +37,15 @@ def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
     """Yield at most one finding: the way of copying by which most test images are train images.
 
     Args:
-        train: At least that of the classifier; the more of a split, the more copies have their original in it.
+        train: At least that of the classifier, of SIDE pixels a side or more; the more of a split, the more copies have
+            their original in it.
         test: Of the other split.
     """
     if len(test) < FEWEST_COPIES or len(train) < FEWEST_COPIES:
         return
     own, others = to_side(train.images, SIDE), to_side(test.images, SIDE)
     rows = _directions(own)
-    among = distances(rows, rows)
-    np.fill_diagonal(among, np.inf)
-    reach = NEAR_COPY**2 * float(np.median(among.min(axis=1)))
+    reach = NEAR_COPY**2 * float(np.median(nearest(rows, rows, same=True)))
     found = []
     for name, way in _ways(own):
         copies = _are_near(way(others), rows, reach)
@@ -76,10 +75,7 @@ def _ways(images: np.ndarray) -> list[tuple[str, Callable[[np.ndarray], np.ndarr
 
 def _are_near(images: np.ndarray, rows: np.ndarray, reach: float, *, same: bool = False) -> np.ndarray:
     """Return bool (n,), which images lie near a row; `same` leaves out the row that an image was made from."""
-    apart = distances(_directions(images), rows)
-    if same:
-        np.fill_diagonal(apart, np.inf)
-    near: np.ndarray = apart.min(axis=1) < reach
+    near: np.ndarray = nearest(_directions(images), rows, same=same) < reach
     return near
 
 

@@ -16,6 +16,7 @@ pixels, noisy ones, in all 126 sets; the place of one bright pixel in 12 of 14.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from deep_mnist.doctor.survey import sample_indices, take
 
 FEWEST, MOST = 60, 400  # examples looked at
 MOST_VALUES = 4_000_000  # elements looked at
+COLUMNS_AT_ONCE = 2048
 GREATEST = 1e15  # element: squares of larger ones, and sums of NaN, say nothing
 FEWEST_OF_CLASS, MOST_CLASSES = 4, 200
 FEWEST_LEFT = 40  # examples of common classes
@@ -38,6 +40,22 @@ NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are
 SHOWN = 12  # elements listed in a fix
 
 
+@dataclass(frozen=True)
+class Told:
+    """What elements tell of the classes.
+
+    Attributes:
+        between: float32 (elements,), the share of an element's variance that lies between all classes.
+        one: float32 (elements,), the share that lies between the class that it tells best and the others; 1 where all
+            of a class have a value of their own.
+        classes: bool (classes,), which are told by some element.
+    """
+
+    between: np.ndarray
+    one: np.ndarray
+    classes: np.ndarray
+
+
 def check_giveaway(case: Case) -> Iterator[Finding]:
     """Yield at most one finding on train: the elements of its inputs that tell the class."""
     split = case.train
@@ -45,24 +63,24 @@ def check_giveaway(case: Case) -> Iterator[Finding]:
     if values is None or classes is None:
         return
     common = _of_common_classes(classes)
-    values, classes = values[common], classes[common]
+    values, classes = _chosen(values, common), classes[common]
     indicators = _indicators(classes)
     if indicators is None:
         return
-    flat = values.reshape(len(values), -1)
-    between, best = _shares(flat, indicators)
-    best = np.maximum(best, _marks(flat, indicators))
-    telling = np.flatnonzero((between > TELLS) | (best.max(axis=0) > TELLS))
-    if not len(telling) or len(telling) > max(SMALLEST, SMALL * between.size):
+    told = _told(values, indicators)
+    most = np.maximum(told.between, told.one)
+    telling = np.flatnonzero(most > TELLS)
+    if not len(telling) or len(telling) > max(SMALLEST, SMALL * most.size):
         return
-    all_told = _tell_all(flat[:, telling[between[telling] > TELLS]], indicators)
-    covered = 1.0 if all_told else float((best[:, telling] > TELLS).any(axis=1).mean())
-    shape = values.shape[1:]
-    if covered > COVERED and _stands_alone(np.maximum(between, best.max(axis=0)), telling, shape, case):
-        yield _found(case, split, telling, shape, float(between[telling].max()))
+    all_told = _tell_all(values[:, telling[told.between[telling] > TELLS]].astype(np.float32), indicators)
+    covered = 1.0 if all_told else float(told.classes.mean())
+    shape = split.images.shape[1:] if split.images is not None else ()
+    if covered > COVERED and _stands_alone(most, telling, shape, case):
+        yield _found(case, split, telling, shape, float(told.between[telling].max()))
 
 
 def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return some examples as rows, and their classes; None where there is nothing to look for."""
     images, classes = split.images, split.classes
     applicable = case.input_kind.shows_images or case.input_kind is InputKind.COLUMNS
     if not applicable or not split.paired or images is None or classes is None or images.dtype.kind not in REAL_KINDS:
@@ -71,9 +89,13 @@ def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | N
     if count < FEWEST:
         return None, None
     indices = sample_indices(len(images), count, seed=2)
-    values = take(images, indices).astype(np.float32)
-    fine = (np.abs(values.reshape(count, -1)) < GREATEST).all(axis=1)
-    return (values[fine], classes.at(indices[fine])) if fine.sum() >= FEWEST else (None, None)
+    values = take(images, indices).reshape(count, -1)
+    fine = (values.max(axis=1) < GREATEST) & (values.min(axis=1) > -GREATEST)
+    return (_chosen(values, fine), classes.at(indices[fine])) if fine.sum() >= FEWEST else (None, None)
+
+
+def _chosen(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return values if rows.all() else values[rows]
 
 
 def _of_common_classes(classes: np.ndarray) -> np.ndarray:
@@ -92,6 +114,28 @@ def _indicators(classes: np.ndarray) -> np.ndarray | None:
     return indicators
 
 
+def _told(values: np.ndarray, indicators: np.ndarray) -> Told:
+    """Return what the columns of values tell; some at a time, as what that takes is not to be held for all."""
+    starts = range(0, values.shape[1], COLUMNS_AT_ONCE)
+    totals = [np.square(each - each.mean(axis=0)).sum(axis=0) for each in (_columns(values, at) for at in starts)]
+    least = 1e-6 * max(*(float(each.max()) for each in totals), 1e-30)
+    between, one, classes = [], [], np.zeros(len(indicators), bool)
+    for at, total in zip(starts, totals, strict=True):
+        some = _columns(values, at)
+        shares = _shares(some, indicators) / np.where(total > least, total, np.inf)
+        best = shares * (len(values) / (len(values) - indicators.sum(axis=1, keepdims=True)))
+        best = np.maximum(best, _marks(some, indicators))
+        between.append(shares.sum(axis=0))
+        one.append(best.max(axis=0))
+        classes |= (best > TELLS).any(axis=1)
+    return Told(np.concatenate(between), np.concatenate(one), classes)
+
+
+def _columns(values: np.ndarray, start: int) -> np.ndarray:
+    """Return COLUMNS_AT_ONCE columns from one on, float32."""
+    return values[:, start : start + COLUMNS_AT_ONCE].astype(np.float32)
+
+
 def _marks(values: np.ndarray, indicators: np.ndarray) -> np.ndarray:
     """Return float32 (classes, elements): 1 where all of a class have one value that hardly any other example has."""
     marks = np.zeros((len(indicators), values.shape[1]), np.float32)
@@ -105,15 +149,10 @@ def _marks(values: np.ndarray, indicators: np.ndarray) -> np.ndarray:
     return marks
 
 
-def _shares(values: np.ndarray, indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each element the share of its variance between all classes, and between each class and the others."""
-    values = values - values.mean(axis=0)
-    total = np.square(values).sum(axis=0)
-    sizes = indicators.sum(axis=1, keepdims=True)
-    sums = indicators @ values
-    scale = np.where(total > 1e-6 * max(float(total.max()), 1e-30), total, np.inf)
-    squares = np.square(sums) / sizes
-    return squares.sum(axis=0) / scale, squares * (len(values) / (len(values) - sizes)) / scale
+def _shares(values: np.ndarray, indicators: np.ndarray) -> np.ndarray:
+    """Return float32 (classes, elements): of each element's sum of squares the part between a class and the others."""
+    squares: np.ndarray = np.square(indicators @ (values - values.mean(axis=0))) / indicators.sum(axis=1, keepdims=True)
+    return squares
 
 
 def _tell_all(values: np.ndarray, indicators: np.ndarray) -> bool:

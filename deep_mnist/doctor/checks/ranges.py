@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import FaultKind, Finding
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.survey import few_at_once, sample_indices
 
 # All of these hold for what the first weights see: pixel * scale + offset of the layers before them.
 UNSCALED = 10.0  # root mean square; 0..1, -1..1 and standardized pixels stay below 1.5, MNIST in 0..255 has 84
@@ -65,9 +65,8 @@ def values_of(split: Split, contract: Contract) -> Values | None:
 def _is_whole(images: np.ndarray) -> bool:
     if images.dtype.kind in "iub":
         return True
-    some = take(images, sample_indices(len(images), SAMPLE))
     with np.errstate(invalid="ignore"):
-        return bool((some == np.rint(some)).all())
+        return all((some == np.rint(some)).all() for some in few_at_once(images, sample_indices(len(images), SAMPLE)))
 
 
 def check_range(case: Case, split: Split) -> Iterator[Finding]:

@@ -14,8 +14,7 @@ import numpy as np
 
 from deep_mnist.doctor import probe
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks import alignment, likeness, mapping
-from deep_mnist.doctor.checks.copies import check_copies
+from deep_mnist.doctor.checks import alignment, copies, likeness, mapping
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.probe import Fit, Sample
 
@@ -98,7 +97,7 @@ def check_relations(case: Case) -> Iterator[Finding]:
     elif fitted is not None:
         yield from alignment.check_unlearned(case, case.train, fitted, probe.fit(other) if other is not None else None)
     if case.test is not None and sample is not None and other is not None:
-        yield from check_copies(_originals(case, sample), other)
+        yield from copies.check_copies(_originals(case, sample), other)
         yield from _check_test(case, case.test, sample, other, tested)
         own = probe.fit(other) if not learned else None
         if own is not None and not alignment.is_learned(own):
@@ -110,7 +109,7 @@ def _originals(case: Case, sample: Sample) -> Sample:
     images = case.train.images
     if images is None or not len(sample) < len(images) <= MOST_SEARCHED:
         return sample
-    return probe.draw(case.train, case.contract, ORIGINALS) or sample
+    return probe.draw(case.train, case.contract, ORIGINALS, side=copies.SIDE) or sample
 
 
 def _tested(fitted: Fit | None, other: Sample | None) -> Tested | None:

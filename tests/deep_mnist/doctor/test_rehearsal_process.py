@@ -80,7 +80,8 @@ def test_a_lambda_is_not_run(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"), [({"memory_bytes": 64 << 20}, "64 MiB"), ({"limit_seconds": 0.01}, "did not end within 0.01 s")]
+    ("limits", "reason"),
+    [({"memory_bytes": 64 << 20}, "64 MiB"), ({"limit_seconds": 0.01}, "did not end within 0.01 s")],
 )
 def test_limits_hold(tmp_path: Path, arrays: tuple[Path, Path], limits: dict, reason: str) -> None:
     """A child that takes too much memory or time is killed, reported, and leaves neither process nor file."""
