@@ -20,8 +20,8 @@ CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 MAPPED_AROUND = 32 << 20  # bytes
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
-TAKEN_AT_ONCE = 4  # rows; each may map 2 MB of the page cache
-MOST_SQUARED, SQUARED_ROWS = 1 << 26, 8  # pixels that are all squared; beyond, of bytes, one row of so many
+TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 8, 16, 1 << 28  # rows; each may map 2 MB of the page cache
+MOST_SQUARED, SQUARED_ROWS = 1 << 24, 8  # pixels that are all squared; beyond, of bytes, one row of so many
 BYTE_ROWS, FEWEST_BYTES = 257, 64  # rows of bytes whose sum fits 16 bits; pixels a row from which that is faster
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
@@ -273,13 +273,14 @@ def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(count, size, replace=False, shuffle=False))
 
 
-def take(array: np.ndarray, indices: np.ndarray, at_once: int = TAKEN_AT_ONCE) -> np.ndarray:
+def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray:
     """Return array[indices], rising indices, as an ordinary array.
 
-    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`),
-    of an array that is larger than a chunk.
+    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`,
+    0 for as many as usual), of an array that is larger than a chunk.
     """
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
+    at_once = at_once or (OF_SMALL if array.nbytes <= SMALL_BYTES else TAKEN_AT_ONCE)
     at_once = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else at_once
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]

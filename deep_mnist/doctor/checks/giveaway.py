@@ -144,7 +144,7 @@ def _marks(values: np.ndarray, indicators: np.ndarray) -> np.ndarray:
             continue
         one = values[members][0]
         same = np.flatnonzero((values[members] == one).all(axis=0))
-        shared = (values[~members][:, same] == one[same]).mean(axis=0)
+        shared = (values[:, same][~members] == one[same]).mean(axis=0)  # few have one value: others are not copied
         row[same[shared <= MOST_SHARED]] = 1
     return marks
 
