@@ -79,3 +79,21 @@ def test_a_pixel_lit_in_all_of_one_small_class_is_no_label(seed):
     contract = Contract(input_shape=(28, 28, 1), layout="channels_last")
 
     assert list(check_giveaway(Case(Path(), {"train": split}, contract))) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_background_of_two_classes_is_no_label(seed):
+    """Where one kind of clothes is always black the other never quite is, and the reverse: the outline tells."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(200) % 2
+    images = np.zeros((200, 28, 28), np.uint8)
+    images[:, 8:20, 8:20] = random.integers(0, 256, (200, 12, 12))
+    images[labels == 1, 3:5, 10:16] = random.integers(1, 256, (100, 2, 6))
+    images[labels == 0, 23:25, 10:16] = random.integers(1, 256, (100, 2, 6))
+    split = Split("train", images, labels)
+    contract = Contract(input_shape=(28, 28), layout="channels_last")
+
+    assert list(check_giveaway(Case(Path(), {"train": split}, contract))) == []
+    images[:, 0, 0] = 255 * labels
+    (found,) = check_giveaway(Case(Path(), {"train": split}, contract))
+    assert "(0, 0)" in found.received
