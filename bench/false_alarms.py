@@ -35,8 +35,8 @@ from deep_mnist.doctor.judge import judge
 SIZES = (60, 100, 160, 300, 600, 1000, 2000, 5000)  # of both splits together
 TEST_SHARES = (0.15, 0.25, 0.4)
 GOAL = 1 / 300
-# (draws, alarms) of each kind, draws from 0 on, by the whole doctor. Two in 300 of two classes were the background of one
-# of them, taken for its label; that rule is stricter since, and the draws of two classes were judged again.
+# (draws, alarms) of each kind, draws from 0 on, by the whole doctor. Two in 300 of two classes were the background of
+# one of them, taken for its label; that rule is stricter since, and the draws of two classes were judged again.
 MEASURED: dict[str, tuple[int, int]] = {
     "digits": (300, 0),
     "clothes": (300, 0),

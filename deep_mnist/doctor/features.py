@@ -14,7 +14,6 @@ MOST_SIDE = 32  # pixels a side that images are reduced to before anything else
 PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled images in the first and the third block
 DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of half a turn), cells a side
 AT_ONCE = 1 << 17  # pixels whose features are found together
-ROWS_AT_ONCE = 256  # compared with all others
 FEW_SUMS = 25  # pixels of a block
 TONES, TONE_REACH = 8, 2.5  # bins of a channel's histogram, over mean ± reach deviations
 
@@ -142,21 +141,6 @@ def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarra
         total += np.exp(scaled, out=scaled)
     total /= len(squares)
     return total
-
-
-def nearest(one: np.ndarray, other: np.ndarray, *, same: bool = False) -> np.ndarray:
-    """Return float32 (n,): of each row the least squared distance to another's row.
-
-    Args:
-        same: Row n of one was made from row n of the other, and is not compared with it.
-    """
-    found = np.empty(len(one), np.float32)
-    for at in range(0, len(one), ROWS_AT_ONCE):
-        squares = distances(one[at : at + ROWS_AT_ONCE], other)
-        if same:
-            np.fill_diagonal(squares[:, at:], np.inf)
-        found[at : at + ROWS_AT_ONCE] = squares.min(axis=1)
-    return found
 
 
 def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:

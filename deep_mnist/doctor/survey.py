@@ -290,7 +290,7 @@ def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray
 
 
 def few_at_once(array: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield array[indices], rising indices, in ordinary arrays of CHUNK_BYTES at most, but of one row at least."""
-    rows = max(1, CHUNK_BYTES * len(array) // max(1, array.nbytes))
+    """Yield array[indices], rising indices, in ordinary arrays of a few rows, fewer where those are large."""
+    rows = max(1, min(TAKEN_AT_ONCE, CHUNK_BYTES * len(array) // max(1, array.nbytes)))
     for start in range(0, len(indices), rows):
         yield take(array, indices[start : start + rows])

@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.doctor.beside import Beside
 from deep_mnist.doctor.survey import WORKERS, Survey, survey
 
-LONG_WORK = 1 << 28  # bytes: some 0.2 s
+LONG_WORK = 1 << 27  # bytes: some 0.1 s, more than modules take to load
 
 
 class SurveysAhead:
