@@ -1,16 +1,17 @@
-"""Headers of `.npy` and IDX files, each field checked before anything is made of it."""
+"""Headers of `.npy` and IDX files, each field checked before anything is made of it, and the map of what follows."""
 
 from __future__ import annotations
 
 import ast
 import math
+import stat
 import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.data.array_errors import NPY_MAGIC, ObjectArrayError, damaged, short, unknown_content
+from deep_mnist.data.array_errors import NPY_MAGIC, ArrayFileError, ObjectArrayError, damaged, short, unknown_content
 
 MAX_HEADER_BYTES = 65_536  # numpy itself refuses headers beyond 10,000 characters
 MAX_RANK = 32  # numpy's own limit is 64; images need 5
@@ -79,3 +80,30 @@ def check_size(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int,
     promised = math.prod(shape) * dtype.itemsize + offset
     if promised != size:
         raise damaged(path, f"{promised} bytes, as its header says ({dtype.str}, shape {shape})", f"{size} bytes")
+
+
+def size_of_regular_file(path: Path) -> int:
+    """Return the bytes of a file.
+
+    Raises:
+        ArrayFileError: There is none, or it is a folder or a device.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ArrayFileError(f"a file {path.name}", error.strerror or str(error), "Write or download it.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ArrayFileError(f"a regular file {path.name}", "a folder or a device", "Put the array file there.")
+    return status.st_size
+
+
+def mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, order: Any, offset: int) -> np.ndarray:
+    """Return the array from this offset of a file on, memory-mapped, read-only."""
+    try:
+        if math.prod(shape) == 0:
+            return np.empty(shape, dtype)
+        if not shape:
+            return np.fromfile(path, dtype, count=1, offset=offset).reshape(())
+        return np.memmap(path, dtype, mode="r", offset=offset, shape=shape, order=order)
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise damaged(path, "an array that fits into memory", f"shape {shape}: {error}") from error

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError, damaged, describe, short
-from deep_mnist.data.arrays import MAX_DECOMPRESSED_BYTES
+from deep_mnist.data.compressed_arrays import MAX_DECOMPRESSED_BYTES
 from deep_mnist.data.raw import Gathered, Label, RawData, RawSplit, raw_data, split_of
 
 ENDINGS = (".csv", ".csv.gz")
