@@ -60,7 +60,7 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/dev ## every measured figure with its goal: doctor, rehearsal, training, streaming, server (20 minutes)
+bench: .venv/dev ## every measured figure with its goal: doctor, rehearsal, training, streaming, server, tests (30 minutes)
 	.venv/bin/python -m bench
 
 bench-gpu: .venv/dev ## the same of training on a GPU; says so when there is none
