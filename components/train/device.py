@@ -6,7 +6,7 @@ import glob
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 PREFLIGHT_SECONDS = 60.0
+# Names of oneDNN's instruction sets; one that it does not know holds it to nothing.
+WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 PART_THREADS = 8  # a small network's operations keep no more threads busy
 
 
@@ -153,9 +155,31 @@ def _cpu() -> Device:
     if cpuinfo.exists():
         lines = (line.partition(":") for line in cpuinfo.read_text().splitlines())
         facts = {name.strip(): value.strip() for name, _, value in lines}
-    native = bool({"avx512_bf16", "amx_bf16"} & set(facts.get("flags", "").split()))
+    native = multiplies_bfloat16(set(facts.get("flags", "").split()), os.environ)
     name = f"{facts.get('model name', 'CPU')}, {cores()} cores"
     return Device("CPU", (name,), jit=False, bfloat16=native)
+
+
+def multiplies_bfloat16(flags: Collection[str], environment: Mapping[str, str]) -> bool:
+    """Return whether a CPU has instructions for products of bfloat16, and oneDNN may use them.
+
+    Held to AVX2, oneDNN has no convolution of bfloat16 at all; held to AVX-512 without it, or left out, one that is
+    several times slower than in float32.
+
+    Args:
+        flags: As /proc/cpuinfo names them.
+        environment: In it ONEDNN_MAX_CPU_ISA, formerly DNNL_MAX_CPU_ISA, holds oneDNN to an instruction set, and
+            TF_ENABLE_ONEDNN_OPTS=0 leaves it out.
+
+    >>> multiplies_bfloat16({"avx2", "avx512_bf16"}, {}), multiplies_bfloat16({"avx2"}, {})
+    (True, False)
+    >>> multiplies_bfloat16({"avx2", "avx512_bf16"}, {"ONEDNN_MAX_CPU_ISA": "AVX2"})
+    False
+    """
+    held = environment.get("ONEDNN_MAX_CPU_ISA") or environment.get("DNNL_MAX_CPU_ISA") or ""
+    if environment.get("TF_ENABLE_ONEDNN_OPTS") == "0" or held.upper() in WITHOUT_BFLOAT16:
+        return False
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags))
 
 
 def set_threads(parts: int) -> None:

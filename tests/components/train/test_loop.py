@@ -17,7 +17,7 @@ from rich.console import Console
 
 from components.train.augment import Warp, random_maps, warp_images
 from components.train.data import TrainingSplit
-from components.train.device import Device, NoUsableGPUError, compute_on, find_device, within
+from components.train.device import Device, NoUsableGPUError, compute_on, find_device, multiplies_bfloat16, within
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
 from components.train.progress import Report
@@ -144,6 +144,9 @@ def test_the_size_for_a_gpu_keeps_the_contract(tmp_path: Path) -> None:
     assert all(layer.axis == 3 for layer in contract.norm_layers)
 
 
+@pytest.mark.skipif(
+    not multiplies_bfloat16(["avx512_bf16"], os.environ), reason="oneDNN is held to what has no bfloat16"
+)
 def test_the_twin_answers_as_the_network_that_is_saved() -> None:
     """After training in bfloat16 the saved float32 network gives the twin's probabilities."""
     trainee = trained(CPU, bfloat16=True)
@@ -244,7 +247,7 @@ def test_progress_is_a_bar_on_a_terminal_only(terminal: bool) -> None:
 SEVERAL = """
 import sys
 import keras, numpy as np, tensorflow as tf
-from components.train.device import Device
+from components.train.device import Device, multiplies_bfloat16
 from components.train.loop import Loop
 from components.train.networks import NETWORKS, Recipe
 from components.train.data import TrainingSplit
