@@ -20,7 +20,7 @@ CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 MAPPED_AROUND = 32 << 20  # bytes
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
-TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 8, 16, 1 << 28  # rows; each may map 2 MB of the page cache
+TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 4, 16, 1 << 28  # rows; each may map 2 MB of the page cache
 MOST_SQUARED, SQUARED_ROWS = 1 << 24, 8  # pixels that are all squared; beyond, of bytes, one row of so many
 BYTE_ROWS, FEWEST_BYTES = 257, 64  # rows of bytes whose sum fits 16 bits; pixels a row from which that is faster
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
@@ -239,7 +239,7 @@ def _constant_rows(values: np.ndarray) -> np.ndarray:
     """Return the indices of rows of one value; a few columns tell of nearly all others that they are none."""
     few = values[:, :: values.shape[1] // FEW_COLUMNS | 1]  # odd: along a diagonal, not down one column of the image
     likely = np.flatnonzero((few == few[:, :1]).all(axis=1))
-    some = values[likely]
+    some = values if len(likely) == len(values) else values[likely]  # a chunk of blank images is not copied
     constant: np.ndarray = likely[some.min(axis=1) == some.max(axis=1)]
     return constant
 

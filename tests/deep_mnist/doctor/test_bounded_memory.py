@@ -21,7 +21,7 @@ from tests.support.measured import MEASURED_BY
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL, LARGE = 100_000, 3_000_000  # images of 8 x 8 in train, a fifth of it in test
-GROWTH = 12 << 20  # bytes
+GROWTH = 18 << 20  # bytes: what two threads hold at once differs by up to 12 MB
 
 
 def write_set(
@@ -87,7 +87,7 @@ def test_large_images_are_looked_at_a_few_at_a_time(tmp_path, dtype) -> None:
     small = peak_of(write_set(tmp_path / "small", SMALL, dtype, NUMBERS, loss))
     photos = peak_of(write_set(tmp_path / "photos", 1000, dtype, NUMBERS, loss, (224, 224, 3)))
 
-    assert photos < small + 3 * GROWTH
+    assert photos < small + 2 * GROWTH
 
 
 def test_classes_of_a_map_are_counted_without_an_array_of_them(tmp_path) -> None:
