@@ -22,6 +22,7 @@ MAPPED_AROUND = 32 << 20  # bytes
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 4, 16, 1 << 28  # rows; each may map 2 MB of the page cache
 MOST_SQUARED, SQUARED_ROWS = 1 << 24, 8  # pixels that are all squared; beyond, of bytes, one row of so many
+FEWEST_READ = 256  # bytes of a row that is read from the file, past the map
 BYTE_ROWS, FEWEST_BYTES = 257, 64  # rows of bytes whose sum fits 16 bits; pixels a row from which that is faster
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
@@ -276,10 +277,13 @@ def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
 def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray:
     """Return array[indices], rising indices, as an ordinary array.
 
-    The system maps whole neighbourhoods of a touched page, so they are given back after every few rows (`at_once`,
-    0 for as many as usual), of an array that is larger than a chunk.
+    Rows of a memory map are read from its file. Where that cannot be, the system maps whole neighbourhoods of a touched
+    page, so they are given back after every few rows (`at_once`, 0 for as many as usual), of an array that is larger
+    than a chunk; whoever reads the same pages in another thread then finds them gone.
     """
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
+    if _read_rows(array, indices, taken):
+        return taken
     at_once = at_once or (OF_SMALL if array.nbytes <= SMALL_BYTES else TAKEN_AT_ONCE)
     at_once = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else at_once
     for start in range(0, len(indices), at_once):
@@ -287,6 +291,28 @@ def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray
         taken[start : start + len(some)] = array[some]
         release(array, 0, len(array))
     return taken
+
+
+def _read_rows(array: np.ndarray, indices: np.ndarray, into: np.ndarray) -> bool:
+    """Read array[indices] from the file of a memory map; False where it is none, or short rows make that slow."""
+    pages, name = getattr(array, "_mmap", None), getattr(array, "filename", None)
+    if not isinstance(pages, mmap.mmap) or not name or getattr(array, "mode", "") != "r" or not hasattr(os, "preadv"):
+        return False
+    step = array.nbytes // max(1, len(array))
+    if not array.flags.c_contiguous or array.nbytes <= CHUNK_BYTES or step < FEWEST_READ or not len(indices):
+        return False
+    head = array.offset % mmap.ALLOCATIONGRANULARITY  # type: ignore[attr-defined]
+    mapped_at = np.frombuffer(pages, np.uint8).ctypes.data + head
+    start = array.offset + array.ctypes.data - mapped_at  # type: ignore[attr-defined]
+    rows = into.reshape(-1).view(np.uint8).data
+    try:
+        with open(name, "rb", buffering=0) as file:
+            return all(
+                os.preadv(file.fileno(), [rows[place * step : (place + 1) * step]], start + index * step) == step
+                for place, index in enumerate(indices.tolist())
+            )
+    except OSError:  # it was deleted meanwhile; its pages are there still
+        return False
 
 
 def few_at_once(array: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
