@@ -22,7 +22,7 @@ MAPPED_AROUND = 32 << 20  # bytes
 PIXEL_MEAN = 0.02  # float32 sums over a million examples stay a hundred times below
 TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 4, 16, 1 << 28  # rows; each may map 2 MB of the page cache
 MOST_SQUARED, SQUARED_ROWS = 1 << 24, 8  # pixels that are all squared; beyond, of bytes, one row of so many
-FEWEST_READ = 256  # bytes of a row that is read from the file, past the map
+FEWEST_READ = 256  # bytes of a row that is read from a file of any size, past the map
 BYTE_ROWS, FEWEST_BYTES = 257, 64  # rows of bytes whose sum fits 16 bits; pixels a row from which that is faster
 FEW_COLUMNS = 28  # that tell of most examples that they are not of one value
 MAX_BAD = 64  # indices kept of the examples that are wrong
@@ -294,12 +294,14 @@ def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray
 
 
 def _read_rows(array: np.ndarray, indices: np.ndarray, into: np.ndarray) -> bool:
-    """Read array[indices] from the file of a memory map; False where it is none, or short rows make that slow."""
+    """Read array[indices] from the file of a memory map; False where it is none, or small and its rows are short."""
     pages, name = getattr(array, "_mmap", None), getattr(array, "filename", None)
     if not isinstance(pages, mmap.mmap) or not name or getattr(array, "mode", "") != "r" or not hasattr(os, "preadv"):
         return False
     step = array.nbytes // max(1, len(array))
-    if not array.flags.c_contiguous or array.nbytes <= CHUNK_BYTES or step < FEWEST_READ or not len(indices):
+    if not array.flags.c_contiguous or array.nbytes <= (CHUNK_BYTES if step >= FEWEST_READ else SMALL_BYTES):
+        return False
+    if not len(indices):
         return False
     head = array.offset % mmap.ALLOCATIONGRANULARITY  # type: ignore[attr-defined]
     mapped_at = np.frombuffer(pages, np.uint8).ctypes.data + head
@@ -307,6 +309,8 @@ def _read_rows(array: np.ndarray, indices: np.ndarray, into: np.ndarray) -> bool
     rows = into.reshape(-1).view(np.uint8).data
     try:
         with open(name, "rb", buffering=0) as file:
+            if hasattr(os, "posix_fadvise"):  # nothing is read ahead of rows that lie apart
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
             return all(
                 os.preadv(file.fileno(), [rows[place * step : (place + 1) * step]], start + index * step) == step
                 for place, index in enumerate(indices.tolist())
