@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from deep_mnist.doctor.pieces import REAL_KINDS, Tally, are_whole, extent, pieces, tally_of
-from deep_mnist.doctor.survey import take
+from deep_mnist.doctor.rows import take
 
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
 LOOKED_AT = 1000  # rows, for that

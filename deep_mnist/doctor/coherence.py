@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 DEAD = 0.02  # of the images' variance: below, a row or column of pixels says nothing
 STREAM_PIXELS = 500_000  # at most, for the correlation at every distance

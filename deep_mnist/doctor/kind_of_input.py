@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 SAMPLE = 200  # examples looked at
 SMALLEST_SIDE = 8  # pixels; scikit-learn's digits are 8 x 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 from deep_mnist.doctor.task import Task
 
 SAMPLE = 1000  # examples looked at

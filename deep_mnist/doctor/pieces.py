@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deep_mnist.doctor.finding import MAX_WHERE
-from deep_mnist.doctor.survey import release
+from deep_mnist.doctor.rows import release
 
 REAL_KINDS = "fiub"  # numpy kinds of real numbers: floats, integers, booleans
 PIECE_BYTES = 1 << 20  # of a piece as float64

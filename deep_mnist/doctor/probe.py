@@ -19,7 +19,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.features import MOST_SIDE, Blocks, Kernel, blocks_of, to_side
 from deep_mnist.doctor.pieces import REAL_KINDS
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
 AT_ONCE = 1 << 18  # pixels read before they are reduced

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deep_mnist.doctor.survey import in_chunks, sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
+from deep_mnist.doctor.survey import in_chunks
 
 NEAR = 0.5  # of an element's departure: the widest range that its neighbours may span
 MOST_ELEMENTS = 12_000_000  # looked at of a large set, to twice as many; MNIST's train split has 47 million

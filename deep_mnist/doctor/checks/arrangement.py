@@ -25,7 +25,7 @@ from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.coherence import Coherence, coherence, likeness_at, without_patterns
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.pieces import REAL_KINDS
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 FEWEST, MOST = 40, 200  # images looked at
 MOST_VALUES = 1_500_000  # pixels looked at

@@ -10,7 +10,7 @@ from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding, first_of
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.pieces import extent, wrong_in
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 from deep_mnist.doctor.task import Task
 
 SAMPLE = 2000  # examples looked at

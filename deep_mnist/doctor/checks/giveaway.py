@@ -25,7 +25,7 @@ from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import FaultKind, Finding
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.pieces import REAL_KINDS
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 FEWEST, MOST = 60, 400  # examples looked at
 MOST_VALUES = 4_000_000  # elements looked at

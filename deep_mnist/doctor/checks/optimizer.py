@@ -17,7 +17,7 @@ from deep_mnist.doctor.checks.model_finding import model_finding
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.kind_of_input import InputKind
 from deep_mnist.doctor.linear_fit import is_linear_task
-from deep_mnist.doctor.survey import sample_indices, take
+from deep_mnist.doctor.rows import sample_indices, take
 
 ADAPTIVE = ("adam", "adamw", "nadam", "adamax", "rmsprop", "lion", "amsgrad")  # steps of about the rate itself
 HIGH_ADAPTIVE = 0.0101  # Adam's usual rates are 1e-4 to 1e-2

@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import FaultKind, Finding
-from deep_mnist.doctor.survey import few_at_once, sample_indices
+from deep_mnist.doctor.rows import few_at_once, sample_indices
 
 # All of these hold for what the first weights see: pixel * scale + offset of the layers before them.
 UNSCALED = 10.0  # root mean square; 0..1, -1..1 and standardized pixels stay below 1.5, MNIST in 0..255 has 84

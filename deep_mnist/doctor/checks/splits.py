@@ -11,7 +11,8 @@ from deep_mnist.doctor.checks.coverage import check_coverage, check_missing_clas
 from deep_mnist.doctor.classes import Classes
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
 from deep_mnist.doctor.kind_of_input import InputKind
-from deep_mnist.doctor.survey import Survey, release
+from deep_mnist.doctor.rows import release
+from deep_mnist.doctor.survey import Survey
 
 SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
 SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and not this

@@ -23,8 +23,8 @@ import numpy as np
 from deep_mnist.doctor import probe
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.rows import sample_indices, take
 from deep_mnist.doctor.specks import LEVELS, NEAR, Frame, Specks, find_specks
-from deep_mnist.doctor.survey import sample_indices, take
 
 SMALLEST, FEWEST = 8, 40  # pixels a side, images
 AT_ONCE = 1 << 18  # elements whose surroundings are looked at together

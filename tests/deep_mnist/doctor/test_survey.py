@@ -13,7 +13,8 @@ from deep_mnist.doctor import survey as survey_module
 from deep_mnist.doctor.case import Case, Split, survey_ahead
 from deep_mnist.doctor.checks.splits import check_splits
 from deep_mnist.doctor.hashes import hash_rows
-from deep_mnist.doctor.survey import survey, take
+from deep_mnist.doctor.rows import take
+from deep_mnist.doctor.survey import survey
 from deep_mnist.doctor.surveys_ahead import SurveysAhead
 
 
@@ -111,28 +112,3 @@ def test_bytes_are_surveyed_as_the_same_numbers_in_floats_are(monkeypatch, shape
         assert not each.pixel_sums.size and not each.standardized_by_pixel
     assert found.deviation == pytest.approx(same.deviation, rel=1e-5)
     assert large.deviation == pytest.approx(same.deviation, rel=0.05)
-
-
-@pytest.mark.parametrize("offset", [0, 16, 5000])
-@pytest.mark.parametrize("view", ["whole", "later", "channels", "reversed", "columns", "changed", "deleted"])
-def test_rows_taken_are_those_of_the_array(tmp_path, monkeypatch, view, offset) -> None:
-    """From the file where a memory map lies in it as it stands there, else from memory."""
-    monkeypatch.setattr(survey_module, "CHUNK_BYTES", 1000)
-    path = tmp_path / "rows"
-    values = np.random.default_rng(5).integers(0, 1 << 16, (300, 16, 10)).astype(">u2")
-    path.write_bytes(bytes(offset) + values.tobytes())
-    array = np.memmap(path, ">u2", "c" if view == "changed" else "r", offset, values.shape)
-    if view == "changed":
-        array[7] = values[7] = 1
-    if view == "deleted":
-        path.unlink()
-    part = {
-        "later": np.s_[20:],
-        "channels": np.s_[..., None],
-        "reversed": np.s_[::-1],
-        "columns": np.s_[:, 2:5],
-    }.get(view, np.s_[:])
-    indices = np.array([0, 3, 7, 100, 279])
-
-    np.testing.assert_array_equal(take(array[part], indices), values[part][indices])
-    assert len(take(array[part], indices[:0])) == 0
