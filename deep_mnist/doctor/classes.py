@@ -13,7 +13,6 @@ from deep_mnist.doctor.rows import take
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
 LOOKED_AT = 1000  # rows, for that
 GREATEST = 2**31  # class as a float
-AT_ONCE = 16  # labels taken before pages are given back
 
 
 class Classes:
@@ -33,7 +32,7 @@ class Classes:
 
     def at(self, indices: np.ndarray) -> np.ndarray:
         """Return the classes of some examples, rising indices, int64 (k,)."""
-        return self._of(take(self._labels, indices, AT_ONCE))
+        return self._of(take(self._labels, indices))
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index of the first, int64 (k,)) for consecutive pieces."""

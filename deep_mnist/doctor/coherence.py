@@ -18,7 +18,6 @@ STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
 PATTERNS = 6  # a colour's three channels and a standardization's two
 DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
 DISTANT_PAIRS = 20_000
-ELEMENTS_AT_ONCE = 16  # each may map 2 MB of a large file
 EXAMPLES_AT_ONCE = 16  # whose spectra are held
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
@@ -139,19 +138,18 @@ def without_patterns(stream: np.ndarray) -> np.ndarray:
     A shade, a disc or padding under another exposure or colour in each image is such a pattern: it goes together
     across any distance, neighbours or not. What else images show takes many, each not much less than the one before.
     """
-    rest = stream - stream.mean(axis=0)
+    rest: np.ndarray = stream - stream.mean(axis=0)
     sizes, vectors = np.linalg.eigh(rest @ rest.T)
     patterns = vectors[:, -PATTERNS:][:, sizes[-PATTERNS:] > DOMINANT * sizes[-PATTERNS - 1]]
     if patterns.shape[1]:
         rest -= patterns @ (patterns.T @ rest)
-    varying: np.ndarray = rest
-    return varying
+    return rest
 
 
 def likeness_at(flat: np.ndarray, distance: int) -> float:
     """Return the correlation of elements so far apart, over a sample of them."""
     starts = sample_indices(len(flat) - distance, DISTANT_PAIRS)
-    one, other = (take(flat, at, ELEMENTS_AT_ONCE).astype(np.float64) for at in (starts, starts + distance))
+    one, other = (take(flat, at).astype(np.float64) for at in (starts, starts + distance))
     spread = one.std() * other.std()
     return float(((one - one.mean()) * (other - other.mean())).mean() / spread) if spread > 0 else 0.0
 

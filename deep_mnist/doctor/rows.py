@@ -39,17 +39,17 @@ def sample_indices(count: int, size: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(count, size, replace=False, shuffle=False))
 
 
-def take(array: np.ndarray, indices: np.ndarray, at_once: int = 0) -> np.ndarray:
+def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """Return array[indices], rising indices, as an ordinary array.
 
     Rows of a memory map are read from its file. Where that cannot be, the system maps whole neighbourhoods of a touched
-    page, so they are given back after every few rows (`at_once`, 0 for as many as usual), of an array that is larger
-    than a chunk; whoever reads the same pages in another thread then finds them gone.
+    page, so they are given back after every few rows, of an array that is larger than a chunk; whoever reads the same
+    pages in another thread then finds them gone.
     """
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
     if _read_rows(array, indices, taken):
         return taken
-    at_once = at_once or (OF_SMALL if array.nbytes <= SMALL_BYTES else TAKEN_AT_ONCE)
+    at_once = OF_SMALL if array.nbytes <= SMALL_BYTES else TAKEN_AT_ONCE
     at_once = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else at_once
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]

@@ -164,9 +164,7 @@ def _look(chunk: np.ndarray, scratch: threading.local, every: int) -> tuple[Surv
     with np.errstate(all="ignore"):
         if rows.dtype == np.uint8 and rows.shape[1] >= FEWEST_BYTES:
             return _summed_bytes(rows, every, scratch), hash_rows(rows)
-        part = _summed(_as_float32(rows, scratch))
-        part.pixel_sums = part.pixel_sums[: 0 if rows.dtype == np.uint8 else None]
-        return part, hash_rows(rows)
+        return _summed(_as_float32(rows, scratch)), hash_rows(rows)
 
 
 def _summed_bytes(rows: np.ndarray, every: int, scratch: threading.local) -> Survey:
@@ -237,7 +235,8 @@ def _add(whole: Survey, part: Survey, start: int) -> None:
     whole.total += part.total
     whole.squares += part.squares
     whole.finite_pixels += part.finite_pixels
-    whole.pixel_sums += part.pixel_sums
+    if whole.pixel_sums.size:
+        whole.pixel_sums += part.pixel_sums
     whole.not_finite += part.not_finite
     whole.constant += part.constant
     for kept, found in ((whole.bad, part.bad), (whole.blank, part.blank)):

@@ -97,12 +97,12 @@ class _SeaweedFS:
 
     def wait_until_ready(self) -> str:
         """Wait until an object can be written, as the gateway answers before the volumes are there; return the URL."""
-        deadline, last = time.monotonic() + READY_SECONDS, "nothing"
+        client, deadline, last = admin_client(self._url), time.monotonic() + READY_SECONDS, "nothing"
         while time.monotonic() < deadline:
             if self._server.poll() is not None:
                 self._start_elsewhere()
-            try:
                 client = admin_client(self._url)
+            try:
                 client.create_bucket(Bucket=BUCKET)
                 client.put_object(Bucket=BUCKET, Key="key", Body=b"1")
                 return self._url

@@ -247,7 +247,7 @@ def test_progress_is_a_bar_on_a_terminal_only(terminal: bool) -> None:
 SEVERAL = """
 import sys
 import keras, numpy as np, tensorflow as tf
-from components.train.device import Device, multiplies_bfloat16
+from components.train.device import Device
 from components.train.loop import Loop
 from components.train.networks import NETWORKS, Recipe
 from components.train.data import TrainingSplit

@@ -9,6 +9,7 @@ import pytest
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor import hashes as hashes_module
+from deep_mnist.doctor import rows as rows_module
 from deep_mnist.doctor import survey as survey_module
 from deep_mnist.doctor.case import Case, Split, survey_ahead
 from deep_mnist.doctor.checks.splits import check_splits
@@ -53,12 +54,15 @@ def test_equal_rows_have_equal_hashes_and_others_do_not() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 16])
-def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, at_once: int) -> None:
+def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, monkeypatch, at_once: int) -> None:
     """Rows of a memory-mapped file are those of the array, however few are read at once."""
+    monkeypatch.setattr(rows_module, "OF_SMALL", at_once)
+    monkeypatch.setattr(rows_module, "CHUNK_BYTES", 0)
+    monkeypatch.setattr(rows_module, "FEWEST_READ", 1 << 20)  # through the map
     np.save(tmp_path / "images.npy", images(100))
     rows = np.arange(0, 100, 7)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    np.testing.assert_array_equal(take(mapped, rows, at_once), images(100)[rows])
+    np.testing.assert_array_equal(take(mapped, rows), images(100)[rows])
 
 
 def test_of_a_large_set_some_hashes_are_kept_and_they_are_the_same_examples(monkeypatch) -> None:
