@@ -62,7 +62,7 @@ def _rehearse(name: str, images: np.ndarray, labels: np.ndarray, seed: int) -> A
     import keras
 
     from components.train.networks import NETWORKS as BUILT_IN
-    from deep_mnist.doctor.rehearsal import rehearse
+    from deep_mnist.doctor.rehearsal.rehearse import rehearse
 
     keras.utils.set_random_seed(seed)
     model = BUILT_IN[name].build()

@@ -145,7 +145,7 @@ def _in_turn(server: Any, bare: Any, batches: list[np.ndarray]) -> np.ndarray:
 def door(url: str, images: np.ndarray) -> bool:
     """Print how many of MNIST's test images are warned of, and how many of other images."""
     from deep_mnist.data.fetch_known import DownloadError
-    from deep_mnist.doctor.served_data import arrays_of
+    from deep_mnist.doctor.script.served_data import arrays_of
 
     kinds = {"MNIST test": images, "MNIST test inverted": 255 - images, "MNIST test in 0 and 1": images // 128}
     try:

@@ -15,7 +15,7 @@ from deep_mnist.doctor.acceptance import accepted, read_acceptances
 from deep_mnist.doctor.case import Case, read_splits
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import merged
-from deep_mnist.doctor.rehearsal_process import rehearse_file
+from deep_mnist.doctor.rehearsal.process import rehearse_file
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import sha256_of_file
 

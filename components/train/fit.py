@@ -13,7 +13,7 @@ from components.train.data import TrainingSplit
 from components.train.loop import Loop, correct, plain_metrics
 from components.train.progress import Report
 from components.train.trainee import Trainee
-from deep_mnist.doctor.watchdog import Watch
+from deep_mnist.doctor.rehearsal.watchdog import Watch
 
 CHUNK_SECONDS = 0.5  # of steps between two looks at signals, health and the clock
 SCORED = 1000  # examples at a time

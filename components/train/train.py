@@ -29,8 +29,8 @@ from components.train.request import TrainRequest, recipe_of
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
-from deep_mnist.doctor.vitals import PROBED, look_into
-from deep_mnist.doctor.watchdog import Watch
+from deep_mnist.doctor.rehearsal.vitals import PROBED, look_into
+from deep_mnist.doctor.rehearsal.watchdog import Watch
 
 
 def train_from_paths(

@@ -17,23 +17,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deep_mnist.doctor.capture.guard import guard
+    from deep_mnist.doctor.capture.live_call import check
     from deep_mnist.doctor.case import NotUsableError
     from deep_mnist.doctor.diagnosis import Diagnosis, UnfitError
-    from deep_mnist.doctor.guarding import guard
-    from deep_mnist.doctor.memory import check
-    from deep_mnist.doctor.rehearsal import Rehearsal, rehearse
-    from deep_mnist.doctor.watchdog import UnhealthyTrainingError, Watchdog
+    from deep_mnist.doctor.rehearsal.rehearse import Rehearsal, rehearse
+    from deep_mnist.doctor.rehearsal.watchdog import UnhealthyTrainingError, Watchdog
 
 _HOME = {
-    "check": "memory",
-    "guard": "guarding",
-    "rehearse": "rehearsal",
+    "check": "capture.live_call",
+    "guard": "capture.guard",
+    "rehearse": "rehearsal.rehearse",
     "Diagnosis": "diagnosis",
     "NotUsableError": "case",
-    "Rehearsal": "rehearsal",
+    "Rehearsal": "rehearsal.rehearse",
     "UnfitError": "diagnosis",
-    "UnhealthyTrainingError": "watchdog",
-    "Watchdog": "watchdog",
+    "UnhealthyTrainingError": "rehearsal.watchdog",
+    "Watchdog": "rehearsal.watchdog",
 }
 
 __all__ = [

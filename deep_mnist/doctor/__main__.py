@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         if folder or _is_image_file(options.target):
-            from deep_mnist.doctor.beside import passing_the_lock_on_sooner
+            from deep_mnist.doctor.evidence.background import passing_the_lock_on_sooner
 
             with passing_the_lock_on_sooner():
                 return _judge_folder(options)
@@ -84,7 +84,7 @@ def _judge_folder(options: argparse.Namespace) -> int:
 
 def _rehearsed(options: argparse.Namespace, diagnosis: Diagnosis, accept: Sequence[Acceptance]) -> Diagnosis:
     from deep_mnist.doctor.case import NotUsableError
-    from deep_mnist.doctor.rehearsal_process import rehearse_case
+    from deep_mnist.doctor.rehearsal.process import rehearse_case
 
     model = options.model or options.target / "model.keras"
     if model.suffix != ".keras" or not model.is_file():
@@ -93,8 +93,8 @@ def _rehearsed(options: argparse.Namespace, diagnosis: Diagnosis, accept: Sequen
 
 
 def _judge_script(options: argparse.Namespace, arguments: list[str]) -> int:
-    from deep_mnist.doctor.script import run_script
-    from deep_mnist.doctor.script_judge import ScriptOptions
+    from deep_mnist.doctor.script.run import run_script
+    from deep_mnist.doctor.script.stop_at_fit import ScriptOptions
 
     diagnoses: list[Diagnosis] = []
     stdout = _own_stdout() if options.json else sys.stdout
@@ -130,7 +130,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, object]:
 
 def _write(options: argparse.Namespace, diagnoses: list[Diagnosis], stdout: TextIO) -> None:
     """Write the reports; of several fits, one JSON object with the whole verdict and each fit's diagnosis."""
-    from deep_mnist.doctor import report
+    from deep_mnist.doctor.report import render as report
 
     last = diagnoses[-1]
     if options.html:
@@ -190,7 +190,8 @@ def _acceptance(text: str) -> tuple[str, str]:
 
 def _leave(status: int) -> NoReturn:
     """End the process; taking its modules and arrays apart one by one would take a tenth of its time."""
-    if not {"deep_mnist.doctor.script", "deep_mnist.doctor.rehearsal_process"} & set(sys.modules):  # our own code alone
+    others = {"deep_mnist.doctor.script.run", "deep_mnist.doctor.rehearsal.process"}
+    if not others & set(sys.modules):  # our own code alone
         sys.stdout.flush()
         sys.stderr.flush()
         atexit._run_exitfuncs()  # temporary folders go

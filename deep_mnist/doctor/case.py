@@ -17,12 +17,12 @@ from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_furthe
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
-from deep_mnist.doctor.classes import Classes, classes_of
-from deep_mnist.doctor.kind_of_input import InputKind, kind_of_input
-from deep_mnist.doctor.pieces import REAL_KINDS
-from deep_mnist.doctor.survey import Survey, survey
-from deep_mnist.doctor.surveys_ahead import SurveysAhead
-from deep_mnist.doctor.task import Task, task_of
+from deep_mnist.doctor.evidence.chunks import REAL_KINDS
+from deep_mnist.doctor.evidence.classes import Classes, classes_of
+from deep_mnist.doctor.evidence.input_kind import InputKind, kind_of_input
+from deep_mnist.doctor.evidence.survey import Survey, survey
+from deep_mnist.doctor.evidence.surveys_ahead import SurveysAhead
+from deep_mnist.doctor.evidence.task import Task, task_of
 
 MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
 

@@ -10,7 +10,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding, verdict
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.origin import Origin
+    from deep_mnist.doctor.capture.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Return the text that the command prints, without color."""
-        from deep_mnist.doctor.report import as_text
+        from deep_mnist.doctor.report.render import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
         """Return the page, in a frame of its own, for a notebook."""
-        from deep_mnist.doctor.report import as_frame
+        from deep_mnist.doctor.report.render import as_frame
 
         return as_frame(self)
 

@@ -17,28 +17,28 @@ from threadpoolctl import threadpool_limits
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
-from deep_mnist.doctor.beside import Beside
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
-from deep_mnist.doctor.checks.arrangement import check_arrangement
-from deep_mnist.doctor.checks.columns import check_columns
-from deep_mnist.doctor.checks.form import check_files, check_form
-from deep_mnist.doctor.checks.giveaway import check_giveaway
-from deep_mnist.doctor.checks.labels import check_labels
-from deep_mnist.doctor.checks.network import check_input, check_model
-from deep_mnist.doctor.checks.outliers import check_outliers
-from deep_mnist.doctor.checks.output import check_output
-from deep_mnist.doctor.checks.pixels import check_pixels
-from deep_mnist.doctor.checks.ranges import check_range
-from deep_mnist.doctor.checks.record import check_record
-from deep_mnist.doctor.checks.relations import check_relations
-from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.checks.training import check_classes, check_training
-from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
+from deep_mnist.doctor.checks.inputs.arrangement import check_arrangement
+from deep_mnist.doctor.checks.inputs.columns import check_columns
+from deep_mnist.doctor.checks.inputs.form import check_files, check_form
+from deep_mnist.doctor.checks.inputs.outliers import check_outliers
+from deep_mnist.doctor.checks.inputs.pixels import check_pixels
+from deep_mnist.doctor.checks.inputs.ranges import check_range
+from deep_mnist.doctor.checks.inputs.record import check_record
+from deep_mnist.doctor.checks.inputs.wrong_bytes import check_wrong_bytes
+from deep_mnist.doctor.checks.labels.labels import check_labels
+from deep_mnist.doctor.checks.labels.shortcut import check_giveaway
+from deep_mnist.doctor.checks.network.network import check_input, check_model
+from deep_mnist.doctor.checks.network.output import check_output
+from deep_mnist.doctor.checks.program.fit_arguments import check_classes, check_training
+from deep_mnist.doctor.checks.splits.relations import check_relations
+from deep_mnist.doctor.checks.splits.splits import check_splits
 from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.evidence.background import Beside
+from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.finding import FaultKind, Finding, merged
-from deep_mnist.doctor.kind_of_input import InputKind
+from deep_mnist.doctor.multiple import judge_further
 from deep_mnist.doctor.settings import read_settings
-from deep_mnist.doctor.several import judge_further
 
 CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_files, check_model, check_training, check_giveaway, check_record, check_splits,

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.live_call import call_of_check, judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.fit_call import FitCall
-from deep_mnist.doctor.memory import call_of_check, judge_call
 
 
 def assert_fit(model: Any, x: Any, y: Any = None, **fit: Any) -> Diagnosis:

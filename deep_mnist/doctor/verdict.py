@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.report import as_html, as_json, as_markdown, headline
+from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
 
 
 class UnfitVerdictError(ValueError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
-from deep_mnist.doctor.rows import sample_indices, take
+from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.export import raw_images
 from deep_mnist.registry.judged_split import class_numbers
 from deep_mnist.serving.distance import LEAST_EXAMPLES, TrainingDistance, averaged

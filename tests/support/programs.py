@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from deep_mnist.doctor.fit_call import FitCall
-from deep_mnist.doctor.intercept import methods_watch
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.intercept import methods_watch
 
 FOLDER = Path(__file__).parents[1] / "deep_mnist" / "doctor" / "programs"
 

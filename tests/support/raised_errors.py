@@ -122,7 +122,8 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnhealthyTrainingError": (
         "train",
-        "from deep_mnist.doctor.finding import Finding\nfrom deep_mnist.doctor.watchdog import UnhealthyTrainingError\n"
+        "from deep_mnist.doctor.finding import Finding\n"
+        "from deep_mnist.doctor.rehearsal.watchdog import UnhealthyTrainingError\n"
         "finding = Finding(field='training.loss', severity='error', split='train', expected='a finite loss', "
         "received='nan', why='It left.', fix='a smaller rate')\nraise UnhealthyTrainingError([finding], 3)",
     ),

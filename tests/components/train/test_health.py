@@ -16,7 +16,7 @@ from components.train.networks import Recipe
 from components.train.progress import Report
 from components.train.train import watch_over
 from components.train.trainee import own_trainee
-from deep_mnist.doctor.watchdog import CHANCE_STEPS, UnhealthyTrainingError
+from deep_mnist.doctor.rehearsal.watchdog import CHANCE_STEPS, UnhealthyTrainingError
 from tests.support.training_data import patterns
 
 CPU = Device("CPU", ("CPU",), jit=False, bfloat16=False)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from deep_mnist.contract.load import load_contract
-from deep_mnist.doctor.live_model import contract_of_live
+from deep_mnist.doctor.capture.live_model import contract_of_live
 
 
 def saved(model, tmp_path, loss=None, **compiled):

@@ -11,7 +11,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.finding import FIELDS, Finding
 from deep_mnist.doctor.judge import diagnose
-from deep_mnist.doctor.report import as_html, as_json, as_markdown
+from deep_mnist.doctor.report.render import as_html, as_json, as_markdown
 from deep_mnist.doctor.settings import contract_for
 from tests.support.doctor_cases import digits
 

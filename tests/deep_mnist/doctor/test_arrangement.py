@@ -10,7 +10,7 @@ import pytest
 from bench.healthy import textures
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.arrangement import check_arrangement
+from deep_mnist.doctor.checks.inputs.arrangement import check_arrangement
 from deep_mnist.doctor.finding import Finding
 from tests.support.doctor_cases import digits, fixed, graver
 

@@ -11,8 +11,8 @@ import pytest
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor import judge as judge_module
-from deep_mnist.doctor.beside import Beside, passing_the_lock_on_sooner
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.evidence.background import Beside, passing_the_lock_on_sooner
 from deep_mnist.doctor.judge import judge
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_mnist.doctor import pieces as pieces_module
-from deep_mnist.doctor.classes import Classes, classes_of
-from deep_mnist.doctor.hashes import MOST_HASHES, KeptHashes
-from deep_mnist.doctor.pieces import extent, tally, wrong_in
+from deep_mnist.doctor.evidence import chunks as pieces_module
+from deep_mnist.doctor.evidence.chunks import extent, tally, wrong_in
+from deep_mnist.doctor.evidence.classes import Classes, classes_of
+from deep_mnist.doctor.evidence.hashes import MOST_HASHES, KeptHashes
 from tests.support.measured import MEASURED_BY
 
 ROOT = Path(__file__).resolve().parents[3]

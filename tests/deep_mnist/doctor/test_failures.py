@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.failures import UNKNOWN, explained
+from deep_mnist.doctor.script.failures import UNKNOWN, explained
 
 
 def error_of(act: Callable[[], Any]) -> BaseException:

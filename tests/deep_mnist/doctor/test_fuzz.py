@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from deep_mnist.doctor.finding import FIELDS, SEVERITIES
-from deep_mnist.doctor.report import as_html, as_json, as_markdown
+from deep_mnist.doctor.report.render import as_html, as_json, as_markdown
 from tests.support.doctor_cases import CaseFiles, digits
 from tests.support.keras_models import Layer, classifier, conv, dense, layer, sequential
 

@@ -9,7 +9,7 @@ import pytest
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.giveaway import check_giveaway
+from deep_mnist.doctor.checks.labels.shortcut import check_giveaway
 from tests.support.doctor_cases import CaseFiles, digits, fixed, graver
 from tests.support.keras_models import classifier
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deep_mnist.doctor.capture.live_call import judge_call
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.memory import judge_call
 from tests.support.fixes import FixedCase
 from tests.support.programs import first_fit, programs
 

@@ -11,7 +11,7 @@ from keras import layers
 
 from components.train.networks import NETWORKS
 from deep_mnist.doctor import check
-from deep_mnist.doctor.rehearsal import Rehearsal, rehearse
+from deep_mnist.doctor.rehearsal.rehearse import Rehearsal, rehearse
 from tests.support.digits import draw_digits
 
 SPARSE = "sparse_categorical_crossentropy"

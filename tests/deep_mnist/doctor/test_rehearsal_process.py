@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from deep_mnist.doctor.rehearsal_process import rehearse_file
+from deep_mnist.doctor.rehearsal.process import rehearse_file
 from tests.support.children import living_children
 from tests.support.digits import draw_digits
 
@@ -91,7 +91,7 @@ def test_limits_hold(tmp_path: Path, arrays: tuple[Path, Path], limits: dict, re
     (finding,) = rehearse_file(path, *arrays, **limits)
 
     assert finding.severity == "note" and reason in finding.received
-    assert not [command for command in living_children().values() if "rehearsal_process" in command]
+    assert not [command for command in living_children().values() if "rehearsal.process" in command]
     assert set(Path(tempfile.gettempdir()).glob("rehearsal-*")) <= temporary
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deep_mnist.doctor import rows
-from deep_mnist.doctor.rows import few_at_once, take
+from deep_mnist.doctor.evidence import sampling as rows
+from deep_mnist.doctor.evidence.sampling import few_at_once, take
 
 
 @pytest.mark.parametrize("offset", [0, 16, 5000])

@@ -161,5 +161,5 @@ def test_the_scripts_own_traceback_stays(ended):
     err = ended["missing_file"].err
 
     assert 'np.load("digit.npz")' in err and "FileNotFoundError" in err
-    assert "runpy" not in err and "deep_mnist/doctor/script.py" not in err
+    assert "runpy" not in err and "deep_mnist/doctor/script/run.py" not in err
     assert "digits.npz, which exists" in err

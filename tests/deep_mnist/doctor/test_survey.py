@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor import hashes as hashes_module
-from deep_mnist.doctor import rows as rows_module
-from deep_mnist.doctor import survey as survey_module
 from deep_mnist.doctor.case import Case, Split, survey_ahead
-from deep_mnist.doctor.checks.splits import check_splits
-from deep_mnist.doctor.hashes import hash_rows
-from deep_mnist.doctor.rows import take
-from deep_mnist.doctor.survey import survey
-from deep_mnist.doctor.surveys_ahead import SurveysAhead
+from deep_mnist.doctor.checks.splits.splits import check_splits
+from deep_mnist.doctor.evidence import hashes as hashes_module
+from deep_mnist.doctor.evidence import sampling as rows_module
+from deep_mnist.doctor.evidence import survey as survey_module
+from deep_mnist.doctor.evidence.hashes import hash_rows
+from deep_mnist.doctor.evidence.sampling import take
+from deep_mnist.doctor.evidence.survey import survey
+from deep_mnist.doctor.evidence.surveys_ahead import SurveysAhead
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:

@@ -9,9 +9,10 @@ import pytest
 
 from bench.healthy import textures
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor import specks, survey
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.wrong_bytes import check_wrong_bytes
+from deep_mnist.doctor.checks.inputs.wrong_bytes import check_wrong_bytes
+from deep_mnist.doctor.evidence import impulse_noise as specks
+from deep_mnist.doctor.evidence import survey
 from deep_mnist.doctor.finding import Finding
 from tests.support.doctor_cases import digits
 

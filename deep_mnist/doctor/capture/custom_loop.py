@@ -1,0 +1,221 @@
+"""A training loop of the user's own: its first model(x, training=True), and where its batches come from.
+
+A batch tells little, so the variables in reach are searched for the dataset or the arrays it was taken from, and for
+the loss object that the loop uses.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.contract.losses import loss_name
+from deep_mnist.doctor.capture.draw import as_array, is_kind
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
+from deep_mnist.doctor.capture.source import attributes_of
+
+MOST_FRAMES = 40
+MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
+
+
+def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
+    """Return a watch that puts `before` before the first training call of each model, and what takes it away."""
+    undo: list[Callable[[], None]] = []
+    seen: set[int] = set()
+
+    def patch(module: ModuleType) -> None:
+        model = getattr(module, MODEL_MODULES[module.__name__])
+        own = model.__call__
+
+        @functools.wraps(own)
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            first = args[0] if args else kwargs.get("inputs")
+            training = kwargs.get("training", args[1] if len(args) > 1 else None)
+            if training is not True or is_inside() or id(self) in seen or is_kind(first, "KerasTensor"):
+                return own(self, *args, **kwargs)
+            seen.add(id(self))
+            found = loop_call(self, first, sys._getframe(1))
+            return before(found, caller(sys._getframe(1)), lambda: _resumed(own, self, args, kwargs))
+
+        inherited = "__call__" not in vars(model)
+        model.__call__ = call
+        undo.append(lambda: delattr(model, "__call__") if inherited else setattr(model, "__call__", own))
+
+    def remove() -> None:
+        while undo:
+            undo.pop()()
+
+    return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
+
+
+def _resumed(own: Any, model: Any, args: Any, kwargs: Any) -> Any:
+    with inside():
+        return own(model, *args, **kwargs)
+
+
+def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
+    """Return what a custom loop trains on, as far as its variables tell.
+
+    Args:
+        model: That is called.
+        x: Its batch; inside of a tf.function a symbol, for which the function's own argument is taken.
+        frame: Of the call.
+    """
+    frames = list(_frames(frame))
+    batch, labels = _batch_of(x, frames)
+    overrides = _loss_of(frames)
+    dataset = _dataset_of(batch, frames)
+    if dataset is not None:
+        return FitCall(model, dataset, None, None, {}, "a custom loop", overrides, direct=False)
+    call = FitCall(model, batch, labels, None, {"shuffle": True}, "a custom loop", overrides, direct=False)
+    return whole_of_batch(call, frame)
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(MOST_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _batch_of(x: Any, frames: Sequence[FrameType]) -> tuple[Any, Any]:
+    """Return the batch and its labels as they are when the loop runs, not as symbols."""
+    held = [value for each in _users(frames)[:1] for value in each.f_locals.values()]
+    if is_kind(x, "SymbolicTensor") or (as_graph_tensor(x)):
+        held = [each for frame in frames if _calls_function(frame) for each in _flat(frame.f_locals.get("args"))]
+        x = next((each for each in held if _same_form(each, x)), x)
+    count = x.shape[0] if getattr(x, "shape", None) else None
+    labels = (each for each in held if each is not x and _is_data(each) and len(each.shape) in (1, 2))
+    return x, next((each for each in labels if each.shape[0] == count), None)
+
+
+def as_graph_tensor(value: Any) -> bool:
+    """Whether a tensor is a symbol of a graph: it has no numbers yet."""
+    return hasattr(value, "graph") and hasattr(value, "op") and not is_kind(value, "EagerTensor")
+
+
+def _calls_function(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "__call__" and frame.f_code.co_filename.endswith("polymorphic_function.py")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, list | tuple) or type(value).__name__ == "dict_values":
+        for each in value:
+            yield from _flat(each)
+    else:
+        yield value
+
+
+def _is_data(value: Any) -> bool:
+    shape = getattr(value, "shape", None)
+    return isinstance(shape, tuple | list) or type(shape).__name__ == "TensorShape" if shape is not None else False
+
+
+def _same_form(value: Any, symbol: Any) -> bool:
+    return (
+        _is_data(value)
+        and len(value.shape) == len(symbol.shape) > 1
+        and tuple(value.shape[1:]) == tuple(symbol.shape[1:])
+    )
+
+
+def _users(frames: Sequence[FrameType]) -> list[FrameType]:
+    return [frame for frame in frames if caller(frame) is frame]
+
+
+def _variables(frames: Sequence[FrameType]) -> Iterator[Any]:
+    """Yield the user's variables in reach, nearest first, each once."""
+    seen: set[int] = set()
+    for frame in _users(frames):
+        for space in (frame.f_locals, frame.f_globals):
+            for value in list(space.values()):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+
+
+def _dataset_of(batch: Any, frames: Sequence[FrameType]) -> Any:
+    """Return a tf.data.Dataset in reach whose elements have the batch's form."""
+    for value in _variables(frames):
+        if not is_kind(value, "DatasetV2"):
+            continue
+        spec = value.element_spec
+        if isinstance(spec, tuple) and len(spec) >= 2 and hasattr(spec[0], "shape") and spec[0].shape.rank is not None:
+            if tuple(spec[0].shape[1:]) == tuple(batch.shape[1:]) and spec[0].dtype == getattr(batch, "dtype", None):
+                return value
+    return None
+
+
+def _loss_of(frames: Sequence[FrameType]) -> dict[str, Any]:
+    """Return the loss of the one loss object in reach, {} when there is none or several."""
+    found = [value for value in _variables(frames) if is_kind(value, "Loss") and hasattr(value, "get_config")]
+    kinds = {type(each).__name__ for each in found}
+    if len(kinds) != 1:
+        return {}
+    config = found[0].get_config()
+    return {"loss": loss_name(kinds.pop()), "from_logits": bool(config.get("from_logits", False))}
+
+
+# --- where a batch was taken from --------------------------------------------------------------------
+
+
+def whole_of_batch(call: FitCall, frame: FrameType | None) -> FitCall:
+    """Return the call with the arrays in reach that its batch was taken from, else as it is."""
+    images, labels = as_array(call.x), as_array(call.y)
+    if images is None or not images.ndim or not len(images):
+        return call
+    candidates = [each for each in _arrays(list(_frames(frame))) if each[0].shape[1:] == images.shape[1:]]
+    for array, owner in candidates:
+        if array.dtype != images.dtype or len(array) <= len(images):
+            continue
+        place = _place_of(images[0], array)
+        if place is None:
+            continue
+        partner = _partner(array, labels, place, list(_frames(frame)))
+        if partner is not None or labels is None:
+            facts = {**call.facts, "shuffle": True}  # how the loop draws its batches is not known
+            return FitCall(call.model, owner, partner, call.validation, facts, call.verb, call.overrides, direct=False)
+    return call
+
+
+def _arrays(frames: Sequence[FrameType]) -> Iterator[tuple[np.ndarray, Any]]:
+    """Yield (array, what holds it) of the user's variables and of their attributes, two levels deep."""
+    for value in _variables(frames):
+        for each in (value, *_attributes(value), *(two for one in _attributes(value) for two in _attributes(one))):
+            array = each if isinstance(each, np.ndarray) else as_array(each) if is_kind(each, "EagerTensor") else None
+            if array is not None and array.ndim:
+                yield array, each
+
+
+def _attributes(value: Any) -> list[Any]:
+    return list(attributes_of(value).values())[:MOST_ATTRIBUTES]
+
+
+def _place_of(row: np.ndarray, array: np.ndarray) -> int | None:
+    """Return the index of an example in an array, None when it is not in it."""
+    flat, sought = array.reshape(len(array), -1), row.reshape(-1)
+    if not sought.size:
+        return None
+    pixel = int(np.argmax(np.abs(sought - sought.mean())))  # the pixel that few others share
+    near = np.flatnonzero(flat[:, pixel] == sought[pixel])
+    return next((int(index) for index in near if np.array_equal(flat[index], sought)), None)
+
+
+def _partner(images: np.ndarray, labels: np.ndarray | None, place: int, frames: Sequence[FrameType]) -> Any:
+    """Return the labels in reach that belong to the images: as many, and of the batch's first example alike."""
+    if labels is None:
+        return None
+    for array, owner in _arrays(frames):
+        alike = array.ndim == labels.ndim and array.shape[1:] == labels.shape[1:]
+        if len(array) == len(images) and array is not images and alike and np.array_equal(array[place], labels[0]):
+            return owner
+    return None

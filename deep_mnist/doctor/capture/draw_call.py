@@ -1,0 +1,77 @@
+"""Draw the two splits of a call of fit, each by the kind of data it is given as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipeline
+from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence
+from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
+from deep_mnist.doctor.capture.fit_call import FitCall
+
+
+def rank_of(model: Any, x: Any = None) -> int | None:
+    """Return the rank of one example as the network takes it, None where it was never built.
+
+    Args:
+        model: Of several inputs, the one that comes first in the data is meant.
+        x: A dictionary, or a dataset of dictionaries, tells which that is.
+    """
+    shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None
+    if isinstance(shape, dict):
+        shape = shape.get(_first_name(x)) or next(iter(shape.values()), None)
+    elif isinstance(shape, list) and (name := _first_name(x)) is not None:
+        shape = dict(zip(getattr(model, "input_names", None) or (), shape, strict=False)).get(name, shape)
+    while isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple):
+        shape = shape[0]
+    return len(shape) - 1 if isinstance(shape, tuple | list) and shape else None
+
+
+def _first_name(x: Any) -> str | None:
+    spec = getattr(x, "element_spec", x)
+    spec = spec[0] if isinstance(spec, tuple) and spec else spec
+    return str(next(iter(spec))) if isinstance(spec, dict) and spec else None
+
+
+def example_shape(train: Drawn, rank: int | None) -> tuple[int, ...] | None:
+    """Return one example's shape in the data where the network tells none."""
+    return train.images.shape[1:] if rank is None and train.images is not None and train.images.ndim > 1 else None
+
+
+def draw_train(call: FitCall, rank: int | None) -> Drawn:
+    """Return what x and y hold; a generator that this uses up is replaced in the call."""
+    drawn = _draw("train", call.x, call.y, call.model, rank)
+    if drawn.replay is not None:
+        call.x = drawn.replay
+    return drawn
+
+
+def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
+    """Return what validation_data holds, None without; a used-up generator is replaced in the call."""
+    stated = call.validation
+    if stated is None:
+        return None
+    if isinstance(stated, tuple | list) and 2 <= len(stated) <= 3:
+        return _draw("test", stated[0], stated[1], call.model, rank)
+    drawn = _draw("test", stated, None, call.model, rank)
+    if drawn.replay is not None:
+        call.validation = drawn.replay
+    return drawn
+
+
+def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
+    if not is_pipeline(x):
+        return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
+    if is_kind(x, "DatasetV2"):
+        return draw_dataset(split, x, rank)
+    if is_kind(x, "DataLoader"):
+        return draw_loader(split, x, rank)
+    if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
+        return draw_sequence(split, x, rank)
+    return draw_iterator(split, x, rank)
+
+
+def _count(model: Any, of: str) -> int:
+    """Return how many inputs or outputs a model has, 1 where it does not tell."""
+    tensors = getattr(model, of, None) if getattr(model, "built", False) else None
+    return len(tensors) if isinstance(tensors, list | tuple) else 1

@@ -1,0 +1,265 @@
+"""A tf.data.Dataset: a sample of it, and what its order of batch, shuffle, repeat and cache does to training.
+
+TensorFlow is not imported: the dataset brings it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, as_array, collect, items_of, parts_of, unbatched
+from deep_mnist.doctor.capture.draw_batches import endless
+from deep_mnist.doctor.finding import Finding
+
+KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
+FEW_RUNS = 0.5  # changes of label from one example to the next, relative to a shuffled set's
+LONGEST_CHAIN = 64
+INFINITE = -1  # tf.data.INFINITE_CARDINALITY
+
+
+@dataclass(frozen=True)
+class DatasetNode:
+    """One transformation: its kind ("Batch", "Map", …, "TensorSlice") and the dataset it makes."""
+
+    kind: str
+    dataset: Any
+
+
+def chain_of(dataset: Any) -> list[DatasetNode]:
+    """Return a dataset's transformations from the last to the source."""
+    chain: list[DatasetNode] = []
+    while dataset is not None and len(chain) < LONGEST_CHAIN:
+        kind = type(dataset).__name__.strip("_").removesuffix("Dataset").removeprefix("Parallel")
+        if kind != "DatasetV1Adapter":
+            chain.append(DatasetNode(kind, dataset))
+        dataset = getattr(dataset, "_input_dataset", None) or getattr(dataset, "_dataset", None)
+    return chain
+
+
+def draw_dataset(split: str, dataset: Any, rank: int | None) -> Drawn:
+    """Return a sample of a dataset: of the arrays behind it where they can be reached, else its first examples.
+
+    Args:
+        split: "train" or "test", for the findings.
+        rank: Of one example as the network takes it; None when unknown.
+    """
+    chain = chain_of(dataset)
+    drawn = _from_slices(chain, rank) or _from_the_front(dataset, chain, rank)
+    if not _is_batched(dataset, chain, rank):
+        shape = drawn.images.shape[1:] if drawn.images is not None else ()
+        drawn.findings.append(unbatched(split, f"{split}_images", shape))
+    return drawn
+
+
+def _is_batched(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> bool:
+    shape = _image_shape(dataset)
+    if shape is not None and rank is not None:
+        return len(shape) > rank
+    return any("Batch" in node.kind for node in chain) or not (shape is not None and chain[-1].kind == "TensorSlice")
+
+
+def _image_shape(dataset: Any) -> Any:
+    spec = dataset.element_spec
+    while isinstance(spec, tuple | list | dict) and spec:
+        spec = next(iter(spec.values())) if isinstance(spec, dict) else spec[0]
+    shape = getattr(spec, "shape", None)
+    return None if shape is None or shape.rank is None else shape
+
+
+def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None:
+    """Draw from the arrays given to from_tensor_slices: all of them, or a subset sent through the maps."""
+    root = chain[-1]
+    if root.kind != "TensorSlice" or any(
+        getattr(each.dtype, "name", "") == "variant" for each in root.dataset._tensors
+    ):
+        return None
+    tensors = root.dataset._tensors
+    total = int(tensors[0].shape[0])
+    kept = all(node.kind in KEEPING for node in chain[:-1])
+    if kept:
+        packed = sys.modules["tensorflow"].nest.pack_sequence_as(root.dataset.element_spec, tensors)
+        images, labels = (None if each is None else as_array(each) for each in parts_of(packed))
+        pair = packed if isinstance(packed, tuple) and len(packed) > 1 else (packed, None)
+        inputs, targets = items_of(pair[0]), items_of(pair[1])
+        return Drawn(images, labels, total, "tf.data.Dataset", inputs=inputs, targets=targets)
+    try:
+        taken = _mapped(chain, np.unique(np.linspace(0, total - 1, min(total, SAMPLE)).astype(int)), rank)
+    except Exception:  # a user's map may raise anything; the dataset itself is then asked, and raises in training
+        return None
+    images, labels = taken.arrays()
+    if images is None:
+        return None
+    inputs, targets = taken.several(0), taken.several(1)
+    return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total, inputs=inputs, targets=targets)
+
+
+def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None) -> Collected:
+    """Send the examples at `indices` through the chain's maps, filters and batches, in their order."""
+    tf, root = sys.modules["tensorflow"], chain[-1].dataset
+    parts = [tf.gather(each, indices) for each in root._tensors]
+    subset = tf.data.Dataset.from_tensor_slices(tf.nest.pack_sequence_as(root.element_spec, parts))
+    for node in reversed(chain[:-1]):
+        subset = _applied(subset, node)
+    return collect(subset, lambda x: x.ndim > rank if rank is not None else True)
+
+
+def _applied(subset: Any, node: DatasetNode) -> Any:
+    """Repeat one transformation on another dataset; those that only change the order are left out."""
+    if node.kind == "Map":
+        return subset.map(node.dataset._map_func._func)
+    if node.kind == "Filter":
+        return subset.filter(node.dataset._predicate._func)
+    if node.kind == "Batch":
+        return subset.batch(node.dataset._batch_size)
+    if node.kind == "Unbatch":
+        return subset.unbatch()
+    if node.kind in KEEPING:
+        return subset
+    raise NotImplementedError(node.kind)
+
+
+def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
+    batched = _is_batched(dataset, chain, rank)
+    collected = collect(dataset, lambda _: batched)
+    images, labels = collected.arrays()
+    total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
+    inputs, targets = collected.several(0), collected.several(1)
+    return Drawn(images, labels, total, "tf.data.Dataset", whole=collected.ended, inputs=inputs, targets=targets)
+
+
+def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
+    count = int(dataset.cardinality())
+    return count * max(1, max(sizes, default=1)) if count > 0 else None
+
+
+# --- the pipeline ----------------------------------------------------------------------------------
+
+
+def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterator[Finding]:
+    """Yield what the order of a dataset's transformations does to training.
+
+    Args:
+        split: "train" or "test"; order matters in train only.
+        drawn: The sample of it, with the labels in the source's order where they could be reached.
+        steps: steps_per_epoch or validation_steps as given, None without.
+    """
+    chain = chain_of(dataset)
+    kinds = [node.kind for node in chain]
+    if steps is None and int(dataset.cardinality()) == INFINITE:
+        yield endless(split)
+    if split != "train":
+        return
+    yield from _batched_twice(kinds)
+    yield from _shuffle_after_batch(kinds)
+    yield from _cache_after_shuffle(kinds)
+    yield from _cached_augmentation(chain)
+    yield from _order(chain, drawn)
+
+
+def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
+    count = sum("Batch" in kind and kind != "Unbatch" for kind in kinds) - kinds.count("Unbatch")
+    if count > 1 and "Rebatch" not in kinds and "Window" not in kinds and "FlatMap" not in kinds:
+        yield Finding(
+            field="images.rank",
+            severity="error",
+            split="train",
+            expected="one batch()",
+            received=f"{count} of them: batches of batches",
+            fix="Leave out one of the two batch() calls of train_images.",
+            why="Keras refuses the rank, or takes a batch for one example.",
+        )
+
+
+def _shuffle_after_batch(kinds: Sequence[str]) -> Iterator[Finding]:
+    shuffles = [index for index, kind in enumerate(kinds) if kind == "Shuffle"]
+    batches = [index for index, kind in enumerate(kinds) if kind in ("Batch", "PaddedBatch")]
+    if shuffles and batches and "Unbatch" not in kinds and max(shuffles) < min(batches):
+        yield _shuffle(
+            "shuffle() before batch()",
+            "batch() first: whole batches change their place, never their examples",
+            "train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or exchange the two calls",
+            "Every batch holds the same examples in every epoch, and of a sorted set one class only.",
+        )
+
+
+def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
+    """The list runs from the last transformation to the source."""
+    for index, kind in enumerate(kinds):
+        if kind in ("Cache", "MemoryCache") and "Shuffle" in kinds[index:] and "Shuffle" not in kinds[:index]:
+            yield _shuffle(
+                "cache() before shuffle()",
+                "shuffle() first, then cache(): the first epoch's order is kept",
+                "Move cache() before shuffle() in train_images.",
+                "Every epoch sees the same order and the same batches.",
+            )
+            return
+
+
+def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
+    for index, node in enumerate(chain):
+        if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
+            yield _shuffle(
+                "random augmentation after cache()",
+                "a random map() before cache(): each image is altered once and kept",
+                "Move cache() before the random map() in train_images.",
+                "The augmentation adds nothing: every epoch sees the same altered images.",
+            )
+            return
+
+
+def _is_random(node: DatasetNode) -> bool:
+    try:
+        graph = node.dataset._map_func.function.graph.as_graph_def()
+    except AttributeError:
+        return False
+    operations = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
+    return any(each.op.startswith(("Random", "StatelessRandom", "StatelessSampleDistorted")) for each in operations)
+
+
+def _shuffle(expected: str, received: str, fix: str, why: str) -> Finding:
+    return Finding(
+        field="fit.shuffle", severity="warning", split="train", expected=expected, received=received, fix=fix, why=why
+    )
+
+
+def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
+    """Sorted labels behind no shuffle, or behind a buffer that reaches only a part of the set."""
+    labels = drawn.labels
+    if chain[-1].kind == "TensorSlice" and len(chain[-1].dataset._tensors) == 2:
+        labels = as_array(chain[-1].dataset._tensors[1])
+    runs = runs_of(labels)
+    if runs is None or labels is None:
+        return
+    total = drawn.total or len(labels)
+    buffers = [int(node.dataset._buffer_size) for node in chain if node.kind == "Shuffle"]
+    reach = max((total if each < 0 else each for each in buffers), default=0)
+    if 2 * reach >= total:
+        return
+    words = f"a shuffle buffer of {reach} for {total} examples" if reach else "no shuffle()"
+    yield Finding(
+        field="splits.order",
+        severity="error" if reach < total / max(2, runs) else "warning",
+        split="train",
+        expected="examples in random order, or a shuffle buffer that holds the whole set",
+        received=f"labels in runs of one class, and {words}",
+        fix=f"train_images = train_images.unbatch().shuffle({total}).batch(32)  # shuffle(len) before batch()",
+        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
+    )
+
+
+def runs_of(labels: np.ndarray | None) -> int | None:
+    """Return how many classes labels have when they lie in runs of one class, else None."""
+    if labels is None or labels.dtype.kind not in "fiub" or len(labels) < 20:
+        return None
+    classes = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(-1)
+    if len(classes) != len(labels):
+        return None
+    shares = np.unique(classes, return_counts=True)[1] / len(classes)
+    due = 1 - float(np.square(shares).sum())
+    changes = float((classes[1:] != classes[:-1]).mean())
+    return len(shares) if len(shares) > 1 and changes < FEW_RUNS * due else None

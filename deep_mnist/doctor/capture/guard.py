@@ -1,0 +1,48 @@
+"""Judge each fit in a block of code before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from deep_mnist.doctor.acceptance import Accept
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.intercept import inside, methods_watch
+from deep_mnist.doctor.capture.live_call import judge_call
+from deep_mnist.doctor.diagnosis import Diagnosis
+
+
+@contextmanager
+def guard(*, accept: Accept = None) -> Iterator[list[Diagnosis]]:
+    """Judge every fit in the block, of any Keras in this process; an unfit one is refused before its first step.
+
+    Args:
+        accept: As in `deep_mnist.doctor.check`, for every fit of the block.
+
+    Yields:
+        The diagnoses of the block's fits, in their order; the list grows.
+
+    Raises:
+        UnfitError: Out of the call of fit, with every error and its fix.
+
+    Example:
+        >>> with guard():  # doctest: +SKIP
+        ...     model.fit(x_train, y_train, epochs=5)
+    """
+    diagnoses: list[Diagnosis] = []
+
+    def before(call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
+        with inside():
+            diagnoses.append(judge_call(call, frame, accept=accept))
+        diagnoses[-1].raise_if_unfit()
+        return resume()
+
+    watch, remove = methods_watch(("fit",), before)
+    watch.start()
+    try:
+        yield diagnoses
+    finally:
+        watch.stop()
+        remove()

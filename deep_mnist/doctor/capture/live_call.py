@@ -1,0 +1,284 @@
+"""Judge a model and its data as they are in this process: the door behind check(), guard() and a script.
+
+diagnosis = check(model, x_train, y_train, validation_data=(x_test, y_test), epochs=5)
+diagnosis.raise_if_unfit()
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.acceptance import Accept, acceptances_of, accepted, unused_note
+from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
+from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
+from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
+from deep_mnist.doctor.capture.fit_call import FACTS, FitCall
+from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
+from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
+from deep_mnist.doctor.checks.splits.splits import check_splits
+from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.finding import Finding, gravest_first, merged
+from deep_mnist.doctor.judge import judge
+
+OTHER_ARGUMENTS = (
+    "callbacks", "verbose", "class_weight", "sample_weight", "initial_epoch", "validation_batch_size",
+    "validation_freq", "max_queue_size", "workers", "use_multiprocessing",
+)  # fmt: skip
+
+
+def check(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    validation_data: Any = None,
+    accept: Accept = None,
+    rehearse: bool = False,
+    frame: FrameType | None = None,
+    **fit: Any,
+) -> Diagnosis:
+    """Return the diagnosis of the call model.fit(x, y, …), which is not made.
+
+    Args:
+        model: A compiled Keras model, of keras (on any backend), tf.keras or tf_keras. It is not changed.
+        x: Images: an array or tensor (n, …) of any library; or a tf.data.Dataset, keras PyDataset or Sequence, torch
+            DataLoader or generator of batches (x, y), of which a bounded sample is judged (and a generator used up).
+        y: Labels (n,) or (n, classes); None where x holds them.
+        validation_data: As fit takes it; it is judged as the test split.
+        accept: {field: reason}, or [{"field", "split", "because"}]: findings a person has taken responsibility for.
+        rehearse: Run the network for some seconds too, when nothing was found before (`rehearsal.py`).
+        frame: Of the code whose variables the findings are reported in; the caller's by default.
+        **fit: What else fit receives: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps;
+            callbacks, verbose and the like are taken and not judged.
+
+    Raises:
+        NotUsableError: It is no Keras model (but torch's, scikit-learn's), or there is nothing to judge.
+        TypeError: fit has no such argument.
+
+    Example:
+        >>> check(model, x_train, y_train, epochs=5).verdict  # doctest: +SKIP
+        'unfit'
+    """
+    call = call_of_check("check", model, x, y, {**fit, "validation_data": validation_data})
+    diagnosis = judge_call(call, frame or sys._getframe(1), accept=accept)
+    return rehearsed(diagnosis, call, accept) if rehearse and diagnosis.verdict == "fit" else diagnosis
+
+
+def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Diagnosis:
+    """Return the diagnosis with what a short run of the network showed; its variables are restored."""
+    from deep_mnist.doctor.rehearsal.rehearse import rehearse
+
+    train = diagnosis.case.train
+    x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
+    found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
+    findings = gravest_first([*diagnosis.findings, *accepted(found.findings, acceptances_of(accept))])
+    return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + found.seconds)
+
+
+def call_of_check(verb: str, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
+    """Return the call of fit in question.
+
+    Raises:
+        TypeError: fit has no such argument.
+    """
+    unknown = sorted(set(fit) - {*FACTS, *OTHER_ARGUMENTS, "validation_data"})
+    if unknown:
+        raise TypeError(f"Expected arguments of fit: {', '.join(FACTS)}. Received: {', '.join(unknown)}.")
+    facts = {name: value for name, value in fit.items() if name in FACTS and value is not None}
+    return FitCall(model, x, y, fit.get("validation_data"), facts, verb)
+
+
+def judge_call(
+    call: FitCall,
+    frame: FrameType | None,
+    *,
+    accept: Accept = None,
+    overrides: Mapping[str, Any] | None = None,
+    started: float | None = None,
+) -> Diagnosis:
+    """Return the diagnosis of one call; a used-up generator is replaced in `call` by one that yields all again.
+
+    Args:
+        call: Its x and validation may be replaced.
+        frame: Of the caller, for names and lines; None without source.
+        accept: As in `check`.
+        overrides: loss, from_logits, num_classes of the command line; they win.
+        started: time.perf_counter() to count the seconds from.
+
+    Raises:
+        NotUsableError: It is no Keras model, or there is nothing to judge.
+    """
+    started = time.perf_counter() if started is None else started
+    keras_of(call.model)
+    rank = rank_of(call.model, call.x)
+    train, test = draw_train(call, rank), draw_validation(call, rank)
+    contract = contract_of_live(call.model, example_shape(train, rank))
+    contract = _with_options(contract, overrides)
+    for each in (train, test):
+        if each is not None:
+            each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
+            each.targets = named_in_order(each.targets, [of.output_name for of in contract.outputs])
+    origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
+    return diagnose_drawn(call, contract, train, test, origin, accept=accept, started=started)
+
+
+def diagnose_drawn(
+    call: FitCall,
+    contract: Contract,
+    train: Drawn,
+    test: Drawn | None,
+    origin: Origin,
+    *,
+    accept: Accept = None,
+    extra: Sequence[Finding] = (),
+    started: float,
+) -> Diagnosis:
+    """Return the diagnosis of what was drawn, in the source's own names."""
+    if train.images is None and train.labels is None and not train.findings:
+        raise NotUsableError(
+            f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
+        )
+    splits, whole = _splits(call, train, test)
+    case = Case(Path(), splits, contract, None, {**_fit_facts(call, train), "may_repeat": origin.may_repeat})
+    beside = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
+    found = merged(_without_echoes(_accepted(case, beside, accept), train))
+    return Diagnosis([named(each, origin) for each in found], time.perf_counter() - started, case, origin)
+
+
+def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Contract:
+    from deep_mnist.contract.contract import with_settings
+
+    return with_settings(contract, **overrides) if overrides else contract
+
+
+def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Finding]:
+    """Return the case's findings and those beside it, accepted ones marked, each unused entry reported once."""
+    entries = acceptances_of(accept)
+    marked = accepted(beside, entries)
+    used = {each.field for each in marked if each.severity == "accepted"}
+    unused = [unused_note(each) for each in entries if each.field in used]
+    return [*(each for each in judge(case, entries) if each not in unused), *marked]
+
+
+# --- the case --------------------------------------------------------------------------------------
+
+
+def _splits(call: FitCall, train: Drawn, test: Drawn | None) -> tuple[dict[str, Split], Split]:
+    """Return the splits, the part that validation_split takes as test, and train as a whole."""
+    whole = Split("train", train.images, train.labels, inputs=train.inputs, targets=train.targets)
+    if test is not None:
+        tested = Split("test", test.images, test.labels, inputs=test.inputs, targets=test.targets)
+        return {"train": whole, "test": tested}, whole
+    cut = validation_start(call, train)
+    if cut is None or train.images is None:
+        return {"train": whole}, whole
+    head, tail = _part("train", train, slice(None, cut)), _part("test", train, slice(cut, None))
+    return {"train": head, "test": tail}, whole
+
+
+def _part(name: str, train: Drawn, examples: slice) -> Split:
+    """Return some of train's examples as a split of their own."""
+    images, labels = (None if each is None else each[examples] for each in (train.images, train.labels))
+    inputs, targets = ({key: each[examples] for key, each in held.items()} for held in (train.inputs, train.targets))
+    return Split(name, images, labels, inputs=inputs, targets=targets)
+
+
+def validation_start(call: FitCall, train: Drawn) -> int | None:
+    """Return the index from which validation_split takes examples, None without one."""
+    share = call.facts.get("validation_split")
+    if not isinstance(share, int | float) or not 0 < share < 1 or train.images is None or not train.images.ndim:
+        return None
+    if train.labels is not None and (not train.labels.ndim or len(train.labels) != len(train.images)):
+        return None
+    cut = int(len(train.images) * (1.0 - share))
+    return cut if 0 < cut < len(train.images) else None
+
+
+def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
+    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it."""
+    facts = {name: value for name, value in call.facts.items() if name != "validation_split"}
+    if train.source != "array":
+        facts["shuffle"] = True
+    return facts
+
+
+def _order_of_whole(whole: Split, case: Case) -> Iterator[Finding]:
+    """Judge order on all of train's labels: validation_split takes its part before fit shuffles."""
+    if len(case.splits) == 1 or whole.labels is None:
+        return
+    facts = {**case.fit, "validation_split": _share(whole, case)}
+    for finding in check_splits(Case(case.folder, {"train": whole}, case.contract, None, facts)):
+        if finding.field == "splits.order":
+            yield finding
+
+
+def _share(whole: Split, case: Case) -> float | None:
+    test = case.splits["test"]
+    is_part = whole is not case.train and test.images is not None and whole.images is not None
+    return (
+        len(test.images) / len(whole.images)
+        if is_part and test.images is not None and whole.images is not None
+        else None
+    )
+
+
+def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[Finding]:
+    yield from train.findings
+    yield from test.findings if test is not None else ()
+    if is_kind(call.x, "DatasetV2"):
+        yield from judge_pipeline("train", call.x, train, call.facts.get("steps_per_epoch"))
+    elif not train.in_order or train.source == "array":
+        pass
+    elif runs_of(train.labels) is not None and train.source != "keras sequence":
+        yield _sorted_batches(train)
+    if test is not None and is_kind(call.validation, "DatasetV2"):
+        yield from judge_pipeline("test", call.validation, test, call.facts.get("validation_steps"))
+
+
+def _sorted_batches(train: Drawn) -> Finding:
+    return Finding(
+        field="splits.order",
+        severity="error",
+        split="train",
+        expected="examples in random order",
+        received=f"a {train.source} that yields labels in runs of one class",
+        fix="DataLoader(..., shuffle=True)"
+        if "Loader" in train.source
+        else "Shuffle the examples before they are grouped.",
+        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
+    )
+
+
+def _of_call(call: FitCall) -> Iterator[Finding]:
+    if call.verb in ("fit", "check", "train_on_batch") and not is_compiled(call.model):
+        yield Finding(
+            field="contract.loss",
+            severity="error",
+            split="model",
+            expected="a compiled model",
+            received="fit before compile()",
+            fix='model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
+            why="Keras stops: there is no loss to train by.",
+        )
+
+
+def _without_echoes(found: Sequence[Finding], train: Drawn) -> list[Finding]:
+    """Leave out what only says again that labels are sorted, or that a sample is a sample."""
+    order = [each for each in found if each.field == "splits.order"]
+    worst = {each.severity for each in order}
+
+    def echoes(each: Finding) -> bool:
+        if each.field == "splits.order" and each.severity == "note":
+            return bool(worst - {"note"})
+        return each.field == "splits.class_coverage" and ("error" in worst or not train.whole)
+
+    kept = [each for each in found if not echoes(each)]
+    return list({(each.field, each.split, each.received): each for each in kept}.values())

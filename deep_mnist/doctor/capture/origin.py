@@ -1,0 +1,223 @@
+"""Where a call of fit stands in its source: the names and lines of its variables, and findings reported in them.
+
+A fix for `train_images` becomes one for `x_train`, set at train.py:9. Names come from the call's own arguments; a
+function's parameter is followed to the module's variable of the same object.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.source import Source, Variable
+from deep_mnist.doctor.case import slug
+from deep_mnist.doctor.finding import Finding
+
+ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
+MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
+FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
+POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The call in its source.
+
+    Attributes:
+        path: File, "" when there is no source.
+        line: Of the call, None when unknown.
+        call: Its text, shortened.
+        variables: By role.
+        notes: What part of the data was judged.
+        compiled_at: Line of the model's compile(), None when unknown.
+        may_repeat: The call stands in a loop or a function, or its source is not known.
+    """
+
+    path: str = ""
+    line: int | None = None
+    call: str = ""
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    compiled_at: int | None = None
+    may_repeat: bool = True
+
+    @property
+    def file(self) -> str:
+        name = Path(self.path).name
+        return "the notebook" if name.startswith("<ipython") or "ipykernel_" in self.path else name
+
+    def place(self, role: str) -> str:
+        """Return "x_train (train.py:9)" for a role, "" for one that the call does not name."""
+        variable = self.variables.get(role)
+        if variable is None:
+            return ""
+        where = f"{self.file}:{variable.line}" if variable.line else ""
+        return f"{variable.expression} ({where})" if where else variable.expression
+
+    def places(self, finding: Finding) -> str:
+        """Return where the cause of a finding lies, "" when that is unknown."""
+        if finding.field.startswith("contract.") and self.compiled_at:
+            return f"{self.file}:{self.compiled_at}"
+        if finding.split == "model" or finding.field.startswith(("model.", "contract.")):
+            return self.place("model")
+        part = "labels" if finding.field.startswith(("labels.", "splits.order")) else "images"
+        splits = ("train", "test") if finding.split == "both" else (finding.split,)
+        roles = [f"{split}_{part}" for split in splits]
+        if len(roles) == 2 and _is_shared(self.variables, roles[1]):
+            roles.pop()
+        found = [self.place(role) for role in roles]
+        return ", ".join(dict.fromkeys(each for each in found if each))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        variables = {role: {"name": each.expression, "line": each.line} for role, each in self.variables.items()}
+        return {"file": self.path, "line": self.line, "call": self.call, "variables": variables, "notes": [*self.notes]}
+
+
+def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn | None, cut: int | None) -> Origin:
+    """Return the origin of a call made in `frame`.
+
+    Args:
+        call: What was called.
+        frame: Of the caller; None without source.
+        train, test: What was drawn, for the notes.
+        cut: Index from which validation_split takes examples, None without one.
+    """
+    notes = tuple(
+        words
+        for split, each in (("train", train), ("test", test))
+        if each is not None and (words := each.sentence(split))
+    )
+    if frame is None:
+        return Origin(notes=notes)
+    source = Source(frame)
+    node = source.call_of(call.verb)
+    expressions = dict(_expressions(call, node))
+    variables = {
+        role: source.variable(role, each, value)
+        for whole in _roles(call, expressions)
+        for role, each, value in _each_of_several(*whole, train)
+    }
+    if cut is not None and train.images is not None:
+        variables |= _tails(variables, len(train.images) - cut)
+    receiver = expressions.get("model")
+    if call.verb in ("fit", "train_on_batch", "evaluate") and node is not None and isinstance(node.func, ast.Attribute):
+        receiver = node.func.value
+    variables["model"] = source.variable("model", receiver, call.model)
+    text = source.text(node)
+    compiled_at = source.compile_line(variables["model"].expression)
+    return Origin(source.path, frame.f_lineno, text, variables, notes, compiled_at, source.may_repeat(node))
+
+
+def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:
+    joint = is_pipeline(call.x)
+    yield "train_images", found.get("x"), call.x
+    if call.y is not None or joint:
+        yield "train_labels", found.get("x" if joint else "y"), call.x if joint else call.y
+    if call.validation is None:
+        return
+    held = found.get("validation_data")
+    pair = isinstance(call.validation, tuple | list) and len(call.validation) >= 2
+    elements = held.elts if isinstance(held, ast.Tuple | ast.List) and len(held.elts) >= 2 else [held, held]
+    for part, index in (("images", 0), ("labels", 1)):
+        yield f"test_{part}", elements[index], call.validation[index] if pair else call.validation
+
+
+def _each_of_several(
+    role: str, node: ast.expr | None, value: Any, train: Drawn
+) -> Iterator[tuple[str, ast.expr | None, Any]]:
+    """Yield a role, or one for each input or target of several: train_images_<name>, the first also as it is."""
+    held = train.inputs if role.endswith("images") else train.targets
+    if not held or not isinstance(value, dict | list | tuple) or len(value) != len(held):
+        yield role, node, value
+        return
+    for index, name in enumerate(held):
+        key: Any = name if isinstance(value, dict) else index
+        if key not in (value if isinstance(value, dict) else range(len(value))):
+            continue
+        element = _element(node, key, index, isinstance(value, tuple))
+        yield f"{role}_{slug(name)}", element, value[key]
+        if index == 0:
+            yield role, element, value[key]
+
+
+def _element(node: ast.expr | None, key: Any, index: int, is_tuple: bool) -> ast.expr | None:
+    """Return the expression of one element of a list, tuple or dictionary as it stands in the call."""
+    if isinstance(node, ast.List | ast.Tuple) and index < len(node.elts):
+        return node.elts[index]
+    if isinstance(node, ast.Dict):
+        keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
+        return node.values[keys.index(key)] if key in keys else None
+    if node is None or is_tuple:
+        return None
+    return ast.parse(f"{ast.unparse(node)}[{key!r}]", mode="eval").body
+
+
+def _expressions(call: FitCall, node: ast.Call | None) -> Iterator[tuple[str, ast.expr]]:
+    """Yield (parameter, expression) of the call's arguments."""
+    if node is None or not call.direct:
+        return
+    for name, argument in zip(POSITIONS.get(call.verb, ("x", "y")), node.args, strict=False):
+        if isinstance(argument, ast.Starred):
+            break
+        yield name, argument
+    for keyword in node.keywords:
+        if keyword.arg:
+            yield keyword.arg, keyword.value
+
+
+def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]:
+    """The last examples, which validation_split takes for validation."""
+    tails = {}
+    for part in ("images", "labels"):
+        train = variables.get(f"train_{part}")
+        if train is not None:
+            text = f"{train.name}[-{count}:]"
+            tails[f"test_{part}"] = Variable(text, text, train.line)
+    return tails
+
+
+# --- findings ---------------------------------------------------------------------------------------
+
+
+def named(finding: Finding, origin: Origin) -> Finding:
+    """Return a finding reported in the source's names."""
+    variables = origin.variables
+    if not variables:
+        return finding
+    fix = _one_statement(finding, variables)
+
+    def name(match: re.Match[str]) -> str:
+        variable = variables.get(match.group())
+        return variable.name if variable is not None else match.group()
+
+    expected, received, why = (ROLE.sub(name, text) for text in (finding.expected, finding.received, finding.why))
+    model = variables.get("model")
+    fix = ROLE.sub(name, fix)
+    if model is not None:
+        fix = MODEL.sub(lambda _: model.name, fix)
+    return replace(finding, expected=expected, received=received, why=why, fix=fix)
+
+
+def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:
+    """Leave out the second of two statements where both splits are one variable of the source."""
+    body, mark, comment = finding.fix.partition("  # ")
+    kept: list[str] = []
+    for statement in body.split("; "):
+        role = statement.partition(" ")[0]
+        if not (finding.split == "both" and role.startswith("test_") and _is_shared(variables, role)):
+            kept.append(statement)
+    return "; ".join(kept) + mark + comment
+
+
+def _is_shared(variables: Mapping[str, Variable], role: str) -> bool:
+    """Whether a role of the test split is train's own variable, or a part of it."""
+    train, test = variables.get(role.replace("test_", "train_")), variables.get(role)
+    return train is not None and test is not None and test.name.partition("[")[0] == train.name

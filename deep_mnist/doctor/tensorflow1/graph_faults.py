@@ -1,0 +1,123 @@
+"""What a TensorFlow 1 graph and its feeds show beside shapes and labels: NaN, dropout in evaluation, the rate."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deep_mnist.doctor.capture.source import Source
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.tensorflow1.graph_walk import consumers, rates_of, trains
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.tensorflow1.graph_mode import FedRun
+
+HIGHEST_RATE = {"Adam": 0.01, "RMSProp": 0.01, "GradientDescent": 1.0, "Momentum": 0.5, "Adagrad": 1.0}
+USUAL_RATE = {"Adam": 1e-4, "RMSProp": 1e-3, "GradientDescent": 0.5, "Momentum": 0.01, "Adagrad": 0.01}
+
+
+def faults_of(run: FedRun, frame: FrameType | None) -> Iterator[Finding]:
+    """Yield what is wrong with the graph by itself, and with the scalars fed to it."""
+    if run.loss is not None and run.loss.unprotected:
+        yield Finding(
+            field="contract.loss",
+            severity="error",
+            split="model",
+            expected="softmax_cross_entropy_with_logits, which never takes log(0)",
+            received="log(softmax(…)) with nothing that keeps it from 0",
+            fix="loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))",
+            why="As soon as one score rounds to 0 the loss is 0 * -inf = NaN, and every weight with it.",
+        )
+    yield from _rates(run)
+    yield from _dropout_in_evaluation(run, frame)
+
+
+def _rates(run: FedRun) -> Iterator[Finding]:
+    for name, rate in dict.fromkeys(rates_of(run.graph)):
+        if rate > HIGHEST_RATE.get(name, np.inf) or rate <= 0:
+            yield Finding(
+                field="model.optimizer",
+                severity="warning" if rate > 0 else "error",
+                split="model",
+                expected=f"a rate of at most {HIGHEST_RATE.get(name, 1.0):g} for {name}",
+                received=f"{rate:g}",
+                fix=f"tf.train.{name}Optimizer({USUAL_RATE.get(name, 1e-3):g})",
+                why="The loss jumps or becomes NaN." if rate > 0 else "Nothing is learned.",
+            )
+
+
+def _dropout_in_evaluation(run: FedRun, frame: FrameType | None) -> Iterator[Finding]:
+    """A run that only reads, with dropout at work: this one, or one that the source shows further on."""
+    for placeholder, value in run.fed.items():
+        keeps = _is_keep_probability(placeholder)
+        if keeps is None:
+            continue
+        here = not run.is_training and np.ndim(value) == 0 and _drops(float(value), keeps)
+        lines = [frame.f_lineno] if here and frame is not None else list(_evaluations(placeholder, keeps, frame))
+        if here or lines:
+            yield _dropping(placeholder, keeps, lines)
+            return
+
+
+def _dropping(placeholder: Any, keeps: bool, lines: list[int]) -> Finding:
+    name, off = placeholder.op.name, "1.0" if keeps else "0.0"
+    where = f" on line {', '.join(map(str, lines[:3]))}" if lines else ""
+    return Finding(
+        field="fit.validation",
+        severity="warning",
+        split="model",
+        expected=f"dropout off in evaluation: {name} fed with {off}",
+        received=f"units left out while accuracy is measured{where}",
+        fix=f"accuracy.eval(feed_dict={{…, {name}: {off}}})",
+        why="The measured accuracy is that of a network with missing units: too low, and another at each call.",
+    )
+
+
+def _drops(value: float, keeps: bool) -> bool:
+    return value < 1.0 if keeps else value > 0.0
+
+
+def _is_keep_probability(placeholder: Any) -> bool | None:
+    """Whether a scalar placeholder is dropout's keep_prob (True) or rate (False); None when it is neither."""
+    if placeholder.shape.rank not in (None, 0) or not placeholder.dtype.is_floating:
+        return None
+    near = [(operation, operation.name) for operation in consumers(placeholder)]
+    behind = [(first, each.name) for first, _ in near for output in first.outputs for each in consumers(output)]
+    for first, name in (*near, *behind):
+        if "dropout" in name.lower():
+            return first.type == "Sub" and "dropout" not in first.name.lower()
+    return None
+
+
+def _evaluations(placeholder: Any, keeps: bool, frame: FrameType | None) -> Iterator[int]:
+    """Yield the lines of evaluations in the source that feed the placeholder a number at which dropout works."""
+    if frame is None:
+        return
+    space = {**frame.f_globals, **frame.f_locals}
+    for node in ast.walk(Source(frame).tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        fed = next((each.value for each in node.keywords if each.arg == "feed_dict"), None)
+        if not isinstance(fed, ast.Dict):
+            continue
+        for key, value in zip(fed.keys, fed.values, strict=True):
+            known = isinstance(key, ast.Name) and space.get(key.id) is placeholder and isinstance(value, ast.Constant)
+            if known and isinstance(value, ast.Constant) and isinstance(value.value, int | float):
+                if _drops(float(value.value), keeps) and _only_reads(node, space):
+                    yield node.lineno
+
+
+def _only_reads(node: ast.Call, space: dict[str, Any]) -> bool:
+    """Whether x.eval(…) or session.run(x, …) fetches nothing that trains."""
+    if not isinstance(node.func, ast.Attribute):
+        return False
+    fetched: ast.expr | None = node.func.value if node.func.attr == "eval" else node.args[0] if node.args else None
+    names = fetched.elts if isinstance(fetched, ast.List | ast.Tuple) else [fetched]
+    values = [space.get(each.id) if isinstance(each, ast.Name) else None for each in names]
+    operations = [getattr(each, "op", each) for each in values]
+    known = all(hasattr(each, "control_inputs") for each in operations)
+    return known and node.func.attr in ("eval", "run") and not any(trains(each) for each in operations)
