@@ -46,6 +46,7 @@ class Split:
             "images.layout".
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
         ahead: Computes the survey in another thread, when that was begun.
+        is_whole: It is the whole set that fit would see, not a sample of it.
         without_channels: The images come from IDX files or grey images, formats without a channel axis.
     """
 
@@ -55,6 +56,7 @@ class Split:
     faults: dict[str, ArrayFileError] = field(default_factory=dict)
     without_channels: bool = False
     tells_classes: bool = True
+    is_whole: bool = True
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     ahead: SurveysAhead | None = field(default=None, repr=False)
@@ -145,10 +147,23 @@ class Case:
         """What the inputs are; checks that speak of images ask first."""
         return kind_of_input(self.contract, self.train.images)
 
+    @property
+    def example(self) -> str:
+        """What one example is called: "image", "row", "sequence", or "text" where words are looked up."""
+        if self.input_kind is InputKind.SEQUENCES and self.contract.vocabulary is not None:
+            return "text"
+        return self.input_kind.example
+
     @cached_property
     def task(self) -> Task:
         """What the network predicts; checks that speak of classes ask first."""
         return task_of(self.contract, self.train.labels)
+
+    def release_hashes(self) -> None:
+        """Give back the memory of the surveys' hashes, once the checks that compare the splits have run."""
+        for split in self.splits.values():
+            if "survey" in vars(split) and split.survey is not None:
+                split.survey.drop_hashes()
 
     @property
     def train(self) -> Split:

@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A check that raised: a fault of the check, never of what it judged.
+
+    Attributes:
+        check: Its name.
+        rules: Codes of its rules, which are not judged.
+        error: Type and message of the exception.
+        trace: Its traceback, for a report to us.
+    """
+
+    check: str
+    rules: tuple[str, ...]
+    error: str
+    trace: str
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """What the doctor says.
 
@@ -22,12 +39,14 @@ class Diagnosis:
         seconds: From the start of the work.
         case: What was judged, for the report's images.
         origin: The call of fit in its source; None when a folder was judged.
+        broken: Checks that raised; what they look for was not judged.
     """
 
     findings: Sequence[Finding]
     seconds: float
     case: Case
     origin: Origin | None = None
+    broken: Sequence[Broken] = ()
 
     @property
     def verdict(self) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from deep_mnist.doctor.rule import Rule
+
 SEVERITIES = ("error", "warning", "accepted", "note")
 FIELDS = (
     *(f"files.{name}" for name in (
@@ -117,11 +119,13 @@ class Finding:
     kind: FaultKind = dataclasses.field(default=FaultKind.PLAIN, compare=False)
     because: str = ""
     part: str = dataclasses.field(default="", compare=False)
+    rule: Rule | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; "because" only of an accepted finding."""
         names = ("field", "severity", "split", "expected", "received")
-        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        values: dict[str, Any] = {} if self.rule is None else {"rule": self.rule.code, "name": self.rule.name}
+        values |= {name: getattr(self, name) for name in names}
         values |= {"where": list(self.where), "fix": self.fix, "why": self.why}
         return values | ({"because": self.because} if self.because else {})
 

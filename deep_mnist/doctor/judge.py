@@ -1,14 +1,15 @@
-"""Judge a case: the order of the checks, and one table of what only follows from another finding."""
+"""Judge a case: run every check whose needs are met, and finish what was found."""
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,43 +19,15 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.acceptance import Acceptance, read_acceptances, with_acceptances
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
-from deep_mnist.doctor.checks.inputs.arrangement import check_arrangement
-from deep_mnist.doctor.checks.inputs.columns import check_columns
-from deep_mnist.doctor.checks.inputs.form import check_files, check_form
-from deep_mnist.doctor.checks.inputs.outliers import check_outliers
-from deep_mnist.doctor.checks.inputs.pixels import check_pixels
-from deep_mnist.doctor.checks.inputs.ranges import check_range
-from deep_mnist.doctor.checks.inputs.record import check_record
-from deep_mnist.doctor.checks.inputs.wrong_bytes import check_wrong_bytes
-from deep_mnist.doctor.checks.labels.labels import check_labels
-from deep_mnist.doctor.checks.labels.shortcut import check_giveaway
-from deep_mnist.doctor.checks.network.network import check_input, check_model
-from deep_mnist.doctor.checks.network.output import check_output
-from deep_mnist.doctor.checks.program.fit_arguments import check_classes, check_training
-from deep_mnist.doctor.checks.splits.relations import check_relations
-from deep_mnist.doctor.checks.splits.splits import check_splits
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.catalogue import checks
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.background import Beside
 from deep_mnist.doctor.evidence.input_kind import InputKind
-from deep_mnist.doctor.finding import FaultKind, Finding, merged
+from deep_mnist.doctor.finding import SEVERITIES, FaultKind, Finding, merged
 from deep_mnist.doctor.multiple import judge_further
+from deep_mnist.doctor.rule import Check, Follows, Need, On, Rule, Scope
 from deep_mnist.doctor.settings import read_settings
 
-CASE_CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    check_files, check_model, check_training, check_giveaway, check_record, check_splits,
-    check_relations)  # fmt: skip
-SplitCheck = Callable[[Case, Split], Iterator[Finding]]
-SPLIT_CHECKS: tuple[SplitCheck, ...] = (
-    check_form,
-    check_arrangement,
-    check_labels,
-    check_columns,
-    check_pixels,
-    check_outliers,
-    check_wrong_bytes,
-    check_range,
-)
-BESIDE: tuple[SplitCheck, ...] = (check_wrong_bytes, check_arrangement)  # need no survey: in a thread of their own
 LARGE = 1 << 22  # bytes of images
 
 IMAGES = re.compile(r"(?<![\w.\"'])image(?=s?\b(?![.\w]))")
@@ -95,7 +68,17 @@ def diagnose(
     whole = {name: with_channel_axis(split, contract) for name, split in splits.items()}
     case = Case(folder, whole, contract, record, fit or contract.fit)
     entries = (*read_acceptances(accept), *read_acceptances(read_settings(folder).get("accept")))
-    return Diagnosis(judge(case, entries), time.perf_counter() - started, case)
+    judged = run_checks(case)
+    findings = finish(judged.findings, case, entries)
+    return Diagnosis(findings, time.perf_counter() - started, case, broken=judged.broken)
+
+
+@dataclass
+class Judged:
+    """What the checks of a case found, and which of them broke."""
+
+    findings: list[Finding]
+    broken: list[Broken]
 
 
 def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> list[Finding]:
@@ -104,15 +87,98 @@ def judge(case: Case, accept: Sequence[Acceptance | Mapping[str, Any]] = ()) -> 
     Raises:
         NotUsableError: An entry of `accept` is none.
     """
-    entries = read_acceptances(accept)
+    return finish(run_checks(case).findings, case, read_acceptances(accept))
+
+
+def run_checks(case: Case) -> Judged:
+    """Return what every check whose needs are met finds, consequences and all, and which checks broke."""
+    broken: list[Broken] = []
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
-        beside = Beside(lambda: _beside(case)) if _is_large(case) else None
-        found = [finding for check in CASE_CHECKS for finding in check(case)]
-        found += _of_splits(case, SPLIT_CHECKS, beside.result() if beside else {})
-        further = list(judge_further(case, _judge_inputs, _judge_targets))
-    kept = [_worded(each, case) for each in _without_consequences(found, case)]
-    return merged(with_acceptances([*kept, *further], entries))
+        ahead = Beside(lambda: _in_background(case, broken)) if _is_large(case) else None
+        found = {each: _run(each, case, broken) for each in checks() if not (ahead and each.in_background)}
+        legacy = _legacy(case, None)
+        found |= ahead.result() if ahead else {}
+        case.release_hashes()
+        further = list(
+            judge_further(case, lambda own: _run_all(own, INPUTS, broken), lambda own: _run_all(own, OUTPUTS, broken))
+        )
+    whole = [finding for each in checks() for finding in found.get(each, ())]
+    return Judged([*whole, *legacy, *further], broken)
+
+
+INPUTS = (Scope.NETWORK_INPUT, Scope.INPUT)
+OUTPUTS = (Scope.NETWORK_OUTPUT, Scope.TARGET)
+
+
+def _run_all(case: Case, scopes: Collection[Scope], broken: list[Broken]) -> list[Finding]:
+    """Return what the checks of these scopes find in the case of one further input or output."""
+    found = [finding for each in checks() if each.scope in scopes for finding in _run(each, case, broken)]
+    return [*found, *_legacy(case, scopes)]
+
+
+def _in_background(case: Case, broken: list[Broken]) -> dict[Check, list[Finding]]:
+    """Return the findings of the checks that run beside the others, when the surveys leave them a core."""
+    if case.train.ahead is not None:
+        case.train.ahead.wait()
+    return {each: _run(each, case, broken) for each in checks() if each.in_background}
+
+
+def _run(check: Check, case: Case, broken: list[Broken]) -> list[Finding]:
+    """Return what one check finds of the rules that apply, on the case or on each split."""
+    splits: list[Split | None] = [*case.splits.values()] if check.scope.is_of_split else [None]
+    found: list[Finding] = []
+    for split in splits:
+        codes = {rule.code for rule in check.rules if applies(rule, case, split)}
+        if not codes:
+            continue
+        try:
+            each = list(check.run(case) if split is None else check.run(case, split))
+        except (OSError, MemoryError):
+            raise  # of the machine, whichever rule
+        except Exception as error:
+            trace = "".join(traceback.format_exception(error))
+            names = tuple(rule.code for rule in check.rules)
+            broken.append(Broken(check.run.__name__, names, f"{type(error).__name__}: {error}", trace))
+            continue
+        found += [finding for finding in each if finding.rule is None or finding.rule.code in codes]
+    return found
+
+
+def applies(rule: Rule, case: Case, split: Split | None) -> bool:
+    """Whether what a rule needs is there, and the inputs are of a kind that it speaks of."""
+    if rule.inputs and case.input_kind not in rule.inputs:
+        return False
+    return all(is_met(need, case, split or case.train) for need in rule.needs)
+
+
+def is_met(need: Need, case: Case, split: Split) -> bool:
+    """Whether a case has what a rule needs."""
+    contract = case.contract
+    met: dict[Need, Callable[[], bool]] = {
+        Need.IMAGES: lambda: split.images is not None,
+        Need.LABELS: lambda: split.labels is not None,
+        Need.PAIRS: lambda: split.paired,
+        Need.SURVEY: lambda: split.survey is not None,
+        Need.TEST: lambda: case.test is not None,
+        Need.CLASSES: lambda: case.task.has_classes,
+        Need.LOSS: lambda: contract.loss is not None,
+        Need.RECORD: lambda: case.record is not None,
+        Need.WHOLE: lambda: split.is_whole,
+        Need.LIVE_MODEL: lambda: False,
+    }
+    return met[need]()
+
+
+def finish(found: Sequence[Finding], case: Case, accept: Sequence[Acceptance]) -> list[Finding]:
+    """Return findings as they are reported: without mere consequences, accepted ones marked, one fault once."""
+    kept = [_worded(each, case) for each in without_consequences(_without_consequences(found, case), case)]
+    return merged(with_acceptances(kept, accept))
+
+
+def _is_large(case: Case) -> bool:
+    """Whether a thread is worth its start."""
+    return sum(split.images.nbytes for split in case.splits.values() if split.images is not None) > LARGE
 
 
 def _worded(finding: Finding, case: Case) -> Finding:
@@ -125,39 +191,37 @@ def _worded(finding: Finding, case: Case) -> Finding:
     return replace(finding, expected=expected, received=received, fix=fix, why=why)
 
 
-def _is_large(case: Case) -> bool:
-    """Whether a thread is worth its start."""
-    return sum(split.images.nbytes for split in case.splits.values() if split.images is not None) > LARGE
+LEGACY = (
+    ("inputs.form", "check_files", Scope.CASE), ("network.network", "check_model", Scope.NETWORK),
+    ("program.fit_arguments", "check_training", Scope.NETWORK), ("labels.shortcut", "check_giveaway", Scope.CASE),
+    ("inputs.record", "check_record", Scope.CASE), ("splits.splits", "check_splits", Scope.CASE),
+    ("splits.relations", "check_relations", Scope.CASE), ("inputs.form", "check_form", Scope.INPUT),
+    ("inputs.arrangement", "check_arrangement", Scope.INPUT), ("labels.labels", "check_labels", Scope.TARGET),
+    ("inputs.columns", "check_columns", Scope.INPUT), ("inputs.pixels", "check_pixels", Scope.INPUT),
+    ("inputs.outliers", "check_outliers", Scope.INPUT), ("inputs.wrong_bytes", "check_wrong_bytes", Scope.INPUT),
+    ("inputs.ranges", "check_range", Scope.INPUT), ("network.network", "check_input", Scope.NETWORK_INPUT),
+    ("network.output", "check_output", Scope.NETWORK_OUTPUT),
+    ("program.fit_arguments", "check_classes", Scope.NETWORK_OUTPUT),
+)  # fmt: skip
 
 
-def _beside(case: Case) -> dict[SplitCheck, list[Finding]]:
-    """Return the findings of the checks that run beside the others, when the surveys leave them a core."""
-    if case.train.ahead is not None:
-        case.train.ahead.wait()
-    return {check: _of_splits(case, [check]) for check in BESIDE}
-
-
-def _of_splits(
-    case: Case, checks: Sequence[SplitCheck], done: Mapping[SplitCheck, Sequence[Finding]] = MappingProxyType({})
-) -> list[Finding]:
-    """Return the findings of checks on every split, in the checks' order; `done` has those of some."""
+def _legacy(case: Case, scopes: Collection[Scope] | None) -> list[Finding]:
     found: list[Finding] = []
-    for check in checks:
-        own = (each for split in case.splits.values() for each in check(case, split))
-        found += done[check] if check in done else own
+    for module, name, scope in LEGACY:
+        run = getattr(importlib.import_module(f"deep_mnist.doctor.checks.{module}"), name, None)
+        if run is None or hasattr(run, "check") or (scopes is not None and scope not in scopes):
+            continue
+        if scopes is None and scope in (Scope.NETWORK_INPUT, Scope.NETWORK_OUTPUT):
+            parent = importlib.import_module("deep_mnist.doctor.checks.network.network")
+            if name != "check_classes" and hasattr(parent, "check_model") and not hasattr(parent.check_model, "check"):
+                continue  # check_model calls it
+            if name == "check_classes":
+                continue
+        if scope.is_of_split:
+            found += [each for split in case.splits.values() for each in run(case, split)]
+        else:
+            found += list(run(case))
     return found
-
-
-def _judge_inputs(case: Case) -> list[Finding]:
-    """Judge a case that has inputs alone."""
-    checks = [each for each in SPLIT_CHECKS if each is not check_labels]
-    found = _without_consequences([*check_input(case), *_of_splits(case, checks)], case)
-    return [_worded(each, case) for each in found]
-
-
-def _judge_targets(case: Case) -> list[Finding]:
-    """Judge the targets of a case whose inputs are judged elsewhere."""
-    return _without_consequences([*check_output(case), *check_classes(case), *_of_splits(case, [check_labels])], case)
 
 
 # --- what only follows ---------------------------------------------------------------------------
@@ -276,3 +340,53 @@ def _without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]
     """Leave out what only follows from another finding."""
     evidence = Evidence(found, case)
     return [each for each in found if not any(row.covers(each, evidence) for row in CONSEQUENCES)]
+
+
+def without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
+    """Leave out what only follows from another finding of the same part, by the rules' own word."""
+    return [each for each in found if not any(_holds(row, each, found, case) for row in _rows(each))]
+
+
+MIXED_UP = Follows(rules=("S101", "S102"), on=On.BOTH)  # labels and images are not each other's: all else follows
+
+
+def _rows(finding: Finding) -> tuple[Follows, ...]:
+    if finding.rule is None:
+        return ()
+    of_arrays = finding.field.startswith(("images.", "labels.")) and finding.split != "both"
+    return (*finding.rule.follows, MIXED_UP) if of_arrays else finding.rule.follows
+
+
+def _holds(row: Follows, finding: Finding, found: Sequence[Finding], case: Case) -> bool:
+    """Whether a cause that a row names was found."""
+    causes = [
+        each for each in found if each is not finding and each.part == finding.part and _is_cause(each, row, case)
+    ]
+    splits = {each.split for each in causes}
+    return {
+        On.SAME_SPLIT: finding.split in splits,
+        On.SAME_OR_TRAIN: bool({finding.split, "train"} & splits),
+        On.ANY_SPLIT: bool(splits),
+        On.ONE_SPLIT: len(splits & {"train", "test"}) == 1,
+        On.TRAIN: "train" in splits,
+        On.BOTH: "both" in splits,
+        On.MODEL: "model" in splits,
+    }[row.on]
+
+
+def _is_cause(finding: Finding, row: Follows, case: Case) -> bool:
+    if SEVERITIES.index(finding.severity) > SEVERITIES.index(row.least):
+        return False
+    if finding.field not in row.fields and (finding.rule is None or finding.rule.code not in row.rules):
+        return False
+    return not (row.unless_paired and _one_for_one(case, finding.split))
+
+
+def _one_for_one(case: Case, name: str) -> bool:
+    """Whether a split has as many images as labels: its first axis then is the examples'."""
+    split = case.splits.get(name)
+    if split is None or split.images is None or split.labels is None:
+        return True
+    if not (split.images.ndim and split.labels.ndim):
+        return True
+    return len(split.images) == len(split.labels)

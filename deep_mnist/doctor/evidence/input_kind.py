@@ -35,6 +35,11 @@ class InputKind(StrEnum):
     UNKNOWN = "unknown"
 
     @property
+    def example(self) -> str:
+        """What a person calls one example."""
+        return {InputKind.COLUMNS: "row", InputKind.SEQUENCES: "sequence"}.get(self, "image")
+
+    @property
     def shows_images(self) -> bool:
         """Whether an example is an image: pixels, 0..255, orientation and blank images mean something."""
         return self in (InputKind.IMAGES, InputKind.FLAT_IMAGES)

@@ -1,0 +1,1 @@
+"""The rules of what is judged here; their checks stand in the modules beside."""
