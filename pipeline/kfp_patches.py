@@ -38,7 +38,7 @@ from typing import Any
 
 from components.failure import read_failure
 from components.work import read_work
-from pipeline.ending import memory_kills, note_ending
+from pipeline.unexplained_exit import memory_kills, record_unexplained_exit
 
 TESTED_KFP = "2.17.0"
 RUNTIME = "_KFP_RUNTIME"
@@ -128,7 +128,7 @@ def _ending(task: str, outputs: Mapping[str, Any], status: Any, folder: Path, *,
 
     if status == Status.SUCCESS and not cached and not (folder / "executor_output.json").is_file():
         status = Status.FAILURE
-        note_ending(task, folder, 0)
+        record_unexplained_exit(task, folder, 0)
     if status != Status.SUCCESS:
         failure = read_failure(folder)
         return status, {"state": "failed", "outputs": {}, "failure": json.loads(failure.to_json()) if failure else None}
@@ -160,7 +160,7 @@ def run_processes_with(run_process: Callable[[list[str], Mapping[str, str]], int
         if status and outputs:
             note = "the kernel killed a process of this machine for its memory" if memory_kills() > killed else ""
             step, folder = outputs
-            note_ending(step, folder, status, killed_for_memory=note)
+            record_unexplained_exit(step, folder, status, killed_for_memory=note)
         return status
 
     subprocess_task_handler.run_local_subprocess = run_and_note

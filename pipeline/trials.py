@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.arguments import RunArguments, UsageError, complete
+from pipeline.run_arguments import RunArguments, UsageError, complete
 
 MOST_TRIALS = 100
 LARGEST_SEED = 2**31 - 1

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from pipeline.local.outcome import log_lines
 from pipeline.local.process import Run
+from pipeline.local.run_outcome import log_lines
 
 _STYLES = {"done": "green", "cached": "cyan", "failed": "red", "stopped": "yellow", "running": "bold", "waiting": "dim"}
 _NOTES = {"cached": "unchanged, reused"}

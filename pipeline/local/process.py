@@ -22,9 +22,9 @@ from typing import Any
 
 from components.failure import Failure
 from components.work import Span, seconds_covered
-from pipeline.arguments import UsageError
 from pipeline.containers.engine import stop_all
-from pipeline.local.running import hold
+from pipeline.local.run_lock import hold_run_lock
+from pipeline.run_arguments import UsageError
 
 UNREAD = "definition"  # stands for the tasks while the worker has not named them
 POLL_SECONDS = 0.1
@@ -153,7 +153,7 @@ def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     command = [sys.executable, "-m", "pipeline.local.worker", str(run.folder)]
     with run.log.open("wb") as log, _signals_noted(run):
-        hold(log)
+        hold_run_lock(log)
         worker = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from components.failure import MARK, Failure, read_failure
-from pipeline.ending import failure_of_ending, full_disk
 from pipeline.local.process import LocalTask, Run
 from pipeline.resources import STEP_OF
+from pipeline.unexplained_exit import failure_of_exit, full_disk
 
 LAST_LOG_LINES = 25
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run came to.
 
     Attributes:
@@ -54,7 +54,7 @@ def _shown(name: str, value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if name in ("reason", "best") else str(value)
 
 
-def outcome_of(run: Run, report: Path) -> Outcome:
+def outcome_of(run: Run, report: Path) -> RunOutcome:
     """Return what the run came to; `report` is the path the last line gives."""
     task = run.failed_task
     ending = {"seconds": round(run.seconds, 1), "report": str(report)}
@@ -68,7 +68,7 @@ def outcome_of(run: Run, report: Path) -> Outcome:
         return _finished(run, ending, details)
     step = STEP_OF.get(task.name, task.name) if task else "publish"
     if run.signal:
-        return Outcome(
+        return RunOutcome(
             "INTERRUPTED",
             128 + run.signal,
             {"step": step, **ending},
@@ -79,21 +79,21 @@ def outcome_of(run: Run, report: Path) -> Outcome:
     failure = failure_of_run(run)
     reason = failure.text() if failure.foreseen else f"{_last_lines(run)}\n{failure.text()}".lstrip()
     fields = {"step": step, "findings": len(findings), **ending}
-    return Outcome("FAILED", 1, fields, reason, {**details, "error": json.loads(failure.to_json())})
+    return RunOutcome("FAILED", 1, fields, reason, {**details, "error": json.loads(failure.to_json())})
 
 
-def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> Outcome:
+def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> RunOutcome:
     promotion = read_json(run.tasks["publish"], "promotion")
     if "select" in run.tasks:
         selection = read_json(run.tasks["select"], "trials")
         ending, details = {"best": selection["best"], **ending}, {**details, "trials": selection["trials"]}
     if promotion["promoted"]:
         fields = {"version": promotion["version"], "accuracy": promotion["accuracy"], **ending}
-        return Outcome("PUBLISHED", 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")})
+        return RunOutcome("PUBLISHED", 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")})
     champion = promotion.get("champion_accuracy")
     fields = {"accuracy": promotion["accuracy"], **({} if champion is None else {"champion": champion})}
     fields |= {"reason": promotion["reason"], **ending}
-    return Outcome("NOT PROMOTED", 0, fields, promotion["reason"], details)
+    return RunOutcome("NOT PROMOTED", 0, fields, promotion["reason"], details)
 
 
 def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def failure_of_run(run: Run) -> Failure:
     if failure:
         return failure
     step = task.name if task else ""
-    return full_disk(run.folder, step) or failure_of_ending(step, run.folder, run.worker_status)
+    return full_disk(run.folder, step) or failure_of_exit(step, run.folder, run.worker_status)
 
 
 def log_lines(run: Run) -> list[str]:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from deep_mnist.chart import chart
 from deep_mnist.html import page, template
-from pipeline.local.past_run import ENDINGS, RUNNING, UNFINISHED, PastRun, past_runs
+from pipeline.local.history import ENDINGS, RUNNING, UNFINISHED, PastRun, past_runs
 
 INDEX = "index.html"
 # Of two runs that end at once the later reader must write last; a lock that is held longer is somebody's leftover.
@@ -25,10 +25,10 @@ LOCK_SECONDS = 10.0
 MOST_DOTS = 60
 TONES = {"PUBLISHED": "good", "NOT PROMOTED": "warn", "FAILED": "bad", "INTERRUPTED": "warn", UNFINISHED: "warn"}
 
-_BODY = template(Path(__file__).with_name("runs.html.j2"))
+_BODY = template(Path(__file__).with_name("history.html.j2"))
 
 
-def write_runs_page(runs: Path) -> Path:
+def write_history_page(runs: Path) -> Path:
     """Write the page of the runs in a folder in one step, so that no reader ever sees half of it; return its path.
 
     Raises:
@@ -38,7 +38,7 @@ def write_runs_page(runs: Path) -> Path:
     with suppress(Timeout):
         lock.acquire()
     try:
-        _replace(index, runs_page(past_runs(runs)))
+        _replace(index, render_history(past_runs(runs)))
     finally:
         lock.release()
     return index
@@ -53,7 +53,7 @@ def _replace(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def runs_page(runs: Sequence[PastRun], now: datetime | None = None) -> str:
+def render_history(runs: Sequence[PastRun], now: datetime | None = None) -> str:
     """Return the page of some runs, the first on top; its links are relative to the folder of the runs."""
     counts = Counter(run.status for run in runs)
     body = _BODY.render(

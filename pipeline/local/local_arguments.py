@@ -9,19 +9,19 @@ from typing import Any
 
 from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
-from pipeline.arguments import RunArguments, UsageError, complete
 from pipeline.digests import digest_of_data, digest_of_model
 from pipeline.local.process import refuse_python3
+from pipeline.run_arguments import RunArguments, UsageError, complete
 
 
-def arguments_here(*, runs: Path, gpu: str, store: str, **options: Any) -> RunArguments:
+def local_arguments(*, runs: Path, gpu: str, store: str, **options: Any) -> RunArguments:
     """Return the arguments of a run on this machine.
 
     Args:
         runs: Folder for runs; checkpoints go below it.
         gpu: "0", or how many GPUs training must have.
         store: The model registry, a folder or an address.
-        options: Those of `pipeline.options.run_options`.
+        options: Those of `pipeline.command_options.run_options`.
 
     Raises:
         UsageError: An input that cannot be: unknown dataset or network, missing file, unusable path.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.finding import SEVERITIES
-from pipeline.local.running import is_running
+from pipeline.local.run_lock import is_running
 
 ENDINGS = ("PUBLISHED", "NOT PROMOTED", "FAILED", "INTERRUPTED")
 RUNNING, UNFINISHED = "RUNNING", "UNFINISHED"
@@ -77,11 +77,11 @@ def past_runs(runs: Path) -> list[PastRun]:
         folders = [each for each in runs.iterdir() if not each.name.startswith(".")]
     except OSError:
         return []
-    found = [run for folder in folders if (run := read_run(folder)) is not None]
+    found = [run for folder in folders if (run := read_past_run(folder)) is not None]
     return sorted(found, key=lambda run: (run.started, run.name), reverse=True)
 
 
-def read_run(folder: Path) -> PastRun | None:
+def read_past_run(folder: Path) -> PastRun | None:
     """Return what is known of the run in a folder, or None when it is no run's folder."""
     if not any(_exists(folder / name) for name in _MARKS):
         return None

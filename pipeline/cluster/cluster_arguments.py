@@ -10,18 +10,18 @@ import click
 
 from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
-from pipeline.arguments import RunArguments, UsageError, complete
 from pipeline.cluster.definition import Definition, compile_sweep, typed
+from pipeline.command_options import RUN_OPTIONS, add_options, run_options
 from pipeline.digests import digest_of_model
-from pipeline.options import RUN_OPTIONS, add_options, run_options
 from pipeline.placement import ClusterSettings
 from pipeline.resources import GPU_TYPE
+from pipeline.run_arguments import RunArguments, UsageError, complete
 from pipeline.trials import trials_of
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
-parameter_options = add_options(
+cluster_run_options = add_options(
     run_options,
     click.option("--store", default="", envvar="DEEP_MNIST_STORE", help="The model registry: bucket and folder."),
     click.option("--gpu", type=click.IntRange(0), default=0, show_default=True, help="GPUs for training."),
@@ -69,7 +69,7 @@ def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
     )
 
 
-def parameters_for(
+def pipeline_parameters(
     definition: Definition,
     *,
     parameter: Sequence[str] = (),
@@ -85,13 +85,13 @@ def parameters_for(
         needs_store: A plan may go without a store, a run may not.
         pin_model: Read the user's network and fix its SHA-256, so that another file at the same address is neither
             taken for it nor answered from the cache.
-        options: Those of `parameter_options`; others are left alone.
+        options: Those of `cluster_run_options`; others are left alone.
 
     Raises:
         click.BadParameter: A value cannot be used on a cluster, or a name is unknown.
     """
     try:
-        arguments = arguments_there(options, needs_store=needs_store, pin_model=pin_model)
+        arguments = cluster_arguments(options, needs_store=needs_store, pin_model=pin_model)
     except UsageError as error:
         raise click.BadParameter(str(error)) from error
     known = {name: value for name, value in arguments.to_dict().items() if name in definition.inputs}
@@ -101,7 +101,7 @@ def parameters_for(
 def sweep_for_cluster(
     *, seeds: str, networks: str, parallelism: int, reuse: bool = True, **options: Any
 ) -> tuple[Definition, dict[str, Any]]:
-    """Return the sweep's definition and its parameters; `options` as for `parameters_for`.
+    """Return the sweep's definition and its parameters; `options` as for `pipeline_parameters`.
 
     Raises:
         click.BadParameter: A value cannot be used on a cluster, or there is no trial.
@@ -113,10 +113,10 @@ def sweep_for_cluster(
     except UsageError as error:
         raise click.BadParameter(str(error)) from error
     options["network"] = trials[0]["network"]
-    return definition, {"trials": trials, **parameters_for(definition, **options)}
+    return definition, {"trials": trials, **pipeline_parameters(definition, **options)}
 
 
-def arguments_there(options: Mapping[str, Any], *, needs_store: bool, pin_model: bool) -> RunArguments:
+def cluster_arguments(options: Mapping[str, Any], *, needs_store: bool, pin_model: bool) -> RunArguments:
     """Return the arguments of a run on a cluster, whose pods see no file of this machine.
 
     Raises:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.runs_page import write_runs_page
-from tests.pipeline.local.test_runs import PUBLISHED, write_run
+from pipeline.local.history_page import write_history_page
+from tests.pipeline.local.test_history import PUBLISHED, write_run
 from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def page_of_runs(tmp_path_factory: pytest.TempPathFactory) -> str:
     write_run(runs, "20261104-100000-dddd", outcome={**PUBLISHED, "accuracy": 0.91, "severities": {"warning": 1}})
     write_run(runs, "20261105-100000-eeee", outcome={"status": "NOT PROMOTED", "accuracy": 0.8, "champion": 0.95})
     write_run(runs, "20261106-100000-ffff", outcome=None)
-    return write_runs_page(runs).as_uri()
+    return write_history_page(runs).as_uri()
 
 
 def order(page: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def hold(log: BinaryIO) -> None:
+def hold_run_lock(log: BinaryIO) -> None:
     """Lock an open log for this process and every child that inherits it; a file system without locks holds nothing."""
     with suppress(OSError):
         fcntl.flock(log, fcntl.LOCK_EX)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.local.past_run import past_runs
-from pipeline.local.runs_page import write_runs_page
+from pipeline.local.history import past_runs
+from pipeline.local.history_page import write_history_page
 
 
 @click.command()
@@ -25,7 +25,7 @@ def runs(runs: Path, as_json: bool) -> None:
         click.echo(json.dumps([run.to_dict() for run in found]))
         return
     try:
-        path = write_runs_page(runs)
+        path = write_history_page(runs)
     except OSError as error:
         raise click.ClickException(
             f"Expected to write {runs}/index.html. Received: {error.strerror}. Fix: make {runs} writable, or use --json"

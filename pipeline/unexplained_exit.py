@@ -13,7 +13,7 @@ FULL_DISK_BYTES = 1 << 20
 _SIGNAL_OF_SHELL = 128  # a shell gives 128 + the number of the signal that ended its command
 
 
-def note_ending(step: str, outputs: Path, status: int, *, killed_for_memory: str = "") -> None:
+def record_unexplained_exit(step: str, outputs: Path, status: int, *, killed_for_memory: str = "") -> None:
     """Write error.json for a step that failed and wrote none.
 
     Args:
@@ -23,11 +23,11 @@ def note_ending(step: str, outputs: Path, status: int, *, killed_for_memory: str
         killed_for_memory: Which limit was reached, when it is known that the kernel killed it for its memory.
     """
     if read_failure(outputs) is None:
-        write_failure(failure_of_ending(step, outputs, status, killed_for_memory), outputs)
+        write_failure(failure_of_exit(step, outputs, status, killed_for_memory), outputs)
 
 
-def failure_of_ending(step: str, outputs: Path, status: int, killed_for_memory: str = "") -> Failure:
-    """Return what can be said of a step by the way it ended; arguments as for `note_ending`."""
+def failure_of_exit(step: str, outputs: Path, status: int, killed_for_memory: str = "") -> Failure:
+    """Return what can be said of a step by the way it ended; arguments as for `record_unexplained_exit`."""
     number = signal_of(status)
     if killed_for_memory:
         return _failure(step, "OutOfMemory", "enough memory for the step", killed_for_memory, _MORE_MEMORY)

@@ -1,7 +1,8 @@
 """The arguments of a run, as `run`, `plan`, `submit` and `schedule` all build them.
 
 `pipeline/training.py`'s signature is the whole configuration; RunArguments has the same names and the same defaults.
-What differs between the doors is what an address may be: see `pipeline.local.inputs` and `pipeline.cluster.parameters`.
+What differs between this machine and a cluster is what an address may be: see `pipeline.local.local_arguments` and
+`pipeline.cluster.cluster_arguments`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.past_run import past_runs
-from pipeline.local.runs_page import runs_page, write_runs_page
+from pipeline.local.history import past_runs
+from pipeline.local.history_page import render_history, write_history_page
 from tests.support.runs import environment
 
 ARGUMENTS = {"dataset": "mnist", "network": "fast", "model": "", "seed": 3, "epochs": 0, "model_name": "mnist"}
@@ -92,7 +92,7 @@ def test_every_link_is_relative_and_leads_to_a_file(tmp_path: Path) -> None:
     write_run(runs, "20261124-190741-d5de")
     (write_run(runs, "20261124-190741-ffff") / "report.html").unlink()
     moved = runs.rename(tmp_path / "moved")
-    found = links(write_runs_page(moved))
+    found = links(write_history_page(moved))
 
     assert len(found) == 5
     assert all((moved / unquote(link)).is_file() and not link.startswith(("/", "file:")) for link in found)
@@ -119,14 +119,15 @@ def test_a_run_that_did_not_end_well_is_shown(tmp_path: Path, files: dict[str, A
     (run,) = past_runs(tmp_path)
 
     assert (run.status, run.step) == (status, step)
-    assert status.lower() in write_runs_page(tmp_path).read_text()
+    assert status.lower() in write_history_page(tmp_path).read_text()
 
 
 def test_a_run_is_at_work_as_long_as_its_processes_live(tmp_path: Path) -> None:
     """What decides is a lock that the run's processes hold, so a killed one is not taken for a running one."""
     folder = write_run(tmp_path, outcome=None)
     code = (
-        "import sys; from pipeline.local.running import hold; log = open(sys.argv[1], 'ab'); hold(log); "
+        "import sys; from pipeline.local.run_lock import hold_run_lock; "
+        "log = open(sys.argv[1], 'ab'); hold_run_lock(log); "
         "print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
@@ -156,7 +157,7 @@ def test_what_is_no_run_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
 
     assert [run.name for run in past_runs(tmp_path)] == ["20261124-190741-d5de"]
-    assert len(links(write_runs_page(tmp_path))) == 2
+    assert len(links(write_history_page(tmp_path))) == 2
 
 
 def test_no_text_of_a_run_becomes_markup(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_no_text_of_a_run_becomes_markup(tmp_path: Path) -> None:
     strange = tmp_path / os.fsdecode(b"\xff\xfe")
     strange.mkdir()
     (strange / "outcome.json").write_text(json.dumps(PUBLISHED))
-    page = write_runs_page(tmp_path).read_text(encoding="utf-8")
+    page = write_history_page(tmp_path).read_text(encoding="utf-8")
 
     assert len(past_runs(tmp_path)) == 2
     assert hostile not in page and "<img" not in page and "<b>" not in page
@@ -198,7 +199,7 @@ def test_whatever_the_files_hold_there_is_a_page(
     (run,) = past_runs(runs)
 
     json.dumps(run.to_dict(), allow_nan=False)
-    assert runs_page([run]).count("<tr>") == 2
+    assert render_history([run]).count("<tr>") == 2
 
 
 def test_hundreds_of_runs_fit_one_page(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_hundreds_of_runs_fit_one_page(tmp_path: Path) -> None:
     for number in range(400):
         outcome = {**PUBLISHED, "version": number + 1, "accuracy": 0.9 + number / 10000}
         write_run(tmp_path, f"202611{number // 24 + 1:02}-{number % 24:02}0000-0000", outcome=outcome)
-    page = write_runs_page(tmp_path).read_text()
+    page = write_history_page(tmp_path).read_text()
 
     assert len(re.findall(r'data-label="accuracy" class="number" data-value="0\.9\d*"', page)) == 400
     assert "mnist version 400" in page and len(page) < 1_000_000
@@ -218,7 +219,7 @@ def test_runs_that_end_at_once_leave_every_run_on_the_page(tmp_path: Path) -> No
 
     def end(number: int) -> bool:
         write_run(tmp_path, f"{number:08}-x")
-        return write_runs_page(tmp_path).read_text().rstrip().endswith("</html>")
+        return write_history_page(tmp_path).read_text().rstrip().endswith("</html>")
 
     with ThreadPoolExecutor(8) as pool:
         whole = list(pool.map(end, range(1, 33)))

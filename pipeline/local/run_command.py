@@ -13,16 +13,16 @@ from rich.console import Console
 
 from deep_mnist.data.transfer import cache_folder
 from deep_mnist.storage.address import is_address
-from pipeline.arguments import RunArguments, UsageError
+from pipeline.command_options import run_options
 from pipeline.containers.engine import ContainersError
 from pipeline.containers.runner import require_ready
 from pipeline.local.display import display
-from pipeline.local.inputs import arguments_here
-from pipeline.local.outcome import outcome_of
+from pipeline.local.history_page import write_history_page
+from pipeline.local.local_arguments import local_arguments
 from pipeline.local.process import run_here
 from pipeline.local.report import write_report
-from pipeline.local.runs_page import write_runs_page
-from pipeline.options import run_options
+from pipeline.local.run_outcome import outcome_of
+from pipeline.run_arguments import RunArguments, UsageError
 
 
 @click.command()
@@ -57,7 +57,7 @@ def run_shown(
         rehearsal: Rehearse the network before it is trained.
         docker: Each step in its container.
         as_json: Print one JSON object instead of the last line.
-        options: Those of `arguments_here`.
+        options: Those of `local_arguments`.
         trials: Of a sweep; none for the training pipeline.
         parallelism: How many of them at the same time.
 
@@ -66,7 +66,7 @@ def run_shown(
     """
     console = Console(stderr=as_json, soft_wrap=True)
     try:
-        arguments = arguments_here(runs=runs, **options)
+        arguments = local_arguments(runs=runs, **options)
         values = arguments.to_dict()
         if trials:
             del values["network"]
@@ -97,7 +97,7 @@ def _conclude(ended: Any, console: Console, as_json: bool) -> int:
     try:
         write_report(ended, outcome, path)
         (ended.folder / "outcome.json").write_text(outcome.to_json() + "\n")
-        say(f"All runs: {_short(write_runs_page(ended.folder.parent))}")
+        say(f"All runs: {_short(write_history_page(ended.folder.parent))}")
     except OSError as error:
         say(f"Expected to write {error.filename or path}. Received: {error.strerror}.")
     if as_json:

@@ -9,7 +9,7 @@ import click
 
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.known import KNOWN
-from pipeline.arguments import RunArguments
+from pipeline.run_arguments import RunArguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 NETWORKS = ", ".join(sorted(path.stem for path in CONTRACTS.glob("*.yaml")))

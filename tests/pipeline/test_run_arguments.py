@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
-from pipeline.arguments import FLOORS, OWN_FLOORS, RunArguments, UsageError, acceptances, complete, model_name_for
-from pipeline.local.inputs import arguments_here
-from pipeline.options import run_options
+from pipeline.command_options import run_options
+from pipeline.local.local_arguments import local_arguments
+from pipeline.run_arguments import FLOORS, OWN_FLOORS, RunArguments, UsageError, acceptances, complete, model_name_for
 from pipeline.training import build_pipeline
 
 
@@ -47,7 +47,7 @@ def test_both_doors_build_the_same_arguments(tmp_path, monkeypatch):
     shown = CliRunner().invoke(pipeline, ["plan", *options, "--json"])
     planned = json.loads(shown.output)["parameters"]
     chosen = click.command()(run_options(lambda **given: given)).main(list(options), standalone_mode=False)
-    here = arguments_here(runs=tmp_path / "runs", gpu="0", store=str(tmp_path / "registry"), **chosen).to_dict()
+    here = local_arguments(runs=tmp_path / "runs", gpu="0", store=str(tmp_path / "registry"), **chosen).to_dict()
 
     assert {name for name in here if here[name] != planned[name]} == {"registry", "checkpoints"}
     assert planned["accept"] == [{"field": "splits.order", "because": "sorted on purpose"}]
