@@ -165,13 +165,18 @@ RAISED: dict[str, tuple[str, str]] = {
         "from components.publish.replay import ReplayError\n"
         "raise ReplayError('Expected a replay within 600 s. Received: none.')",
     ),
-    "RefusedRequestError": (
+    "RequestError": (
         "publish",
-        "from deep_mnist.serving.request import read_request\nread_request(b'[1]')",
+        "from deep_mnist.serving.requests.parse import read_request\nread_request(b'[1]')",
+    ),
+    "UnsuitableInputError": (
+        "publish",
+        "from deep_mnist.serving.model.served_model import UnsuitableInputError\n"
+        "raise UnsuitableInputError((1, 2, 2), 'Computed output size would be negative')",
     ),
     "BrokenVersionError": (
         "publish",
-        "from deep_mnist.serving.served_model import BrokenVersionError\n"
+        "from deep_mnist.serving.model.served_model import BrokenVersionError\n"
         "raise BrokenVersionError('Expected version 2 of mnist to load. Received: OSError: no file.')",
     ),
     "StorageError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('ftp://host/a')"),
