@@ -85,11 +85,11 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnfitVerdictError": (
         "require_valid",
-        f"from deep_mnist.doctor.verdict import UnfitVerdictError\nraise UnfitVerdictError([{FINDING}])",
+        f"from components.verdict import UnfitVerdictError\nraise UnfitVerdictError([{FINDING}])",
     ),
     "UnfitNetworkError": (
         "require_rehearsed",
-        "from deep_mnist.doctor.verdict import UnfitNetworkError, require_fit\n"
+        "from components.verdict import UnfitNetworkError, require_fit\n"
         f"require_fit([{FINDING}], 'unfit', UnfitNetworkError)",
     ),
     "AlteredModelError": (
@@ -104,7 +104,7 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "InvalidDataError": (
         "require_valid",
-        f"from deep_mnist.doctor.verdict import require_fit\nrequire_fit([{FINDING}], 'unfit')",
+        f"from components.verdict import require_fit\nrequire_fit([{FINDING}], 'unfit')",
     ),
     "UnusableModelError": (
         "train",
