@@ -9,7 +9,7 @@ import click
 
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.known import KNOWN
-from pipeline.run_arguments import RunArguments
+from pipeline.run_arguments import LARGEST_SEED, RunArguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 NETWORKS = ", ".join(sorted(path.stem for path in CONTRACTS.glob("*.yaml")))
@@ -60,7 +60,7 @@ run_options = add_options(
         help="Take responsibility for the findings of a field; every report shows the reason. Repeatable.",
     ),
     click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
-    click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
     click.option("--min-accuracy", type=SHARE, help="Floor for promotion; default by dataset."),
     click.option("--min-class-accuracy", type=SHARE, help="Floor for each class; default by dataset."),

@@ -38,6 +38,7 @@ from typing import Any
 
 from components.failure import read_failure
 from components.work import read_work
+from pipeline.states import TaskState
 from pipeline.unexplained_exit import memory_kills, record_unexplained_exit
 
 TESTED_KFP = "2.17.0"
@@ -117,7 +118,7 @@ def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
         folder = pipeline_root / arguments["pipeline_resource_name"] / component
         status, end = _ending(task_name, outputs, status, folder, cached=found_by.cache)
         tell({"event": "end", "task": task_name, **end, "work": None if found_by.cache else read_work(folder)})
-        return (outputs if end["state"] != "failed" else {}), status
+        return (outputs if end["state"] != TaskState.FAILED else {}), status
 
     LocalCache.get, task_executor.execute_single_task = look_up_and_note, execute_and_tell
 
@@ -131,9 +132,10 @@ def _ending(task: str, outputs: Mapping[str, Any], status: Any, folder: Path, *,
         record_unexplained_exit(task, folder, 0)
     if status != Status.SUCCESS:
         failure = read_failure(folder)
-        return status, {"state": "failed", "outputs": {}, "failure": json.loads(failure.to_json()) if failure else None}
+        told = json.loads(failure.to_json()) if failure else None
+        return status, {"state": TaskState.FAILED, "outputs": {}, "failure": told}
     plain = {name: _plain(value) for name, value in outputs.items()}
-    return status, {"state": "cached" if cached else "done", "outputs": plain, "failure": None}
+    return status, {"state": TaskState.CACHED if cached else TaskState.DONE, "outputs": plain, "failure": None}
 
 
 def _plain(value: Any) -> Any:

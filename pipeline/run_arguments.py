@@ -22,6 +22,7 @@ from pipeline.resources import GPU_TYPE
 # (accuracy, accuracy of each class), 0..1, below which no model is promoted; own data may be harder than MNIST.
 FLOORS = {"mnist": (0.95, 0.90), "fashion-mnist": (0.80, 0.50)}
 OWN_FLOORS = (0.50, 0.0)
+LARGEST_SEED = 2**31 - 1
 
 
 class UsageError(ValueError):

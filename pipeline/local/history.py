@@ -16,9 +16,8 @@ from typing import Any
 
 from deep_mnist.doctor.finding import SEVERITIES
 from pipeline.local.run_lock import is_running
+from pipeline.states import ENDINGS, RunStatus
 
-ENDINGS = ("PUBLISHED", "NOT PROMOTED", "FAILED", "INTERRUPTED")
-RUNNING, UNFINISHED = "RUNNING", "UNFINISHED"
 MAX_BYTES = 16 << 20  # of one file
 LONGEST = 2000  # characters of a text
 _MARKS = ("outcome.json", "request.json", "events.jsonl")  # a folder that holds none of them is no run
@@ -46,7 +45,7 @@ class PastRun:
     """
 
     name: str
-    status: str
+    status: RunStatus
     started: str
     seconds: float | None
     step: str
@@ -98,8 +97,8 @@ def read_past_run(folder: Path) -> PastRun | None:
         step=_text(outcome.get("step")) or ("" if status in ENDINGS else _last_step(events)),
         accuracy=_number(outcome.get("accuracy"), 0, 1),
         champion_accuracy=_number(outcome.get("champion"), 0, 1),
-        model_name=_text(arguments.get("model_name")) if status == "PUBLISHED" else "",
-        version=_whole(outcome.get("version")) if status == "PUBLISHED" else None,
+        model_name=_text(arguments.get("model_name")) if status == RunStatus.PUBLISHED else "",
+        version=_whole(outcome.get("version")) if status == RunStatus.PUBLISHED else None,
         reason=_text(outcome.get("why")),
         findings=_findings(outcome),
         dataset=_text(arguments.get("dataset")),
@@ -114,10 +113,10 @@ def read_past_run(folder: Path) -> PastRun | None:
     )
 
 
-def _status(folder: Path, outcome: Mapping[str, Any]) -> str:
+def _status(folder: Path, outcome: Mapping[str, Any]) -> RunStatus:
     if outcome.get("status") in ENDINGS:
-        return str(outcome["status"])
-    return RUNNING if is_running(folder / "run.log") else UNFINISHED
+        return RunStatus(outcome["status"])
+    return RunStatus.RUNNING if is_running(folder / "run.log") else RunStatus.UNFINISHED
 
 
 def _started(folder: Path, events: list[dict[str, Any]]) -> str:

@@ -17,13 +17,20 @@ from markupsafe import Markup
 
 from deep_mnist.chart import chart
 from deep_mnist.html import page, template
-from pipeline.local.history import ENDINGS, RUNNING, UNFINISHED, PastRun, past_runs
+from pipeline.local.history import PastRun, past_runs
+from pipeline.states import RunStatus
 
 INDEX = "index.html"
 # Of two runs that end at once the later reader must write last; a lock that is held longer is somebody's leftover.
 LOCK_SECONDS = 10.0
 MOST_DOTS = 60
-TONES = {"PUBLISHED": "good", "NOT PROMOTED": "warn", "FAILED": "bad", "INTERRUPTED": "warn", UNFINISHED: "warn"}
+TONES = {
+    RunStatus.PUBLISHED: "good",
+    RunStatus.NOT_PROMOTED: "warn",
+    RunStatus.FAILED: "bad",
+    RunStatus.INTERRUPTED: "warn",
+    RunStatus.UNFINISHED: "warn",
+}
 
 _BODY = template(Path(__file__).with_name("history.html.j2"))
 
@@ -58,7 +65,7 @@ def render_history(runs: Sequence[PastRun], now: datetime | None = None) -> str:
     counts = Counter(run.status for run in runs)
     body = _BODY.render(
         rows=[_row(run) for run in runs],
-        counts=[(status, counts[status]) for status in (*ENDINGS, RUNNING, UNFINISHED) if counts[status]],
+        counts=[(status, counts[status]) for status in RunStatus if counts[status]],
         tones=TONES,
         drawing=Markup(_drawing(runs)),
         now=f"{now or datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",

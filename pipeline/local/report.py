@@ -9,6 +9,7 @@ from typing import Any
 from deep_mnist.html import main_of, page, template
 from pipeline.local.process import Run
 from pipeline.local.run_outcome import RunOutcome, log_lines
+from pipeline.states import RunStatus, TaskState
 
 # (section, task, artifact): artifacts are HTML pages made with deep_mnist.html, or Markdown.
 SECTIONS = (
@@ -23,7 +24,14 @@ LOG_LINES = 60
 
 _BODY = template(Path(__file__).with_name("report.html.j2"))
 
-_TONES = {"done": "good", "cached": "soft", "failed": "bad", "stopped": "warn", "waiting": "soft", "running": "soft"}
+_TONES = {
+    TaskState.DONE: "good",
+    TaskState.CACHED: "soft",
+    TaskState.FAILED: "bad",
+    TaskState.STOPPED: "warn",
+    TaskState.WAITING: "soft",
+    TaskState.RUNNING: "soft",
+}
 SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
 
 
@@ -43,7 +51,7 @@ def write_report(run: Run, outcome: RunOutcome, path: Path) -> None:
         ],
         tasks=list(run.tasks.values()),
         tones=_TONES,
-        tone={"PUBLISHED": "good", "NOT PROMOTED": "warn"}.get(outcome.status, "bad"),
+        tone={RunStatus.PUBLISHED: "good", RunStatus.NOT_PROMOTED: "warn"}.get(outcome.status, "bad"),
         sections=[(title, content) for title, content in sections if content],
         log="" if _explains_itself(outcome) else "\n".join(log_lines(run)[-LOG_LINES:]),
     )

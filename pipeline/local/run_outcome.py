@@ -13,6 +13,7 @@ from typing import Any
 from components.failure import MARK, Failure, read_failure
 from pipeline.local.process import LocalTask, Run
 from pipeline.resources import STEP_OF
+from pipeline.states import RunStatus
 from pipeline.unexplained_exit import failure_of_exit, full_disk
 
 LAST_LOG_LINES = 25
@@ -24,13 +25,13 @@ class RunOutcome:
     """What a run came to.
 
     Attributes:
-        status: PUBLISHED, NOT PROMOTED, FAILED or INTERRUPTED.
+        status: One of ENDINGS.
         exit_status: 0 for the first two, 1 for FAILED, 128 + signal number for INTERRUPTED.
         fields: What the last line says after the status, in order.
         reason: Why, for a person; may span lines.
     """
 
-    status: str
+    status: RunStatus
     exit_status: int
     fields: dict[str, Any]
     reason: str = ""
@@ -69,7 +70,7 @@ def outcome_of(run: Run, report: Path) -> RunOutcome:
     step = STEP_OF.get(task.name, task.name) if task else "publish"
     if run.signal:
         return RunOutcome(
-            "INTERRUPTED",
+            RunStatus.INTERRUPTED,
             128 + run.signal,
             {"step": step, **ending},
             f"{signal.Signals(run.signal).name}: every process of the run was stopped",
@@ -79,7 +80,7 @@ def outcome_of(run: Run, report: Path) -> RunOutcome:
     failure = failure_of_run(run)
     reason = failure.text() if failure.foreseen else f"{_last_lines(run)}\n{failure.text()}".lstrip()
     fields = {"step": step, "findings": len(findings), **ending}
-    return RunOutcome("FAILED", 1, fields, reason, {**details, "error": json.loads(failure.to_json())})
+    return RunOutcome(RunStatus.FAILED, 1, fields, reason, {**details, "error": json.loads(failure.to_json())})
 
 
 def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> RunOutcome:
@@ -89,11 +90,13 @@ def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> RunO
         ending, details = {"best": selection["best"], **ending}, {**details, "trials": selection["trials"]}
     if promotion["promoted"]:
         fields = {"version": promotion["version"], "accuracy": promotion["accuracy"], **ending}
-        return RunOutcome("PUBLISHED", 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")})
+        return RunOutcome(
+            RunStatus.PUBLISHED, 0, fields, promotion.get("reason", ""), {**details, "uri": promotion.get("uri")}
+        )
     champion = promotion.get("champion_accuracy")
     fields = {"accuracy": promotion["accuracy"], **({} if champion is None else {"champion": champion})}
     fields |= {"reason": promotion["reason"], **ending}
-    return RunOutcome("NOT PROMOTED", 0, fields, promotion["reason"], details)
+    return RunOutcome(RunStatus.NOT_PROMOTED, 0, fields, promotion["reason"], details)
 
 
 def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:

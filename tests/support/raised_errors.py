@@ -51,6 +51,11 @@ RAISED: dict[str, tuple[str, str]] = {
     "TransferError": (
         "download",
         "from pathlib import Path\nfrom deep_mnist.data.transfer import fetch_https\n"
+        "fetch_https('http://example.test/a.npz', Path('a'), partial=Path('b'))",
+    ),
+    "SourceUnreachableError": (
+        "download",
+        "from pathlib import Path\nfrom deep_mnist.data.transfer import fetch_https\n"
         "fetch_https('http://127.0.0.1:9/a.npz', Path('a'), partial=Path('b'))",
     ),
     "TransferInterruptedError": (
