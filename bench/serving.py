@@ -212,8 +212,8 @@ def _wait_for_version(seen: Counter[tuple[int, str]], version: int) -> None:
 
 def fuzz(url: str, images: np.ndarray) -> bool:
     """Send hostile bodies; print the statuses and whether the next prediction is the one before."""
-    honest = {"instances": images[:50].tolist()}
-    before = requests.post(url, json=honest, timeout=60).json()["predictions"]
+    valid = {"instances": images[:50].tolist()}
+    before = requests.post(url, json=valid, timeout=60).json()["predictions"]
     session, seen = requests.Session(), Counter[int]()
     started = time.perf_counter()
     for body in hostile_bodies(images[:100], BODIES):
@@ -222,7 +222,7 @@ def fuzz(url: str, images: np.ndarray) -> bool:
         except requests.RequestException:
             seen[0] += 1
     seconds = time.perf_counter() - started
-    after = requests.post(url, json=honest, timeout=60).json()["predictions"]
+    after = requests.post(url, json=valid, timeout=60).json()["predictions"]
     same = [each["class"] for each in before] == [each["class"] for each in after]
     others = sum(count for status, count in seen.items() if status != 200 and not 400 <= status < 500)
     statuses = ", ".join(f"{status}: {count}" for status, count in sorted(seen.items()))

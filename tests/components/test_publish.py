@@ -313,14 +313,14 @@ def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> Non
 
     inner = keras.saving.load_model(work / "good" / "model.keras")
     layers = [keras.layers.Input((28, 28, 1), dtype="uint8"), keras.layers.Permute((2, 1, 3)), *inner.layers]
-    write_trained(tmp_path / "turned", keras.Sequential(layers), make_record())
-    turned = Round(work, tmp_path / "rounds", tmp_path / "registry", "good", "run-1")
-    turned.trained = tmp_path / "turned"
-    evaluation = turned.evaluate()
+    write_trained(tmp_path / "transposed", keras.Sequential(layers), make_record())
+    transposed = Round(work, tmp_path / "rounds", tmp_path / "registry", "good", "run-1")
+    transposed.trained = tmp_path / "transposed"
+    evaluation = transposed.evaluate()
     evaluation["decision"]["promote"] = True
-    (turned.out / "evaluation.json").write_text(json.dumps(evaluation))
+    (transposed.out / "evaluation.json").write_text(json.dumps(evaluation))
     with pytest.raises(ReplayError, match="with the image's rows and columns exchanged"):
-        turned.publish()
+        transposed.publish()
 
     assert [] == open_store(str(tmp_path / "registry")).list()
 

@@ -51,14 +51,14 @@ function usualFraming() {
 
 function channels() {
   const {rows, columns, channels: count} = state.form, framing = state.framing || usualFraming();
-  const turned = (field) => field && {...field, values: field.values.map((value) => (state.invert ? 1 - value : value))};
+  const inverted = (field) => field && {...field, values: field.values.map((value) => (state.invert ? 1 - value : value))};
   const {picture} = state;
   if (picture && (count === 3 || framing === "stretch")) {
     const fields = count === 3 ? picture.colour : [picture.grey];
-    return fields.map((field) => turned(stretched(field, columns, rows)));
+    return fields.map((field) => inverted(stretched(field, columns, rows)));
   }
   const ink = picture ? inkOf(picture.grey, {plain: framing === "mnist"}).field : pad.field();
-  const framed = turned(frame(ink, columns, rows, framing));
+  const framed = inverted(frame(ink, columns, rows, framing));
   return framed && Array(count).fill(framed);
 }
 

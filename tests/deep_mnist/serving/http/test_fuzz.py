@@ -1,4 +1,4 @@
-"""Thousands of bodies that no honest client sends: each is refused or answered, and the server stands."""
+"""Thousands of bodies that no well-behaved client sends: each is refused or answered, and the server stands."""
 
 from __future__ import annotations
 
