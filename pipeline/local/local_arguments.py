@@ -66,10 +66,10 @@ def _model(value: str, dataset: str, network: str) -> str:
     if not value or is_store_address(value):
         return value
     path = Path(value.removeprefix("file://"))
-    if not path.exists():
+    if not path.is_file():
+        received = "a folder" if path.is_dir() else "and no such file"
         raise UsageError(
-            f"Expected MODEL to be a .keras file or its address ({store_schemes()}). "
-            f"Received: {value!r}, and no such file."
+            f"Expected MODEL to be a .keras file or its address ({store_schemes()}). Received: {value!r}, {received}."
         )
     return str(path.resolve())
 
