@@ -46,10 +46,19 @@ class Steps:
         self.placed(raw, "download")
         return raw.outputs["raw"]
 
-    def prepare(self, raw: Any, *, accept: Any, **parameters: Any) -> tuple[Any, Any]:
-        """Return the dataset and the token that exists once it was found fit; the rest are those of `preprocess`."""
+    def prepare(self, raw: Any, *, accept: Any, reuse: bool = True, **parameters: Any) -> tuple[Any, Any]:
+        """Return the dataset and the token that exists once it was found fit.
+
+        Args:
+            raw: Of `download`.
+            accept: As of the pipeline.
+            reuse: False never takes an earlier run's dataset.
+            parameters: The others of `preprocess`.
+        """
         prepared = preprocess(raw=raw, **parameters)
         self.placed(prepared, "preprocess")
+        if not reuse:
+            prepared.set_caching_options(False)
 
         judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
         self.placed(judged, "validate")

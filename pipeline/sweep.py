@@ -79,7 +79,7 @@ def build_sweep(
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
 
             with dsl.ParallelFor(trials, name="trials", parallelism=parallelism) as trial:
-                of_network = {"network": trial.network, "model": model, "model_digest": model_digest}
+                of_network: dict[str, Any] = {"network": trial.network, "model": model, "model_digest": model_digest}
                 prepared, ready = steps.prepare(
                     raw,
                     source=dataset,
@@ -87,6 +87,10 @@ def build_sweep(
                     validation_fraction=validation_fraction,
                     seed=seed,
                     accept=accept,
+                    # From the cache, two trials of one network would hand `select` one artifact: a key of KFP's
+                    # metadata store forbids it, and `select`'s driver dies (kubeflow/pipelines 2.17.0,
+                    # backend/src/v2/metadata/client.go:739).
+                    reuse=False,
                     **of_network,
                 )
                 trained = steps.train_model(

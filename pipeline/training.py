@@ -83,7 +83,7 @@ def build_pipeline(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
-        of_network = {"network": network, "model": model, "model_digest": model_digest}
+        of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
         of_registry = {"registry": registry, "model_name": model_name}
         with guarded(run_name):
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
