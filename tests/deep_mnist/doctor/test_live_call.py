@@ -53,7 +53,7 @@ def test_raw_digits_are_refused_in_the_callers_names(digits):
 
     assert diagnosis.verdict == "unfit"
     assert {("images.dtype", "error"), ("images.range", "error")} <= graver(diagnosis)
-    assert "x_train (test_memory.py:" in str(diagnosis)
+    assert "x_train (test_live_call.py:" in str(diagnosis)
     space = {"x_train": x_train, "np": np}
     exec(diagnosis.findings[0].fix, space)
     assert doctor.check(dense(), space["x_train"], y_train).verdict == "fit"

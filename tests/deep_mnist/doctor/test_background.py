@@ -34,8 +34,8 @@ def test_the_interval_of_threads_is_as_before_afterwards() -> None:
     assert sys.getswitchinterval() == before
 
 
-def test_findings_are_the_same_whether_checks_run_beside_or_one_by_one(monkeypatch) -> None:
-    """Images rolled by a third, with overwritten bytes: both checks that run beside the others are concerned."""
+def test_findings_are_the_same_whether_checks_run_in_the_background_or_one_by_one(monkeypatch) -> None:
+    """Images rolled by a third, with overwritten bytes: both checks that run in the background are concerned."""
     random = np.random.default_rng(0)
     images = np.kron(random.integers(0, 200, (600, 7, 7)), np.ones((4, 4))).astype(np.uint8)
     images[:, 8:20, 8:20] += 40

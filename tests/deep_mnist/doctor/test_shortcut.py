@@ -1,4 +1,4 @@
-"""Labels inside the inputs, and copies or channel orders that differ between the splits."""
+"""Labels inside the inputs (shortcuts), and duplicates or channel orders that differ between the splits."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_labels_inside_the_images_are_found_and_taken_out(tmp_path, write):
 
 
 @pytest.mark.parametrize("turn", [lambda x: x[:, :, ::-1], lambda x: x[:, ::-1], lambda x: np.rot90(x, 1, (1, 2))])
-def test_turned_copies_of_train_images_in_test_are_leakage(tmp_path, turn):
+def test_rotated_duplicates_of_train_images_in_test_are_leakage(tmp_path, turn):
     """A quarter of the test images are train images, mirrored or rotated."""
     case = digits()
-    copies = turn(case.arrays["train_images"][:40])
+    duplicates = turn(case.arrays["train_images"][:40])
     case = case.with_arrays(
-        test_images=np.concatenate([copies, case.arrays["test_images"][40:]]),
+        test_images=np.concatenate([duplicates, case.arrays["test_images"][40:]]),
         test_labels=np.concatenate([case.arrays["train_labels"][:40], case.arrays["test_labels"][40:]]),
     )
 

@@ -1,4 +1,4 @@
-"""Networks of several inputs and outputs: each array is judged against the input or output that it is for."""
+"""Networks of multiple inputs and outputs: each array is judged against the input or output that it is for."""
 
 from __future__ import annotations
 
