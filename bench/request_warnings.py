@@ -16,7 +16,7 @@ from bench.healthy import KINDS, available
 from deep_mnist.data.dataset import Preprocessing, write_dataset
 from deep_mnist.serving.model.profiling import profile_training_split
 from deep_mnist.serving.model.reference_profile import ReferenceProfile
-from deep_mnist.serving.requests.statistical_validation import compare
+from deep_mnist.serving.requests.statistical_validation import compare_with_profile
 
 EXAMPLES, SEEDS = 5000, (0, 1)
 ALLOWED = 1e-3
@@ -67,7 +67,7 @@ def _profile(images: np.ndarray, labels: np.ndarray, classes: int) -> ReferenceP
 
 def _warned(images: np.ndarray, profile: ReferenceProfile) -> int:
     rows = np.zeros(len(images), bool)
-    for warning in compare(images, profile).warnings:
+    for warning in compare_with_profile(images, profile).warnings:
         rows |= warning.rows
     return int(rows.sum())
 

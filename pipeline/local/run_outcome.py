@@ -84,9 +84,9 @@ def outcome_of(run: Run, report: Path) -> RunOutcome:
 
 
 def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> RunOutcome:
-    promotion = read_json(run.tasks["publish"], "promotion")
+    promotion = read_json_artifact(run.tasks["publish"], "promotion")
     if "select" in run.tasks:
-        selection = read_json(run.tasks["select"], "trials")
+        selection = read_json_artifact(run.tasks["select"], "trials")
         ending, details = {"best": selection["best"], **ending}, {**details, "trials": selection["trials"]}
     if promotion["promoted"]:
         fields = {"version": promotion["version"], "accuracy": promotion["accuracy"], **ending}
@@ -99,7 +99,7 @@ def _finished(run: Run, ending: dict[str, Any], details: dict[str, Any]) -> RunO
     return RunOutcome(RunStatus.NOT_PROMOTED, 0, fields, promotion["reason"], details)
 
 
-def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:
+def read_json_artifact(task: LocalTask, artifact: str) -> dict[str, Any]:
     """Return the JSON object in a task's artifact, or {} when it was not written."""
     path = task.artifact(artifact)
     return json.loads(path.read_text()) if path else {}
@@ -107,13 +107,13 @@ def read_json(task: LocalTask, artifact: str) -> dict[str, Any]:
 
 def errors_found(run: Run, step: str = "validate") -> list[dict[str, Any]]:
     """Return the doctor's findings of severity error."""
-    findings = read_json(run.tasks[step], "findings").get("findings", [])
+    findings = read_json_artifact(run.tasks[step], "findings").get("findings", [])
     return [finding for finding in findings if finding["severity"] == "error"]
 
 
 def _severities(run: Run) -> dict[str, Any]:
     """Return how many findings of each severity the doctor reported; nothing when it did not judge."""
-    judged = [read_json(run.tasks[step], "findings") for step in ("validate", "rehearse") if step in run.tasks]
+    judged = [read_json_artifact(run.tasks[step], "findings") for step in ("validate", "rehearse") if step in run.tasks]
     counts = Counter(finding["severity"] for each in judged for finding in each.get("findings", []))
     return {"severities": dict(counts)} if any(judged) else {}
 

@@ -79,7 +79,7 @@ class _Sample:
         pixels = max(1, int(np.prod(images.shape[1:], dtype=np.int64)))
         self._step = max(1, CHUNK_BYTES // (4 * pixels))
         first = self._chunk(0)
-        self.kind, self.shape = kind_of(first), tuple(first.shape[1:])
+        self.kind, self.shape = example_kind(first), tuple(first.shape[1:])
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield float32 (k, *shape)."""
@@ -132,7 +132,7 @@ def _spreads_and_values(
     return spreads, np.concatenate(values)[np.random.default_rng(0).permutation(sample.count)]
 
 
-def kind_of(sample: np.ndarray) -> str:
+def example_kind(sample: np.ndarray) -> str:
     """Return what examples (n, …) are: images, a table's columns, or integers that stand for something."""
     if sample.dtype.kind in "iu" and sample.dtype != np.uint8:
         return NUMBERS

@@ -12,7 +12,7 @@ from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE
 from deep_mnist.serving.model.served_model import Arrays, ServedModel, ServedSignature, UnsuitableInputError
 from deep_mnist.serving.requests.error_response import RequestError, malformed
 from deep_mnist.serving.requests.parse import PredictionRequest, read_request, shown
-from deep_mnist.serving.requests.statistical_validation import ProfileComparison, Units, compare
+from deep_mnist.serving.requests.statistical_validation import ProfileComparison, Units, compare_with_profile
 from deep_mnist.serving.requests.structural_validation import to_array
 
 
@@ -81,7 +81,7 @@ def _compared(model: ServedModel, images: np.ndarray, *, raw_form: bool) -> Prof
         units = Units(record.scale, record.offset)
         images = (images - np.float32(record.offset)) / np.float32(record.scale)
     shape = (len(images), *profile.shape)
-    return compare(images.reshape(shape), profile, units) if images.size == np.prod(shape) else None
+    return compare_with_profile(images.reshape(shape), profile, units) if images.size == np.prod(shape) else None
 
 
 def _only_input(request: PredictionRequest, signature: ServedSignature) -> Any:

@@ -81,7 +81,9 @@ class ProfileComparison:
     distances: np.ndarray | None
 
 
-def compare(examples: np.ndarray, profile: ReferenceProfile, units: Units | None = None) -> ProfileComparison:
+def compare_with_profile(
+    examples: np.ndarray, profile: ReferenceProfile, units: Units | None = None
+) -> ProfileComparison:
     """Hold examples (n, *profile.shape), in the form that the training data had, against their profile.
 
     Args:

@@ -12,7 +12,7 @@ from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.model.reference_profile import ReferenceProfile, read_profile
 from deep_mnist.serving.model.spread import Spread
 from deep_mnist.serving.monitoring.drift import DriftWindow
-from deep_mnist.serving.requests.statistical_validation import compare
+from deep_mnist.serving.requests.statistical_validation import compare_with_profile
 from tests.support.digits import draw_digits
 from tests.support.serving import promote, running_server, wait_for_version
 
@@ -50,7 +50,7 @@ def test_more_of_the_same_has_not_moved(profile: ReferenceProfile) -> None:
     """1,000 fresh digits: every index is stable."""
     images, labels = draw_digits(1000, seed=5)
     window = DriftWindow(profile)
-    window.add(compare(images, profile), predictions(labels))
+    window.add(compare_with_profile(images, profile), predictions(labels))
     statistics = window.report()["statistics"]
     assert max(index for name, index in statistics.items() if name != "confidence") < 0.1
 
@@ -62,7 +62,7 @@ def test_what_moves_is_named(profile: ReferenceProfile) -> None:
     window = DriftWindow(profile)
     for _ in range(4):
         brighter = np.minimum(ones.astype(int) * 2 + 40, 255).astype(np.uint8)
-        window.add(compare(brighter, profile), predictions(labels[labels == 1], 0.3))
+        window.add(compare_with_profile(brighter, profile), predictions(labels[labels == 1], 0.3))
     report = window.report()
 
     assert {"mean", "confidence", "predicted class"} <= set(report["moved"])
@@ -74,11 +74,11 @@ def test_the_window_forgets_and_never_grows(profile: ReferenceProfile) -> None:
     """Requests longer than the window, and many short ones: the latest examples are held, no more."""
     window = DriftWindow(profile, size=300)
     images, labels = draw_digits(700, seed=5)
-    window.add(compare(images, profile), predictions(labels))
+    window.add(compare_with_profile(images, profile), predictions(labels))
     assert (window.report()["examples"], window.report()["seen"]) == (300, 700)
 
     for _ in range(30):
-        window.add(compare(images[:10], profile), predictions(np.zeros(10, int)))
+        window.add(compare_with_profile(images[:10], profile), predictions(np.zeros(10, int)))
     report = window.report()
     assert report["examples"] == 300 and report["classes"][0]["share"] == 1.0
 
@@ -86,7 +86,7 @@ def test_the_window_forgets_and_never_grows(profile: ReferenceProfile) -> None:
 def test_few_examples_say_nothing(profile: ReferenceProfile) -> None:
     """Below 200 examples there is no index."""
     window = DriftWindow(profile)
-    window.add(compare(np.zeros((199, 28, 28), np.uint8), profile), predictions(np.zeros(199, int)))
+    window.add(compare_with_profile(np.zeros((199, 28, 28), np.uint8), profile), predictions(np.zeros(199, int)))
     assert window.report()["moved"] == [] and not window.report()["enough"]
 
 

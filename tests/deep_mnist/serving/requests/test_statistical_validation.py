@@ -12,9 +12,9 @@ import pytest
 
 from deep_mnist.data.dataset import open_dataset, write_dataset
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.model.profiling import kind_of, profile_training_split
+from deep_mnist.serving.model.profiling import example_kind, profile_training_split
 from deep_mnist.serving.model.reference_profile import PROFILE_FILE, ReferenceProfile, read_profile, write_profile
-from deep_mnist.serving.requests.statistical_validation import compare
+from deep_mnist.serving.requests.statistical_validation import compare_with_profile
 from tests.support.digits import draw_digits
 from tests.support.serving import RunningServer, make_version, promote, running_server
 from tests.support.trained import FLOATS, make_dataset, make_record, train_network
@@ -36,7 +36,7 @@ def profile_of(folder: Path, images: np.ndarray, labels: np.ndarray, **record: o
 
 def warned(profile: ReferenceProfile, examples: np.ndarray) -> dict[str, float]:
     """Return check -> share of the examples with its warning."""
-    return {each.check: float(each.rows.mean()) for each in compare(examples, profile).warnings}
+    return {each.check: float(each.rows.mean()) for each in compare_with_profile(examples, profile).warnings}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_prepared_images_on_another_scale(tmp_path: Path) -> None:
     profile = profile_of(tmp_path, (images / 127.5 - 1).astype(np.float32)[..., np.newaxis], labels)
     fresh = draw_digits(200, seed=5)[0][..., np.newaxis].astype(np.float32)
 
-    (warning,) = compare(fresh, profile).warnings
+    (warning,) = compare_with_profile(fresh, profile).warnings
     assert (warning.check, warning.fix, warning.rows.all()) == ("scale", "x = x / 127.5 - 1", True)
     assert warned(profile, fresh / 127.5 - 1) == {}
 
@@ -164,7 +164,7 @@ def test_it_abstains_where_it_cannot_know(tmp_path: Path) -> None:
 
     assert few.distance is None and "300 examples" in few.abstains[0]
     assert warned(few, np.random.default_rng(0).integers(0, 256, (9, 28, 28), dtype=np.uint8)) == {}
-    assert tokens.distance is None and kind_of(np.zeros((3, 12), np.int64)) == "numbers" and tokens.abstains
+    assert tokens.distance is None and example_kind(np.zeros((3, 12), np.int64)) == "numbers" and tokens.abstains
     assert warned(tokens, np.full((2, 12), 50)) == {"blank": 1.0}
 
 
