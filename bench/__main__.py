@@ -15,7 +15,7 @@ MEASUREMENTS = (
     ("bench.rehearsal",),
     ("bench.training",),
     ("bench.streaming",),
-    ("bench.door",),
+    ("bench.request_warnings",),
     ("bench.serving",),
     ("bench.clone_to_model",),
     ("bench.suite",),

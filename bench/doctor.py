@@ -4,7 +4,7 @@
     python -m bench.doctor --millions 6     # 6 million images (4.7 GB of disk), against a plain pass
     python -m bench.doctor --sparse 100     # 50 GB and 100 GB of zeros in a file that takes no room: is time linear?
 
-Each line is the fastest of several processes, started anew and run in turns, so that another program's load
+Each line is the fastest of several processes, started anew and run alternately, so that another program's load
 falls on both alike. Modules lie there as bytecode, as pip leaves them. The yardstick is the least a script can do in
 one pass with numpy: least and greatest pixel, mean, deviation, finite or not, and the count of each label.
 """

@@ -7,7 +7,7 @@ is at most 1 alarm in 300 draws of each kind. No TensorFlow; a draw takes about 
 What was measured last stands in MEASURED, and beside each line that is printed.
 
     python -m bench.false_alarms --draws 300                       # every kind that this machine has, on all cores
-    python -m bench.false_alarms --draws 50 --first 100 digits     # a piece: draws 100 to 149 of one kind
+    python -m bench.false_alarms --draws 50 --first 100 digits     # a chunk: draws 100 to 149 of one kind
     python -m bench.false_alarms --photos FOLDER --digits FOLDER   # or PHOTOS_DIR, MNIST_DIR, FASHION_DIR
 """
 
@@ -175,7 +175,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.false_alarms", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"one of {', '.join(KINDS)}; every one when left out")
     parser.add_argument("--draws", type=int, default=100, help="of each kind (default 100)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first draw, to go on where a piece ended")
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw, to go on where a chunk ended")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--photos", type=Path, help="folder of photo sets: SET/{train,test}/classK/*.jpg")
     parser.add_argument("--digits", type=Path, help="folder of MNIST's four IDX files")

@@ -203,7 +203,7 @@ def letterboxed(random: np.random.Generator, count: int) -> Drawn:
 
 
 def frames(random: np.random.Generator, count: int) -> Drawn:
-    """Frames of three still scenes under a drifting light and a moving patch: each has near copies by nature."""
+    """Frames of three still scenes under a drifting light and a moving patch: each has near duplicates by nature."""
     labels = np.sort(random.integers(0, 3, count))
     scenes = random.normal(120, 40, (3, 6, 6, 3)).repeat(8, axis=1).repeat(8, axis=2)
     light = np.cumsum(random.normal(0, 0.6, count))[:, None, None, None]

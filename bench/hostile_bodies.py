@@ -1,4 +1,4 @@
-"""Bodies that no honest client sends, drawn from a seed: for the server to refuse and to survive."""
+"""Bodies that no well-behaved client sends, drawn from a seed: for the server to refuse and to survive."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _KEYS = ("instances", "inputs", "images", "signature_name", "b64", "", "class", 
 
 
 def hostile_bodies(images: np.ndarray, count: int, seed: int = 0) -> Iterator[bytes]:
-    """Yield bodies: mutations of honest requests of uint8 images (n, rows, columns), and what was never one."""
+    """Yield bodies: mutations of valid requests of uint8 images (n, rows, columns), and what was never one."""
     source = random.Random(seed)
     kinds: tuple[Callable[[random.Random, bytes], bytes], ...] = (
         _bytes_changed, _bytes_changed, _token_put_in, _token_put_in, _cut, _spliced, _tree, _tree, _noise, _nested,
         _huge, _encoded, _reshaped,
     )  # fmt: skip
-    honest = {number: _honest_bodies(images[:number].tolist()) for number in (1, 2, 5)}
+    valid = {number: _valid_bodies(images[:number].tolist()) for number in (1, 2, 5)}
     for _ in range(count):
-        body = source.choice(honest[source.choice((1, 1, 1, 2, 5))])
+        body = source.choice(valid[source.choice((1, 1, 1, 2, 5))])
         yield source.choice(kinds)(source, body)
 
 
-def _honest_bodies(some: list[Any]) -> list[bytes]:
+def _valid_bodies(some: list[Any]) -> list[bytes]:
     """Return the forms of a request of some images."""
     return [json.dumps(each).encode() for each in ({"instances": some}, {"inputs": some}, {"inputs": {"images": some}})]
 

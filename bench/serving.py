@@ -1,4 +1,4 @@
-"""The server beside the bare SavedModel, a promotion under load, the door's false warnings, and 10,000 hostile bodies.
+"""The server beside the bare SavedModel, a promotion under load, false warnings, and 10,000 hostile bodies.
 
 One version of `fast`, trained for an epoch and published as a run does it, is served by a process of its own. Single
 predictions go in turn to the server (HTTP, JSON, one connection) and to the SavedModel in this process, so that
@@ -37,7 +37,7 @@ STARTED_SECONDS = 120
 
 
 def main() -> int:
-    """Print a line for each measure; 0 when no request failed and the door is wrong at most once in 1,000."""
+    """Print a line for each measure; 0 when no request failed and request validation is wrong at most once in 1,000."""
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
@@ -46,7 +46,11 @@ def main() -> int:
         images = np.load(folder / "raw" / "test_images.npy")
         with served(registry, folder) as url:
             latency(url, registry, images)
-            passed = [door(url, images), promotion_under_load(url, registry, folder, images), fuzz(url, images)]
+            passed = [
+                false_warnings(url, images),
+                promotion_under_load(url, registry, folder, images),
+                fuzz(url, images),
+            ]
     return 0 if all(passed) else 1
 
 
@@ -142,7 +146,7 @@ def _in_turn(server: Any, bare: Any, batches: list[np.ndarray]) -> np.ndarray:
     return np.array(seconds[1:]).T
 
 
-def door(url: str, images: np.ndarray) -> bool:
+def false_warnings(url: str, images: np.ndarray) -> bool:
     """Print how many of MNIST's test images are warned of, and how many of other images."""
     from deep_mnist.data.fetch_known import DownloadError
     from deep_mnist.doctor.script.served_data import arrays_of
@@ -208,8 +212,8 @@ def _wait_for_version(seen: Counter[tuple[int, str]], version: int) -> None:
 
 def fuzz(url: str, images: np.ndarray) -> bool:
     """Send hostile bodies; print the statuses and whether the next prediction is the one before."""
-    honest = {"instances": images[:50].tolist()}
-    before = requests.post(url, json=honest, timeout=60).json()["predictions"]
+    valid = {"instances": images[:50].tolist()}
+    before = requests.post(url, json=valid, timeout=60).json()["predictions"]
     session, seen = requests.Session(), Counter[int]()
     started = time.perf_counter()
     for body in hostile_bodies(images[:100], BODIES):
@@ -218,7 +222,7 @@ def fuzz(url: str, images: np.ndarray) -> bool:
         except requests.RequestException:
             seen[0] += 1
     seconds = time.perf_counter() - started
-    after = requests.post(url, json=honest, timeout=60).json()["predictions"]
+    after = requests.post(url, json=valid, timeout=60).json()["predictions"]
     same = [each["class"] for each in before] == [each["class"] for each in after]
     others = sum(count for status, count in seen.items() if status != 200 and not 400 <= status < 500)
     statuses = ", ".join(f"{status}: {count}" for status, count in sorted(seen.items()))

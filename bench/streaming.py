@@ -1,7 +1,7 @@
 """python -m bench.streaming: a training split that is read from its file against one that is resident.
 
 Both run the recipe of `fast` on the same images, ten times as many bytes as the limit for resident data, and take
-turns within one process, so that another program's load falls on both alike.
+alternating rounds within one process, so that another program's load falls on both alike.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from components.train.trainee import built_in_trainee
 
 IMAGES = 550_000  # 431 MB
 TIMES = 10  # larger than the limit
-TURNS, STEPS = 5, 64
-TURNS_IMAGES = STEPS * NETWORKS["fast"].recipe.batch
+ROUNDS, STEPS = 5, 64
+ROUND_IMAGES = STEPS * NETWORKS["fast"].recipe.batch
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
         limit = TrainRequest(resident_bytes=split.nbytes // TIMES).limit()
         ways = split.nbytes <= limit, True  # as the training step decides, and all of it resident
         seconds = in_turns({resident: _loop(split, device, resident=resident) for resident in ways})
-    streamed, resident = (TURNS_IMAGES / statistics.median(seconds[way]) for way in ways)
+    streamed, resident = (ROUND_IMAGES / statistics.median(seconds[way]) for way in ways)
     print(f"{split.nbytes / 1e6:.0f} MB, limit {limit / 1e6:.0f} MB; images a second:", end=" ")
     print(f"streamed {streamed:,.0f}, resident {resident:,.0f}")
     return 0 if tell(Claim("training: resident rate over streamed rate", resident / streamed, 1.3)) else 1
@@ -60,12 +60,12 @@ def written(path: Path) -> TrainingSplit:
 
 
 def in_turns(loops: dict[bool, Loop]) -> dict[bool, list[float]]:
-    """Return the seconds of each turn of STEPS steps, the first turn, which compiles, left out."""
+    """Return the seconds of each round of STEPS steps, the first round, which compiles, left out."""
     seconds: dict[bool, list[float]] = {kind: [] for kind in loops}
-    for turn in range(TURNS + 1):
+    for round_number in range(ROUNDS + 1):
         for kind, loop in loops.items():
             began = time.perf_counter()
-            loop.run(0, turn * STEPS, (turn + 1) * STEPS)
+            loop.run(0, round_number * STEPS, (round_number + 1) * STEPS)
             loop.sums.numpy()
             seconds[kind].append(time.perf_counter() - began)
     return {kind: each[1:] for kind, each in seconds.items()}

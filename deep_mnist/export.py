@@ -24,6 +24,7 @@ from deep_mnist.data.dataset import Preprocessing
 
 BATCH = 512
 GOLDEN_REQUESTS, GOLDEN_FILE = 256, "golden_requests.npz"
+GOLDEN_TOLERANCE = 1e-4  # of a probability, between the model that was judged and its export or a server of it
 RECORD_FILE = "preprocessing.json"
 MODEL_FILE = "model.keras"
 # Layers that hand on what they get.

@@ -11,8 +11,8 @@ import click
 DEPLOY = ".venv/deploy"
 
 COMMANDS = {
-    "run": ("pipeline.local.run", "the whole pipeline on this machine"),
-    "runs": ("pipeline.local.runs", "one page of all runs on this machine"),
+    "run": ("pipeline.local.run_command", "the whole pipeline on this machine"),
+    "runs": ("pipeline.local.history_command", "one page of all runs on this machine"),
     "compile": ("pipeline.compile", "write the KFP definition as YAML"),
     "plan": ("pipeline.cluster.plan", "what a run would do, before anything is sent"),
     "submit": ("pipeline.cluster.submit", "start a run on a cluster"),

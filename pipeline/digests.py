@@ -14,7 +14,7 @@ from deep_mnist.data.sources import is_image_file
 from deep_mnist.storage.address import is_address, is_store_address
 from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import StorageError, sha256_of_file
-from pipeline.arguments import UsageError
+from pipeline.run_arguments import UsageError
 
 
 def digest_of_data(dataset: str) -> str:

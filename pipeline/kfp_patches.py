@@ -38,7 +38,8 @@ from typing import Any
 
 from components.failure import read_failure
 from components.work import read_work
-from pipeline.ending import memory_kills, note_ending
+from pipeline.states import TaskState
+from pipeline.unexplained_exit import memory_kills, record_unexplained_exit
 
 TESTED_KFP = "2.17.0"
 RUNTIME = "_KFP_RUNTIME"
@@ -117,7 +118,7 @@ def tell_tasks(tell: Tell, pipeline_root: Path) -> None:
         folder = pipeline_root / arguments["pipeline_resource_name"] / component
         status, end = _ending(task_name, outputs, status, folder, cached=found_by.cache)
         tell({"event": "end", "task": task_name, **end, "work": None if found_by.cache else read_work(folder)})
-        return (outputs if end["state"] != "failed" else {}), status
+        return (outputs if end["state"] != TaskState.FAILED else {}), status
 
     LocalCache.get, task_executor.execute_single_task = look_up_and_note, execute_and_tell
 
@@ -128,12 +129,13 @@ def _ending(task: str, outputs: Mapping[str, Any], status: Any, folder: Path, *,
 
     if status == Status.SUCCESS and not cached and not (folder / "executor_output.json").is_file():
         status = Status.FAILURE
-        note_ending(task, folder, 0)
+        record_unexplained_exit(task, folder, 0)
     if status != Status.SUCCESS:
         failure = read_failure(folder)
-        return status, {"state": "failed", "outputs": {}, "failure": json.loads(failure.to_json()) if failure else None}
+        told = json.loads(failure.to_json()) if failure else None
+        return status, {"state": TaskState.FAILED, "outputs": {}, "failure": told}
     plain = {name: _plain(value) for name, value in outputs.items()}
-    return status, {"state": "cached" if cached else "done", "outputs": plain, "failure": None}
+    return status, {"state": TaskState.CACHED if cached else TaskState.DONE, "outputs": plain, "failure": None}
 
 
 def _plain(value: Any) -> Any:
@@ -160,7 +162,7 @@ def run_processes_with(run_process: Callable[[list[str], Mapping[str, str]], int
         if status and outputs:
             note = "the kernel killed a process of this machine for its memory" if memory_kills() > killed else ""
             step, folder = outputs
-            note_ending(step, folder, status, killed_for_memory=note)
+            record_unexplained_exit(step, folder, status, killed_for_memory=note)
         return status
 
     subprocess_task_handler.run_local_subprocess = run_and_note

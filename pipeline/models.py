@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deep_mnist.registry.metrics import read_metrics, record, render
+from deep_mnist.registry.metrics import as_open_metrics, read_model_metrics, record
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry, Version
 from deep_mnist.storage.open import open_store
@@ -89,7 +89,7 @@ def show_model(store: str, model_name: str, as_json: bool, version: int | None) 
 def show_metrics(store: str) -> None:
     """Print what a monitoring system should know of every model, as OpenMetrics text."""
     with _plain_errors():
-        click.echo(render(read_metrics(open_store(store))), nl=False)
+        click.echo(as_open_metrics(read_model_metrics(open_store(store))), nl=False)
 
 
 @click.command()

@@ -4,9 +4,9 @@
                                                                                │ all
                                                          publish ◀─ evaluate ◀─┴─ select
 
-The steps are those of `training.py`, and `select`. Every trial has its own dataset, since networks want their data
-prepared differently, but all have the same split: `seed` is the split's, a trial's own seed is its training's. The test
-split is seen by `evaluate` alone, once, for the one model that was selected.
+The steps are those of `training.py` (`steps.py` wires them for both), and `select`. Every trial has its own dataset,
+since networks want their data prepared differently, but all have the same split: `seed` is the split's, a trial's own
+seed is its training's. The test split is seen by `evaluate` alone, once, for the one model that was selected.
 """
 
 from collections.abc import Callable
@@ -14,17 +14,11 @@ from typing import Any
 
 from kfp import dsl
 
-from components.download.component import download
-from components.evaluate.component import evaluate
-from components.images import image, provenance
-from components.preprocess.component import preprocess
-from components.publish.component import publish
+from components.images import image
 from components.select.component import select
-from components.train.component import train
-from components.validate.component import require_valid, validate
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
-from pipeline.rehearsal import rehearsed
+from pipeline.steps import Steps
 
 SWEEP_NAME = "deep-mnist-sweep"
 
@@ -51,8 +45,8 @@ def build_sweep(
     """
 
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    second_gate = rehearsed(rehearsal, placed)
-    reporting = notified(settings.notify if settings and cluster else "", placed)
+    steps = Steps(placed, images, rehearsal)
+    guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=SWEEP_NAME, description="Trains networks and seeds side by side; judges and promotes the best.")
     def sweep(
@@ -81,89 +75,58 @@ def build_sweep(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
-        with reporting(run_name):
-            raw = download(dataset=dataset, dataset_digest=dataset_digest)
-            placed(raw, "download")
+        with guarded(run_name):
+            raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
 
             with dsl.ParallelFor(trials, name="trials", parallelism=parallelism) as trial:
-                prepared = preprocess(
-                    raw=raw.outputs["raw"],
+                of_network: dict[str, Any] = {"network": trial.network, "model": model, "model_digest": model_digest}
+                prepared, ready = steps.prepare(
+                    raw,
                     source=dataset,
-                    network=trial.network,
-                    model=model,
-                    model_digest=model_digest,
                     preparation=preparation,
                     validation_fraction=validation_fraction,
                     seed=seed,
-                )
-                placed(prepared, "preprocess")
-
-                judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
-                placed(judged, "validate")
-
-                passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
-                placed(passed, "validate")
-
-                ready = second_gate(
-                    dataset=prepared.outputs["dataset"],
-                    ready=passed.output,
-                    network=trial.network,
-                    model=model,
-                    model_digest=model_digest,
-                    epochs=epochs,
                     accept=accept,
+                    # From the cache, two trials of one network would hand `select` one artifact: a key of KFP's
+                    # metadata store forbids it, and `select`'s driver dies (kubeflow/pipelines 2.17.0,
+                    # backend/src/v2/metadata/client.go:739).
+                    reuse=False,
+                    **of_network,
                 )
-
-                trained = train(
-                    dataset=prepared.outputs["dataset"],
+                trained = steps.train_model(
+                    dataset=prepared,
                     ready=ready,
-                    network=trial.network,
-                    model=model,
-                    model_digest=model_digest,
+                    network=of_network,
                     epochs=epochs,
                     seed=trial.seed,
+                    accept=accept,
                     require_gpu=require_gpu,
                     checkpoints=checkpoints,
-                )
-                placed(
-                    trained,
-                    "train",
-                    gpu_count=gpu_count,
-                    gpu_type=gpu_type,
-                    node_selector=node_selector,
-                    tolerations=tolerations,
+                    accelerator={
+                        "gpu_count": gpu_count,
+                        "gpu_type": gpu_type,
+                        "node_selector": node_selector,
+                        "tolerations": tolerations,
+                    },
                 )
 
-            best = select(
-                datasets=dsl.Collected(prepared.outputs["dataset"]), models=dsl.Collected(trained.outputs["trained"])
-            )
+            best = select(datasets=dsl.Collected(prepared), models=dsl.Collected(trained))
             placed(best, "select")
 
-            scored = evaluate(
+            steps.judge_and_publish(
                 dataset=best.outputs["dataset"],
                 trained=best.outputs["trained"],
                 registry=registry,
                 model_name=model_name,
-                min_accuracy=min_accuracy,
-                min_class_accuracy=min_class_accuracy,
-                confidence=confidence,
-            )
-            scored.set_caching_options(False)  # the champion may have changed since
-            placed(scored, "evaluate")
-
-            published = publish(
-                dataset=best.outputs["dataset"],
-                trained=best.outputs["trained"],
-                evaluation=scored.outputs["evaluation"],
-                registry=registry,
-                model_name=model_name,
+                policy={
+                    "min_accuracy": min_accuracy,
+                    "min_class_accuracy": min_class_accuracy,
+                    "confidence": confidence,
+                },
                 require_promotion=require_promotion,
                 run_name=run_name,
                 model_registry=model_registry,
                 accept=accept,
             )
-            published.set_caching_options(False)
-            published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
-            placed(published, "publish")
 
     return sweep

@@ -12,19 +12,24 @@ from typing import Any
 
 import click
 
-from pipeline.arguments import UsageError
+from pipeline.cluster.cluster_arguments import (
+    cluster_run_options,
+    definition_options,
+    install_options,
+    sweep_for_cluster,
+)
 from pipeline.cluster.connection import connection_options
-from pipeline.cluster.parameters import definition_options, install_options, parameter_options, sweep_for_cluster
 from pipeline.cluster.submit import EXPERIMENT, send
 from pipeline.cluster.watch import watch_options
-from pipeline.local.run import run_shown
-from pipeline.options import RUN_OPTIONS, SWEEP_OPTIONS, add_options
+from pipeline.command_options import RUN_OPTIONS, SWEEP_OPTIONS, add_options
+from pipeline.local.run_command import run_shown
+from pipeline.run_arguments import UsageError
 from pipeline.trials import trials_of
 
 
 @click.command()
 @add_options(*SWEEP_OPTIONS)
-@parameter_options
+@cluster_run_options
 @definition_options
 @click.option("--here", is_flag=True, help="On this machine, even where a cluster is named.")
 @click.option("--runs", type=click.Path(path_type=Path), default="./runs", show_default=True, help="Here: for runs.")

@@ -8,7 +8,8 @@
 accelerator is requested before the data have passed. Where training is given accelerators, `rehearse` runs the network
 for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
 
-`retraining.py` puts `compare` and `remember` around the last three, for schedules.
+`steps.py` wires what `sweep.py` has too; here is the order, and what each step is given. `retraining.py` puts `compare`
+and `remember` around the last three, for schedules.
 """
 
 from collections.abc import Callable
@@ -17,16 +18,10 @@ from typing import Any
 
 from kfp import dsl
 
-from components.download.component import download
-from components.evaluate.component import evaluate
-from components.images import image, provenance
-from components.preprocess.component import preprocess
-from components.publish.component import publish
-from components.train.component import train
-from components.validate.component import require_valid, validate
+from components.images import image
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
-from pipeline.rehearsal import rehearsed
+from pipeline.steps import Steps
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -58,7 +53,7 @@ def build_pipeline(
         settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    second_gate = rehearsed(rehearsal, placed)
+    steps = Steps(placed, images, rehearsal)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
@@ -88,95 +83,52 @@ def build_pipeline(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
+        of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
+        of_registry = {"registry": registry, "model_name": model_name}
         with guarded(run_name):
-            raw = download(dataset=dataset, dataset_digest=dataset_digest)
-            placed(raw, "download")
-
-            prepared = preprocess(
-                raw=raw.outputs["raw"],
+            raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
+            prepared, ready = steps.prepare(
+                raw,
                 source=dataset,
-                network=network,
-                model=model,
-                model_digest=model_digest,
                 preparation=preparation,
                 validation_fraction=validation_fraction,
                 seed=seed,
+                accept=accept,
+                **of_network,
             )
-            placed(prepared, "preprocess")
-
-            judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
-            placed(judged, "validate")
-
-            passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
-            placed(passed, "validate")
-
             with around(
-                dataset=prepared.outputs["dataset"],
-                ready=passed.output,
-                registry=registry,
-                model_name=model_name,
-                network=network,
-                model=model,
-                epochs=epochs,
-                seed=seed,
+                dataset=prepared, ready=ready, network=network, model=model, epochs=epochs, seed=seed, **of_registry
             ) as conclude:
-                ready = second_gate(
-                    dataset=prepared.outputs["dataset"],
-                    ready=passed.output,
-                    network=network,
-                    model=model,
-                    model_digest=model_digest,
-                    epochs=epochs,
-                    accept=accept,
-                )
-
-                trained = train(
-                    dataset=prepared.outputs["dataset"],
+                trained = steps.train_model(
+                    dataset=prepared,
                     ready=ready,
-                    network=network,
-                    model=model,
-                    model_digest=model_digest,
+                    network=of_network,
                     epochs=epochs,
                     seed=seed,
+                    accept=accept,
                     require_gpu=require_gpu,
                     checkpoints=checkpoints,
+                    accelerator={
+                        "gpu_count": gpu_count,
+                        "gpu_type": gpu_type,
+                        "node_selector": node_selector,
+                        "tolerations": tolerations,
+                    },
                 )
-                placed(
-                    trained,
-                    "train",
-                    gpu_count=gpu_count,
-                    gpu_type=gpu_type,
-                    node_selector=node_selector,
-                    tolerations=tolerations,
-                )
-
-                scored = evaluate(
-                    dataset=prepared.outputs["dataset"],
-                    trained=trained.outputs["trained"],
-                    registry=registry,
-                    model_name=model_name,
-                    min_accuracy=min_accuracy,
-                    min_class_accuracy=min_class_accuracy,
-                    confidence=confidence,
-                )
-                scored.set_caching_options(False)  # the champion may have changed since
-                placed(scored, "evaluate")
-
-                published = publish(
-                    dataset=prepared.outputs["dataset"],
-                    trained=trained.outputs["trained"],
-                    evaluation=scored.outputs["evaluation"],
-                    registry=registry,
-                    model_name=model_name,
+                published = steps.judge_and_publish(
+                    dataset=prepared,
+                    trained=trained,
+                    policy={
+                        "min_accuracy": min_accuracy,
+                        "min_class_accuracy": min_class_accuracy,
+                        "confidence": confidence,
+                    },
                     require_promotion=require_promotion,
                     run_name=run_name,
                     model_registry=model_registry,
                     accept=accept,
+                    **of_registry,
                 )
-                published.set_caching_options(False)
-                published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(images))  # for the model card
-                placed(published, "publish")
-
                 conclude(published)
 
     return training

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.arguments import RunArguments, UsageError, complete
+from pipeline.run_arguments import LARGEST_SEED, RunArguments, UsageError, complete
 
 MOST_TRIALS = 100
-LARGEST_SEED = 2**31 - 1
 _RANGE = re.compile(r"(\d{1,10})(?:\.\.(\d{1,10}))?")
 
 

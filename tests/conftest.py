@@ -40,7 +40,7 @@ def started_s3() -> Callable[[], str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start SeaweedFS ahead of the first test that needs it."""
+    """Start SeaweedFS in the background before the first test that needs it."""
     needed = any(S3_FIXTURES.intersection(getattr(item, "fixturenames", ())) for item in session.items)
     if needed and not session.config.option.collectonly:
         with suppress(RuntimeError):  # the tests that need it say so

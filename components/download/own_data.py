@@ -19,7 +19,7 @@ from deep_mnist.data.fetch_known import DownloadError, fetch_cached
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
 from deep_mnist.data.sources import EXPECTED, is_image_file, recognize
-from deep_mnist.data.transfer import TOTAL_SECONDS, TransferError, split_pin
+from deep_mnist.data.transfer import TOTAL_SECONDS, SourceUnreachableError, TransferError, split_pin
 from deep_mnist.storage.address import store_schemes
 from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import Store, sha256_of_file
@@ -66,7 +66,7 @@ def _fetch_array_files(address: str, folder: Path, deadline: float) -> None:
             return _fetch_set(address.rstrip("/"), names, folder, deadline)
         except TransferError as error:
             reasons.append(str(error))
-            if "to reach" in str(error):
+            if isinstance(error, SourceUnreachableError):
                 break
     raise DownloadError(
         f"Expected one .npz, .csv(.gz) or .parquet, or a folder of train_images.npy … or "

@@ -1,4 +1,4 @@
-"""How accuracy holds when images are moved, turned, blurred, dimmed, inverted or noisy."""
+"""How accuracy holds when images are shifted, rotated, blurred, dimmed, inverted or noisy."""
 
 from __future__ import annotations
 

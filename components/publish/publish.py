@@ -26,8 +26,8 @@ from deep_mnist.registry.model_registry import ModelRegistryError, register
 from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.surveying import survey_training
-from deep_mnist.serving.training_survey import write_survey
+from deep_mnist.serving.model.profiling import profile_training_split
+from deep_mnist.serving.model.reference_profile import write_profile
 from deep_mnist.storage.store import StorageError
 
 ATTEMPTS = 3
@@ -175,7 +175,7 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
     """
     export(candidate.network, folder)
     write_golden_requests(candidate.network, candidate.split, folder)
-    write_survey(survey_training(candidate.data, candidate.evaluation.get("confidence", ())), folder)
+    write_profile(profile_training_split(candidate.data, candidate.evaluation.get("confidence", ())), folder)
     proof = replay_in_fresh_process(folder)
     print(
         f"publish: {proof['requests']} golden requests replayed on the export, "

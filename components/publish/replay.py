@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 
 from components.work import spared_collections
-from deep_mnist.export import GOLDEN_FILE, GOLDEN_REQUESTS, TrainedNetwork
+from deep_mnist.export import GOLDEN_FILE, GOLDEN_REQUESTS, GOLDEN_TOLERANCE, TrainedNetwork
 from deep_mnist.processes import run_module
 from deep_mnist.registry.judged_split import JudgedSplit
 
-TOLERANCE = 1e-4
 # A mistaken preparation must be better by this many standard deviations of a share to be called better.
 SURE = 3.0
 REPLAY_SECONDS = 600
@@ -90,10 +89,10 @@ def replay(folder: Path) -> dict[str, Any]:
         difference = float(np.abs(predicted["probabilities"] - golden["probabilities"]).max(initial=0.0))
         differences.append(difference)
         flipped = predicted["class"] != golden["probabilities"].argmax(axis=1)
-        if not difference <= TOLERANCE:  # also true of NaN
+        if not difference <= GOLDEN_TOLERANCE:  # also true of NaN
             faults.append(
-                f"Expected {request} to predict as the model does, within {TOLERANCE:g}. Received: a difference of "
-                f"{difference:.3g}, another class for {int(flipped.sum())} of {len(flipped)}."
+                f"Expected {request} to predict as the model does, within {GOLDEN_TOLERANCE:g}. Received: a difference "
+                f"of {difference:.3g}, another class for {int(flipped.sum())} of {len(flipped)}."
             )
     faults += _probes(signatures, golden) if bool(golden["raw"]) else []
     correct = signatures["serving_default"](golden["images"])["class"] == golden["labels"]

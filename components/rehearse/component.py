@@ -41,7 +41,7 @@ def rehearse(
         from pathlib import Path
 
         from components.rehearse.rehearse import rehearse_dataset
-        from deep_mnist.doctor.verdict import write_reports
+        from components.verdict import write_reports
 
         diagnosis = rehearse_dataset(
             Path(dataset.path), network=network, model=model, model_digest=model_digest, epochs=epochs, accept=accept
@@ -58,6 +58,6 @@ def require_rehearsed(findings: Input[Artifact], verdict: str) -> str:
         import json
         from pathlib import Path
 
-        from deep_mnist.doctor.verdict import UnfitNetworkError, require_fit
+        from components.verdict import UnfitNetworkError, require_fit
 
         return require_fit(json.loads(Path(findings.path).read_text())["findings"], verdict, UnfitNetworkError)

@@ -18,7 +18,7 @@ from components.train.augment import random_maps, warp_images
 from components.train.data import TrainingSplit
 from components.train.device import Device
 from components.train.networks import Recipe
-from components.train.stream import read_pieces, steps_in_piece
+from components.train.stream import read_chunks, steps_in_chunk
 from components.train.trainee import Trainee
 
 LEAST_STEPS = 20  # an epoch
@@ -124,12 +124,12 @@ class Loop:
             self._call(self._arrays, order, tables, first, last)
             return
         # The same compiled loop, so the same kernels and the same threads: the weights are those of resident data.
-        size = steps_in_piece(self.train, self.batch)
+        size = steps_in_chunk(self.train, self.batch)
         own_rows = np.arange(size * self.batch, dtype=np.int32).reshape(size, self.batch)
-        for start, piece in read_pieces(self.train, order[first:last], size):
+        for start, chunk in read_chunks(self.train, order[first:last], size):
             step = first + start
             mine = [np.resize(table[step : step + size], (size, *table.shape[1:])) for table in tables]
-            self._call(self._on_every_device(piece), own_rows, mine, 0, min(size, last - step))
+            self._call(self._on_every_device(chunk), own_rows, mine, 0, min(size, last - step))
 
     def _call(self, arrays: Any, order: np.ndarray, tables: Sequence[np.ndarray], first: int, last: int) -> None:
         limits = tf.constant(first), tf.constant(last)

@@ -31,9 +31,9 @@ class KernelMuon(keras.optimizers.AdamW):
         momentum = self._momentums[self._get_variable_index(variable)]
         self.assign(momentum, self.momentum * momentum + gradient)
         inputs, filters = variable.shape[0] * variable.shape[1] * variable.shape[2], variable.shape[3]
-        ahead = tf.reshape(gradient + self.momentum * tf.convert_to_tensor(momentum), (inputs, filters))
+        lookahead = tf.reshape(gradient + self.momentum * tf.convert_to_tensor(momentum), (inputs, filters))
         size = learning_rate * STEP * max(inputs, filters) ** 0.5
-        self.assign_sub(variable, tf.reshape(size * orthogonal(ahead), variable.shape))
+        self.assign_sub(variable, tf.reshape(size * orthogonal(lookahead), variable.shape))
 
 
 def muon_in_place_of(optimizer: keras.optimizers.AdamW) -> KernelMuon:

@@ -32,8 +32,8 @@ class Recipe:
         warmup: Share of the steps in which the rate rises.
         warp: Random affine maps of the training images.
         smoothing: Share of each label spread evenly over the classes in the training loss, 0..1.
-        parts: Pieces of a batch that are computed side by side on a CPU, each on its share of the cores;
-            BatchNormalization sees a piece. One thread a piece wastes less than two threads an operation.
+        parts: Chunks of a batch that are computed concurrently on a CPU, each on its share of the cores;
+            BatchNormalization sees a chunk. One thread per chunk wastes less than two threads per operation.
         bfloat16: Multiply in bfloat16 where the hardware does.
         muon: Step the kernels of convolutions by Muon; the network is compiled with AdamW, which steps the rest.
     """

@@ -50,7 +50,7 @@ def write_trained(
     """Write the trained folder and the page of curves."""
     trained.mkdir(parents=True, exist_ok=True)
     outcome.model.save(trained / "model.keras")
-    facts = describe(request, dataset, outcome, trained / "model.keras", started)
+    facts = training_facts(request, dataset, outcome, trained / "model.keras", started)
     write_json(trained / "history.json", {"epochs": outcome.history})
     write_json(trained / "training.json", facts)
     write_json(trained / "preprocessing.json", dataset.record.to_dict() if dataset.record else None)
@@ -58,7 +58,7 @@ def write_trained(
     curves.write_text(curves_page(outcome.history, facts))
 
 
-def describe(
+def training_facts(
     request: TrainRequest, dataset: Dataset, outcome: TrainingOutcome, saved: Path, started: float
 ) -> dict[str, Any]:
     """Return what training.json holds."""

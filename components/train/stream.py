@@ -1,4 +1,4 @@
-"""A split that is larger than memory, read piece by piece while the steps before are computed."""
+"""A split that is larger than memory, read by chunks in the background while the steps before are computed."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 
 from components.train.data import TrainingSplit
 
-PIECE_BYTES = 64 << 20
-MOST_STEPS = 64  # in a piece
+CHUNK_BYTES = 64 << 20
+MOST_STEPS = 64  # in a chunk
 
 
-def steps_in_piece(split: TrainingSplit, batch: int) -> int:
-    """Return how many steps of `batch` examples one piece holds: what PIECE_BYTES take, at least 1."""
+def steps_in_chunk(split: TrainingSplit, batch: int) -> int:
+    """Return how many steps of `batch` examples one chunk holds: what CHUNK_BYTES take, at least 1."""
     example = max(1, split.nbytes // len(split))
-    return max(1, min(MOST_STEPS, PIECE_BYTES // (example * batch)))
+    return max(1, min(MOST_STEPS, CHUNK_BYTES // (example * batch)))
 
 
-def read_pieces(split: TrainingSplit, order: np.ndarray, size: int) -> Iterator[tuple[int, TrainingSplit]]:
-    """Yield (first step, examples) for every `size` steps of `order`, int (steps, batch), the next one read ahead.
+def read_chunks(split: TrainingSplit, order: np.ndarray, size: int) -> Iterator[tuple[int, TrainingSplit]]:
+    """Yield (first step, examples) for every `size` steps of `order`, int (steps, batch), the next one prefetched.
 
-    The examples lie in the order of their steps. The last piece is filled up with its own first examples, so that
-    all pieces have one shape and the loop is compiled once.
+    The examples lie in the order of their steps. The last chunk is filled up with its own first examples, so that
+    all chunks have one shape and the loop is compiled once.
     """
     starts = range(0, len(order), size)
     with ThreadPoolExecutor(max_workers=1) as reader:
-        pieces = (reader.submit(_read, split, order[start : start + size], size) for start in starts)
-        coming = next(pieces, None)
+        chunks = (reader.submit(_read, split, order[start : start + size], size) for start in starts)
+        coming = next(chunks, None)
         for start in starts:
-            present, coming = coming, next(pieces, None)
+            present, coming = coming, next(chunks, None)
             if present is not None:
                 yield start, present.result()
 

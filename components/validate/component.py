@@ -31,7 +31,7 @@ def validate(
         from pathlib import Path
 
         from components.validate.validate import validate_dataset
-        from deep_mnist.doctor.verdict import write_reports
+        from components.verdict import write_reports
 
         diagnosis = validate_dataset(Path(dataset.path), accept)
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="validate")
@@ -46,6 +46,6 @@ def require_valid(findings: Input[Artifact], verdict: str) -> str:
         import json
         from pathlib import Path
 
-        from deep_mnist.doctor.verdict import require_fit
+        from components.verdict import require_fit
 
         return require_fit(json.loads(Path(findings.path).read_text())["findings"], verdict)

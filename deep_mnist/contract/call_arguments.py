@@ -17,7 +17,7 @@ def names_of(value: Any) -> list[str]:
 
 
 def references_of(value: Any) -> list[Reference]:
-    """Return [("name", node, tensor), …] of Keras 2's and 3's ways to write one or several."""
+    """Return [("name", node, tensor), …] of Keras 2's and 3's ways to write one or multiple inputs."""
     if isinstance(value, Mapping):
         return [reference for each in value.values() for reference in references_of(each)]
     if len(value) == 3 and isinstance(value[0], str):

@@ -61,7 +61,7 @@ def read_loss(compiled: Any) -> tuple[str | None, bool | None, list[str]]:
 
 
 def output_part(compiled: Any, names: Sequence[str], index: int) -> Any:
-    """Return the compile configuration as one of several outputs sees it: its own loss and metrics.
+    """Return the compile configuration as one of multiple outputs sees it: its own loss and metrics.
 
     Args:
         compiled: The compile configuration; loss and metrics are lists in the outputs' order, dictionaries by their

@@ -83,8 +83,8 @@ class Contract:
         norm_layers: Every BatchNormalization.
         input_faults: What is wrong between the declared input and the first layers' data_format.
         lambda_layers: Names of the layers that hold Python code.
-        inputs, outputs: Of a network with several, the contract of each (() of a network with one). The contract itself
-            is that of the first input and of the first output with a loss.
+        inputs, outputs: Of a network with multiple, the contract of each (() of a network with one). The contract
+            itself is that of the first input and of the first output with a loss.
         input_name, output_name: As the network calls what this contract is of, "" where there is one of it.
         fit: What is known of the call to fit: {"shuffle": bool, "validation_split": float}.
         adjusts_rank: Keras adds, or drops, a last axis of length 1 that the data lack, or have too many: its functional

@@ -1,7 +1,8 @@
-"""Reads a SavedModel's signature. The one reader that imports TensorFlow, and it runs no graph."""
+"""Reads a SavedModel's signature. The one reader that imports TensorFlow, for its messages; it runs no graph."""
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ def contract_of_saved_model(folder: Path) -> Contract:
     """Return the contract stated by a SavedModel's `serving_default` signature (and Keras 2's metadata, if any).
 
     Raises:
-        ContractError: The folder holds no SavedModel with such a signature.
+        ContractError: The folder holds no SavedModel with such a signature, or TensorFlow cannot be imported.
     """
     if stated := _keras_metadata(folder):
         from deep_mnist.contract.derive import contract_of_model
@@ -54,8 +55,7 @@ def contract_of_saved_model(folder: Path) -> Contract:
 
 
 def _meta_graph(folder: Path) -> Any:
-    from tensorflow.core.protobuf import saved_model_pb2
-
+    saved_model_pb2 = _messages("tensorflow.core.protobuf.saved_model_pb2", folder)
     path = folder / "saved_model.pb"
     if path.stat().st_size > MAX_GRAPH_BYTES:
         raise ContractError(f"Expected saved_model.pb of at most {MAX_GRAPH_BYTES} bytes. Received: more.")
@@ -68,6 +68,17 @@ def _meta_graph(folder: Path) -> Any:
         if "serving_default" in graph.signature_def:
             return graph
     raise ContractError(f"Expected a serving_default signature in {folder}. Received: none. Fix: Use model.export().")
+
+
+def _messages(module: str, folder: Path) -> Any:
+    """Return a module of TensorFlow's that holds the classes of a file's protocol buffers."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ContractError(
+            f"Expected TensorFlow, which alone reads the SavedModel {folder}. Received: {error}. "
+            "Fix: pip install tensorflow, or name the .keras file that it was exported from."
+        ) from error
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...] | None:
@@ -117,8 +128,7 @@ def _keras_metadata(folder: Path) -> dict[str, Any] | None:
     path = folder / "keras_metadata.pb"
     if not path.is_file() or path.stat().st_size > MAX_GRAPH_BYTES:
         return None
-    from tensorflow.python.keras.protobuf import saved_metadata_pb2
-
+    saved_metadata_pb2 = _messages("tensorflow.python.keras.protobuf.saved_metadata_pb2", folder)
     metadata = saved_metadata_pb2.SavedMetadata()
     try:
         metadata.ParseFromString(path.read_bytes())

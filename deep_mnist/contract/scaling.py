@@ -117,7 +117,7 @@ def _has_weights(node: Node) -> bool:
 def _conclude(found: Scaling, readings: list[tuple[str, Node, Pixels]], graph: Graph) -> None:
     states = {pixels for _, _, pixels in readings}
     if len(states) > 1 and not found.unknown:
-        found.unknown.append("input scaling: the input feeds several branches, which scale it differently")
+        found.unknown.append("input scaling: the input feeds multiple branches, which scale it differently")
     if readings:
         found.pixels = readings[0][2]
         found.normalizes = all(_is_normalized(key, node, graph) for key, node, _ in readings)

@@ -50,10 +50,10 @@ def unknown_content(path: Path, head: bytes) -> ArrayFileError:
         fix = "Run git lfs pull: this is the pointer, not the file."
     else:
         fix = f"Delete {path.name} and download or write it again."
-    return ArrayFileError(f"an .npy or IDX file {path.name}", describe(head), fix)
+    return ArrayFileError(f"an .npy or IDX file {path.name}", kind_by_first_bytes(head), fix)
 
 
-def describe(head: bytes) -> str:
+def kind_by_first_bytes(head: bytes) -> str:
     """Return what a file is, by its first bytes."""
     if not head:
         return "an empty file"

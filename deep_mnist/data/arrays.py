@@ -112,7 +112,7 @@ def find_arrays(folder: Path) -> dict[str, ArrayFile]:
 
 
 def find_further(folder: Path) -> dict[str, dict[str, ArrayFile]]:
-    """Return the arrays of networks of several inputs or outputs, by slot and by what follows in the file's name.
+    """Return the arrays of networks of multiple inputs or outputs, by slot and by what follows in the file's name.
 
     `train_images_wide.npy` is the array of train_images for the input "wide"; so is a member of that name in an `.npz`.
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from deep_mnist.data.array_errors import damaged, describe
+from deep_mnist.data.array_errors import damaged, kind_by_first_bytes
 from deep_mnist.data.array_headers import check_size, mapped, read_header, size_of_regular_file
 
 MAX_DECOMPRESSED_BYTES = 8 << 30  # ten times MNIST as float64 is 4.4 GB
@@ -35,7 +35,7 @@ def open_gzip(path: Path, raw: BinaryIO, size: int) -> np.ndarray:
     """
     if raw.read(2) != b"\x1f\x8b":
         raw.seek(0)
-        raise damaged(path, "gzip data (first bytes 1f 8b)", describe(raw.read(512)))
+        raise damaged(path, "gzip data (first bytes 1f 8b)", kind_by_first_bytes(raw.read(512)))
     raw.seek(0)
     with _damage_as_error(path), gzip.GzipFile(fileobj=raw) as stream:
         return _decompressed(path, stream, size)

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from deep_mnist.data.array_errors import ArrayFileError, damaged, describe, short
+from deep_mnist.data.array_errors import ArrayFileError, damaged, kind_by_first_bytes, short
 from deep_mnist.data.compressed_arrays import MAX_DECOMPRESSED_BYTES
 from deep_mnist.data.raw import Gathered, Label, RawData, RawSplit, raw_data, split_of
 
@@ -220,7 +220,7 @@ def _opened(path: Path) -> BinaryIO:
         with path.open("rb") as raw:
             head = raw.read(512)
         if head[:2] != b"\x1f\x8b":
-            raise damaged(path, "gzip data (first bytes 1f 8b)", describe(head))
+            raise damaged(path, "gzip data (first bytes 1f 8b)", kind_by_first_bytes(head))
         return cast(BinaryIO, gzip.open(path, "rb"))
     return path.open("rb")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deep_mnist.data.array_errors import describe, short
+from deep_mnist.data.array_errors import kind_by_first_bytes, short
 from deep_mnist.data.raw import ImageDecodeError
 
 if TYPE_CHECKING:
@@ -24,19 +24,19 @@ PLAIN_MODES = ("L", "RGB", "RGBA")
 
 
 def decode_file(path: Path) -> np.ndarray | ImageDecodeError:
-    """Return a file's pixels, or why there are none; see `decode`."""
+    """Return a file's pixels, or why there are none; see `decode_image`."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return ImageDecodeError("no regular file")
         if status.st_size > MAX_FILE_BYTES:
             return ImageDecodeError(f"{status.st_size} bytes, more than {MAX_FILE_BYTES}")
-        return decode(path.read_bytes())
+        return decode_image(path.read_bytes())
     except OSError as error:
         return ImageDecodeError(error.strerror or str(error))
 
 
-def decode(content: bytes) -> np.ndarray | ImageDecodeError:
+def decode_image(content: bytes) -> np.ndarray | ImageDecodeError:
     """Return the pixels of a PNG, JPEG, BMP or GIF (its first frame), or why there are none.
 
     Returns:
@@ -57,7 +57,7 @@ def decode(content: bytes) -> np.ndarray | ImageDecodeError:
     except Image.DecompressionBombError:
         return ImageDecodeError(f"far more than {MAX_PIXELS} pixels: a decompression bomb")
     except UnidentifiedImageError:
-        return ImageDecodeError(f"not decodable as PNG, JPEG, BMP or GIF: {describe(content[:512])}")
+        return ImageDecodeError(f"not decodable as PNG, JPEG, BMP or GIF: {kind_by_first_bytes(content[:512])}")
     except Exception as error:  # decoders fail in every way on damaged bytes; each means that there is no image
         return ImageDecodeError(short(f"{error}") or type(error).__name__)
 

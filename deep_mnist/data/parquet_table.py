@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.data.array_errors import ArrayFileError, damaged, describe, short
-from deep_mnist.data.image_file import decode
+from deep_mnist.data.array_errors import ArrayFileError, damaged, kind_by_first_bytes, short
+from deep_mnist.data.image_file import decode_image
 from deep_mnist.data.raw import (
     Gathered,
     ImageDecodeError,
@@ -77,7 +77,7 @@ def _read_split(paths: Sequence[Path], names: list[str]) -> RawSplit:
     try:
         for path in paths:
             for content, label in _rows(path, names):
-                decoded = content if isinstance(content, ImageDecodeError) else decode(content)
+                decoded = content if isinstance(content, ImageDecodeError) else decode_image(content)
                 gathered.add(f"{path.name} row {len(labels)}", decoded)
                 labels.append(label)
         split = gathered.finish()
@@ -118,7 +118,7 @@ def _check_ends(path: Path) -> None:
         stream.seek(max(path.stat().st_size - 4, 0))
         tail = stream.read(4)
     if head[:4] != b"PAR1":
-        raise damaged(path, "a Parquet file (first bytes PAR1)", describe(head))
+        raise damaged(path, "a Parquet file (first bytes PAR1)", kind_by_first_bytes(head))
     if tail != b"PAR1" or path.stat().st_size < 12:
         raise damaged(path, "a whole Parquet file", "one that ends before its footer")
 

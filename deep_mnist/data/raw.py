@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError
+from deep_mnist.data.compressed_arrays import MAX_DECOMPRESSED_BYTES
 
-MAX_TOTAL_BYTES = 8 << 30  # of decoded pixels in one split, as of a decompressed array
+MAX_TOTAL_BYTES = MAX_DECOMPRESSED_BYTES  # of decoded pixels in one split
 MAX_EXAMPLES = 5_000_000
 SHOWN = 3  # odd images that an error names
 MAX_WHERE = 10  # indices that an error gives

@@ -32,6 +32,10 @@ class TransferError(OSError):
     fix = "check the address and the network, or download the file yourself and name the folder"
 
 
+class SourceUnreachableError(TransferError):
+    """A server that could not be connected to: another of its files will not do better."""
+
+
 def fetch_https(url: str, destination: Path, *, partial: Path, deadline: float | None = None) -> Path:
     """Fetch `url` to `destination`, resuming what an earlier try left in the file `partial`.
 
@@ -78,7 +82,7 @@ def _try_until_whole(address: str, partial: Path, limit: float) -> None:
             return _stream(address, partial, limit)
         except requests.ConnectionError as error:
             if not partial.exists() and attempt >= CONNECT_ATTEMPTS:
-                raise TransferError(f"Expected to reach {address}. Received: {_short(error)}.") from error
+                raise SourceUnreachableError(f"Expected to reach {address}. Received: {_short(error)}.") from error
             _pause(address, error, attempt, limit)
         except (requests.RequestException, TransferInterruptedError) as error:
             _pause(address, error, attempt, limit)

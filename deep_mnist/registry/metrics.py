@@ -81,12 +81,12 @@ def record(registry: Registry, *, outcome: str = "", slot: str = "") -> None:
         print(f"warning: the metrics of {registry.name} were not written: {error}", flush=True)
 
 
-def read_metrics(store: Store) -> dict[str, ModelMetrics]:
+def read_model_metrics(store: Store) -> dict[str, ModelMetrics]:
     """Return model name -> what `metrics.prom` says of it; nothing when there is no such file."""
     return _read(store)[0]
 
 
-def render(models: Mapping[str, ModelMetrics]) -> str:
+def as_open_metrics(models: Mapping[str, ModelMetrics]) -> str:
     """Return the models' lines as OpenMetrics text, family by family."""
     lines: list[str] = []
     for family, help_text in _HELP.items():
@@ -105,7 +105,7 @@ def parse(text: str) -> dict[str, ModelMetrics]:
     """Return what `render` wrote; lines of another form are passed over.
 
     >>> models = {"mnist": ModelMetrics(champion_version=3.0, outcome="promoted")}
-    >>> parse(render(models)) == models
+    >>> parse(as_open_metrics(models)) == models
     True
     """
     known = {each.name for each in fields(ModelMetrics)}
@@ -139,7 +139,7 @@ def _update(registry: Registry, outcome: str, slot: float | None, champion: Prom
         before = models.get(registry.name, ModelMetrics())
         models[registry.name] = _next(before, outcome, slot, champion)
         try:
-            store.write(METRICS_FILE, render(models).encode(), if_generation=generation)
+            store.write(METRICS_FILE, as_open_metrics(models).encode(), if_generation=generation)
             return
         except PreconditionFailedError:
             continue

@@ -1,8 +1,13 @@
-"""The champion behind the V1 inference protocol, with the doctor at the door.
+"""The champion behind the V1 inference protocol, with requests validated by the doctor.
 
     python -m deep_mnist.serving ./registry --model-name mnist
 
-One process: `champion.py` loads the version that the registry's pointer names and swaps in the next one in the
-background; `request.py` and `structure.py` turn a body into an array or refuse it; `served_model.py` predicts; `app.py`
-holds the routes. TensorFlow is imported where a model is loaded, FastAPI where the server is made.
+One process, four rooms, imports go down only:
+
+    http/         the routes (app.py), bodies, limits, connections, the pages
+    monitoring/   metrics; the drift of what is sent
+    requests/     a body becomes an array or an error response; the array is held against the training data; predictions
+    model/        the version that the registry's pointer names, swapped in the background; its reference profile
+
+TensorFlow is imported where a model is loaded, FastAPI where the server is made.
 """

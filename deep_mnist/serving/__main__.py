@@ -17,9 +17,9 @@ from pathlib import Path
 
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.champion import POLL_SECONDS, ServedChampion, default_cache
-from deep_mnist.serving.limits import ServingLimits
-from deep_mnist.serving.served_model import BrokenVersionError
+from deep_mnist.serving.http.limits import ServingLimits
+from deep_mnist.serving.model.champion import POLL_SECONDS, ServedChampion, default_cache
+from deep_mnist.serving.model.served_model import BrokenVersionError
 from deep_mnist.storage.store import StorageError
 
 PATIENCE_SECONDS = 20.0  # with a store that does not respond; it is asked again at the next look
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
-    from deep_mnist.serving.server import make_server
+    from deep_mnist.serving.http.server import make_server
 
     server = make_server(champion, limits, options.host, options.port)
     host = f"[{options.host}]" if ":" in options.host else options.host

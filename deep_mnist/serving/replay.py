@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 import requests
 
-from deep_mnist.export import GOLDEN_FILE
+from deep_mnist.export import GOLDEN_FILE, GOLDEN_TOLERANCE
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.store import StorageError
 
-TOLERANCE = 1e-4
 BATCH = 64
 TIMEOUT_SECONDS = 60.0
 
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     count = len(golden["labels"])
     print(f"replay: {count} golden requests, largest difference {difference:.1e}, another class for {others}")
-    return 0 if difference <= TOLERANCE and not others else 1
+    return 0 if difference <= GOLDEN_TOLERANCE and not others else 1
 
 
 def golden_requests(registry: Registry) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from pipeline.cluster.cluster_arguments import cluster_settings, definition_options
 from pipeline.cluster.definition import compile_definition, pipeline_for_cluster, require_images
-from pipeline.cluster.parameters import cluster_settings, definition_options
 from pipeline.cluster.versions import version_name
 
 ROOT = Path(__file__).resolve().parents[2]

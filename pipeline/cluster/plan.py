@@ -8,21 +8,21 @@ from typing import Any
 
 import click
 
-from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
-from pipeline.cluster.parameters import (
+from pipeline.cluster.cluster_arguments import (
+    cluster_run_options,
     cluster_settings,
     definition_options,
-    parameter_options,
-    parameters_for,
+    pipeline_parameters,
     sweep_for_cluster,
 )
-from pipeline.options import SWEEP_OPTIONS, add_options
+from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
+from pipeline.command_options import SWEEP_OPTIONS, add_options
 
 PLACEHOLDER = "{{$.inputs.parameters['"
 
 
 @click.command()
-@parameter_options
+@cluster_run_options
 @definition_options
 @click.option("--fresh", is_flag=True, help="Reuse no step's earlier result.")
 @click.option("--retraining", is_flag=True, help="Plan what `schedule` sends: it trains only when something changed.")
@@ -41,7 +41,7 @@ def plan(fresh: bool, retraining: bool, sweep: bool, as_json: bool, **options: A
             reuse=not (fresh or retraining),
             retraining=retraining,
         )
-        parameters = parameters_for(definition, needs_store=False, **options)
+        parameters = pipeline_parameters(definition, needs_store=False, **options)
     planned = planned_run(definition, parameters)
     if as_json:
         click.echo(json.dumps(planned))

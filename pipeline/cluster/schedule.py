@@ -17,16 +17,16 @@ from typing import Any
 
 import click
 
-from pipeline.cluster.connection import ClusterError, Connection, connect, connection_options
-from pipeline.cluster.cron import Cron, CronError, parse_cron
-from pipeline.cluster.definition import Definition, compile_definition, require_images
-from pipeline.cluster.parameters import (
+from pipeline.cluster.cluster_arguments import (
+    cluster_run_options,
     cluster_settings,
     definition_options,
     install_options,
-    parameter_options,
-    parameters_for,
+    pipeline_parameters,
 )
+from pipeline.cluster.connection import ClusterError, Connection, connect, connection_options
+from pipeline.cluster.cron import Cron, CronError, parse_cron
+from pipeline.cluster.definition import Definition, compile_definition, require_images
 from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
 from pipeline.cluster.versions import tag_option, tags_in, upload
 
@@ -65,7 +65,7 @@ class Schedule:
 @click.command()
 @click.argument("action", type=click.Choice(["apply", "list", *DONE]), default="apply")
 @connection_options
-@parameter_options
+@cluster_run_options
 @definition_options
 @click.option("--name", default=NAME, show_default=True, help="Identifies the schedule in its experiment.")
 @click.option(
@@ -120,7 +120,7 @@ def requested_schedule(options: Mapping[str, Any]) -> Schedule:
         gpu=options["gpu"], settings=cluster_settings(options), reuse=False, retraining=not options["always"]
     )
     # Every slot fetches the data anew, so no token is needed, and the same command gives the same digest.
-    of_runs = parameters_for(definition, needs_store=not options["dry_run"], **options)
+    of_runs = pipeline_parameters(definition, needs_store=not options["dry_run"], **options)
     parameters = {**of_runs, "dataset_digest": "", "run_name": options["name"]}
     where = (options["service_account"], options["pipeline_root"])
     return Schedule(options["name"], cron, definition, parameters, *where, tags_in(options["tag"]))

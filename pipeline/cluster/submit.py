@@ -13,15 +13,15 @@ from typing import Any
 
 import click
 
-from pipeline.cluster.connection import Connection, connect, connection_options
-from pipeline.cluster.definition import Definition, compile_definition, require_images
-from pipeline.cluster.parameters import (
+from pipeline.cluster.cluster_arguments import (
+    cluster_run_options,
     cluster_settings,
     definition_options,
     install_options,
-    parameter_options,
-    parameters_for,
+    pipeline_parameters,
 )
+from pipeline.cluster.connection import Connection, connect, connection_options
+from pipeline.cluster.definition import Definition, compile_definition, require_images
 from pipeline.cluster.watch import follow, watch_options
 
 EXPERIMENT = "deep-mnist"
@@ -29,7 +29,7 @@ EXPERIMENT = "deep-mnist"
 
 @click.command()
 @connection_options
-@parameter_options
+@cluster_run_options
 @definition_options
 @click.option("--experiment", default=EXPERIMENT, show_default=True, help="Created when it does not exist.")
 @click.option("--run-name", default="", help="Default: the pipeline's name and the time.")
@@ -43,7 +43,7 @@ def submit(**options: Any) -> None:
     def made() -> tuple[Definition, dict[str, Any]]:
         settings = cluster_settings(options)
         definition = compile_definition(gpu=options["gpu"], reuse=not options["fresh"], settings=settings)
-        return definition, parameters_for(definition, pin_model=True, **options)
+        return definition, pipeline_parameters(definition, pin_model=True, **options)
 
     send(made, options)
 

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
 from pipeline.containers.settings import STORE_ENDPOINTS, download_cache, network_settings
-from pipeline.ending import note_ending
 from pipeline.resources import RESOURCES, STEP_OF
+from pipeline.unexplained_exit import record_unexplained_exit
 
 # Steps that reach out by their nature; the others do when a parameter of theirs is an address.
 NETWORK_STEPS = frozenset({"download"})
@@ -125,7 +125,7 @@ def run_step(client: Any, image: str, command: list[str], volumes: Mapping[str, 
     except docker.errors.APIError as error:
         raise ContainersError(f"Expected the engine to run {image}. Received: {error.explanation or error}.") from error
     if step.output_file and (status or not step.output_file.is_file()):
-        note_ending(step.name.replace("_", "-"), step.output_file.parent, status, killed_for_memory=memory)
+        record_unexplained_exit(step.name.replace("_", "-"), step.output_file.parent, status, killed_for_memory=memory)
         return status or 1
     return status
 

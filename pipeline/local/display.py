@@ -10,11 +10,19 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from pipeline.local.outcome import log_lines
 from pipeline.local.process import Run
+from pipeline.local.run_outcome import log_lines
+from pipeline.states import TaskState
 
-_STYLES = {"done": "green", "cached": "cyan", "failed": "red", "stopped": "yellow", "running": "bold", "waiting": "dim"}
-_NOTES = {"cached": "unchanged, reused"}
+_STYLES = {
+    TaskState.DONE: "green",
+    TaskState.CACHED: "cyan",
+    TaskState.FAILED: "red",
+    TaskState.STOPPED: "yellow",
+    TaskState.RUNNING: "bold",
+    TaskState.WAITING: "dim",
+}
+_NOTES = {TaskState.CACHED: "unchanged, reused"}
 
 
 class Display(Protocol):
@@ -52,7 +60,7 @@ class LiveTable:
         for title in ("step", "state", "seconds", ""):
             table.add_column(title, justify="right" if title == "seconds" else "left", no_wrap=True)
         for task in run.tasks.values():
-            running = task.state == "running"
+            running = task.state == TaskState.RUNNING
             seconds = time.time() - task.started if running else task.seconds
             note = self._last_line(run) if running else _NOTES.get(task.state, "")
             shown = f"{seconds:.1f}" if task.started else ""
@@ -83,7 +91,7 @@ class PlainLines:
 
     def __call__(self, run: Run) -> None:
         for task in run.tasks.values():
-            if task.state in ("waiting", "running") or task.name in self._announced:
+            if task.state in (TaskState.WAITING, TaskState.RUNNING) or task.name in self._announced:
                 continue
             self._announced.add(task.name)
             if self._console:

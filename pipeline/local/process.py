@@ -22,9 +22,10 @@ from typing import Any
 
 from components.failure import Failure
 from components.work import Span, seconds_covered
-from pipeline.arguments import UsageError
 from pipeline.containers.engine import stop_all
-from pipeline.local.running import hold
+from pipeline.local.run_lock import hold_run_lock
+from pipeline.run_arguments import UsageError
+from pipeline.states import TaskState
 
 UNREAD = "definition"  # stands for the tasks while the worker has not named them
 POLL_SECONDS = 0.1
@@ -34,10 +35,10 @@ GRACE_SECONDS = 10.0
 
 @dataclass
 class LocalTask:
-    """One task's state: waiting, running, done, cached, failed or stopped; why it failed; when its step worked."""
+    """One task's state, why it failed, and when its step worked."""
 
     name: str
-    state: str = "waiting"
+    state: TaskState = TaskState.WAITING
     started: float = 0.0
     seconds: float = 0.0
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -77,8 +78,10 @@ class Run:
     def failed_task(self) -> LocalTask | None:
         """The first task that is neither done nor cached, or None after a whole run."""
         if not self.tasks:
-            return LocalTask(UNREAD, "failed")
-        return next((task for task in self.tasks.values() if task.state not in ("done", "cached")), None)
+            return LocalTask(UNREAD, TaskState.FAILED)
+        return next(
+            (task for task in self.tasks.values() if task.state not in (TaskState.DONE, TaskState.CACHED)), None
+        )
 
 
 def run_here(
@@ -153,7 +156,7 @@ def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     command = [sys.executable, "-m", "pipeline.local.worker", str(run.folder)]
     with run.log.open("wb") as log, _signals_noted(run):
-        hold(log)
+        hold_run_lock(log)
         worker = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -168,7 +171,7 @@ def _watch(run: Run, on_change: Callable[[Run], None]) -> None:
             _end_group(worker)
     run.seconds, run.worker_status = time.time() - run.started, worker.returncode
     if worker.returncode and run.failed_task is None:  # every task ended well, yet the worker did not
-        list(run.tasks.values())[-1].state = "failed"
+        list(run.tasks.values())[-1].state = TaskState.FAILED
 
 
 @contextmanager
@@ -199,8 +202,8 @@ def _follow(run: Run, worker: subprocess.Popen[bytes], on_change: Callable[[Run]
                 break
             time.sleep(POLL_SECONDS)
     for task in run.tasks.values():
-        if task.state == "running":
-            task.state = "stopped" if run.signal else "failed"
+        if task.state == TaskState.RUNNING:
+            task.state = TaskState.STOPPED if run.signal else TaskState.FAILED
             task.seconds = time.time() - task.started
 
 
@@ -213,19 +216,19 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
     task = run.tasks[event["task"]]
     if event["event"] == "start":
         task.running += 1
-        task.state = task.state if task.state == "failed" else "running"
+        task.state = task.state if task.state == TaskState.FAILED else TaskState.RUNNING
         task.started = task.started or event["time"]
         return
     task.running -= 1
     task.work += [tuple(event["work"])] if event["work"] else []
     task.seconds = event["time"] - task.started
-    if task.state != "failed" and not _is_unfit(task):
+    if task.state != TaskState.FAILED and not _is_unfit(task):
         task.outputs = event["outputs"]
-    if event["state"] == "failed" and task.state != "failed":
+    if event["state"] == TaskState.FAILED and task.state != TaskState.FAILED:
         task.failure = Failure.from_dict(event["failure"]) if event["failure"] else None
-        task.state = "failed"
-    if task.state != "failed" and not task.running:
-        task.state = event["state"]
+        task.state = TaskState.FAILED
+    if task.state != TaskState.FAILED and not task.running:
+        task.state = TaskState(event["state"])
 
 
 def _is_unfit(task: LocalTask) -> bool:

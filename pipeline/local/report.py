@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.html import main_of, page, template
-from pipeline.local.outcome import Outcome, log_lines
 from pipeline.local.process import Run
+from pipeline.local.run_outcome import RunOutcome, log_lines
+from pipeline.states import RunStatus, TaskState
 
 # (section, task, artifact): artifacts are HTML pages made with deep_mnist.html, or Markdown.
 SECTIONS = (
@@ -23,11 +24,18 @@ LOG_LINES = 60
 
 _BODY = template(Path(__file__).with_name("report.html.j2"))
 
-_TONES = {"done": "good", "cached": "soft", "failed": "bad", "stopped": "warn", "waiting": "soft", "running": "soft"}
+_TONES = {
+    TaskState.DONE: "good",
+    TaskState.CACHED: "soft",
+    TaskState.FAILED: "bad",
+    TaskState.STOPPED: "warn",
+    TaskState.WAITING: "soft",
+    TaskState.RUNNING: "soft",
+}
 SHOWN_ARGUMENTS = ("dataset", "network", "model", "epochs", "seed", "registry", "model_name")
 
 
-def write_report(run: Run, outcome: Outcome, path: Path) -> None:
+def write_report(run: Run, outcome: RunOutcome, path: Path) -> None:
     """Write the page to `path`; parts whose step did not run are left out."""
     import markupsafe
 
@@ -43,19 +51,19 @@ def write_report(run: Run, outcome: Outcome, path: Path) -> None:
         ],
         tasks=list(run.tasks.values()),
         tones=_TONES,
-        tone={"PUBLISHED": "good", "NOT PROMOTED": "warn"}.get(outcome.status, "bad"),
+        tone={RunStatus.PUBLISHED: "good", RunStatus.NOT_PROMOTED: "warn"}.get(outcome.status, "bad"),
         sections=[(title, content) for title, content in sections if content],
         log="" if _explains_itself(outcome) else "\n".join(log_lines(run)[-LOG_LINES:]),
     )
     path.write_text(page(f"Deep MNIST {run.folder.name}: {outcome.status}", body))
 
 
-def _explains_itself(outcome: Outcome) -> bool:
+def _explains_itself(outcome: RunOutcome) -> bool:
     """True when the log has nothing to add: the run ended well, or its error says what was expected and the fix."""
     return not outcome.exit_status or bool(outcome.details.get("error", {}).get("foreseen"))
 
 
-def _headline(outcome: Outcome) -> list[tuple[str, Any]]:
+def _headline(outcome: RunOutcome) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in outcome.fields.items() if name not in ("report", "reason")]
 
 

@@ -31,6 +31,7 @@ from pipeline.containers.runner import start_runner
 from pipeline.containers.step import run_step
 from pipeline.local.forked_steps import ForkedSteps
 from pipeline.order import container_tasks
+from pipeline.states import TaskState
 
 ORPHAN_CHECK_SECONDS = 0.5
 
@@ -74,7 +75,7 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
     )
 
     def tell(event: dict[str, Any]) -> None:
-        failed.extend([event["task"]] if event.get("state") == "failed" else [])
+        failed.extend([event["task"]] if event.get("state") == TaskState.FAILED else [])
         _tell(events, event)
 
     kfp_patches.tell_tasks(tell, Path(request["pipeline_root"]))

@@ -21,7 +21,7 @@ from deep_mnist.data.dataset import open_dataset, sha256_of_array
 from deep_mnist.data.digits_pickle import UnsafePickleError, read_wheel
 from deep_mnist.data.fetch_known import DownloadError
 from deep_mnist.data.known import KNOWN, KnownDataset
-from deep_mnist.data.transfer import CHUNK, TransferError, fetch_https
+from deep_mnist.data.transfer import CHUNK, SourceUnreachableError, TransferError, fetch_https
 from deep_mnist.storage.open import open_store
 from tests.support.digits import draw_digits, write_idx_folder, write_raw_folder
 from tests.support.image_files import write_batch, write_classes, write_digits_shard, write_table
@@ -89,7 +89,7 @@ def test_plain_http_to_another_machine_is_refused(tmp_path):
 
 def test_an_unreachable_source_is_given_up_at_once(tmp_path, capsys):
     """A closed port is not tried again: the next source may respond."""
-    with socket.socket() as closed, pytest.raises(TransferError, match="Expected to reach"):
+    with socket.socket() as closed, pytest.raises(SourceUnreachableError, match="Expected to reach"):
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/file"
         fetch_https(address, tmp_path / "got", partial=tmp_path / "partial")

@@ -310,10 +310,10 @@ def test_the_changes_are_what_they_say() -> None:
     square = np.zeros((1, 28, 28), np.float32)
     square[0, 10:14, 10:14] = 255
     changed = {name: np.clip(change(square), 0, 255) for name, (_, change) in CHANGES.items()}
-    turned = changed["rotation"][0]
+    rotated = changed["rotation"][0]
 
     assert (changed["shift"][0, 12:16, 12:16] == 255).all() and 16 * 255 == changed["shift"].sum()
-    assert pytest.approx(16 * 255, rel=0.05) == turned.sum() and not np.allclose(turned, square[0])
+    assert pytest.approx(16 * 255, rel=0.05) == rotated.sum() and not np.allclose(rotated, square[0])
     assert pytest.approx(16 * 255, rel=0.01) == changed["blur"].sum() and changed["blur"].max() < 255
     assert 102 == pytest.approx(changed["contrast"].max())
     assert (0, 255) == (changed["inversion"][0, 11, 11], changed["inversion"][0, 0, 0])

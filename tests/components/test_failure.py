@@ -15,9 +15,9 @@ import pytest
 from components.failure import MARK, Failure, failure_in_log
 from components.images import COMPONENTS
 from deep_mnist.processes import run_module
-from pipeline.local.outcome import outcome_of
 from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
+from pipeline.local.run_outcome import outcome_of
 from pipeline.resources import STEP_OF
 from tests.support.executor import Executed, execute_body, execute_component
 from tests.support.raised_errors import RAISED

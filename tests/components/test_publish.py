@@ -19,7 +19,7 @@ from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.training_survey import read_survey
+from deep_mnist.serving.model.reference_profile import read_profile
 from deep_mnist.storage.open import open_store
 from tests.support.fault_proxy import QUICK, no_fault, some_faults
 from tests.support.model_registry_server import model_registry_server
@@ -104,15 +104,15 @@ def test_the_first_model_is_published(first: tuple[Path, dict[str, Any]], work: 
     assert promotion["accuracy"] == Registry(str(folder), "digits").champion().facts.accuracy
 
 
-def test_the_survey_is_of_the_training_data(first: tuple[Path, dict[str, Any]], work: Path) -> None:
+def test_the_reference_profile_is_of_the_training_data(first: tuple[Path, dict[str, Any]], work: Path) -> None:
     """Raw training images, and the confidences on the judged split: what a server holds requests against."""
-    survey = read_survey(first[0] / "digits" / "1")
+    profile = read_profile(first[0] / "digits" / "1")
     images = np.load(work / "data" / "train_images.npy")
 
-    assert survey is not None and survey.confidence is not None
-    assert (survey.kind, survey.shape, survey.examples) == ("images", (28, 28), len(images))
-    assert (survey.low, survey.high) == (float(images.min()), float(images.max()))
-    assert 0.1 <= survey.low_confidence < 1 and abs(float(survey.classes.shares.sum()) - 1) < 1e-9
+    assert profile is not None and profile.confidence is not None
+    assert (profile.kind, profile.shape, profile.examples) == ("images", (28, 28), len(images))
+    assert (profile.low, profile.high) == (float(images.min()), float(images.max()))
+    assert 0.1 <= profile.low_confidence < 1 and abs(float(profile.classes.shares.sum()) - 1) < 1e-9
 
 
 def test_what_a_person_accepted_stands_in_the_card(registry: Path, work: Path, tmp_path: Path) -> None:
@@ -313,14 +313,14 @@ def test_rows_and_columns_exchanged_are_found(work: Path, tmp_path: Path) -> Non
 
     inner = keras.saving.load_model(work / "good" / "model.keras")
     layers = [keras.layers.Input((28, 28, 1), dtype="uint8"), keras.layers.Permute((2, 1, 3)), *inner.layers]
-    write_trained(tmp_path / "turned", keras.Sequential(layers), make_record())
-    turned = Round(work, tmp_path / "rounds", tmp_path / "registry", "good", "run-1")
-    turned.trained = tmp_path / "turned"
-    evaluation = turned.evaluate()
+    write_trained(tmp_path / "transposed", keras.Sequential(layers), make_record())
+    transposed = Round(work, tmp_path / "rounds", tmp_path / "registry", "good", "run-1")
+    transposed.trained = tmp_path / "transposed"
+    evaluation = transposed.evaluate()
     evaluation["decision"]["promote"] = True
-    (turned.out / "evaluation.json").write_text(json.dumps(evaluation))
+    (transposed.out / "evaluation.json").write_text(json.dumps(evaluation))
     with pytest.raises(ReplayError, match="with the image's rows and columns exchanged"):
-        turned.publish()
+        transposed.publish()
 
     assert [] == open_store(str(tmp_path / "registry")).list()
 

@@ -12,10 +12,10 @@ from keras import layers
 
 from components.rehearse.component import rehearse, require_rehearsed
 from components.rehearse.rehearse import AlteredModelError, rehearse_dataset
+from components.verdict import UnfitNetworkError
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import DatasetError
-from deep_mnist.doctor.verdict import UnfitNetworkError
 from tests.support.artifacts import Artifact
 from tests.support.trained import FLOATS, make_dataset, make_record
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
-from pipeline.arguments import RunArguments, UsageError
 from pipeline.cluster.definition import compile_sweep
+from pipeline.run_arguments import RunArguments, UsageError
 from pipeline.sweep import build_sweep
 from pipeline.trials import trials_of
 from tests.support.digits import write_raw_folder

@@ -22,7 +22,7 @@ def _glyph(digit: int, size: int) -> Image.Image:
 def draw_digits(count: int, seed: int = 0, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """Return images uint8 (count, 28, 28), white on black, 0..255, and labels uint8 (count,) in 0..classes-1.
 
-    Each digit is turned by up to 12 degrees, scaled, shifted by up to 3 pixels, and given a little noise.
+    Each digit is rotated by up to 12 degrees, scaled, shifted by up to 3 pixels, and given a little noise.
     """
     images, labels = _drawn(count, seed, classes)
     return images.copy(), labels.copy()
@@ -35,10 +35,10 @@ def _drawn(count: int, seed: int, classes: int) -> tuple[np.ndarray, np.ndarray]
     images = np.empty((count, 28, 28), np.uint8)
     for row, label in enumerate(labels):
         glyph = _glyph(int(label), int(random.integers(17, 24)))
-        turned = glyph.rotate(
+        rotated = glyph.rotate(
             random.uniform(-12, 12), Image.Resampling.BILINEAR, translate=tuple(random.uniform(-3, 3, 2))
         )
-        pixels = np.asarray(turned, np.float32) * random.uniform(0.75, 1.0)
+        pixels = np.asarray(rotated, np.float32) * random.uniform(0.75, 1.0)
         noise = random.normal(0, 8, (28, 28)) * (pixels > 0)
         images[row] = np.clip(pixels + noise, 0, 255)
     return images, labels

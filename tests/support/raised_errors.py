@@ -51,6 +51,11 @@ RAISED: dict[str, tuple[str, str]] = {
     "TransferError": (
         "download",
         "from pathlib import Path\nfrom deep_mnist.data.transfer import fetch_https\n"
+        "fetch_https('http://example.test/a.npz', Path('a'), partial=Path('b'))",
+    ),
+    "SourceUnreachableError": (
+        "download",
+        "from pathlib import Path\nfrom deep_mnist.data.transfer import fetch_https\n"
         "fetch_https('http://127.0.0.1:9/a.npz', Path('a'), partial=Path('b'))",
     ),
     "TransferInterruptedError": (
@@ -85,11 +90,11 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnfitVerdictError": (
         "require_valid",
-        f"from deep_mnist.doctor.verdict import UnfitVerdictError\nraise UnfitVerdictError([{FINDING}])",
+        f"from components.verdict import UnfitVerdictError\nraise UnfitVerdictError([{FINDING}])",
     ),
     "UnfitNetworkError": (
         "require_rehearsed",
-        "from deep_mnist.doctor.verdict import UnfitNetworkError, require_fit\n"
+        "from components.verdict import UnfitNetworkError, require_fit\n"
         f"require_fit([{FINDING}], 'unfit', UnfitNetworkError)",
     ),
     "AlteredModelError": (
@@ -104,7 +109,7 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "InvalidDataError": (
         "require_valid",
-        f"from deep_mnist.doctor.verdict import require_fit\nrequire_fit([{FINDING}], 'unfit')",
+        f"from components.verdict import require_fit\nrequire_fit([{FINDING}], 'unfit')",
     ),
     "UnusableModelError": (
         "train",
@@ -165,13 +170,18 @@ RAISED: dict[str, tuple[str, str]] = {
         "from components.publish.replay import ReplayError\n"
         "raise ReplayError('Expected a replay within 600 s. Received: none.')",
     ),
-    "RefusedRequestError": (
+    "RequestError": (
         "publish",
-        "from deep_mnist.serving.request import read_request\nread_request(b'[1]')",
+        "from deep_mnist.serving.requests.parse import read_request\nread_request(b'[1]')",
+    ),
+    "UnsuitableInputError": (
+        "publish",
+        "from deep_mnist.serving.model.served_model import UnsuitableInputError\n"
+        "raise UnsuitableInputError((1, 2, 2), 'Computed output size would be negative')",
     ),
     "BrokenVersionError": (
         "publish",
-        "from deep_mnist.serving.served_model import BrokenVersionError\n"
+        "from deep_mnist.serving.model.served_model import BrokenVersionError\n"
         "raise BrokenVersionError('Expected version 2 of mnist to load. Received: OSError: no file.')",
     ),
     "StorageError": ("publish", "from deep_mnist.storage.open import open_store\nopen_store('ftp://host/a')"),

@@ -21,18 +21,18 @@ from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import open_split
 from deep_mnist.registry.pointer import Facts, Promotion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.serving.champion import ServedChampion
-from deep_mnist.serving.limits import ServingLimits
-from deep_mnist.serving.server import make_server
-from deep_mnist.serving.surveying import survey_training
-from deep_mnist.serving.training_survey import write_survey
+from deep_mnist.serving.http.limits import ServingLimits
+from deep_mnist.serving.http.server import make_server
+from deep_mnist.serving.model.champion import ServedChampion
+from deep_mnist.serving.model.profiling import profile_training_split
+from deep_mnist.serving.model.reference_profile import write_profile
 
 NAME = "digits"
 STARTED_SECONDS = 120.0
 
 
-def make_version(folder: Path, dataset: Path, trained: Path, *, survey: bool = True) -> Path:
-    """Write what publish puts into a version's folder: the export, golden requests, the survey, the card."""
+def make_version(folder: Path, dataset: Path, trained: Path, *, profile: bool = True) -> Path:
+    """Write what publish puts into a version's folder: the export, golden requests, the reference profile, the card."""
     data, network = open_dataset(dataset), TrainedNetwork.load(trained)
     split = open_split(data)
     export(network, folder)
@@ -42,8 +42,8 @@ def make_version(folder: Path, dataset: Path, trained: Path, *, survey: bool = T
     (folder / "model_card.md").write_text(f"# The card of {folder.name}\n")
     confidence = network.predict(split.images, raw=split.raw).max(axis=1)
     (folder / "evaluation.json").write_text(json.dumps({"class_names": [f"digit {n}" for n in range(10)]}))
-    if survey:
-        write_survey(survey_training(data, confidence), folder)
+    if profile:
+        write_profile(profile_training_split(data, confidence), folder)
     return folder
 
 

@@ -21,7 +21,7 @@ from components.train.device import Device, NoUsableGPUError, compute_on, find_d
 from components.train.loop import Loop, correct, one_cycle
 from components.train.networks import NETWORKS, Recipe
 from components.train.progress import Report
-from components.train.stream import MOST_STEPS, read_pieces, steps_in_piece
+from components.train.stream import MOST_STEPS, read_chunks, steps_in_chunk
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.load import load_contract, resolve_contract
 from deep_mnist.processes import run_module
@@ -85,30 +85,30 @@ def test_streamed_data_train_as_resident_data() -> None:
     assert largest_difference(trained(CPU), trained(CPU, resident=False, cuts=(3,))) == 0
 
 
-def test_the_border_between_two_pieces_changes_nothing() -> None:
-    """An epoch of more steps than one piece holds gives the very weights that data on the device give."""
+def test_the_border_between_two_chunks_changes_nothing() -> None:
+    """An epoch of more steps than one chunk holds gives the very weights that data on the device give."""
     examples = split(16 * (MOST_STEPS + 6))
     ways = [trained(CPU, resident=resident, batch=16, examples=examples) for resident in (True, False)]
-    assert steps_in_piece(examples, 16) == MOST_STEPS
+    assert steps_in_chunk(examples, 16) == MOST_STEPS
     assert largest_difference(*ways) == 0
 
 
-def test_pieces_hold_the_examples_of_their_steps() -> None:
+def test_chunks_hold_the_examples_of_their_steps() -> None:
     """Pieces give every step its rows, in the requested order, and all have one shape."""
     examples = TrainingSplit(np.arange(100, dtype=np.float32)[:, None], np.arange(100))
     order = np.random.default_rng(0).permutation(100)[:84].reshape(7, 12)
-    pieces = list(read_pieces(examples, order, 3))
-    assert [start for start, _ in pieces] == [0, 3, 6]
-    assert {(piece.images.shape, piece.labels.shape) for _, piece in pieces} == {((36, 1), (36,))}
-    np.testing.assert_array_equal(np.concatenate([piece.labels for _, piece in pieces])[:84], order.reshape(-1))
-    np.testing.assert_array_equal(pieces[2][1].images[:12, 0], order[6])
+    chunks = list(read_chunks(examples, order, 3))
+    assert [start for start, _ in chunks] == [0, 3, 6]
+    assert {(chunk.images.shape, chunk.labels.shape) for _, chunk in chunks} == {((36, 1), (36,))}
+    np.testing.assert_array_equal(np.concatenate([chunk.labels for _, chunk in chunks])[:84], order.reshape(-1))
+    np.testing.assert_array_equal(chunks[2][1].images[:12, 0], order[6])
 
 
-def test_a_piece_of_large_examples_is_small() -> None:
-    """However large an example, a piece stays near its limit, and holds at least one step."""
+def test_a_chunk_of_large_examples_is_small() -> None:
+    """However large an example, a chunk stays near its limit, and holds at least one step."""
     large = np.broadcast_to(np.float32(0), (64, 1 << 20))  # 4 MiB an example
-    assert steps_in_piece(TrainingSplit(large, np.zeros(64)), 4) == 3
-    assert steps_in_piece(TrainingSplit(large, np.zeros(64)), 32) == 1
+    assert steps_in_chunk(TrainingSplit(large, np.zeros(64)), 4) == 3
+    assert steps_in_chunk(TrainingSplit(large, np.zeros(64)), 32) == 1
 
 
 @pytest.mark.parametrize("resident", [True, False])

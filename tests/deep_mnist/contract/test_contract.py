@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,8 @@ from deep_mnist.contract.contract import Contract, ContractError, with_settings
 from deep_mnist.contract.load import load_contract, resolve_contract
 from deep_mnist.processes import run_module
 from tests.support.keras_models import classifier, conv, dense, layer, sequential, write_keras
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def contract_of(tmp_path, model, loss=None) -> Contract:
@@ -339,3 +345,18 @@ def test_a_saved_model_tells_its_signature(saved):
     assert (contract.input_shape, contract.output_units, contract.output_tail) == ((28, 28, 1), 10, ("softmax",))
     assert contract.loss is None
     assert not contract.scaling_is_known
+
+
+def test_a_saved_model_without_tensorflow_is_one_line(saved, tmp_path):
+    """Where TensorFlow cannot be imported, the command says so with the fix, exit status 2 and no traceback."""
+    (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\")\n")
+    np.save(tmp_path / "train_images.npy", np.zeros((20, 28, 28, 1), np.float32))
+    np.save(tmp_path / "train_labels.npy", np.arange(20) % 10)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    command = [sys.executable, "-m", "deep_mnist.doctor", str(tmp_path), "--model", str(saved / "exported")]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("doctor: Expected TensorFlow") and "No module named 'tensorflow'" in line and "Fix: " in line

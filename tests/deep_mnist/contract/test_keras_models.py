@@ -185,7 +185,7 @@ def test_a_legacy_file_counts_the_calls_of_a_nested_model_from_its_own(tmp_path)
 
 
 def normalized(*, frozen_norm, frozen_conv=False, seen=False):
-    """Return Conv2D, BatchNormalization, Dense, with what is frozen, and statistics of pictures when `seen`."""
+    """Return Conv2D, BatchNormalization, Dense, with what is frozen, and statistics of images when `seen`."""
     convolution, norm = layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="norm")
     last = [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
     model = keras.Sequential([keras.Input((8, 8, 1)), convolution, norm, *last])

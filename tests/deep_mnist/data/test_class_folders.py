@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from deep_mnist.data import image_file, raw
-from deep_mnist.data.image_file import decode
+from deep_mnist.data.image_file import decode_image
 from deep_mnist.data.raw import ImageDecodeError, RawData
 from deep_mnist.data.sources import recognize
 from tests.support.image_files import png, write_classes
@@ -194,7 +194,7 @@ def test_the_bytes_of_a_file_are_capped(monkeypatch):
     """A huge file is not decoded."""
     monkeypatch.setattr(image_file, "MAX_FILE_BYTES", 10)
 
-    assert isinstance(decode(png(GREY)), ImageDecodeError)
+    assert isinstance(decode_image(png(GREY)), ImageDecodeError)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_modes_become_channels(mode, shape):
     stream = io.BytesIO()
     original = Image.fromarray(RGB).convert(mode)
     original.save(stream, "PNG")
-    decoded = decode(stream.getvalue())
+    decoded = decode_image(stream.getvalue())
 
     assert decoded.shape == shape and decoded.dtype == np.uint8
     np.testing.assert_array_equal(Image.fromarray(decoded).convert("RGB"), original.convert("RGB"))
@@ -217,7 +217,7 @@ def test_a_grey_palette_is_grey():
     stream = io.BytesIO()
     Image.fromarray(GREY).convert("P").save(stream, "PNG")
 
-    np.testing.assert_array_equal(decode(stream.getvalue()), GREY)
+    np.testing.assert_array_equal(decode_image(stream.getvalue()), GREY)
 
 
 def test_a_cmyk_jpeg_is_rgb():
@@ -225,7 +225,7 @@ def test_a_cmyk_jpeg_is_rgb():
     stream = io.BytesIO()
     Image.new("CMYK", (8, 8)).save(stream, "JPEG")
 
-    assert decode(stream.getvalue()).shape == (8, 8, 3)
+    assert decode_image(stream.getvalue()).shape == (8, 8, 3)
 
 
 def test_a_folder_of_something_else_is_not_recognized(tmp_path):

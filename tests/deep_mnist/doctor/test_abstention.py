@@ -49,7 +49,7 @@ def test_shuffled_labels_of_both_splits_contradict_the_clusters(tmp_path):
     assert any("clusters of their own" in each.received for each in found)
 
 
-def test_a_set_that_repeats_itself_is_not_taken_for_copies(tmp_path):
+def test_a_set_that_repeats_itself_is_not_taken_for_duplicates(tmp_path):
     """Every image three times with other noise, split at random: train's own images lie as close as test's."""
     random = np.random.default_rng(3)
     case = digits(200, 20)
@@ -84,5 +84,5 @@ def test_ninety_nine_of_one_class_for_one_of_another_raise_nothing(tmp_path):
 
 @pytest.mark.parametrize("draw", range(6))
 def test_a_class_that_is_a_colour_raises_nothing(draw):
-    """Every pixel tells the class there: no giveaway, no copies, no seam."""
+    """Every pixel tells the class there: no shortcut, no duplicates, no seam."""
     assert [each for each in judged("colour is the class", draw)[1] if each.severity != "note"] == []

@@ -17,12 +17,12 @@ import pytest
 
 from components.validate.component import require_valid, validate
 from components.validate.validate import validate_dataset
+from components.verdict import InvalidDataError, require_fit
 from deep_mnist.contract.folder import write_contract
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, seal_dataset, write_dataset
 from deep_mnist.doctor.__main__ import main
 from deep_mnist.doctor.report.render import as_html, as_json, as_markdown
-from deep_mnist.doctor.verdict import InvalidDataError, require_fit
 from tests.support.artifacts import Artifact
 from tests.support.digits import draw_digits, write_idx_folder
 from tests.support.doctor_cases import digits, graver

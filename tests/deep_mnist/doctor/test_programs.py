@@ -40,7 +40,7 @@ def test_a_fix_fixes(program):
     """Every line is run, in order, and the doctor asked again: nothing that was fixed is left, and nothing is new."""
     call = first_fit(program)
     if not isinstance(call.x, np.ndarray) or not isinstance(call.y, np.ndarray):
-        pytest.skip("several inputs or outputs: test_several.py")
+        pytest.skip("multiple inputs or outputs: test_multiple_inputs_and_outputs.py")
     arrays = {"train_images": call.x, "train_labels": call.y}
     if call.validation is not None:
         arrays |= {"test_images": call.validation[0], "test_labels": call.validation[1]}

@@ -80,7 +80,7 @@ def test_of_a_large_set_some_hashes_are_kept_and_they_are_the_same_examples(monk
 
 
 @pytest.mark.parametrize(("leaked", "severity"), [(0.0, None), (0.3, "error")])
-def test_copies_across_large_splits_are_found_among_the_hashes_that_are_kept(monkeypatch, leaked, severity) -> None:
+def test_duplicates_across_large_splits_are_found_among_the_hashes_that_are_kept(monkeypatch, leaked, severity) -> None:
     """The share is of those that were looked at, and every example that is named is in train."""
     monkeypatch.setattr(hashes_module, "MOST_HASHES", 1000)
     train, test = images(9000), images(3000, seed=1)

@@ -1,4 +1,4 @@
-"""Single bytes overwritten in a file of images are found; images' own specks and noise are not."""
+"""Single bytes overwritten in a file of images are found; images' own impulse noise is not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bench.healthy import textures
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.inputs.wrong_bytes import check_wrong_bytes
-from deep_mnist.doctor.evidence import impulse_noise as specks
-from deep_mnist.doctor.evidence import survey
+from deep_mnist.doctor.evidence import impulse_noise, survey
 from deep_mnist.doctor.finding import Finding
 from tests.support.doctor_cases import digits
 
@@ -97,7 +96,7 @@ HEALTHY = {
 
 @pytest.mark.parametrize("kind", list(IMAGES))
 @pytest.mark.parametrize("name", list(HEALTHY))
-def test_specks_that_are_the_sets_own_are_not_reported(kind, name):
+def test_impulse_noise_that_is_the_sets_own_is_not_reported(kind, name):
     """Noise, dots and salt are a set's habit."""
     assert findings_of(HEALTHY[name](IMAGES[kind]())) == []
 
@@ -113,8 +112,8 @@ def test_of_a_large_set_every_second_chunk_is_looked_at(monkeypatch):
     """Its bytes are overwritten everywhere, so a part shows it; the finding counts what was looked at."""
     images, places = overwritten(texture_bytes(), 80)
     monkeypatch.setattr(survey, "CHUNK_BYTES", 50 * 4 * images[0].size)
-    monkeypatch.setattr(specks, "MOST_ELEMENTS", images.size // 2)
-    monkeypatch.setattr(specks, "FEWEST", 100)
+    monkeypatch.setattr(impulse_noise, "MOST_ELEMENTS", images.size // 2)
+    monkeypatch.setattr(impulse_noise, "FEWEST", 100)
 
     found = findings_of(images)
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from deep_mnist.registry.metrics import METRICS_FILE, ModelMetrics, parse, read_metrics, record, render
+from deep_mnist.registry.metrics import METRICS_FILE, ModelMetrics, as_open_metrics, parse, read_model_metrics, record
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.open import open_store
 from pipeline.models import models, rollback
@@ -43,13 +43,13 @@ def test_the_text_is_openmetrics_and_comes_back() -> None:
         "fashion-mnist": ModelMetrics(1 / 3, 12.0, 1.7e9, outcome="promoted"),
         "My.own_model-2": ModelMetrics(),
     }
-    found = samples(render(written))
+    found = samples(as_open_metrics(written))
 
     assert 0.9953 == found["deep_mnist_champion_accuracy_ratio", "mnist"]
     assert 1 == found["deep_mnist_outcome", "mnist", "unchanged"]
     assert 0 == found["deep_mnist_outcome", "mnist", "promoted"]
-    assert {name: each for name, each in written.items() if each != ModelMetrics()} == parse(render(written))
-    assert {} == samples(render({}))
+    assert {name: each for name, each in written.items() if each != ModelMetrics()} == parse(as_open_metrics(written))
+    assert {} == samples(as_open_metrics({}))
 
 
 def test_a_promotion_and_a_slot_are_recorded(address: str, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_promotion_and_a_slot_are_recorded(address: str, tmp_path: Path) -> No
     record(registry, slot="2026-11-24T03:00:00Z")
     promote(registry, tmp_path, "a")
     record(registry, outcome="promoted")
-    promoted = read_metrics(registry.store)["mnist"]
+    promoted = read_model_metrics(registry.store)["mnist"]
     record(registry, outcome="unchanged", slot="2026-11-25T03:00:00Z")
     record(registry, slot="2026-11-24T03:00:00Z")  # a late attempt of the earlier slot
     found = samples(registry.store.read(METRICS_FILE)[0].decode())
@@ -74,9 +74,9 @@ def test_a_model_that_was_not_promoted_is_not_current(tmp_path: Path) -> None:
     """ "Not promoted" is an outcome, and leaves the time at which the champion was last current."""
     registry = Registry(str(tmp_path), "mnist")
     record(registry, outcome="unchanged")
-    before = read_metrics(registry.store)["mnist"]
+    before = read_model_metrics(registry.store)["mnist"]
     record(registry, outcome="not_promoted")
-    after = read_metrics(registry.store)["mnist"]
+    after = read_model_metrics(registry.store)["mnist"]
 
     assert "not_promoted" == after.outcome
     assert before.current_timestamp_seconds == after.current_timestamp_seconds
@@ -94,7 +94,7 @@ def test_models_that_meet_lose_nothing(address: str) -> None:
     for thread in threads:
         thread.join()
 
-    assert names == sorted(read_metrics(open_store(address)))
+    assert names == sorted(read_model_metrics(open_store(address)))
 
 
 def test_a_store_that_fails_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from tests.support.trained import make_dataset, make_record, train_network
 
 @pytest.fixture(scope="session")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `strong` and `weak`, what publish makes of two networks, and `bare`: strong without a survey."""
+    """A folder with `strong` and `weak`, what publish makes of two networks, and `bare`: strong without a profile."""
     return made_once(tmp_path_factory, "versions", _make_versions)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.work import seconds_covered
 from deep_mnist.storage.open import open_store
-from pipeline.local.past_run import past_runs
+from pipeline.local.history import past_runs
 from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 from tests.support.digits import write_idx_folder, write_raw_folder
 from tests.support.runs import run_pipeline

@@ -91,6 +91,7 @@ def test_the_seeds_first_example_is_refused(tmp_path):
         (("--dataset", "mnits"), "Expected DATASET to be one of mnist, fashion-mnist"),
         (("--network", "fats"), "fast"),
         (("--model", "none.keras"), "Expected MODEL to be a .keras file"),
+        (("--model", "."), "Expected MODEL to be a .keras file"),
         (("--runs", "/proc/runs"), "Expected a folder to write runs to"),
         (("--runs", "with-python3/runs"), "without the text 'python3'"),
         (("--store", "with-python3"), "without the text 'python3'"),

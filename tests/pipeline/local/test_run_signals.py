@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pipeline.local.past_run import past_runs
+from pipeline.local.history import past_runs
 from tests.support.digits import write_raw_folder
 from tests.support.runs import command, environment, processes_of
 

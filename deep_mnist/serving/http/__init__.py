@@ -1,0 +1,1 @@
+"""The server: routes, bodies, limits, connections and pages."""

@@ -1,0 +1,1 @@
+"""The champion: followed, loaded, and what its training data were like."""

@@ -1,0 +1,237 @@
+"""One version of the registry, loaded: its signatures, its card, and what its training data were like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.data.dataset import DatasetError, Preprocessing
+from deep_mnist.export import BATCH, GOLDEN_FILE, raw_shape, read_record
+from deep_mnist.registry.pointer import Promotion
+from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE, InputForm, Sides
+from deep_mnist.serving.model.reference_profile import ReferenceProfile, read_profile
+
+Arrays = dict[str, np.ndarray]
+WARM_BATCHES = (1, 1, 32)  # the first call of a graph prepares it; other batch sizes then cost nothing more
+TOLERANCE = 1e-3
+
+
+class BrokenVersionError(RuntimeError):
+    """A promoted version that cannot be served, or predicts otherwise than when it was published."""
+
+    fix = "roll back to another version: python -m pipeline rollback"
+
+
+class UnsuitableInputError(ValueError):
+    """Examples of a shape that the signature admits and the network's graph cannot compute.
+
+    Attributes:
+        expected, received, fix: One phrase each.
+    """
+
+    expected, fix = "images that the network can take", "send images of the size that the model was trained on"
+
+    def __init__(self, shape: tuple[int, ...], message: str) -> None:
+        self.received = f"{shape}: {message}"
+        super().__init__(f"Expected {self.expected}. Received: {self.received}. Fix: {self.fix}")
+
+
+@dataclass(frozen=True)
+class ServedSignature:
+    """A signature of the export: what it takes, and the call."""
+
+    form: InputForm
+    call: Callable[[np.ndarray], Arrays]
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version that is ready to predict; immutable, so a request that holds it is never disturbed by the next one.
+
+    Attributes:
+        name: Of the model.
+        promotion: The state of the pointer that named it.
+        record: How its training data were prepared.
+        signatures: Name -> signature.
+        metadata: The signatures as TensorFlow Serving describes them.
+        classes: Name of each class.
+        card: The model card, Markdown; "" in a version without one.
+        profile: What its training data were like; None in a version that was published without.
+    """
+
+    name: str
+    promotion: Promotion
+    record: Preprocessing
+    signatures: Mapping[str, ServedSignature]
+    metadata: Mapping[str, Any]
+    classes: tuple[str, ...]
+    card: str
+    profile: ReferenceProfile | None
+
+    @property
+    def version(self) -> int:
+        return self.promotion.version
+
+    def class_name(self, number: int) -> str:
+        """Return the name of a class."""
+        return self.classes[number] if number < len(self.classes) else str(number)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a page says of the champion, as plain JSON."""
+        form = self.signatures[DEFAULT_SIGNATURE].form
+        return {
+            "name": self.name,
+            "version": self.version,
+            "restores": self.promotion.restores,
+            "accuracy": self.promotion.facts.accuracy,
+            "examples": self.promotion.facts.examples,
+            "reason": self.promotion.facts.reason,
+            "run": self.promotion.facts.run,
+            "promoted": self.promotion.time,
+            "source": self.record.source,
+            "classes": list(self.classes),
+            "surveyed": self.profile is not None,
+            "input": {
+                "shape": list(form.shapes[0]),
+                "dtype": form.dtype.name,
+                "raw": not self.record.prepared,
+                "kind": self.profile.kind if self.profile else None,
+                "range": [self.profile.low, self.profile.high] if self.profile else None,
+            },
+        }
+
+
+def load_served_model(folder: Path, name: str, promotion: Promotion) -> ServedModel:
+    """Load the SavedModel of a downloaded version and try it with its golden requests.
+
+    Raises:
+        BrokenVersionError: It cannot be loaded, or predicts otherwise than when it was published.
+    """
+    try:
+        record = read_record(folder)
+        signatures = _signatures(folder, record)
+        metadata = _metadata(folder)
+        _warm_up(folder, signatures[DEFAULT_SIGNATURE])
+    except BrokenVersionError:
+        raise
+    except Exception as error:  # TensorFlow raises nearly every kind on a damaged export
+        raise BrokenVersionError(
+            f"Expected version {promotion.version} of {name} to load. Received: {type(error).__name__}: {error}. "
+            f"Fix: {BrokenVersionError.fix}"
+        ) from error
+    card, evaluation = folder / "model_card.md", _read_json(folder / "evaluation.json")
+    return ServedModel(
+        name=name,
+        promotion=promotion,
+        record=record,
+        signatures=signatures,
+        metadata=metadata,
+        classes=_class_names(evaluation, max(record.num_classes, 2)),
+        card=card.read_text() if card.is_file() else "",
+        profile=_profile(folder, promotion),
+    )
+
+
+def _profile(folder: Path, promotion: Promotion) -> ReferenceProfile | None:
+    """Return the version's reference profile; without one the server judges structure only, and says so."""
+    try:
+        profile = read_profile(folder)
+    except DatasetError as error:
+        print(f"serving: {error}", flush=True)
+        profile = None
+    if profile is None:
+        print(
+            f"serving: version {promotion.version} has no reference profile: requests are compared with nothing",
+            flush=True,
+        )
+    return profile
+
+
+def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignature]:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    return {name: _signature(loaded, name, record) for name in loaded.signatures}
+
+
+def _signature(loaded: Any, name: str, record: Preprocessing) -> ServedSignature:
+    ((key, spec),) = loaded.signatures[name].structured_input_signature[1].items()
+    form = InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record))
+
+    def call(images: np.ndarray) -> Arrays:
+        # The loaded module owns the variables: it lives as long as its signature.
+        parts = [_predicted(loaded.signatures[name], key, images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        return {output: np.concatenate([part[output] for part in parts]) for output in parts[0]}
+
+    return ServedSignature(form, call)
+
+
+def _predicted(function: Any, key: str, images: np.ndarray) -> Arrays:
+    """Return one batch's outputs.
+
+    Raises:
+        UnsuitableInputError: The graph itself fails on images that the signature admits, of sides too small, say.
+    """
+    import tensorflow as tf
+
+    try:
+        return {output: value.numpy() for output, value in function(**{key: tf.constant(images)}).items()}
+    except tf.errors.InvalidArgumentError as error:
+        raise UnsuitableInputError(images.shape, error.message.splitlines()[0][:200]) from None
+
+
+def _shapes(spec: Any, record: Preprocessing) -> tuple[Sides, ...]:
+    """Return the shapes of one example; raw images come with and without a channel axis."""
+    if spec.shape.rank is None:
+        rows, columns = raw_shape(record)
+        return (rows, columns), (rows, columns, 1)
+    return (tuple(spec.shape.as_list()[1:]),)
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    from google.protobuf.json_format import MessageToDict
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    signatures = saved.meta_graphs[0].signature_def
+    return {
+        name: MessageToDict(signature, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        for name, signature in signatures.items()
+        if signature.method_name
+    }
+
+
+def _warm_up(folder: Path, signature: ServedSignature) -> None:
+    """Predict the golden requests, so that the first request of a client finds a graph that is prepared."""
+    path = folder / GOLDEN_FILE
+    if not path.is_file():
+        sides = [side or 1 for side in signature.form.shapes[0]]
+        for batch in WARM_BATCHES:
+            signature.call(np.zeros((batch, *sides), signature.form.dtype))
+        return
+    golden = np.load(path, allow_pickle=False)
+    for batch in WARM_BATCHES:
+        predicted = signature.call(golden["images"][:batch])["probabilities"]
+        difference = float(np.abs(predicted - golden["probabilities"][:batch]).max(initial=0.0))
+        if not difference <= TOLERANCE:
+            raise BrokenVersionError(
+                f"Expected golden requests to be predicted as when they were published, within {TOLERANCE:g}. "
+                f"Received: a difference of {difference:.3g}. Fix: {BrokenVersionError.fix}"
+            )
+
+
+def _class_names(evaluation: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return the names that an evaluation gives the classes; in one without them, the labels."""
+    names = evaluation.get("class_names")
+    return tuple(map(str, names if isinstance(names, list) and len(names) == count else range(count)))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object of a version, {} in a version without it."""
+    value = json.loads(path.read_text()) if path.is_file() else {}
+    return value if isinstance(value, dict) else {}

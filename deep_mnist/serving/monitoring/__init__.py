@@ -1,0 +1,1 @@
+"""Metrics, and what is sent against what was trained on."""

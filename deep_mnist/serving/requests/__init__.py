@@ -1,0 +1,1 @@
+"""A request: read, validated against the signature and the training data, predicted."""

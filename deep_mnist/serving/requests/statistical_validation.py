@@ -1,0 +1,185 @@
+"""The statistical half of request validation: what a network takes without complaint and cannot be right about.
+
+A finding here rejects no request: it stands beside the predictions as a warning, and is counted. An example that
+lies far from the training data is tried once more inverted: what that brings back was of the wrong polarity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.finding import first_of
+from deep_mnist.serving.model.reference_profile import COLUMNS, IMAGES, ReferenceProfile
+
+RARE = 1e-3  # a share of the training data below which something counts as unseen
+FAINT = 0.1  # of the training data's range
+BEYOND = 1.0  # ranges outside the training data's
+CHECKS = ("scale", "polarity", "blank", "far")
+# 255 times too faint, give or take: scaled to 0..1 once more than in training.
+SCALED_TWICE = (200, 300)
+
+
+@dataclass(frozen=True)
+class RequestWarning:
+    """One statistical fault of some examples of a request.
+
+    Attributes:
+        check: One of CHECKS.
+        field: The doctor's.
+        expected, received, fix: One phrase each.
+        rows: bool (n,), which examples.
+    """
+
+    check: str
+    field: str
+    expected: str
+    received: str
+    fix: str
+    rows: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        names = ("check", "field", "expected", "received", "fix")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "severity": "warning",
+            "count": int(self.rows.sum()),
+            "where": list(first_of(self.rows)),
+        }
+
+
+@dataclass(frozen=True)
+class Units:
+    """How a value of the training data's form looks in the form that a request has: value * scale + offset."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def of(self, value: float) -> float:
+        return value * self.scale + self.offset
+
+    def span(self, low: float, high: float) -> str:
+        """Return a range in words."""
+        return f"{self.of(low):.4g}..{self.of(high):.4g}"
+
+
+@dataclass(frozen=True)
+class ProfileComparison:
+    """A request's examples, held against the reference profile.
+
+    Attributes:
+        warnings: Statistical faults.
+        values: float32 (n, …), the examples, columns standardized.
+        distances: float32 (n,) in thresholds, or None where no distance is known.
+    """
+
+    warnings: list[RequestWarning]
+    values: np.ndarray
+    distances: np.ndarray | None
+
+
+def compare_with_profile(
+    examples: np.ndarray, profile: ReferenceProfile, units: Units | None = None
+) -> ProfileComparison:
+    """Hold examples (n, *profile.shape), in the form that the training data had, against their profile.
+
+    Args:
+        examples: Of any real dtype.
+        profile: Of the training data.
+        units: What the warnings speak in, where a request had another form.
+    """
+    units = units or Units()
+    values = profile.standardized(examples)
+    flat = values.reshape(len(values), -1)
+    low, peak = flat.min(axis=1), flat.max(axis=1)
+    distances = profile.distance.of(values) if profile.distance else None
+    blank = (low == peak) & (profile.blank_share < RARE)
+    far = np.zeros(len(values), bool) if distances is None else (distances > 1) & ~blank
+    faint, loud = _off_scale(low, peak, profile)
+    unknown = far & ~faint & ~loud
+    inverted = _inverted_rows(values, unknown, profile)
+    unknown &= ~inverted
+    found = [_blank(blank), _faint(faint & ~blank, peak, profile, units)]
+    found += [_loud(loud, low, peak, profile, units), _inverted(inverted, profile, units), _far(unknown, distances)]
+    return ProfileComparison([each for each in found if each.rows.any()], values, distances)
+
+
+def _off_scale(low: np.ndarray, peak: np.ndarray, profile: ReferenceProfile) -> tuple[np.ndarray, np.ndarray]:
+    """Return which examples use hardly any of the training data's range, and which leave it far behind."""
+    none = np.zeros(len(low), bool)
+    span = profile.high - profile.low
+    if profile.kind == COLUMNS or span <= 0:
+        return none, none
+    loud = (peak > profile.high + BEYOND * span) | (low < profile.low - BEYOND * span)
+    if profile.kind != IMAGES:
+        return none, loud
+    reach = profile.least_peak - profile.low
+    return (peak - profile.low < FAINT * reach) & (low >= profile.low), loud
+
+
+def _inverted_rows(values: np.ndarray, far: np.ndarray, profile: ReferenceProfile) -> np.ndarray:
+    """Return which of the far examples lie near the training data once they are inverted."""
+    rows = np.zeros(len(values), bool)
+    if profile.distance is not None and profile.kind == IMAGES and far.any():
+        rows[far] = profile.distance.of(profile.low + profile.high - values[far]) <= 1
+    return rows
+
+
+def _blank(rows: np.ndarray) -> RequestWarning:
+    return RequestWarning(
+        "blank",
+        "images.distribution",
+        "examples that show something, as in training",
+        "one value throughout",
+        "leave blank examples out: a prediction for them means nothing",
+        rows,
+    )
+
+
+def _scale(received: str, fix: str, rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
+    expected = f"values in {units.span(profile.low, profile.high)}, as in training"
+    fix = fix or "send values on the training data's scale"
+    return RequestWarning("scale", "images.range", expected, received, fix, rows)
+
+
+def _faint(rows: np.ndarray, peak: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
+    greatest = float(peak[rows].max()) if rows.any() else profile.high
+    ratio = (profile.high - profile.low) / max(greatest - profile.low, 1e-12)
+    fix = "x = x * 255" if SCALED_TWICE[0] <= ratio <= SCALED_TWICE[1] else ""
+    return _scale(f"nothing above {units.of(greatest):.4g}", fix, rows, profile, units)
+
+
+def _loud(
+    rows: np.ndarray, low: np.ndarray, peak: np.ndarray, profile: ReferenceProfile, units: Units
+) -> RequestWarning:
+    least, greatest = (float(low[rows].min()), float(peak[rows].max())) if rows.any() else (profile.low, profile.high)
+    pixels = profile.kind == IMAGES and units.of(least) >= -1e-3 and units.of(greatest) <= 255.001
+    trained = round(units.of(profile.low), 3), round(units.of(profile.high), 3)
+    fix = {(0.0, 1.0): "x = x / 255", (-1.0, 1.0): "x = x / 127.5 - 1"}.get(trained, "") if pixels else ""
+    return _scale(units.span(least, greatest), fix, rows, profile, units)
+
+
+def _inverted(rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
+    return RequestWarning(
+        "polarity",
+        "images.polarity",
+        "light and dark as in training",
+        "images that lie near the training data only once they are inverted",
+        f"x = {units.of(profile.low) + units.of(profile.high):.4g} - x",
+        rows,
+    )
+
+
+def _far(rows: np.ndarray, distances: np.ndarray | None) -> RequestWarning:
+    farthest = float(distances[rows].max()) if distances is not None and rows.any() else 0.0
+    return RequestWarning(
+        "far",
+        "images.distribution",
+        "examples like the training data",
+        f"up to {farthest:.1f} times as far from them as 1,999 in 2,000 training examples",
+        "check that these inputs are of the kind the model was trained on",
+        rows,
+    )

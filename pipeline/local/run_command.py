@@ -1,0 +1,134 @@
+"""`python -m pipeline run`: what `make run` calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from deep_mnist.data.transfer import cache_folder
+from deep_mnist.storage.address import is_address
+from pipeline.command_options import run_options
+from pipeline.containers.engine import ContainersError
+from pipeline.containers.runner import require_ready
+from pipeline.local.display import display
+from pipeline.local.history_page import write_history_page
+from pipeline.local.local_arguments import local_arguments
+from pipeline.local.process import run_here
+from pipeline.local.report import write_report
+from pipeline.local.run_outcome import outcome_of
+from pipeline.run_arguments import RunArguments, UsageError
+
+
+@click.command()
+@run_options
+@click.option("--store", default="./registry", show_default=True, help="The model registry: a folder or an address.")
+@click.option(
+    "--gpu", default="0", show_default=True, help="GPUs that training must have; 0 takes what the machine has."
+)
+@click.option("--runs", type=click.Path(path_type=Path), default="./runs", show_default=True, help="Folder for runs.")
+@click.option("--rehearse", is_flag=True, help="Run the network for some seconds before it is trained, and judge that.")
+@click.option("--docker", is_flag=True, help="Each step in its container; `make images` builds them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the last line.")
+def run(runs: Path, rehearse: bool, docker: bool, as_json: bool, **options: Any) -> None:
+    """Run the whole pipeline here; the last line says how it ended (exit status 0, or 1 when it failed)."""
+    sys.exit(run_shown(runs, rehearsal=rehearse, docker=docker, as_json=as_json, options=options))
+
+
+def run_shown(
+    runs: Path,
+    *,
+    rehearsal: bool = False,
+    docker: bool,
+    as_json: bool,
+    options: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]] = (),
+    parallelism: int = 0,
+) -> int:
+    """Run here, show how it goes, print the last line, and return the exit status.
+
+    Args:
+        runs: Folder for runs.
+        rehearsal: Rehearse the network before it is trained.
+        docker: Each step in its container.
+        as_json: Print one JSON object instead of the last line.
+        options: Those of `local_arguments`.
+        trials: Of a sweep; none for the training pipeline.
+        parallelism: How many of them at the same time.
+
+    Raises:
+        click.UsageError: What is requested cannot be run.
+    """
+    console = Console(stderr=as_json, soft_wrap=True)
+    try:
+        arguments = local_arguments(runs=runs, **options)
+        values = arguments.to_dict()
+        if trials:
+            del values["network"]
+            values["trials"] = list(trials)
+        mounts = _mounts(arguments, runs) if docker else ()
+        with display(console, quiet=as_json) as shown:
+            ended = run_here(
+                values,
+                runs,
+                rehearsal=rehearsal,
+                containers=docker,
+                mounts=mounts,
+                parallelism=parallelism,
+                on_change=shown,
+            )
+            shown(ended)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+    return _conclude(ended, console, as_json)
+
+
+def _conclude(ended: Any, console: Console, as_json: bool) -> int:
+    path = ended.folder / "report.html"
+    outcome = outcome_of(ended, _short(path))
+    say = partial(console.print, markup=False, highlight=False)
+    if outcome.exit_status and not as_json:
+        say(outcome.reason)
+    try:
+        write_report(ended, outcome, path)
+        (ended.folder / "outcome.json").write_text(outcome.to_json() + "\n")
+        say(f"All runs: {_short(write_history_page(ended.folder.parent))}")
+    except OSError as error:
+        say(f"Expected to write {error.filename or path}. Received: {error.strerror}.")
+    if as_json:
+        print(outcome.to_json(), flush=True)
+        return outcome.exit_status
+    print(outcome.line, flush=True)
+    return outcome.exit_status
+
+
+def _short(path: Path) -> Path:
+    """Return the path relative to where the user stands, when it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _mounts(arguments: RunArguments, runs: Path) -> tuple[tuple[str, bool], ...]:
+    """Return the host paths that the containers need, each with whether it is read only."""
+    Path(arguments.checkpoints).mkdir(parents=True, exist_ok=True)
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    paths = [(str(runs.resolve()), False), (str(cache_folder().resolve()), False)]
+    if not is_address(arguments.registry):
+        Path(arguments.registry).mkdir(parents=True, exist_ok=True)
+        paths.append((arguments.registry, False))
+    paths += [(path, True) for path in (arguments.dataset, arguments.model) if path.startswith("/")]
+    _require_containers(paths, gpu=arguments.require_gpu)
+    return tuple(paths)
+
+
+def _require_containers(paths: list[tuple[str, bool]], *, gpu: bool) -> None:
+    """Find out now, not in the first step, that containers cannot be used."""
+    try:
+        require_ready([(Path(path), read_only) for path, read_only in paths], gpu=gpu)
+    except ContainersError as error:
+        raise UsageError(str(error)) from error

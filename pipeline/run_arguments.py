@@ -1,0 +1,167 @@
+"""The arguments of a run, as `run`, `plan`, `submit` and `schedule` all build them.
+
+`pipeline/training.py`'s signature is the whole configuration; RunArguments has the same names and the same defaults.
+What differs between this machine and a cluster is what an address may be: see `pipeline.local.local_arguments` and
+`pipeline.cluster.cluster_arguments`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from deep_mnist.contract.load import resolve_contract
+from deep_mnist.data.known import KNOWN
+from deep_mnist.data.stratify import VALIDATION_FRACTION
+from deep_mnist.doctor.acceptance import read_acceptances
+from deep_mnist.doctor.case import NotUsableError
+from pipeline.resources import GPU_TYPE
+
+# (accuracy, accuracy of each class), 0..1, below which no model is promoted; own data may be harder than MNIST.
+FLOORS = {"mnist": (0.95, 0.90), "fashion-mnist": (0.80, 0.50)}
+OWN_FLOORS = (0.50, 0.0)
+LARGEST_SEED = 2**31 - 1
+
+
+class UsageError(ValueError):
+    """What was requested cannot be run; nothing was started. The message says what to change."""
+
+    fix = "correct that option; python -m pipeline run --help explains it"
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """The options of a run, in the order of the pipeline's signature.
+
+    Attributes:
+        dataset: A known dataset's name, an address, or (on this machine) a path.
+        dataset_digest: What identifies the data at this moment; it keys the cache of `download`.
+        network: Name of a built-in network, unused when `model` is set.
+        model: Address or path of a user's own network, or "".
+        model_digest: SHA-256 that this file must have, or "".
+        preparation: "auto", "contract" or "none"; see preprocess.
+        validation_fraction: Share of the training examples held out, 0 < f < 0.5.
+        accept: Findings that a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
+        epochs: Passes over the training split; 0 means as many as the network's recipe says.
+        seed: Of the split, the weights, the order and the augmentation.
+        gpu_count: How many accelerators training asks a cluster for, as text: of a number KFP makes no request.
+        gpu_type: The accelerator's resource name on the nodes.
+        node_selector: Labels of the nodes for training.
+        tolerations: Taints that training tolerates.
+        require_gpu: Fail a training that finds no GPU.
+        checkpoints: Folder or address for checkpoints, "" for none.
+        registry: Folder or address of the model registry.
+        model_name: Name in the registry.
+        min_accuracy: Floor for promotion, 0..1.
+        min_class_accuracy: Floor for the accuracy of each class, 0..1.
+        confidence: How sure a loss against the champion must be to count, 0.5..1.
+        require_promotion: A model that is not promoted fails the run.
+        run_name: Name of the run.
+        model_registry: URL of Kubeflow's Model Registry, which learns of promoted versions; "" for none.
+    """
+
+    dataset: str = "mnist"
+    dataset_digest: str = ""
+    network: str = "fast"
+    model: str = ""
+    model_digest: str = ""
+    preparation: str = "auto"
+    validation_fraction: float = VALIDATION_FRACTION
+    accept: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    epochs: int = 0
+    seed: int = 0
+    gpu_count: str = "0"
+    gpu_type: str = GPU_TYPE
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, str]] = field(default_factory=list)
+    require_gpu: bool = False
+    checkpoints: str = ""
+    registry: str = ""
+    model_name: str = "mnist"
+    min_accuracy: float = FLOORS["mnist"][0]
+    min_class_accuracy: float = FLOORS["mnist"][1]
+    confidence: float = 0.95
+    require_promotion: bool = False
+    run_name: str = ""
+    model_registry: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name -> value, as plain JSON types."""
+        return asdict(self)
+
+
+def complete(
+    *,
+    dataset: str,
+    model_name: str = "",
+    min_accuracy: float | None = None,
+    min_class_accuracy: float | None = None,
+    accept: Iterable[str] = (),
+    **rest: Any,
+) -> RunArguments:
+    """Return the arguments with what follows from the dataset filled in: the name in the registry, the floors.
+
+    Args:
+        dataset: As in RunArguments; the rest likewise.
+        model_name: "" takes the dataset's name.
+        min_accuracy: None takes the dataset's floor; `min_class_accuracy` likewise.
+        accept: Texts like 'splits.order="sorted on purpose"'.
+
+    Raises:
+        UsageError: The network is unknown, or an acceptance cannot be used.
+    """
+    floor, class_floor = FLOORS.get(dataset, OWN_FLOORS)
+    if not rest.get("model"):
+        _require_network(rest.get("network", RunArguments.network))
+    return RunArguments(
+        dataset=dataset,
+        model_name=model_name or model_name_for(dataset),
+        min_accuracy=floor if min_accuracy is None else min_accuracy,
+        min_class_accuracy=class_floor if min_class_accuracy is None else min_class_accuracy,
+        accept=acceptances(accept),
+        **rest,
+    )
+
+
+def acceptances(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Return texts like FIELD="reason" as the pipeline's parameter.
+
+    >>> acceptances(['splits.order="sorted on purpose"'])
+    [{'field': 'splits.order', 'because': 'sorted on purpose'}]
+
+    Raises:
+        UsageError: A text has another form, no reason, or a field that cannot be accepted.
+    """
+    entries = []
+    for text in texts:
+        name, _, reason = text.partition("=")
+        entries.append({"field": name.strip(), "because": reason.strip().strip("\"'").strip()})
+    try:
+        read_acceptances(entries)
+    except NotUsableError as error:
+        raise UsageError(f'{error} Fix: --accept FIELD="reason"') from error
+    return entries
+
+
+def model_name_for(dataset: str) -> str:
+    """Return the registry name for a dataset: its own name, or the last part of its path.
+
+    >>> model_name_for("gs://bucket/My Digits.npz")
+    'my-digits'
+    >>> model_name_for("https://example.test/digits.csv.gz")
+    'digits'
+    """
+    if dataset in KNOWN:
+        return dataset
+    last = dataset.partition("#")[0].rstrip("/").rpartition("/")[2]
+    last = re.sub(r"\.(npz|parquet|csv(\.gz)?)$", "", last, flags=re.IGNORECASE)
+    return re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-") or "own"
+
+
+def _require_network(name: str) -> None:
+    try:
+        resolve_contract(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error

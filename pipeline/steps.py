@@ -1,0 +1,125 @@
+"""The steps that `training.py` and `sweep.py` share, wired three at a time; each task is placed where it runs.
+
+    prepare             raw ─▶ preprocess ─▶ validate ─▶ require_valid
+    train_model         ─▶ ( rehearse ─▶ require_rehearsed ) ─▶ train
+    judge_and_publish   ─▶ evaluate ─▶ publish
+
+Each function is called while a pipeline is being defined; what it takes and returns are parameters and outputs of
+tasks. The parameters it names nowhere pass unchanged: kfp checks their names and types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kfp import dsl
+
+from components.download.component import download
+from components.evaluate.component import evaluate
+from components.images import provenance
+from components.preprocess.component import preprocess
+from components.publish.component import publish
+from components.train.component import train
+from components.validate.component import require_valid, validate
+from pipeline.rehearsal import rehearsed
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the shared steps are wired.
+
+    Attributes:
+        placed: As `pipeline.placement.placer` returns it.
+        images: Component name -> image reference.
+        rehearsal: Rehearse the network on a CPU before it is trained.
+    """
+
+    placed: Callable[..., dsl.PipelineTask]
+    images: Callable[[str], str]
+    rehearsal: bool
+
+    def download(self, **parameters: Any) -> Any:
+        """Return the raw data; the parameters are those of `download`."""
+        raw = download(**parameters)
+        self.placed(raw, "download")
+        return raw.outputs["raw"]
+
+    def prepare(self, raw: Any, *, accept: Any, reuse: bool = True, **parameters: Any) -> tuple[Any, Any]:
+        """Return the dataset and the token that exists once it was found fit.
+
+        Args:
+            raw: Of `download`.
+            accept: As of the pipeline.
+            reuse: False never takes an earlier run's dataset.
+            parameters: The others of `preprocess`.
+        """
+        prepared = preprocess(raw=raw, **parameters)
+        self.placed(prepared, "preprocess")
+        if not reuse:
+            prepared.set_caching_options(False)
+
+        judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
+        self.placed(judged, "validate")
+
+        passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
+        self.placed(passed, "validate")
+        return prepared.outputs["dataset"], passed.output
+
+    def train_model(
+        self,
+        *,
+        dataset: Any,
+        ready: Any,
+        network: Mapping[str, Any],
+        epochs: Any,
+        accept: Any,
+        accelerator: Mapping[str, Any],
+        **parameters: Any,
+    ) -> Any:
+        """Return the trained model.
+
+        Args:
+            dataset: Of `prepare`, as `ready`, the token.
+            network: `network`, `model` and `model_digest`: what is rehearsed and trained.
+            epochs: As of the pipeline; so `accept`.
+            accelerator: What training is given on a cluster, as `pipeline.placement.place` takes it.
+            parameters: The others of `train`.
+        """
+        second_gate = rehearsed(self.rehearsal, self.placed)
+        ready = second_gate(dataset=dataset, ready=ready, epochs=epochs, accept=accept, **network)
+        trained = train(dataset=dataset, ready=ready, epochs=epochs, **network, **parameters)
+        self.placed(trained, "train", **accelerator)
+        return trained.outputs["trained"]
+
+    def judge_and_publish(
+        self,
+        *,
+        dataset: Any,
+        trained: Any,
+        registry: Any,
+        model_name: Any,
+        policy: Mapping[str, Any],
+        **parameters: Any,
+    ) -> dsl.PipelineTask:
+        """Return the task that promotes the model or says why not.
+
+        Args:
+            dataset: With the test split that judges.
+            trained: The model.
+            registry: Where the champion is; so `model_name`.
+            policy: The floors and the confidence of `evaluate`.
+            parameters: The others of `publish`.
+        """
+        of_registry = {"registry": registry, "model_name": model_name}
+        scored = evaluate(dataset=dataset, trained=trained, **of_registry, **policy)
+        scored.set_caching_options(False)  # the champion may have changed since
+        self.placed(scored, "evaluate")
+
+        evaluation = scored.outputs["evaluation"]
+        published = publish(dataset=dataset, trained=trained, evaluation=evaluation, **of_registry, **parameters)
+        published.set_caching_options(False)
+        published.set_env_variable("DEEP_MNIST_PROVENANCE", provenance(self.images))  # for the model card
+        self.placed(published, "publish")
+        return published
