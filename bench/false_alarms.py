@@ -4,8 +4,10 @@ Each draw is a healthy set: images of one kind, their correct labels, a random s
 (fewer where a kind has fewer), and a network that takes it. An alarm is an error or a warning; a note is none. The goal
 is at most 1 alarm in 300 draws of each kind. No TensorFlow; a draw takes about as long as the doctor.
 
-What was measured last stands in MEASURED, and beside each line that is printed.
+Counted for the doctor as a whole and for each rule: of the draws in which it applied, those in which it alarmed. What
+`--write` wrote last, into checks/measured.json, stands beside each line that is printed, and on the rules' pages.
 
+    python -m bench.false_alarms --draws 300 --write && python -m tests.support.rule_pages
     python -m bench.false_alarms --draws 300                       # every kind that this machine has, on all cores
     python -m bench.false_alarms --draws 50 --first 100 digits     # a chunk: draws 100 to 149 of one kind
     python -m bench.false_alarms --photos FOLDER --digits FOLDER   # or PHOTOS_DIR, MNIST_DIR, FASHION_DIR
@@ -18,7 +20,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,45 +31,35 @@ import numpy as np
 from bench.healthy import KINDS, Drawn, available
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.catalogue import rules
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.judge import judge
+from deep_mnist.doctor.judge import applies, judge
+from deep_mnist.doctor.report.measured import DOCTOR, FalseAlarms, measured, of_kinds, read_measured, written
+from deep_mnist.doctor.report.pages import OF_A_CASE
+from deep_mnist.doctor.rule import Rule
 
 SIZES = (60, 100, 160, 300, 600, 1000, 2000, 5000)  # of both splits together
 TEST_SHARES = (0.15, 0.25, 0.4)
 GOAL = 1 / 300
-# (draws, alarms) of each kind, draws from 0 on, by the whole doctor. Two in 300 of two classes were the background of
-# one of them, taken for its label; that rule is stricter since, and the draws of two classes were judged again.
-MEASURED: dict[str, tuple[int, int]] = {
-    "digits": (300, 0),
-    "clothes": (300, 0),
-    "photos food": (300, 0),
-    "photos view": (300, 0),
-    "textures": (300, 0),
-    "colour is the class": (300, 0),
-    "digits anywhere": (300, 0),
-    "digits on photos": (300, 0),
-    "imbalanced 99:1": (300, 0),
-    "two classes": (1000, 0),
-    "100 classes": (300, 0),
-    "low contrast": (300, 0),
-    "letterboxed photos": (300, 0),
-    "frames of scenes": (300, 0),
-    "black and white": (300, 0),
-    "salted digits": (300, 0),
-    "sparse hits": (300, 0),
-    "gratings": (300, 0),
-}
+WRITTEN = Path(__file__).resolve().parents[1] / "deep_mnist" / "doctor" / "measured.json"
 
 
 @dataclass
 class Tally:
-    """Of one kind of data: draws, draws with an alarm, notes, and which fields alarmed."""
+    """Of one kind of data: draws, draws with an alarm, notes, and by rule those it applied to and alarmed in."""
 
     draws: int = 0
     alarms: int = 0
     notes: int = 0
     seconds: float = 0.0
     fields: Counter[str] = field(default_factory=Counter)
+    applied: Counter[str] = field(default_factory=Counter)
+    alarmed: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return (draws, alarms) by the rules' codes, those of the whole doctor under DOCTOR."""
+        rules = {code: (draws, self.alarmed[code]) for code, draws in self.applied.items()}
+        return {DOCTOR: (self.draws, self.alarms), **rules}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,27 +74,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[variable] = str(folder)
     kinds = [kind for kind in (options.kinds or KINDS) if available(kind)]
     skipped = [kind for kind in (options.kinds or KINDS) if kind not in kinds]
-    print(
-        f"{'kind':22} {'draws':>5} {'alarms':>6} {'before':>7} {'notes':>6} {'s/draw':>7}  alarming fields", flush=True
-    )
-    kept = True
+    print(f"{'kind':22} {'draws':>5} {'alarms':>6} {'before':>7} {'notes':>6} {'s/draw':>7}  alarms of", flush=True)
+    draws = range(options.first, options.first + options.draws)
+    tallies: dict[str, Tally] = {}
     with ProcessPoolExecutor(options.workers, initializer=_one_thread) as pool:
         for kind in kinds:
-            tally = _tally(
-                pool.map(partial(judged, kind), range(options.first, options.first + options.draws), chunksize=4)
-            )
-            kept &= tally.alarms <= max(1, GOAL * tally.draws)
-            _tell(kind, tally)
+            tallies[kind] = _tally(pool.map(partial(judged, kind), draws, chunksize=4))
+            _tell(kind, tallies[kind])
     if skipped:
         print(f"skipped, their files are absent: {', '.join(skipped)}")
-    return 0 if kept else 1
+    if options.write:
+        write(options.measured, tallies)
+    return 0 if all(each.alarms <= max(1, GOAL * each.draws) for each in tallies.values()) else 1
 
 
-def judged(kind: str, draw: int) -> tuple[int, list[Finding], float]:
-    """Return (draw, the doctor's findings, seconds) on one healthy set."""
+def write(path: Path, tallies: Mapping[str, Tally]) -> None:
+    """Write what was counted, in the place of what the file says of these kinds; of others it keeps its word."""
+    before = read_measured(path.read_text()) if path.is_file() else {}
+    merged = {}
+    for code in (DOCTOR, *(rule.code for rule in rules())):
+        kept = {kind: each for kind, each in _kinds_of(before, code).items() if kind not in tallies}
+        new = {kind: counts for kind, tally in tallies.items() if (counts := tally.counts().get(code))}
+        if known := kept | new:
+            merged[code] = of_kinds({kind: known[kind] for kind in KINDS if kind in known})
+    path.write_text(written(merged))
+
+
+def judged(kind: str, draw: int) -> tuple[int, list[Finding], float, list[str]]:
+    """Return (draw, the doctor's findings, seconds, codes of the rules that applied) on one healthy set."""
     case = healthy_case(kind, draw)
     started = time.perf_counter()
-    return draw, judge(case), time.perf_counter() - started
+    findings, seconds = judge(case), time.perf_counter() - started
+    return draw, findings, seconds, [rule.code for rule in rules() if applied(rule, case)]
+
+
+def _kinds_of(measurements: Mapping[str, FalseAlarms], code: str) -> Mapping[str, tuple[int, int]]:
+    return measurements[code].kinds if code in measurements else {}
+
+
+def applied(rule: Rule, case: Case) -> bool:
+    """Whether a rule was judged on a case, in one split at least; those of what is no case never are."""
+    splits: list[Split | None] = [*case.splits.values()] if rule.scope.is_of_split else [None]
+    return rule.scope in OF_A_CASE and any(applies(rule, case, split) for split in splits)
 
 
 def healthy_case(kind: str, draw: int) -> Case:
@@ -145,15 +158,17 @@ def _contract(shape: tuple[int, ...], classes: int) -> Contract:
     )
 
 
-def _tally(results: Iterator[tuple[int, list[Finding], float]]) -> Tally:
+def _tally(results: Iterator[tuple[int, list[Finding], float, list[str]]]) -> Tally:
     tally = Tally()
-    for draw, findings, seconds in results:
+    for draw, findings, seconds, codes in results:
         alarms = [each for each in findings if each.severity != "note"]
         tally.draws += 1
         tally.seconds += seconds
         tally.alarms += bool(alarms)
         tally.notes += len(alarms) < len(findings)
-        tally.fields.update({f"{each.severity} {each.field} ({each.split})" for each in alarms})
+        tally.fields.update({f"{each.severity} {_named(each)} ({each.split})" for each in alarms})
+        tally.applied.update(codes)
+        tally.alarmed.update({each.rule.code for each in alarms if each.rule})
         for each in alarms:
             print(f"    draw {draw}: {each.sentence()}", file=sys.stderr, flush=True)
     return tally
@@ -162,8 +177,12 @@ def _tally(results: Iterator[tuple[int, list[Finding], float]]) -> Tally:
 def _tell(kind: str, tally: Tally) -> None:
     fields = ", ".join(f"{name} {count}" for name, count in tally.fields.most_common())
     each = tally.seconds / max(1, tally.draws)
-    before = "{1}/{0}".format(*MEASURED.get(kind, ("-", "-")))
+    before = "{1}/{0}".format(*_kinds_of(measured(), DOCTOR).get(kind, ("-", "-")))
     print(f"{kind:22} {tally.draws:5} {tally.alarms:6} {before:>7} {tally.notes:6} {each:7.3f}  {fields}", flush=True)
+
+
+def _named(finding: Finding) -> str:
+    return f"{finding.rule.code} {finding.field}" if finding.rule else finding.field
 
 
 def _one_thread() -> None:
@@ -180,6 +199,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="folder of photo sets: SET/{train,test}/classK/*.jpg")
     parser.add_argument("--digits", type=Path, help="folder of MNIST's four IDX files")
     parser.add_argument("--clothes", type=Path, help="folder of Fashion-MNIST's four IDX files")
+    parser.add_argument("--write", action="store_true", help="keep the counts by rule in measured.json")
+    parser.add_argument("--measured", type=Path, default=WRITTEN, help="another file for --write")
     options = parser.parse_args(arguments)
     unknown = [kind for kind in options.kinds if kind not in KINDS]
     if unknown:

@@ -25,8 +25,9 @@ def test_every_name_it_gives_is_in_the_code() -> None:
         path.read_text() for folder in ("deep_mnist", "components", "tests") for path in (ROOT / folder).rglob("*.py")
     )
     for name in (
-        "CASE_CHECKS",
-        "SPLIT_CHECKS",
+        "case.example",
+        "fires",
+        "silent",
         "NETWORKS",
         "report_failure",
         "test_the_checked_in_contracts_are_those_of_the_code",

@@ -11,10 +11,10 @@ from typing import Any
 from components.train.networks import find_network
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import open_dataset
-from deep_mnist.doctor.acceptance import accepted, read_acceptances
+from deep_mnist.doctor.acceptance import choices_of
 from deep_mnist.doctor.case import Case, read_splits
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.finding import merged
+from deep_mnist.doctor.finish import with_more
 from deep_mnist.doctor.rehearsal.process import rehearse_file
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import sha256_of_file
@@ -36,6 +36,7 @@ def rehearse_dataset(
     model_digest: str = "",
     epochs: int = 0,
     accept: Sequence[Mapping[str, Any]] = (),
+    ignore: Sequence[str] = (),
     **limits: Any,
 ) -> Diagnosis:
     """Return what a rehearsal of the network on the training split showed.
@@ -47,6 +48,7 @@ def rehearse_dataset(
         model_digest: SHA-256 that this file must have, or "".
         epochs: Of the training, for the note on cost; 0 means the network's own number.
         accept: Findings that a person takes responsibility for.
+        ignore: Codes or names of rules that are not judged.
         **limits: seconds, memory_bytes and limit_seconds of `rehearse_file`.
 
     Raises:
@@ -61,8 +63,9 @@ def rehearse_dataset(
         arrays = [folder / f"train_{kind}.npy" for kind in ("images", "labels")]
         found = rehearse_file(path, arrays[0], arrays[1], batch_size=BATCH, epochs=epochs or own_epochs, **limits)
     case = Case(folder, read_splits(folder), contract_of(dataset), dataset.record, {})
-    findings = merged(accepted(found, read_acceptances(accept)))  # entries may be meant for validate
-    return Diagnosis(findings, time.perf_counter() - started, case)
+    # Entries that match nothing here may be meant for validate.
+    choices = choices_of([*accept], ignore)
+    return with_more(Diagnosis([], 0.0, case), found, choices, time.perf_counter() - started, is_last=False)
 
 
 def _write_model(path: Path, network: str, model: str, digest: str) -> int:

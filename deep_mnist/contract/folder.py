@@ -45,6 +45,15 @@ def contract_of(dataset: Dataset) -> Contract:
     >>> contract_of(seal_dataset(folder)).input_shape
     (28, 28, 1)
     """
+    return read_contract(dataset)[0]
+
+
+def read_contract(dataset: Dataset) -> tuple[Contract, list[dict[str, Any]]]:
+    """Return the contract that a dataset was made for, and what a person accepts of its findings.
+
+    Raises:
+        DatasetError: There is none in the manifest, or it is not whole.
+    """
     path = dataset.folder / CONTRACT_FILE
     if CONTRACT_FILE not in dataset.files:
         raise DatasetError(f"Expected {path} in the manifest. Received: {sorted(dataset.files)}. Fix: rerun preprocess")
@@ -52,16 +61,10 @@ def contract_of(dataset: Dataset) -> Contract:
         stated = read_json(path)
         if not is_whole(stated):
             raise ContractError(f"Expected the whole contract in {path}. Received: {sorted(stated)}.")
-        return Contract.from_dict({name: value for name, value in stated.items() if name != ACCEPT})
+        contract = Contract.from_dict({name: value for name, value in stated.items() if name != ACCEPT})
     except ContractError as error:
         raise DatasetError(f"{error} Fix: rerun preprocess") from error
-
-
-def acceptances_of(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return the acceptances that lie in a dataset's contract.json, [] where it has none."""
-    if CONTRACT_FILE not in dataset.files:
-        return []
-    return [dict(each) for each in read_json(dataset.folder / CONTRACT_FILE).get(ACCEPT) or ()]
+    return contract, [dict(each) for each in stated.get(ACCEPT) or ()]
 
 
 def is_whole(stated: Any) -> bool:

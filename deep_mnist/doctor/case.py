@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,17 @@ from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_furthe
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
+from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.classes import Classes, classes_of
 from deep_mnist.doctor.evidence.input_kind import InputKind, kind_of_input
 from deep_mnist.doctor.evidence.survey import Survey, survey
-from deep_mnist.doctor.evidence.surveys_ahead import SurveysAhead
 from deep_mnist.doctor.evidence.task import Task, task_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from deep_mnist.doctor.capture.fit_call import FitCall
 
 MOST_PIXELS = 1 << 24  # of one example: 4096 x 4096; beyond it the first axis is not the examples'
 
@@ -45,7 +50,7 @@ class Split:
         faults: Of the files: "images" or "labels" -> the error; of images that differ: "images.shape" or
             "images.layout".
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
-        ahead: Computes the survey in another thread, when that was begun.
+        background: Computes the survey in another thread, when that was begun.
         is_whole: It is the whole set that fit would see, not a sample of it.
         without_channels: The images come from IDX files or grey images, formats without a channel axis.
     """
@@ -59,13 +64,13 @@ class Split:
     is_whole: bool = True
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
-    ahead: SurveysAhead | None = field(default=None, repr=False)
+    background: BackgroundSurveys | None = field(default=None, repr=False)
 
     @cached_property
     def survey(self) -> Survey | None:
         """The one pass over the images; None when they are no numbers on at least one axis."""
-        if self.ahead is not None:
-            return self.ahead.take(self.name)
+        if self.background is not None:
+            return self.background.take(self.name)
         return survey(self.images) if self.images is not None and self.can_be_surveyed else None
 
     @property
@@ -128,13 +133,25 @@ def slug(name: str) -> str:
 
 @dataclass
 class Case:
-    """All that is judged together."""
+    """All that is judged together.
+
+    Attributes:
+        folder: Where the arrays lie; of a live call, the working directory.
+        splits: By name, train always among them.
+        contract: What the network demands.
+        record: What preprocess did, when it wrote the arrays.
+        fit: What is known of fit: epochs, batch_size, shuffle, validation_split, steps_per_epoch, …
+        call: The call of fit in this process, its live model and arguments (None of a folder); not to be changed.
+        frame: Of the code that made the call, where that is known.
+    """
 
     folder: Path
     splits: dict[str, Split]
     contract: Contract
     record: Preprocessing | None = None
     fit: Mapping[str, Any] = field(default_factory=dict)
+    call: FitCall | None = None
+    frame: FrameType | None = None
 
     def __post_init__(self) -> None:
         for split in self.splits.values():
@@ -194,12 +211,12 @@ def read_splits(folder: Path) -> dict[str, Split]:
     return {name: _read_split(name, files, further) for name in names}
 
 
-def survey_ahead(splits: Mapping[str, Split]) -> None:
+def survey_in_background(splits: Mapping[str, Split]) -> None:
     """Begin the splits' surveys in another thread; nothing changes but that they are ready sooner."""
     able = {name: split.images for name, split in splits.items() if split.images is not None and split.can_be_surveyed}
-    ahead = SurveysAhead(able) if able else None
+    background = BackgroundSurveys(able) if able else None
     for name in able:
-        splits[name].ahead = ahead
+        splits[name].background = background
 
 
 def _names(present: Iterable[str]) -> list[str]:

@@ -29,6 +29,15 @@ class Broken:
     error: str
     trace: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, without the traceback."""
+        return {"check": self.check, "rules": list(self.rules), "error": self.error}
+
+    def sentence(self) -> str:
+        """Return it in one line."""
+        rules = ", ".join(self.rules)
+        return f"{rules} not judged: {self.check} broke ({self.error}). A fault of that rule, not of your program."
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -40,6 +49,7 @@ class Diagnosis:
         case: What was judged, for the report's images.
         origin: The call of fit in its source; None when a folder was judged.
         broken: Checks that raised; what they look for was not judged.
+        ignored: Codes of rules that the user has switched off.
     """
 
     findings: Sequence[Finding]
@@ -47,6 +57,7 @@ class Diagnosis:
     case: Case
     origin: Origin | None = None
     broken: Sequence[Broken] = ()
+    ignored: frozenset[str] = frozenset()
 
     @property
     def verdict(self) -> str:
@@ -60,6 +71,10 @@ class Diagnosis:
         """Return the object that `--json` prints."""
         findings = [each.to_dict() for each in self.findings]
         values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        if self.broken:
+            values["broken"] = [each.to_dict() for each in self.broken]
+        if self.ignored:
+            values["ignored"] = sorted(self.ignored)
         return values if self.origin is None else {**values, "source": self.origin.to_dict()}
 
     def raise_if_unfit(self) -> Diagnosis:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from deep_mnist.doctor.finding import SEVERITIES, FaultKind, Finding
+from deep_mnist.doctor.finding import SEVERITIES, Finding
 
 CODE = re.compile(r"[A-Z]{1,4}\d{3}")
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
@@ -39,6 +39,7 @@ SUBJECTS = {
     "R": "a run",
     "G": "TensorFlow 1 graphs",
     "Q": "requests to a served model",
+    "A": "what the user accepts",
 }
 IMAGES = frozenset({"images", "flattened images"})  # of InputKind
 COLUMNS = frozenset({"feature columns"})
@@ -66,6 +67,7 @@ class Scope(StrEnum):
     RUN = "run"
     GRAPH = "graph"
     REQUEST = "request"
+    CHOICES = "what the user chose"
 
     @property
     def is_of_split(self) -> bool:
@@ -85,7 +87,7 @@ class Need(StrEnum):
     LOSS = "a loss"
     RECORD = "the record of preprocessing"
     WHOLE = "the whole split, not a sample of it"
-    LIVE_MODEL = "a model in this process"
+    LIVE_MODEL = "the call of fit and its model in this process"
 
 
 class On(StrEnum):
@@ -141,6 +143,7 @@ class Rule:
         summary: What it means, in one sentence.
         why: What would have happened in training.
         follows: What makes its findings mere consequences.
+        other_fields: Where a finding may name another than `field`: the file of another split.
 
     Raises:
         ValueError: The code, name, field or severity has another form.
@@ -156,7 +159,7 @@ class Rule:
     needs: tuple[Need, ...] = ()
     inputs: frozenset[str] = ANY_INPUT
     follows: tuple[Follows, ...] = ()
-    kind: FaultKind = FaultKind.PLAIN
+    other_fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a rule that could not be named in a report."""
@@ -179,6 +182,7 @@ class Rule:
         why: str = "",
         severity: str = "",
         where: tuple[int, ...] = (),
+        field: str = "",
     ) -> Finding:
         """Return a finding of this rule.
 
@@ -189,11 +193,11 @@ class Rule:
             why: What would have happened in training, where it differs from the rule's own.
             severity: Where it differs from the rule's own.
             where: First indices of what is wrong.
+            field: One of `other_fields`, where it is not `field`.
         """
         return Finding(
             rule=self,
-            field=self.field,
-            kind=self.kind,
+            field=field or self.field,
             split=split,
             severity=severity or self.severity,
             expected=expected,

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.acceptance import choices_of
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.live_call import call_of_check, judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
 
@@ -21,16 +22,16 @@ def assert_fit(model: Any, x: Any, y: Any = None, **fit: Any) -> Diagnosis:
 
     Args:
         model, x, y: As `deep_mnist.doctor.check` takes them.
-        **fit: validation_data, accept, epochs, validation_split, …, as there.
+        **fit: validation_data, accept, ignore, epochs, validation_split, …, as there.
 
     Raises:
         AssertionError: It is unfit; the message holds every error with its fix.
         NotUsableError: It is no Keras model, or there is nothing to judge.
     """
     __tracebackhide__ = True
-    accept = fit.pop("accept", None)
-    call: FitCall = call_of_check("assert_fit", model, x, y, fit)
-    diagnosis = judge_call(call, sys._getframe(1), accept=accept)
+    choices = choices_of(fit.pop("accept", None), fit.pop("ignore", ()))
+    call: FitCall = call_of_check(Verb.ASSERT_FIT, model, x, y, fit)
+    diagnosis = judge_call(call, sys._getframe(1), choices=choices)
     if diagnosis.verdict != "fit":
         raise AssertionError(f"Expected data that the network can be trained on. Received:\n{diagnosis}")
     return diagnosis

@@ -15,8 +15,7 @@ import numpy as np
 
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.judge import diagnose
-from deep_mnist.doctor.settings import contract_for
+from deep_mnist.doctor.judge import judge_folder
 from tests.support.digits import draw_digits
 from tests.support.keras_models import Layer, classifier, write_keras
 
@@ -65,7 +64,7 @@ class CaseFiles:
     def judged(self, folder: Path) -> Diagnosis:
         """Return the doctor's diagnosis of this case, written to `folder`."""
         self.write(folder)
-        return diagnose(folder, contract_for(folder))
+        return judge_folder(folder)
 
     def findings(self, folder: Path) -> Sequence[Finding]:
         """Return judged(folder).findings; cases of the same content are judged once in a process."""

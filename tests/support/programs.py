@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import methods_watch
 
 FOLDER = Path(__file__).parents[1] / "deep_mnist" / "doctor" / "programs"
@@ -47,7 +47,7 @@ def first_fit(program: Program) -> FitCall:
         raise FitReachedError
 
     keras.utils.set_random_seed(0)
-    watch, remove = methods_watch(("fit", "train_on_batch"), before)
+    watch, remove = methods_watch((Verb.FIT, Verb.TRAIN_ON_BATCH), before)
     watch.start()
     try:
         exec(compile(program.text, f"<{program.name}>", "exec"), {"__name__": "__main__"})

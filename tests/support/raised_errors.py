@@ -79,14 +79,17 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnfitError": (
         "validate",
-        "import numpy as np\nfrom deep_mnist.doctor.finding import Finding\n"
+        "import numpy as np\nfrom deep_mnist.doctor.checks.catalogue import rule_named\n"
         "from deep_mnist.doctor.diagnosis import Diagnosis, UnfitError\n"
         "from deep_mnist.contract.load import resolve_contract\nimport inspect\n"
-        "finding = Finding(field='images.dtype', severity='error', split='train', expected='float32', "
-        "received='uint8', fix='x = x / 255', why='no learning')\n"
+        "finding = rule_named('I103').found('train', expected='0..1', received='0..255', fix='x = x / 255')\n"
         "given = {'findings': [finding], 'seconds': 0.1}\n"
         "names = [n for n, p in inspect.signature(Diagnosis).parameters.items() if p.default is p.empty]\n"
         "raise UnfitError(Diagnosis(**{n: given.get(n) for n in names}))",
+    ),
+    "RuleError": (
+        "validate",
+        "from pathlib import Path\nfrom deep_mnist.doctor.checks.catalogue import add\nadd(Path('none.py'))",
     ),
     "UnfitVerdictError": (
         "require_valid",
@@ -127,10 +130,10 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "UnhealthyTrainingError": (
         "train",
-        "from deep_mnist.doctor.finding import Finding\n"
+        "from deep_mnist.doctor.rehearsal.rules import LOST\n"
         "from deep_mnist.doctor.rehearsal.watchdog import UnhealthyTrainingError\n"
-        "finding = Finding(field='training.loss', severity='error', split='train', expected='a finite loss', "
-        "received='nan', why='It left.', fix='a smaller rate')\nraise UnhealthyTrainingError([finding], 3)",
+        "finding = LOST.found(expected='a finite loss', received='nan', fix='a smaller rate')\n"
+        "raise UnhealthyTrainingError([finding], 3)",
     ),
     "ServingError": (
         "evaluate",

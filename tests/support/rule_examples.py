@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,7 @@ from typing import Any
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.judge import run_checks
+from deep_mnist.doctor.judge import diagnose, run_checks
 from tests.support.doctor_cases import CaseFiles, digits  # noqa: F401  (examples are written with it)
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "deep_mnist" / "doctor" / "rules"
@@ -41,6 +41,14 @@ def arrays(
         split, part = name.split("_")
         setattr(splits.setdefault(split, Split(split)), part, array)
     return run_checks(Case(Path(), splits, contract, record, fit or {})).findings
+
+
+def in_folder(write: Callable[[Path], Any]) -> list[Any]:
+    """Return the findings on the files that write(folder) leaves, for a network that takes raw pixels."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder)
+        return list(diagnose(folder, Contract(input_range=(0, 255), scales_inside=True)).findings)
 
 
 def script(source: str, *arguments: str) -> list[dict[str, Any]]:

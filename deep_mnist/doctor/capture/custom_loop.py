@@ -16,7 +16,7 @@ import numpy as np
 
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.capture.draw import as_array, is_kind
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.source import attributes_of
 
@@ -72,8 +72,8 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
     overrides = _loss_of(frames)
     dataset = _dataset_of(batch, frames)
     if dataset is not None:
-        return FitCall(model, dataset, None, None, {}, "a custom loop", overrides, direct=False)
-    call = FitCall(model, batch, labels, None, {"shuffle": True}, "a custom loop", overrides, direct=False)
+        return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False)
+    call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False)
     return whole_of_batch(call, frame)
 
 
@@ -156,7 +156,7 @@ def _dataset_of(batch: Any, frames: Sequence[FrameType]) -> Any:
 
 
 def _loss_of(frames: Sequence[FrameType]) -> dict[str, Any]:
-    """Return the loss of the one loss object in reach, {} when there is none or several."""
+    """Return the loss of the one loss object in reach, {} when there is none or more than one."""
     found = [value for value in _variables(frames) if is_kind(value, "Loss") and hasattr(value, "get_config")]
     kinds = {type(each).__name__ for each in found}
     if len(kinds) != 1:

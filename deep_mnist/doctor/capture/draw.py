@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.capture.rules import IMAGES_IN_A_LIST, LABELS_IN_A_LIST, NOT_BATCHED
 from deep_mnist.doctor.finding import Finding
 
 SAMPLE = 2048  # examples drawn of a pipeline; the statistical checks use at most some hundreds
@@ -29,8 +30,8 @@ class Drawn:
         source: Kind of data, such as "tf.data.Dataset".
         whole: Every example was taken.
         in_order: The examples lie as training meets them before fit shuffles.
-        inputs, targets: All arrays of a network of several inputs or outputs, by name, or by number in their order;
-            {} where there is one. `images` and `labels` are then the first's.
+        inputs, targets: All arrays of a network with multiple inputs or outputs, by name, or by number in their
+            order; {} where there is one. `images` and `labels` are then the first's.
         findings: On the pipeline itself.
         replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
     """
@@ -91,15 +92,15 @@ def draw_arrays(split: str, x: Any, y: Any, inputs: int, outputs: int = 1) -> Dr
         inputs, outputs: How many the model has: a list or dict of so many arrays is one for each.
     """
     findings: list[Finding] = []
-    if inputs == 1 and _is_several(x, y):  # of a model that does not tell how many it has
+    if inputs == 1 and _holds_multiple_inputs(x, y):  # of a model that does not tell how many it has
         inputs = len(x)
     images, labels = _one(split, "images", x, inputs, findings), _one(split, "labels", y, outputs, findings)
     total = None if images is None or not images.ndim else len(images)
-    several, targets = items_of(x) if inputs > 1 else {}, items_of(y) if outputs > 1 else {}
-    return Drawn(images, labels, total, inputs=several, targets=targets, findings=findings)
+    all_inputs, targets = items_of(x) if inputs > 1 else {}, items_of(y) if outputs > 1 else {}
+    return Drawn(images, labels, total, inputs=all_inputs, targets=targets, findings=findings)
 
 
-def _is_several(x: Any, y: Any) -> bool:
+def _holds_multiple_inputs(x: Any, y: Any) -> bool:
     """Whether x holds one array for each input: as many examples in each as there are labels."""
     items, labels = items_of(x), as_array(y)
     if len(items) < 2 or labels is None or not labels.ndim or len(labels) == len(items):
@@ -134,14 +135,11 @@ def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]
     name = f"{split}_{part}"
     shape = "of different shapes" if listed is None else f"of shape {listed.shape[1:]}" if listed.ndim > 1 else ""
     findings.append(
-        Finding(
-            field=f"{part}.dtype",
-            severity="error",
-            split=split,
+        (IMAGES_IN_A_LIST if part == "images" else LABELS_IN_A_LIST).found(
+            split,
             expected="one array of numbers",
             received=f"a Python {type(value).__name__} of {len(value)} items {shape}".rstrip(),
             fix=f"{name} = np.array({name})",
-            why="Keras takes a list for several inputs, or refuses it.",
         )
     )
     return listed
@@ -160,7 +158,7 @@ def _stacked(values: Sequence[Any]) -> np.ndarray | None:
 
 
 def parts_of(element: Any) -> tuple[Any, Any]:
-    """Return (x, y) of what a pipeline yields: (x, y), (x, y, weights) or x alone; of several inputs the first."""
+    """Return (x, y) of what a pipeline yields: (x, y), (x, y, weights) or x alone; of multiple inputs the first."""
     if isinstance(element, tuple | list):
         x, y = (element[0] if element else None), (element[1] if len(element) > 1 else None)
     else:
@@ -241,8 +239,8 @@ class Collected:
     def unbatched(self) -> bool:
         return bool(self.batch_sizes) and not any(self.batch_sizes)
 
-    def several(self, index: int) -> dict[str, np.ndarray]:
-        """Return all arrays of the elements' x (0) or y (1) where these hold several, {} else."""
+    def all_of(self, index: int) -> dict[str, np.ndarray]:
+        """Return all arrays of the elements' x (0) or y (1) where these hold more than one, {} else."""
         parts: dict[str, list[np.ndarray]] = {}
         for element, size in zip(self.elements, self.batch_sizes, strict=False):
             if not isinstance(element, tuple | list) or len(element) <= index:
@@ -266,12 +264,9 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
 
 def unbatched(split: str, name: str, shape: tuple[int, ...]) -> Finding:
     """Return the finding on a pipeline that yields one example at a time."""
-    return Finding(
-        field="images.rank",
-        severity="error",
-        split=split,
+    return NOT_BATCHED.found(
+        split,
         expected=f"batches: shape (batch, {', '.join(map(str, shape))})",
         received=f"one example at a time, shape {shape}: {name} is not batched",
         fix=f"{name} = {name}.batch(32)",
-        why="Keras takes the first axis for the batch: rows of one image would be examples, or the shape is refused.",
     )

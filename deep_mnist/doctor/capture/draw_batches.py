@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, collect, is_kind, unbatched
+from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
 
 
@@ -59,14 +60,11 @@ def endless(split: str) -> Finding:
     """Return the finding on validation or training data without an end and without a number of steps."""
     train = split == "train"
     argument, name = ("steps_per_epoch", "train_images") if train else ("validation_steps", "test_images")
-    return Finding(
-        field="fit.epochs" if train else "fit.validation",
-        severity="error",
-        split=split,
+    return (TRAINING_ENDLESS if train else VALIDATION_ENDLESS).found(
+        split,
         expected=f"data with an end, or {argument}",
         received=f"{name} repeats without end, and fit has no {argument}",
         fix=f"model.fit(..., {argument}=examples // batch_size)  # or leave out repeat()",
-        why="The first epoch never ends." if train else "The first validation never ends.",
     )
 
 
@@ -79,7 +77,7 @@ def _drawn(split: str, collected: Collected, source: str, total: int | None) -> 
     whole = collected.ended
     if whole and images is not None:
         total = len(images)
-    drawn = Drawn(images, labels, total, source, whole, inputs=collected.several(0), targets=collected.several(1))
+    drawn = Drawn(images, labels, total, source, whole, inputs=collected.all_of(0), targets=collected.all_of(1))
     if collected.unbatched and collected.xs:
         drawn.findings.append(unbatched(split, f"{split}_images", collected.xs[0].shape[1:]))
     return drawn

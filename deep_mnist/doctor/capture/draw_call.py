@@ -14,7 +14,7 @@ def rank_of(model: Any, x: Any = None) -> int | None:
     """Return the rank of one example as the network takes it, None where it was never built.
 
     Args:
-        model: Of several inputs, the one that comes first in the data is meant.
+        model: Of multiple inputs, the one that comes first in the data is meant.
         x: A dictionary, or a dataset of dictionaries, tells which that is.
     """
     shape = getattr(model, "input_shape", None) if getattr(model, "built", False) else None

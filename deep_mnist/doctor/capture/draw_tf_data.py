@@ -14,6 +14,13 @@ import numpy as np
 
 from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, as_array, collect, items_of, parts_of, unbatched
 from deep_mnist.doctor.capture.draw_batches import endless
+from deep_mnist.doctor.capture.rules import (
+    AUGMENTATION_CACHED,
+    BATCHED_TWICE,
+    CACHED_AFTER_SHUFFLE,
+    SHUFFLED_AFTER_BATCH,
+    SORTED_DATASET,
+)
 from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
@@ -94,7 +101,7 @@ def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None
     images, labels = taken.arrays()
     if images is None:
         return None
-    inputs, targets = taken.several(0), taken.several(1)
+    inputs, targets = taken.all_of(0), taken.all_of(1)
     return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total, inputs=inputs, targets=targets)
 
 
@@ -128,7 +135,7 @@ def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None
     collected = collect(dataset, lambda _: batched)
     images, labels = collected.arrays()
     total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
-    inputs, targets = collected.several(0), collected.several(1)
+    inputs, targets = collected.all_of(0), collected.all_of(1)
     return Drawn(images, labels, total, "tf.data.Dataset", whole=collected.ended, inputs=inputs, targets=targets)
 
 
@@ -164,14 +171,11 @@ def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterat
 def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
     count = sum("Batch" in kind and kind != "Unbatch" for kind in kinds) - kinds.count("Unbatch")
     if count > 1 and "Rebatch" not in kinds and "Window" not in kinds and "FlatMap" not in kinds:
-        yield Finding(
-            field="images.rank",
-            severity="error",
-            split="train",
+        yield BATCHED_TWICE.found(
+            "train",
             expected="one batch()",
             received=f"{count} of them: batches of batches",
             fix="Leave out one of the two batch() calls of train_images.",
-            why="Keras refuses the rank, or takes a batch for one example.",
         )
 
 
@@ -179,11 +183,11 @@ def _shuffle_after_batch(kinds: Sequence[str]) -> Iterator[Finding]:
     shuffles = [index for index, kind in enumerate(kinds) if kind == "Shuffle"]
     batches = [index for index, kind in enumerate(kinds) if kind in ("Batch", "PaddedBatch")]
     if shuffles and batches and "Unbatch" not in kinds and max(shuffles) < min(batches):
-        yield _shuffle(
-            "shuffle() before batch()",
-            "batch() first: whole batches change their place, never their examples",
-            "train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or exchange the two calls",
-            "Every batch holds the same examples in every epoch, and of a sorted set one class only.",
+        yield SHUFFLED_AFTER_BATCH.found(
+            "train",
+            expected="shuffle() before batch()",
+            received="batch() first: whole batches change their place, never their examples",
+            fix="train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or exchange the two calls",
         )
 
 
@@ -191,11 +195,11 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
     """The list runs from the last transformation to the source."""
     for index, kind in enumerate(kinds):
         if kind in ("Cache", "MemoryCache") and "Shuffle" in kinds[index:] and "Shuffle" not in kinds[:index]:
-            yield _shuffle(
-                "cache() before shuffle()",
-                "shuffle() first, then cache(): the first epoch's order is kept",
-                "Move cache() before shuffle() in train_images.",
-                "Every epoch sees the same order and the same batches.",
+            yield CACHED_AFTER_SHUFFLE.found(
+                "train",
+                expected="cache() before shuffle()",
+                received="shuffle() first, then cache(): the first epoch's order is kept",
+                fix="Move cache() before shuffle() in train_images.",
             )
             return
 
@@ -203,11 +207,11 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
 def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
     for index, node in enumerate(chain):
         if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
-            yield _shuffle(
-                "random augmentation after cache()",
-                "a random map() before cache(): each image is altered once and kept",
-                "Move cache() before the random map() in train_images.",
-                "The augmentation adds nothing: every epoch sees the same altered images.",
+            yield AUGMENTATION_CACHED.found(
+                "train",
+                expected="random augmentation after cache()",
+                received="a random map() before cache(): each example is altered once and kept",
+                fix="Move cache() before the random map() in train_images.",
             )
             return
 
@@ -219,12 +223,6 @@ def _is_random(node: DatasetNode) -> bool:
         return False
     operations = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
     return any(each.op.startswith(("Random", "StatelessRandom", "StatelessSampleDistorted")) for each in operations)
-
-
-def _shuffle(expected: str, received: str, fix: str, why: str) -> Finding:
-    return Finding(
-        field="fit.shuffle", severity="warning", split="train", expected=expected, received=received, fix=fix, why=why
-    )
 
 
 def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
@@ -241,14 +239,12 @@ def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     if 2 * reach >= total:
         return
     words = f"a shuffle buffer of {reach} for {total} examples" if reach else "no shuffle()"
-    yield Finding(
-        field="splits.order",
+    yield SORTED_DATASET.found(
+        "train",
         severity="error" if reach < total / max(2, runs) else "warning",
-        split="train",
         expected="examples in random order, or a shuffle buffer that holds the whole set",
         received=f"labels in runs of one class, and {words}",
         fix=f"train_images = train_images.unbatch().shuffle({total}).batch(32)  # shuffle(len) before batch()",
-        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
     )
 
 

@@ -5,9 +5,26 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
+
+
+class Verb(StrEnum):
+    """What stood for training in the source: a method of Keras's Model, a loop, a session, or a call of the doctor."""
+
+    FIT = "fit"
+    TRAIN_ON_BATCH = "train_on_batch"
+    EVALUATE = "evaluate"
+    CUSTOM_LOOP = "a custom loop"
+    SESSION_RUN = "Session.run"
+    CHECK = "check"
+    ASSERT_FIT = "assert_fit"
+
+
+METHODS = (Verb.FIT, Verb.TRAIN_ON_BATCH, Verb.EVALUATE)  # of Keras's Model
+COMPILED = (Verb.FIT, Verb.CHECK, Verb.TRAIN_ON_BATCH)  # Keras refuses these before compile()
 
 
 @dataclass
@@ -19,8 +36,9 @@ class FitCall:
         x, y: As given: arrays, tensors, lists, datasets, sequences, generators, loaders; y None where x holds labels.
         validation: validation_data as given, None without.
         facts: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps, where given.
-        verb: "fit", "train_on_batch", "evaluate", "a custom loop", "Session.run", "check" or "assert_fit".
-        overrides: loss, from_logits that the source tells beside compile(), as a custom loop's loss object does.
+        arguments: All that was stated, by the parameters' names: callbacks, class_weight, initial_epoch, …
+        verb: What was called.
+        overrides: loss, from_logits that the source tells apart from compile(), as a custom loop's loss object does.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
     """
 
@@ -29,12 +47,13 @@ class FitCall:
     y: Any = None
     validation: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    verb: str = "fit"
+    verb: Verb = Verb.FIT
     overrides: Mapping[str, Any] = field(default_factory=dict)
     direct: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:
+def bound_call(verb: Verb, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:
     """Return the call that function(model, *args, **kwargs) makes; None when Python itself will refuse it."""
     try:
         bound = inspect.signature(function).bind(model, *args, **kwargs)
@@ -45,4 +64,6 @@ def bound_call(verb: str, function: Callable[..., Any], model: Any, args: Any, k
     if isinstance(inner, Mapping):
         stated = {**stated, **inner}
     facts = {name: stated[name] for name in (*FACTS, "return_dict") if stated.get(name) is not None}
-    return FitCall(model, stated.get("x"), stated.get("y"), stated.get("validation_data"), facts, verb)
+    arguments = {name: value for name, value in stated.items() if name not in ("self", "kwargs")}
+    validation = stated.get("validation_data")
+    return FitCall(model, stated.get("x"), stated.get("y"), validation, facts, verb, arguments=arguments)

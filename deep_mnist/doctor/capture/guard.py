@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from deep_mnist.doctor.acceptance import Accept
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.acceptance import Accept, choices_of
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside, methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
 
 
 @contextmanager
-def guard(*, accept: Accept = None) -> Iterator[list[Diagnosis]]:
+def guard(*, accept: Accept = None, ignore: Iterable[str] = ()) -> Iterator[list[Diagnosis]]:
     """Judge every fit in the block, of any Keras in this process; an unfit one is refused before its first step.
 
     Args:
-        accept: As in `deep_mnist.doctor.check`, for every fit of the block.
+        accept, ignore: As in `deep_mnist.doctor.check`, for every fit of the block.
 
     Yields:
         The diagnoses of the block's fits, in their order; the list grows.
@@ -32,14 +32,15 @@ def guard(*, accept: Accept = None) -> Iterator[list[Diagnosis]]:
         ...     model.fit(x_train, y_train, epochs=5)
     """
     diagnoses: list[Diagnosis] = []
+    choices = choices_of(accept, ignore)
 
     def before(call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         with inside():
-            diagnoses.append(judge_call(call, frame, accept=accept))
+            diagnoses.append(judge_call(call, frame, choices=choices))
         diagnoses[-1].raise_if_unfit()
         return resume()
 
-    watch, remove = methods_watch(("fit",), before)
+    watch, remove = methods_watch((Verb.FIT,), before)
     watch.start()
     try:
         yield diagnoses

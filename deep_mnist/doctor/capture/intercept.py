@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType, ModuleType
 from typing import Any
 
-from deep_mnist.doctor.capture.fit_call import FitCall, bound_call
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb, bound_call
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
@@ -67,7 +67,7 @@ class ImportWatch(importlib.abc.MetaPathFinder):
         return spec
 
 
-def wrapped(function: Callable[..., Any], verb: str, before: Before) -> Callable[..., Any]:
+def wrapped(function: Callable[..., Any], verb: Verb, before: Before) -> Callable[..., Any]:
     """Return a method that asks `before`; calls that Keras makes inside of one are left alone."""
 
     @functools.wraps(function)
@@ -122,14 +122,14 @@ def _is_of_a_library(frame: FrameType) -> bool:
     return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
 
 
-def methods_watch(verbs: Sequence[str], before: Before) -> tuple[ImportWatch, Callable[[], None]]:
+def methods_watch(verbs: Sequence[Verb], before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before these methods of Keras's Model, and what takes it away again."""
     undo: list[Callable[[], None]] = []
 
     def patch(module: ModuleType) -> None:
         model = getattr(module, MODEL_MODULES[module.__name__])
         for verb in verbs:
-            undo.append(_replaced(model, verb, wrapped(getattr(model, verb), verb, before)))
+            undo.append(_replaced(model, verb.value, wrapped(getattr(model, verb.value), verb, before)))
 
     def remove() -> None:
         while undo:

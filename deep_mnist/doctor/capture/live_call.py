@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.acceptance import Accept, acceptances_of, accepted, unused_note
+from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
-from deep_mnist.doctor.capture.fit_call import FACTS, FitCall
+from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
-from deep_mnist.doctor.checks.splits.splits import check_splits
+from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.finding import Finding, gravest_first, merged
-from deep_mnist.doctor.judge import judge
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finish import finish, with_more
+from deep_mnist.doctor.judge import run_checks
 
 OTHER_ARGUMENTS = (
     "callbacks", "verbose", "class_weight", "sample_weight", "initial_epoch", "validation_batch_size",
@@ -41,6 +43,7 @@ def check(
     *,
     validation_data: Any = None,
     accept: Accept = None,
+    ignore: Iterable[str] = (),
     rehearse: bool = False,
     frame: FrameType | None = None,
     **fit: Any,
@@ -53,7 +56,9 @@ def check(
             DataLoader or generator of batches (x, y), of which a bounded sample is judged (and a generator used up).
         y: Labels (n,) or (n, classes); None where x holds them.
         validation_data: As fit takes it; it is judged as the test split.
-        accept: {field: reason}, or [{"field", "split", "because"}]: findings a person has taken responsibility for.
+        accept: {rule or field: reason}, or [{"rule" or "field", "split", "because"}]: findings that a person has taken
+            responsibility for.
+        ignore: Codes or names of rules that are not judged.
         rehearse: Run the network for some seconds too, when nothing was found before (`rehearsal.py`).
         frame: Of the code whose variables the findings are reported in; the caller's by default.
         **fit: What else fit receives: epochs, batch_size, shuffle, validation_split, steps_per_epoch, validation_steps;
@@ -67,23 +72,23 @@ def check(
         >>> check(model, x_train, y_train, epochs=5).verdict  # doctest: +SKIP
         'unfit'
     """
-    call = call_of_check("check", model, x, y, {**fit, "validation_data": validation_data})
-    diagnosis = judge_call(call, frame or sys._getframe(1), accept=accept)
-    return rehearsed(diagnosis, call, accept) if rehearse and diagnosis.verdict == "fit" else diagnosis
+    call = call_of_check(Verb.CHECK, model, x, y, {**fit, "validation_data": validation_data})
+    choices = choices_of(accept, ignore)
+    diagnosis = judge_call(call, frame or sys._getframe(1), choices=choices)
+    return rehearsed(diagnosis, call, choices) if rehearse and diagnosis.verdict == "fit" else diagnosis
 
 
-def rehearsed(diagnosis: Diagnosis, call: FitCall, accept: Accept = None) -> Diagnosis:
+def rehearsed(diagnosis: Diagnosis, call: FitCall, choices: Choices) -> Diagnosis:
     """Return the diagnosis with what a short run of the network showed; its variables are restored."""
     from deep_mnist.doctor.rehearsal.rehearse import rehearse
 
     train = diagnosis.case.train
     x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
     found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
-    findings = gravest_first([*diagnosis.findings, *accepted(found.findings, acceptances_of(accept))])
-    return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + found.seconds)
+    return with_more(diagnosis, found.findings, choices, found.seconds)
 
 
-def call_of_check(verb: str, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
+def call_of_check(verb: Verb, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
     """Return the call of fit in question.
 
     Raises:
@@ -93,14 +98,14 @@ def call_of_check(verb: str, model: Any, x: Any, y: Any, fit: Mapping[str, Any])
     if unknown:
         raise TypeError(f"Expected arguments of fit: {', '.join(FACTS)}. Received: {', '.join(unknown)}.")
     facts = {name: value for name, value in fit.items() if name in FACTS and value is not None}
-    return FitCall(model, x, y, fit.get("validation_data"), facts, verb)
+    return FitCall(model, x, y, fit.get("validation_data"), facts, verb, arguments=dict(fit))
 
 
 def judge_call(
     call: FitCall,
     frame: FrameType | None,
     *,
-    accept: Accept = None,
+    choices: Choices | None = None,
     overrides: Mapping[str, Any] | None = None,
     started: float | None = None,
 ) -> Diagnosis:
@@ -109,7 +114,7 @@ def judge_call(
     Args:
         call: Its x and validation may be replaced.
         frame: Of the caller, for names and lines; None without source.
-        accept: As in `check`.
+        choices: What the user accepts and ignores.
         overrides: loss, from_logits, num_classes of the command line; they win.
         started: time.perf_counter() to count the seconds from.
 
@@ -127,7 +132,7 @@ def judge_call(
             each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
             each.targets = named_in_order(each.targets, [of.output_name for of in contract.outputs])
     origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
-    return diagnose_drawn(call, contract, train, test, origin, accept=accept, started=started)
+    return diagnose_drawn(call, contract, train, test, origin, choices=choices, frame=frame, started=started)
 
 
 def diagnose_drawn(
@@ -137,8 +142,9 @@ def diagnose_drawn(
     test: Drawn | None,
     origin: Origin,
     *,
-    accept: Accept = None,
+    choices: Choices | None = None,
     extra: Sequence[Finding] = (),
+    frame: FrameType | None = None,
     started: float,
 ) -> Diagnosis:
     """Return the diagnosis of what was drawn, in the source's own names."""
@@ -147,10 +153,14 @@ def diagnose_drawn(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
     splits, whole = _splits(call, train, test)
-    case = Case(Path(), splits, contract, None, {**_fit_facts(call, train), "may_repeat": origin.may_repeat})
-    beside = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
-    found = merged(_without_echoes(_accepted(case, beside, accept), train))
-    return Diagnosis([named(each, origin) for each in found], time.perf_counter() - started, case, origin)
+    facts = {**_fit_facts(call, train), "may_repeat": origin.may_repeat}
+    case = Case(Path(), splits, contract, None, facts, call, frame)
+    choices = choices or Choices()
+    judged = run_checks(case, choices.ignore)
+    of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
+    findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
+    seconds = time.perf_counter() - started
+    return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 
 
 def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Contract:
@@ -159,23 +169,16 @@ def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Co
     return with_settings(contract, **overrides) if overrides else contract
 
 
-def _accepted(case: Case, beside: Sequence[Finding], accept: Accept) -> list[Finding]:
-    """Return the case's findings and those beside it, accepted ones marked, each unused entry reported once."""
-    entries = acceptances_of(accept)
-    marked = accepted(beside, entries)
-    used = {each.field for each in marked if each.severity == "accepted"}
-    unused = [unused_note(each) for each in entries if each.field in used]
-    return [*(each for each in judge(case, entries) if each not in unused), *marked]
-
-
 # --- the case --------------------------------------------------------------------------------------
 
 
 def _splits(call: FitCall, train: Drawn, test: Drawn | None) -> tuple[dict[str, Split], Split]:
     """Return the splits, the part that validation_split takes as test, and train as a whole."""
     whole = Split("train", train.images, train.labels, inputs=train.inputs, targets=train.targets)
+    whole.is_whole = train.whole
     if test is not None:
         tested = Split("test", test.images, test.labels, inputs=test.inputs, targets=test.targets)
+        tested.is_whole = test.whole
         return {"train": whole, "test": tested}, whole
     cut = validation_start(call, train)
     if cut is None or train.images is None:
@@ -188,7 +191,7 @@ def _part(name: str, train: Drawn, examples: slice) -> Split:
     """Return some of train's examples as a split of their own."""
     images, labels = (None if each is None else each[examples] for each in (train.images, train.labels))
     inputs, targets = ({key: each[examples] for key, each in held.items()} for held in (train.inputs, train.targets))
-    return Split(name, images, labels, inputs=inputs, targets=targets)
+    return Split(name, images, labels, inputs=inputs, targets=targets, is_whole=train.whole)
 
 
 def validation_start(call: FitCall, train: Drawn) -> int | None:
@@ -215,9 +218,9 @@ def _order_of_whole(whole: Split, case: Case) -> Iterator[Finding]:
     if len(case.splits) == 1 or whole.labels is None:
         return
     facts = {**case.fit, "validation_split": _share(whole, case)}
-    for finding in check_splits(Case(case.folder, {"train": whole}, case.contract, None, facts)):
-        if finding.field == "splits.order":
-            yield finding
+    own = Case(case.folder, {"train": whole}, case.contract, None, facts)
+    if own.train.paired:
+        yield from check_order(own)
 
 
 def _share(whole: Split, case: Case) -> float | None:
@@ -244,41 +247,20 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
 
 
 def _sorted_batches(train: Drawn) -> Finding:
-    return Finding(
-        field="splits.order",
-        severity="error",
-        split="train",
+    return BATCHES_SORTED.found(
+        "train",
         expected="examples in random order",
         received=f"a {train.source} that yields labels in runs of one class",
         fix="DataLoader(..., shuffle=True)"
         if "Loader" in train.source
         else "Shuffle the examples before they are grouped.",
-        why="Each batch holds one class or a few: the network predicts the last class it was shown.",
     )
 
 
 def _of_call(call: FitCall) -> Iterator[Finding]:
-    if call.verb in ("fit", "check", "train_on_batch") and not is_compiled(call.model):
-        yield Finding(
-            field="contract.loss",
-            severity="error",
-            split="model",
+    if call.verb in COMPILED and not is_compiled(call.model):
+        yield NOT_COMPILED.found(
             expected="a compiled model",
             received="fit before compile()",
             fix='model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
-            why="Keras stops: there is no loss to train by.",
         )
-
-
-def _without_echoes(found: Sequence[Finding], train: Drawn) -> list[Finding]:
-    """Leave out what only says again that labels are sorted, or that a sample is a sample."""
-    order = [each for each in found if each.field == "splits.order"]
-    worst = {each.severity for each in order}
-
-    def echoes(each: Finding) -> bool:
-        if each.field == "splits.order" and each.severity == "note":
-            return bool(worst - {"note"})
-        return each.field == "splits.class_coverage" and ("error" in worst or not train.whole)
-
-    kept = [each for each in found if not echoes(each)]
-    return list({(each.field, each.split, each.received): each for each in kept}.values())

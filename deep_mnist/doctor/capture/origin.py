@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
 from deep_mnist.doctor.capture.source import Source, Variable
 from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.finding import Finding
@@ -23,7 +23,7 @@ from deep_mnist.doctor.finding import Finding
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
 MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
-POSITIONS = {"fit": FIT, "check": ("model", "x", "y"), "assert_fit": ("model", "x", "y")}
+POSITIONS = {Verb.FIT: FIT, Verb.CHECK: ("model", "x", "y"), Verb.ASSERT_FIT: ("model", "x", "y")}
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,17 @@ class Origin:
         found = [self.place(role) for role in roles]
         return ", ".join(dict.fromkeys(each for each in found if each))
 
+    def line_of(self, finding: Finding) -> int | None:
+        """Return the line where the cause of a finding lies, else that of the call."""
+        if finding.field.startswith("contract.") and self.compiled_at:
+            return self.compiled_at
+        roles = ["model"] if finding.split == "model" else [f"{finding.split}_images", f"{finding.split}_labels"]
+        roles = [each.replace("both_", "train_") for each in roles]
+        if finding.field.startswith(("labels.", "splits.order")):
+            roles.reverse()
+        found = [self.variables[each].line for each in roles if each in self.variables]
+        return next((line for line in found if line), self.line)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         variables = {role: {"name": each.expression, "line": each.line} for role, each in self.variables.items()}
@@ -103,12 +114,12 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     variables = {
         role: source.variable(role, each, value)
         for whole in _roles(call, expressions)
-        for role, each, value in _each_of_several(*whole, train)
+        for role, each, value in _each_of_multiple(*whole, train)
     }
     if cut is not None and train.images is not None:
         variables |= _tails(variables, len(train.images) - cut)
     receiver = expressions.get("model")
-    if call.verb in ("fit", "train_on_batch", "evaluate") and node is not None and isinstance(node.func, ast.Attribute):
+    if call.verb in METHODS and node is not None and isinstance(node.func, ast.Attribute):
         receiver = node.func.value
     variables["model"] = source.variable("model", receiver, call.model)
     text = source.text(node)
@@ -130,10 +141,10 @@ def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, 
         yield f"test_{part}", elements[index], call.validation[index] if pair else call.validation
 
 
-def _each_of_several(
+def _each_of_multiple(
     role: str, node: ast.expr | None, value: Any, train: Drawn
 ) -> Iterator[tuple[str, ast.expr | None, Any]]:
-    """Yield a role, or one for each input or target of several: train_images_<name>, the first also as it is."""
+    """Yield a role, or one for each of multiple inputs or targets: train_images_<name>, the first also as it is."""
     held = train.inputs if role.endswith("images") else train.targets
     if not held or not isinstance(value, dict | list | tuple) or len(value) != len(held):
         yield role, node, value

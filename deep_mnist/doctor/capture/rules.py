@@ -1,1 +1,114 @@
-"""The rules of what is judged here; their checks stand in the modules beside."""
+"""The rules of what fit is given: lists, batches and the order of a pipeline; `draw*.py` look for them."""
+
+from __future__ import annotations
+
+from deep_mnist.doctor.rule import Rule, Scope
+
+IMAGES_IN_A_LIST = Rule(
+    code="D001",
+    name="images-in-a-list",
+    field="images.dtype",
+    severity="error",
+    scope=Scope.CALL,
+    summary="fit is given a Python list of examples instead of one array.",
+    why="Keras takes a list for multiple inputs, or refuses it.",
+)
+LABELS_IN_A_LIST = Rule(
+    code="D002",
+    name="labels-in-a-list",
+    field="labels.dtype",
+    severity="error",
+    scope=Scope.CALL,
+    summary="fit is given a Python list of labels instead of one array.",
+    why="Keras takes a list for multiple outputs, or refuses it.",
+)
+NOT_BATCHED = Rule(
+    code="D010",
+    name="pipeline-without-batches",
+    field="images.rank",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="A dataset, loader or generator yields one example at a time.",
+    why="Keras takes the first axis for the batch: parts of one example would be examples, or the shape is refused.",
+)
+BATCHED_TWICE = Rule(
+    code="D011",
+    name="pipeline-batched-twice",
+    field="images.rank",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="A tf.data.Dataset goes through batch() twice.",
+    why="Keras refuses the rank, or takes a batch for one example.",
+)
+TRAINING_ENDLESS = Rule(
+    code="D012",
+    name="training-data-endless",
+    field="fit.epochs",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="The dataset that fit trains on repeats without end, and fit has no steps_per_epoch.",
+    why="The first epoch never ends.",
+)
+VALIDATION_ENDLESS = Rule(
+    code="D013",
+    name="validation-data-endless",
+    field="fit.validation",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="The dataset that fit validates on repeats without end, and fit has no validation_steps.",
+    why="The first validation never ends.",
+)
+SHUFFLED_AFTER_BATCH = Rule(
+    code="D020",
+    name="shuffle-after-batch",
+    field="fit.shuffle",
+    severity="warning",
+    scope=Scope.PIPELINE,
+    summary="A tf.data.Dataset is shuffled after batch(): whole batches change their place, never their examples.",
+    why="Every batch holds the same examples in every epoch, and of a sorted set one class only.",
+)
+CACHED_AFTER_SHUFFLE = Rule(
+    code="D021",
+    name="cache-after-shuffle",
+    field="fit.shuffle",
+    severity="warning",
+    scope=Scope.PIPELINE,
+    summary="A tf.data.Dataset is cached after shuffle(), which keeps the first epoch's order.",
+    why="Every epoch sees the same order and the same batches.",
+)
+AUGMENTATION_CACHED = Rule(
+    code="D022",
+    name="augmentation-cached",
+    field="fit.shuffle",
+    severity="warning",
+    scope=Scope.PIPELINE,
+    summary="A tf.data.Dataset is cached after a random map(): each example is altered once and kept.",
+    why="The augmentation adds nothing: every epoch sees the same altered examples.",
+)
+SORTED_DATASET = Rule(
+    code="D030",
+    name="dataset-sorted-by-class",
+    field="splits.order",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="The labels lie in runs of one class, behind no shuffle() or one whose buffer reaches only a part of them.",
+    why="Each batch holds one class or a few: the network predicts the last class it was shown.",
+)
+BATCHES_SORTED = Rule(
+    code="D031",
+    name="batches-sorted-by-class",
+    field="splits.order",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="A generator or loader that does not shuffle yields its labels in runs of one class.",
+    why="Each batch holds one class or a few: the network predicts the last class it was shown.",
+)
+NOT_COMPILED = Rule(
+    code="C005",
+    name="model-not-compiled",
+    field="contract.loss",
+    severity="error",
+    scope=Scope.CALL,
+    summary="fit is called before compile().",
+    why="Keras stops: there is no loss to train by.",
+)

@@ -21,7 +21,7 @@ def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False) -
     """Return the statement that compiles the model with this loss, and otherwise as it was.
 
     Args:
-        contract: Of the model, or of one of several outputs: the others keep their loss.
+        contract: Of the model, or of one of multiple outputs: the others keep their loss.
         loss: Its name, such as "categorical_crossentropy".
         from_logits: The output is no probability yet.
     """

@@ -1,4 +1,4 @@
-"""How neighbouring pixels of a set of images cohere: along rows and columns, across the edges, at every distance.
+"""Spatial autocorrelation of a set of images: along rows and columns, across the edges, at every distance.
 
 Correlations are taken over all images of a sample after the mean image is subtracted; those of whole rows and
 columns after each image's mean of that line as well: a border of one value, another in each image (padding that was
@@ -18,7 +18,7 @@ STREAM_PIXELS = 500_000  # at most, for the correlation at every distance
 PATTERNS = 6  # a colour's three channels and a standardization's two
 DOMINANT = 8.0  # times the next one's variance; the first pattern of digits has 3, a shade over flat colours 50
 DISTANT_PAIRS = 20_000
-EXAMPLES_AT_ONCE = 16  # whose spectra are held
+CHUNK_EXAMPLES = 16  # whose spectra are held together
 NEAREST = 4  # elements; correlation falls from distance 0 on, a row's length is a peak beyond
 ROWS_BEYOND = 3  # rows up to which a peak is looked for
 NEAR = 3  # lines on each side of an edge that are compared
@@ -32,7 +32,7 @@ class Edges:
     Attributes:
         inside: Usual correlation of two neighbours, the median over the image.
         seam: The least of them, 0 where one of both says nothing.
-        at: Where: index of the row or column behind the seam, the middle of several.
+        at: Where: index of the row or column behind the seam, the middle of such a run.
         around: Of the last with the first; 0 unless it falls with distance as inside the image.
         carried: Likewise of the last column with the first one of the next row; 0 for rows.
     """
@@ -45,13 +45,13 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class Coherence:
+class Autocorrelation:
     """Of one sample of images.
 
     Attributes:
         columns, rows: How neighbouring columns and rows of pixels go together.
         stride: Elements from a pixel to the one below as the shape says.
-        peak: Distance at which elements of the stream cohere best, beyond the nearest.
+        peak: Distance at which elements of the stream correlate best, beyond the nearest.
         at_stride, at_peak: Correlations there.
         at_pixel: Correlation of a pixel with the next in its row.
     """
@@ -65,8 +65,8 @@ class Coherence:
     at_pixel: float
 
 
-def coherence(images: np.ndarray, stream: np.ndarray, stride: int, total: float) -> Coherence:
-    """Return how images cohere.
+def autocorrelation(images: np.ndarray, stream: np.ndarray, stride: int, total: float) -> Autocorrelation:
+    """Return how pixels of images correlate with others of the same image.
 
     Args:
         images: float32 (n, rows, columns, channels).
@@ -83,7 +83,7 @@ def coherence(images: np.ndarray, stream: np.ndarray, stride: int, total: float)
     peak = int(tops[curve[tops].argmax()]) if len(tops) else stride
     at_stride, at_peak = float(curve[stride]), float(curve[peak])
     at_pixel = float(curve[stride // images.shape[2]])
-    return Coherence(
+    return Autocorrelation(
         _edges(columns, total, carries=True), _edges(rows, total), stride, peak, at_stride, at_peak, at_pixel
     )
 
@@ -146,7 +146,7 @@ def without_patterns(stream: np.ndarray) -> np.ndarray:
     return rest
 
 
-def likeness_at(flat: np.ndarray, distance: int) -> float:
+def correlation_at(flat: np.ndarray, distance: int) -> float:
     """Return the correlation of elements so far apart, over a sample of them."""
     starts = sample_indices(len(flat) - distance, DISTANT_PAIRS)
     one, other = (take(flat, at).astype(np.float64) for at in (starts, starts + distance))
@@ -161,8 +161,8 @@ def at_distances(stream: np.ndarray, most: int) -> np.ndarray:
     length, most = rows.shape[1], min(most, rows.shape[1] - 1)
     width = 1 << (length + most).bit_length()
     power = np.zeros(width // 2 + 1)
-    for at in range(0, len(rows), EXAMPLES_AT_ONCE):
-        spectrum = np.fft.rfft(rows[at : at + EXAMPLES_AT_ONCE] - mean, width)
+    for at in range(0, len(rows), CHUNK_EXAMPLES):
+        spectrum = np.fft.rfft(rows[at : at + CHUNK_EXAMPLES] - mean, width)
         power += (np.square(spectrum.real) + np.square(spectrum.imag)).sum(axis=0)
     sums = np.fft.irfft(power, width)[: most + 1]
     correlations: np.ndarray = sums / (max(float(sums[0]), 1e-12) * (1 - np.arange(most + 1) / length))

@@ -1,4 +1,4 @@
-"""Work in a thread of its own, beside what goes on meanwhile; numpy lets go of the interpreter's lock in its loops."""
+"""Work in a background thread; numpy lets go of the interpreter's lock in its loops."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Found = TypeVar("Found")
 SWITCH = 0.0002  # seconds after which a thread passes the lock on; Python's own 0.005 is ten of numpy's loops here
 
 
-class Beside(Generic[Found]):
+class BackgroundCall(Generic[Found]):
     """One call, begun at once.
 
-    >>> Beside(lambda: 6 * 7).result()
+    >>> BackgroundCall(lambda: 6 * 7).result()
     42
     """
 

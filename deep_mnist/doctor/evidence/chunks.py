@@ -1,6 +1,6 @@
-"""Arrays of any length, a piece at a time: nothing here takes memory for every example.
+"""Arrays of any length, a chunk at a time: nothing here takes memory for every example.
 
-A memory map's pages are given back after each piece, so that resident memory does not grow with the file.
+A memory map's pages are given back after each chunk, so that resident memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from deep_mnist.doctor.evidence.sampling import release
 from deep_mnist.doctor.finding import MAX_WHERE
 
 REAL_KINDS = "fiub"  # numpy kinds of real numbers: floats, integers, booleans
-PIECE_BYTES = 1 << 20  # of a piece as float64
+FLOAT64_CHUNK_BYTES = 1 << 20  # of a chunk as float64
 MOST_VALUES = 1 << 18  # different values that are counted
 DENSE = 1 << 16  # span of whole numbers that are counted by place
 
 
-def pieces(array: np.ndarray, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (index of the first, array[…]) for consecutive pieces of array[start:stop]."""
+def chunks(array: np.ndarray, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (index of the first, array[…]) for consecutive chunks of array[start:stop]."""
     end = len(array) if stop is None else min(stop, len(array))
     each = array.size // max(1, len(array))
-    rows = max(1, PIECE_BYTES // (8 * max(1, each)))
+    rows = max(1, FLOAT64_CHUNK_BYTES // (8 * max(1, each)))
     for first in range(start, end, rows):
         yield first, np.asarray(array[first : min(first + rows, end)])
         release(array, first, min(first + rows, end))
@@ -31,12 +31,12 @@ def pieces(array: np.ndarray, start: int = 0, stop: int | None = None) -> Iterat
 
 def holds(array: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> bool:
     """Whether a test of elements holds for all of an array."""
-    return all(bool(test(piece).all()) for _, piece in pieces(array))
+    return all(bool(test(chunk).all()) for _, chunk in chunks(array))
 
 
 def are_whole(array: np.ndarray) -> bool:
     """Whether all numbers are whole."""
-    return array.dtype.kind in "iub" or holds(array, lambda piece: piece == np.rint(piece))
+    return array.dtype.kind in "iub" or holds(array, lambda chunk: chunk == np.rint(chunk))
 
 
 def are_finite(array: np.ndarray) -> bool:
@@ -46,7 +46,7 @@ def are_finite(array: np.ndarray) -> bool:
 
 def extent(array: np.ndarray) -> tuple[float, float]:
     """Return the least and the greatest number of an array that has some; NaN where there is one."""
-    ends = [(float(piece.min()), float(piece.max())) for _, piece in pieces(array)]
+    ends = [(float(chunk.min()), float(chunk.max())) for _, chunk in chunks(array)]
     return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
 
 
@@ -59,10 +59,10 @@ class Wrong:
 
 
 def wrong_in(array: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> Wrong:
-    """Return the examples of which some element (or the example itself) is wrong by a test of a piece."""
+    """Return the examples of which some element (or the example itself) is wrong by a test of a chunk."""
     count, where = 0, list[int]()
-    for first, piece in pieces(array):
-        wrong = test(piece).reshape(len(piece), -1).any(axis=1)
+    for first, chunk in chunks(array):
+        wrong = test(chunk).reshape(len(chunk), -1).any(axis=1)
         if found := int(np.count_nonzero(wrong)):
             count += found
             if len(where) < MAX_WHERE:
@@ -91,7 +91,7 @@ class Tally:
 
 def tally(array: np.ndarray, start: int = 0, stop: int | None = None) -> Tally:
     """Return the tally of array[start:stop], real numbers (n,)."""
-    return tally_of(piece for _, piece in pieces(array, start, stop))
+    return tally_of(chunk for _, chunk in chunks(array, start, stop))
 
 
 def tally_of(parts: Iterator[np.ndarray]) -> Tally:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.chunks import REAL_KINDS, Tally, are_whole, extent, pieces, tally_of
+from deep_mnist.doctor.evidence.chunks import REAL_KINDS, Tally, are_whole, chunks, extent, tally_of
 from deep_mnist.doctor.evidence.sampling import take
 
 MOST_SCORE = 1.5  # of a row of scores, smoothed or not; larger numbers are classes grouped in batches
@@ -34,14 +34,14 @@ class Classes:
         """Return the classes of some examples, rising indices, int64 (k,)."""
         return self._of(take(self._labels, indices))
 
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (index of the first, int64 (k,)) for consecutive pieces."""
-        for first, piece in pieces(self._labels, start, stop):
-            yield first, self._of(piece)
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (index of the first, int64 (k,)) for consecutive chunks."""
+        for first, chunk in chunks(self._labels, start, stop):
+            yield first, self._of(chunk)
 
     def tally_of(self, start: int, stop: int | None = None) -> Tally:
         """Return how many of the examples start..stop each class has."""
-        return tally_of(piece for _, piece in self.pieces(start, stop))
+        return tally_of(chunk for _, chunk in self.chunks(start, stop))
 
     @cached_property
     def tally(self) -> Tally:
@@ -52,9 +52,9 @@ class Classes:
     def changes(self) -> int:
         """How often the class differs from the example before."""
         changes, last = 0, self.at(np.arange(min(1, len(self))))
-        for _, piece in self.pieces():
-            changes += int(np.count_nonzero(piece[1:] != piece[:-1])) + int(piece[0] != last[0])
-            last = piece[-1:]
+        for _, chunk in self.chunks():
+            changes += int(np.count_nonzero(chunk[1:] != chunk[:-1])) + int(chunk[0] != last[0])
+            last = chunk[-1:]
         return changes
 
     def _of(self, labels: np.ndarray) -> np.ndarray:

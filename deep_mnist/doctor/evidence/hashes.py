@@ -1,4 +1,4 @@
-"""Hashes of examples, which tell copies: of all of a set, or of a share that is the same whatever the set."""
+"""Hashes of examples, which tell duplicates: of all of a set, or of a share that is the same whatever the set."""
 
 from __future__ import annotations
 

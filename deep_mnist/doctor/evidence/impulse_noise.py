@@ -1,4 +1,4 @@
-"""Elements of images that stand alone: they depart from all eight neighbours, which agree among themselves.
+"""Impulse noise: elements of images that depart from all eight neighbours, which agree among themselves.
 
 One pass in the images' own dtype, in chunks and threads: departures from the left and the right neighbour first, the
 other six of those few that are left. Of a large set every second, third … chunk is looked at, so that it costs a pass
@@ -50,7 +50,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Specks:
+class ImpulseNoise:
     """Elements that stand alone, arrays of one length.
 
     Attributes:
@@ -76,19 +76,19 @@ class Specks:
         departure: np.ndarray = np.maximum(self.value - self.high, self.low - self.value)
         return departure
 
-    def beyond(self, departure: float, near: float = NEAR) -> Specks:
+    def beyond(self, departure: float, near: float = NEAR) -> ImpulseNoise:
         """Return those that depart further, `near` of it at most being the range that their neighbours span."""
         chosen = (self.departure > departure) & (self.high - self.low <= near * self.departure)
         index, place, value, low, high = (
             each[chosen] for each in (self.index, self.place, self.value, self.low, self.high)
         )
-        return Specks(index, place, value, low, high, self.pairs[self.pairs > departure], self.least, self.looked)
+        return ImpulseNoise(index, place, value, low, high, self.pairs[self.pairs > departure], self.least, self.looked)
 
     def __len__(self) -> int:
         return len(self.index)
 
 
-def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
+def find_impulse_noise(images: np.ndarray, frame: Frame) -> ImpulseNoise | None:
     """Return the elements that stand alone, None when so many depart that nothing can be said.
 
     Args:
@@ -98,7 +98,7 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
     count = min(SAMPLE, max(1, MOST_SAMPLED // frame.size))
     some = take(images, sample_indices(len(images), count, seed=3)).reshape(-1)
     scratch = Scratch()
-    departures = _beside(some, frame.pixel, scratch)
+    departures = _departures(some, frame.pixel, scratch)
     every = max(1, min(images.size // MOST_ELEMENTS, len(images) // FEWEST))
     share = MOST_CANDIDATES * every / images.size
     least = next((each for each in LEVELS if np.count_nonzero(departures > each) <= share * some.size), None)
@@ -112,9 +112,9 @@ def find_specks(images: np.ndarray, frame: Frame) -> Specks | None:
         parts.append((part[0] + start, *part[1:]))
         looked.append(stop - start)
 
-    in_chunks(images, look, every, most_workers=1)  # beside other checks
+    in_chunks(images, look, every, most_workers=1)  # other checks run meanwhile
     index, place, value, low, high, pairs = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Specks(index, place, value, low, high, pairs, least, sum(looked))
+    return ImpulseNoise(index, place, value, low, high, pairs, least, sum(looked))
 
 
 class Scratch:
@@ -130,7 +130,7 @@ class Scratch:
         return self._kept[: count * length].reshape(count, length)
 
 
-def _beside(flat: np.ndarray, step: int, scratch: Scratch) -> np.ndarray:
+def _departures(flat: np.ndarray, step: int, scratch: Scratch) -> np.ndarray:
     """Return how far each element but the first and last lies outside its left and right neighbour."""
     inner, left, right = flat[step:-step], flat[: -2 * step], flat[2 * step :]
     above, bound, least = scratch.rows(3, len(inner))
@@ -146,7 +146,7 @@ def _beside(flat: np.ndarray, step: int, scratch: Scratch) -> np.ndarray:
 
 def _of_chunk(chunk: np.ndarray, frame: Frame, least: float, scratch: Scratch) -> tuple[np.ndarray, ...]:
     flat = np.ascontiguousarray(chunk).reshape(-1)
-    departs = _beside(flat, frame.pixel, scratch) > flat.dtype.type(least)
+    departs = _departures(flat, frame.pixel, scratch) > flat.dtype.type(least)
     at = np.flatnonzero(departs) + frame.pixel
     row, column = frame.places(at)
     below = at + (frame.row - frame.pixel)

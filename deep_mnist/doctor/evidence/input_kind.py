@@ -1,7 +1,7 @@
 """What the inputs are: images, flattened images, sequences, feature columns, or something unknown.
 
 The network's first layer decides where it can (a convolution over two axes reads images, an Embedding tokens);
-else the data: neighbouring pixels of images cohere in both directions, columns of a table in neither.
+else the data: neighbouring pixels of images correlate in both directions, columns of a table in neither.
 Checks that speak of images, pixels or orientation ask `InputKind.shows_images` first.
 """
 
@@ -18,7 +18,7 @@ from deep_mnist.doctor.evidence.sampling import sample_indices, take
 SAMPLE = 200  # examples looked at
 SMALLEST_SIDE = 8  # pixels; scikit-learn's digits are 8 x 8
 MOST_CHANNELS = 4
-COHERENT = 0.25  # correlation of neighbouring pixels over the examples; MNIST 0.6, photos 0.9, columns below 0.1
+CORRELATED = 0.25  # correlation of neighbouring pixels over the examples; MNIST 0.6, photos 0.9, columns below 0.1
 CLEARLY_NEAR = 0.1  # by which neighbours correlate more than pixels half an image apart
 LEVELS = 30  # distinct values that make a byte's scale; counts and flags have fewer
 READS_IMAGES = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "ConvLSTM2D")
@@ -85,7 +85,7 @@ def _of_rows(images: np.ndarray) -> InputKind:
         return InputKind.SEQUENCES
     sample = _sample(images)
     square = rows == columns and _is_quantized(sample)
-    return InputKind.IMAGES if square or coheres(sample) else InputKind.SEQUENCES
+    return InputKind.IMAGES if square or is_autocorrelated(sample) else InputKind.SEQUENCES
 
 
 def _of_columns(images: np.ndarray) -> InputKind:
@@ -96,7 +96,7 @@ def _of_columns(images: np.ndarray) -> InputKind:
         if side >= SMALLEST_SIDE and side * side * channels == width:
             sample = _sample(images)
             squares = sample.reshape(len(sample), side, side, channels).mean(axis=3)
-            if coheres(squares) or _is_quantized(sample):
+            if is_autocorrelated(squares) or _is_quantized(sample):
                 return InputKind.FLAT_IMAGES
     return InputKind.COLUMNS
 
@@ -108,18 +108,18 @@ def _sample(images: np.ndarray) -> np.ndarray:
         return np.nan_to_num(some.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
-def coheres(images: np.ndarray) -> bool:
+def is_autocorrelated(images: np.ndarray) -> bool:
     """Whether pixels (n, rows, columns) resemble their neighbours in both directions, and more than distant ones."""
     values = images - images.mean(axis=0)
     deviations = values.std(axis=0)
     values /= np.where(deviations > 0, deviations, 1.0)
     rows, columns = images.shape[1:]
-    near = [_likeness(values, deviations, 1, 0), _likeness(values, deviations, 0, 1)]
-    far = [_likeness(values, deviations, rows // 2, 0), _likeness(values, deviations, 0, columns // 2)]
-    return min(near) > COHERENT and min(near) > max(far) + CLEARLY_NEAR
+    near = [_correlation(values, deviations, 1, 0), _correlation(values, deviations, 0, 1)]
+    far = [_correlation(values, deviations, rows // 2, 0), _correlation(values, deviations, 0, columns // 2)]
+    return min(near) > CORRELATED and min(near) > max(far) + CLEARLY_NEAR
 
 
-def _likeness(values: np.ndarray, deviations: np.ndarray, down: int, right: int) -> float:
+def _correlation(values: np.ndarray, deviations: np.ndarray, down: int, right: int) -> float:
     """Mean correlation, over the examples, of pixels that lie so many rows and columns apart."""
     rows, columns = deviations.shape
     one, other = np.s_[: rows - down, : columns - right], np.s_[down:, right:]

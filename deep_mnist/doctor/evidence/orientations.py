@@ -1,4 +1,4 @@
-"""The ways in which every image of a split may have been turned or mirrored."""
+"""The ways in which every image of a split may have been rotated or mirrored."""
 
 from __future__ import annotations
 

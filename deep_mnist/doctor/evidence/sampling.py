@@ -10,7 +10,7 @@ import numpy as np
 
 CHUNK_BYTES = 4 << 20  # of one worker's chunk as float32; fits the second-level cache about twice
 MAPPED_AROUND = 32 << 20  # bytes
-TAKEN_AT_ONCE, OF_SMALL, SMALL_BYTES = 4, 16, 1 << 28  # rows; each may map 2 MB of the page cache
+CHUNK_ROWS, SMALL_CHUNK_ROWS, SMALL_BYTES = 4, 16, 1 << 28  # rows; each may map 2 MB of the page cache
 FEWEST_READ = 256  # bytes of a row that is read from a file of any size, past the map
 
 
@@ -49,10 +49,10 @@ def take(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
     taken = np.empty((len(indices), *array.shape[1:]), array.dtype)
     if _read_rows(array, indices, taken):
         return taken
-    at_once = OF_SMALL if array.nbytes <= SMALL_BYTES else TAKEN_AT_ONCE
-    at_once = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else at_once
-    for start in range(0, len(indices), at_once):
-        some = indices[start : start + at_once]
+    rows = SMALL_CHUNK_ROWS if array.nbytes <= SMALL_BYTES else CHUNK_ROWS
+    rows = len(indices) or 1 if array.nbytes <= CHUNK_BYTES else rows
+    for start in range(0, len(indices), rows):
+        some = indices[start : start + rows]
         taken[start : start + len(some)] = array[some]
         release(array, 0, len(array))
     return taken
@@ -84,8 +84,8 @@ def _read_rows(array: np.ndarray, indices: np.ndarray, into: np.ndarray) -> bool
         return False
 
 
-def few_at_once(array: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
+def sample_chunks(array: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
     """Yield array[indices], rising indices, in ordinary arrays of a few rows, fewer where those are large."""
-    rows = max(1, min(TAKEN_AT_ONCE, CHUNK_BYTES * len(array) // max(1, array.nbytes)))
+    rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES * len(array) // max(1, array.nbytes)))
     for start in range(0, len(indices), rows):
         yield take(array, indices[start : start + rows])

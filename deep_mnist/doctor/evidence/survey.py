@@ -35,7 +35,7 @@ class Survey:
         total, squares: Sums of finite pixels and of their squares; of many bytes, squares as a part of them tells.
         pixel_sums: float64 (pixels,), sums over the examples; empty of bytes, none of whose pixels has the mean 0.
         hashes: uint64 (kept,), of the examples' bytes: of all, or, of a large set, of those whose hash begins with
-            `level` bits of zero (`KeptHashes`). So copies are kept or left out together, in both splits.
+            `level` bits of zero (`KeptHashes`). So duplicates are kept or left out together, in both splits.
         kept_at: int64 (kept,), the examples that these are of, rising.
         not_finite: Examples with NaN or infinity; `bad` holds their first indices.
         constant: Examples with one value throughout; `blank` holds their first indices.
@@ -168,7 +168,7 @@ def _look(chunk: np.ndarray, scratch: threading.local, every: int) -> tuple[Surv
 
 
 def _summed_bytes(rows: np.ndarray, every: int, scratch: threading.local) -> Survey:
-    """Return the survey of rows of bytes; the squares of every so manyth stand for all."""
+    """Return the survey of rows of bytes; the squares of every nth stand for all."""
     part = Survey(count=len(rows), pixels=rows.shape[1])
     part.low, part.high = float(rows.min()), float(rows.max())
     flat = _constant_rows(rows)

@@ -22,8 +22,8 @@ from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.probe.features import MOST_SIDE, Blocks, Kernel, blocks_of, to_side
 
 PROBE_IMAGES = 400  # the inverse of a 400 x 400 matrix takes 10 ms
-AT_ONCE = 1 << 18  # pixels read before they are reduced
-IMAGES_AT_ONCE = 64  # whose squares are held
+CHUNK_PIXELS = 1 << 18  # read before they are reduced
+CHUNK_IMAGES = 64  # whose squares are held
 RIDGE = 0.1  # between 0.03 and 0.3 the accuracy moves by one point
 OUTLIER = 8.0  # deviations; digits reach 3, tables' scalers produce hundreds in pixels that are nearly always 0
 MOST_CLASSES = 200  # a cheap probe of more classes would say nothing on 400 images
@@ -67,7 +67,7 @@ class Sample:
     @cached_property
     def own_scale(self) -> tuple[float, float]:
         mean = self.images.mean()
-        parts = (self.images[at : at + IMAGES_AT_ONCE] for at in range(0, len(self), IMAGES_AT_ONCE))
+        parts = (self.images[at : at + CHUNK_IMAGES] for at in range(0, len(self), CHUNK_IMAGES))
         squares = sum(float(np.square(part - mean).sum(dtype=np.float64)) for part in parts)
         return float(mean), (squares / max(1, self.images.size)) ** 0.5
 
@@ -199,7 +199,7 @@ def _drawn_in_groups(
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the finite ones among some images, reduced, and which they are; few at a time lie there in full size."""
     drawn, fine, count = None, np.zeros(len(indices), bool), 0
-    size = max(1, AT_ONCE // max(1, split.images[:1].size)) if split.images is not None else 1
+    size = max(1, CHUNK_PIXELS // max(1, split.images[:1].size)) if split.images is not None else 1
     for at in range(0, len(indices), size):
         images, fine[at : at + size] = _drawn(split, indices[at : at + size], contract)
         if images is None:
@@ -283,9 +283,9 @@ def _deviations(errors: np.ndarray, targets: np.ndarray) -> float:
     Mean and variance over all permutations after Kazi-Aoual et al. (1995); errors centered, float64 (n, n).
     """
     n = len(targets)
-    likeness = _centered(targets @ targets.T)
-    observed = float((errors * likeness).sum())
-    (one, two, three), (first, second, third) = _moments(errors), _moments(likeness)
+    similarity = _centered(targets @ targets.T)
+    observed = float((errors * similarity).sum())
+    (one, two, three), (first, second, third) = _moments(errors), _moments(similarity)
     mean = one * first / (n - 1)
     variance = 2 * ((n - 1) * two - one**2) * ((n - 1) * second - first**2) / ((n - 1) ** 2 * (n + 1) * (n - 2))
     left = n * (n + 1) * three - (n - 1) * (one**2 + 2 * two)

@@ -23,10 +23,10 @@ def agreement(blocks: Blocks, classes: int) -> str:
     count = min(max(classes, FEWEST), MOST)
     random = np.random.default_rng(0)
     found = [_clustered(block, count, random) for block in (blocks.pixels, blocks.edges)]
-    likeness = _mutual(found[0][0], found[1][0])
-    if max(tightness for _, tightness in found) > TIGHTER or likeness < ALIKE:
+    shared = _mutual(found[0][0], found[1][0])
+    if max(tightness for _, tightness in found) > TIGHTER or shared < ALIKE:
         return ""
-    return f"{count} of them, alike in pixels and in edges by {likeness:.2f} of 1"
+    return f"{count} of them, alike in pixels and in edges by {shared:.2f} of 1"
 
 
 def centred(sample: Sample) -> Sample:
@@ -34,11 +34,11 @@ def centred(sample: Sample) -> Sample:
     images = sample.images
     edge = np.concatenate([images[:, :1].mean(axis=(1, 2)), images[:, -1:].mean(axis=(1, 2))], axis=1).mean(axis=1)
     weight = np.abs(images.mean(axis=3) - edge[:, None, None])
-    turned = np.empty_like(images)
+    rolled = np.empty_like(images)
     for index, (image, mass) in enumerate(zip(images, weight, strict=True)):
         shift = [_to_middle(mass.sum(axis=1 - axis)) for axis in (0, 1)]
-        turned[index] = np.roll(image, shift, axis=(0, 1))
-    return Sample(sample.indices, turned, sample.classes, sample.labelled)
+        rolled[index] = np.roll(image, shift, axis=(0, 1))
+    return Sample(sample.indices, rolled, sample.classes, sample.labelled)
 
 
 def _to_middle(mass: np.ndarray) -> int:
@@ -65,7 +65,7 @@ def _principal(features: np.ndarray) -> np.ndarray:
 
 
 def _k_means(rows: np.ndarray, count: int, random: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Return (cluster of each row, sum of squared distances to the centres) of the best of several starts."""
+    """Return (cluster of each row, sum of squared distances to the centres) of the best of the starts."""
     best: tuple[np.ndarray, float] = (np.zeros(len(rows), np.int64), np.inf)
     for _ in range(STARTS):
         centres = rows[random.choice(len(rows), count, replace=False)]

@@ -12,8 +12,8 @@ import numpy as np
 
 MOST_SIDE = 32  # pixels a side that images are reduced to before anything else
 PIXEL_SIDE, TONE_SIDE = 14, 4  # pixels a side of the pooled images in the first and the third block
-DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of half a turn), cells a side
-AT_ONCE = 1 << 17  # pixels whose features are found together
+DIRECTIONS, CELL_SIDE = 8, 7  # bins of the edges' direction (of 180 degrees), cells a side
+CHUNK_PIXELS = 1 << 17  # whose features are found together
 FEW_SUMS = 25  # pixels of a block
 TONES, TONE_REACH = 8, 2.5  # bins of a channel's histogram, over mean ± reach deviations
 
@@ -60,7 +60,7 @@ def to_side(images: np.ndarray, side: int) -> np.ndarray:
 
 def blocks_of(images: np.ndarray, mean: float, deviation: float) -> Blocks:
     """Return the features of images float32 (n, rows, columns, channels) on a scale of this mean and deviation."""
-    size = max(1, AT_ONCE // max(1, images[:1].size))
+    size = max(1, CHUNK_PIXELS // max(1, images[:1].size))
     parts = [_blocks_of_some(images[at : at + size], mean, deviation) for at in range(0, max(1, len(images)), size)]
     return Blocks(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
@@ -110,12 +110,12 @@ def _tones(values: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Kernel:
-    """The likeness of two images, 0..1: the mean of the blocks' Gaussians.
+    """The similarity of two images, 0..1: the mean of the blocks' Gaussians.
 
     Attributes:
         blocks: Of the images that it was made from.
         widths: Of the Gaussians: the median squared distance among them, of every second to all.
-        among: float32 (n, n), those images' likeness to one another.
+        among: float32 (n, n), those images' similarity to one another.
     """
 
     blocks: Blocks
@@ -126,15 +126,15 @@ class Kernel:
     def of(cls, blocks: Blocks) -> Kernel:
         squares = [distances(block, block) for block in blocks]
         widths = tuple(float(np.median(each[::2])) or 1.0 for each in squares)  # half of the pairs
-        return cls(blocks, widths, _likeness(squares, widths))
+        return cls(blocks, widths, _similarity(squares, widths))
 
     def to(self, others: Blocks) -> np.ndarray:
-        """Return float32 (m, n): the likeness of other images to these."""
+        """Return float32 (m, n): the similarity of other images to these."""
         squares = [distances(other, block) for other, block in zip(others, self.blocks, strict=True)]
-        return _likeness(squares, self.widths)
+        return _similarity(squares, self.widths)
 
 
-def _likeness(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarray:
+def _similarity(squares: list[np.ndarray], widths: tuple[float, ...]) -> np.ndarray:
     total: np.ndarray = np.zeros_like(squares[0])
     for each, width in zip(squares, widths, strict=True):
         scaled = each * (-1 / width)

@@ -15,16 +15,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.acceptance import Acceptance, accepted
+from deep_mnist.doctor.acceptance import Choices
+from deep_mnist.doctor.checks.catalogue import rule_named
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.finding import Finding, merged
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finish import with_more
 from deep_mnist.doctor.rehearsal.findings import abstention
+from deep_mnist.doctor.rule import Scope
 from deep_mnist.processes import ADDRESS, Process, start_module
 
 SECONDS = 60.0  # of the rehearsal itself; loading TensorFlow and the network comes on top
@@ -33,6 +35,7 @@ MEMORY_BYTES = 4 << 30
 SAMPLE = 1024  # examples that the child is given of a folder
 MAX_OUTPUT_BYTES = 4 << 20
 POLL_SECONDS = 0.1
+SEVERITIES = ("error", "warning", "note")  # that the child may give; only a person accepts
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 
 
@@ -70,16 +73,16 @@ def rehearse_file(
             "result": str(Path(folder) / "findings.json"),
         }
         reason = _run_child(request, Path(folder), limit, memory_bytes)
-        return [abstention(reason)] if reason else _read_result(Path(request["result"]))
+        return [abstention(reason)] if reason else read_result(Path(request["result"]))
 
 
-def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance] = (), **limits: Any) -> Diagnosis:
+def rehearse_case(diagnosis: Diagnosis, model: Path, choices: Choices | None = None, **limits: Any) -> Diagnosis:
     """Return a folder's diagnosis with what a rehearsal of a model file on its training split showed.
 
     Args:
         diagnosis: Of the folder.
         model: A compiled `.keras` file.
-        accept: Findings that a person takes responsibility for.
+        choices: What the user accepts and ignores.
         **limits: seconds, memory_bytes and limit_seconds of `rehearse_file`.
     """
     train, started = diagnosis.case.train, time.perf_counter()
@@ -92,8 +95,7 @@ def rehearse_case(diagnosis: Diagnosis, model: Path, accept: Sequence[Acceptance
             np.save(file, np.asarray(array[rows]))
         fit = diagnosis.case.fit
         found = rehearse_file(model, *files, batch_size=fit.get("batch_size") or 32, epochs=fit.get("epochs"), **limits)
-    findings = merged([*diagnosis.findings, *accepted(found, accept)])
-    return replace(diagnosis, findings=findings, seconds=diagnosis.seconds + time.perf_counter() - started)
+    return with_more(diagnosis, found, choices or Choices(), time.perf_counter() - started)
 
 
 def _run_child(request: Mapping[str, Any], folder: Path, limit: float, memory_bytes: int) -> str:
@@ -156,15 +158,31 @@ def _last_line(log: Path) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _read_result(path: Path) -> list[Finding]:
+def read_result(path: Path) -> list[Finding]:
     """Return the child's findings; what a hostile network wrote in their place is refused."""
     try:
         if path.stat().st_size > MAX_OUTPUT_BYTES:
             raise ValueError("too large")
-        entries = json.loads(path.read_text())
-        return [Finding(**{**each, "where": tuple(each["where"])}) for each in entries]
+        return [_finding_of(each) for each in json.loads(path.read_text())]
     except (OSError, ValueError, TypeError, KeyError) as error:
         return [abstention(f"its result cannot be read ({type(error).__name__})")]
+
+
+def _finding_of(entry: Mapping[str, Any]) -> Finding:
+    """Return a finding of a run's rule as `Finding.to_dict` wrote it.
+
+    Raises:
+        ValueError: It is of no rule of a run, or not of the form that such a finding has.
+        KeyError: Something is missing.
+    """
+    rule = rule_named(entry["rule"])
+    if rule is None or rule.scope is not Scope.RUN or entry["severity"] not in SEVERITIES:
+        raise ValueError(f"Expected a finding of a run. Received: {entry['rule']!r}, {entry['severity']!r}.")
+    texts = {name: entry[name] for name in ("split", "expected", "received", "fix", "why")}
+    if not all(isinstance(each, str) for each in texts.values()):
+        raise ValueError(f"Expected texts. Received: {texts}.")
+    split = texts.pop("split")
+    return rule.found(split, severity=entry["severity"], where=tuple(map(int, entry["where"])), **texts)
 
 
 # --- in the child ------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deep_mnist.doctor.finding import Finding, gravest_first
+from deep_mnist.doctor.finding import SEVERITIES, Finding
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.stage import Stage, rows_of
 from deep_mnist.doctor.rehearsal.vitals import as_tensors, remember
@@ -89,7 +89,8 @@ def rehearse(
     with restored(model) as rewind:
         findings = stage.perform(rewind)
     cost = _cost(stage, examples or count, epochs)
-    return Rehearsal(gravest_first([*findings, cost]), stage.losses, stage.spent, stage.clock(), stage.facts)
+    findings = sorted([*findings, cost], key=lambda each: SEVERITIES.index(each.severity))
+    return Rehearsal(findings, stage.losses, stage.spent, stage.clock(), stage.facts)
 
 
 @contextmanager

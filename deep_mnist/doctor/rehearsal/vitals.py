@@ -140,7 +140,7 @@ def spread_of(outputs: Any) -> float:
     """Return the outputs' largest standard deviation over the examples, relative to their mean size."""
     spreads = [0.0]
     for output in tf.nest.flatten(outputs):
-        values = np.asarray(tf.cast(output, tf.float32))
+        values = np.asarray(tf.cast(output, tf.float64))  # float32's sum over the examples errs by more than 1e-6
         if values.ndim and len(values) > 1:
             spreads.append(float(values.std(axis=0).max()) / (float(np.abs(values).mean()) + 1e-30))
     return max(spreads)

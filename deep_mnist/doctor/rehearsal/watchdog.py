@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal.findings import DEAD_SHARE, VANISHED
-from deep_mnist.doctor.rehearsal.network_faults import dead_units, run_finding, vanished_gradient
+from deep_mnist.doctor.rehearsal.network_faults import dead_units, vanished_gradient
+from deep_mnist.doctor.rehearsal.rules import AT_CHANCE, DIVERGING, LOST, STUCK
 from deep_mnist.doctor.rehearsal.vitals import PROBED, Vitals, compiled_loss, entropy_of, look_into, remember
 
 WINDOW = 100  # steps over which loss and accuracy are looked at
@@ -82,7 +83,7 @@ class Watch:
         seen = self.look()
         if not (seen.finite and all(map(math.isfinite, seen.gradients.values()))):
             return self._not_finite(step)  # a ReLU may turn NaN into 0, and the loss looks sound
-        found = [*_dead(seen, step), *_vanishing(seen, step), *_exploding(seen, loss, self.entropy, step)]
+        found = [*_dead(seen, step), *_vanishing(seen, step), *_diverging(seen, loss, self.entropy, step)]
         if found or step < CHANCE_STEPS:
             return found
         stuck = abs(loss - self.entropy) < 0.05 * self.entropy
@@ -90,34 +91,33 @@ class Watch:
 
     def _not_finite(self, step: int) -> list[Finding]:
         seen = self.look()
-        fix = f"Lower the learning rate (it is {self.rate:g}), or scale the pixels: {seen.range_text}."
+        fix = f"Lower the learning rate (it is {self.rate:g}), or scale the inputs: {seen.range_text}."
         if not (math.isfinite(seen.lowest) and math.isfinite(seen.highest)):
-            fix = "Fix the data: the images hold NaN or infinity; run the doctor on them."
+            fix = "Fix the data: the inputs hold NaN or infinity; run the doctor on them."
         state = "the weights are finite" if seen.finite else "weights have become NaN or infinite"
-        why = "Steps were too large for this loss, or its input is not finite; every later step would be lost."
-        received = f"NaN or infinity in the training; {state}"
-        return [run_finding("loss", "error", "finite losses, gradients and weights", received, fix, why, step=step)]
+        found = LOST.found(
+            expected="finite losses, gradients and weights",
+            received=f"NaN or infinity in the training; {state}",
+            fix=fix,
+            why="Steps were too large for this loss, or its input is not finite; every later step would be lost.",
+            where=(step,),
+        )
+        return [found]
 
     def _stuck(self, step: int, loss: float) -> Finding:
-        return run_finding(
-            "loss",
-            "error",
-            f"a loss below ln(classes), {self.entropy:.3f}, after {step} steps",
-            f"{loss:.3f}: the network gives every example the same prediction",
-            f"Check that labels and images are in the same order; change the rate (it is {self.rate:g}).",
-            "What the network learns from these labels is their frequency only.",
-            step=step,
+        return STUCK.found(
+            expected=f"a loss below ln(classes), {self.entropy:.3f}, after {step} steps",
+            received=f"{loss:.3f}: the network gives every example the same prediction",
+            fix=f"Check that labels and inputs are in the same order; change the rate (it is {self.rate:g}).",
+            where=(step,),
         )
 
     def _at_chance(self, step: int, accuracy: float) -> Finding:
-        return run_finding(
-            "loss",
-            "error",
-            f"accuracy above chance, {self.chance:.3f}, after {step} steps",
-            f"accuracy {accuracy:.3f}",
-            f"Check the labels, the loss and from_logits with the doctor; lower the rate (it is {self.rate:g}).",
-            "The loss moves, but not towards the labels.",
-            step=step,
+        return AT_CHANCE.found(
+            expected=f"accuracy above chance, {self.chance:.3f}, after {step} steps",
+            received=f"accuracy {accuracy:.3f}",
+            fix=f"Check the labels, the loss and from_logits with the doctor; lower the rate (it is {self.rate:g}).",
+            where=(step,),
         )
 
 
@@ -170,11 +170,14 @@ class Watchdog(keras.callbacks.Callback):  # type: ignore[misc]
             return self._watch._not_finite(self._step)
         rate = float(self.model.optimizer.learning_rate)
         fix = f"Lower the learning rate (it is {rate:g}), or scale the inputs; look for NaN in the data."
-        return [
-            run_finding(
-                "loss", "error", "a finite loss", "NaN or infinity", fix, "Every later step is lost.", step=self._step
-            )
-        ]
+        found = LOST.found(
+            expected="a finite loss",
+            received="NaN or infinity",
+            fix=fix,
+            why="Every later step is lost.",
+            where=(self._step,),
+        )
+        return [found]
 
     def _look(self) -> Vitals:
         def loss_of(x: Any, y: Any, outputs: Any) -> Any:
@@ -199,18 +202,14 @@ def _vanishing(seen: Vitals, step: int) -> list[Finding]:
     return [] if seen.gradients[first] > VANISHED else [vanished_gradient(first, seen.gradients[first], step=step)]
 
 
-def _exploding(seen: Vitals, loss: float, entropy: float, step: int) -> list[Finding]:
+def _diverging(seen: Vitals, loss: float, entropy: float, step: int) -> list[Finding]:
     if loss < EXPLODED * max(entropy, 0.1):
         return []
     name, largest = max(seen.gradients.items(), key=lambda each: each[1], default=("the weights", math.inf))
-    return [
-        run_finding(
-            "gradients",
-            "error",
-            "gradients that let the loss fall",
-            f"a loss of {loss:.3g}; the gradient of {name} is {largest:.1e} times its size",
-            f"Lower the learning rate, clip the gradients, or scale the pixels: {seen.range_text}.",
-            "It explodes: every step throws the weights further away.",
-            step=step,
-        )
-    ]
+    found = DIVERGING.found(
+        expected="gradients that let the loss fall",
+        received=f"a loss of {loss:.3g}; the gradient of {name} is {largest:.1e} times its size",
+        fix=f"Lower the learning rate, clip the gradients, or scale the inputs: {seen.range_text}.",
+        where=(step,),
+    )
+    return [found]

@@ -71,13 +71,22 @@ def write_text(diagnosis: Diagnosis, console: Console) -> None:
     for line in _source_lines(diagnosis):
         console.print(Text(line, "dim"))
     for finding in diagnosis.findings:
-        head = Text.assemble((f"{finding.severity:8}", STYLES[finding.severity]), (finding.field, "bold"))
-        console.print(head.append(f"  ({finding.split})", "dim"))
+        head = Text.assemble((f"{finding.severity:9}", STYLES[finding.severity]), (f"{finding.rule.code} ", "bold"))
+        console.print(head.append(finding.field, "bold").append(f"  ({finding.split})  {finding.rule.name}", "dim"))
         for name, value in (*_place(diagnosis, finding), *_lines(finding)):
             console.print(Text.assemble((f"  {name:10}", "dim"), value))
         console.print()
+    for line in remarks(diagnosis):
+        console.print(Text(line, "dim"))
     style = "bold green" if diagnosis.verdict == "fit" else "bold red"
     console.print(Text.assemble((headline(diagnosis), style), (f"  ({diagnosis.seconds:.2f} s)", "dim")))
+
+
+def remarks(diagnosis: Diagnosis) -> list[str]:
+    """Return what was not judged, a line each: rules that broke, rules that the user has switched off."""
+    broken = [each.sentence() for each in diagnosis.broken]
+    ignored = ", ".join(sorted(diagnosis.ignored))
+    return broken + ([f"Switched off: {ignored}."] if ignored else [])
 
 
 def _source_lines(diagnosis: Diagnosis) -> Iterator[str]:
@@ -119,12 +128,14 @@ def as_markdown(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as Markdown, without images."""
     parts = [f"# Data verdict: {headline(diagnosis)}\n"]
     for finding in diagnosis.findings:
-        parts.append(f"## {finding.severity}: {finding.field} ({finding.split})\n")
+        rule = finding.rule
+        parts.append(f"## {finding.severity}: {rule.code} {finding.field} ({finding.split}) {rule.name}\n")
         parts += [
             f"- **{name}**: {_code(value) if name in ('at', 'fix') else _plain(value)}"
             for name, value in (*_place(diagnosis, finding), *_lines(finding))
         ]
         parts.append("")
+    parts += [f"{_plain(line)}\n" for line in remarks(diagnosis)]
     return "\n".join(parts) + f"\nJudged in {diagnosis.seconds:.2f} s.\n"
 
 
@@ -159,6 +170,7 @@ def as_html(diagnosis: Diagnosis) -> str:
             for each in diagnosis.findings
         ],
         seconds=f"{diagnosis.seconds:.2f}",
+        remarks=remarks(diagnosis),
         source=[line.strip() for line in _source_lines(diagnosis) if line],
     )
     return page("Data verdict", body)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.capture.custom_loop import watch_calls
+from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.report.render import as_json
 from deep_mnist.doctor.script.served_data import dataset_patches
-from deep_mnist.doctor.script.stop_at_fit import VERBS, ScriptJudge, ScriptOptions
+from deep_mnist.doctor.script.stop_at_fit import ScriptJudge, ScriptOptions
 
 CHILD = "DEEP_MNIST_DOCTOR_CHILD"  # set for the script's own processes: where they leave the exit status
 
@@ -45,7 +46,11 @@ def enter_child() -> None:
     owner, status, train = os.environ[CHILD].split(":")
     options = ScriptOptions(train=bool(int(train)), report=partial(_leave, Path(status)))
     judge = ScriptJudge(options, Path(status), int(owner))
-    for watch in (methods_watch(VERBS, judge.before)[0], watch_calls(judge.before)[0], ImportWatch(dataset_patches())):
+    for watch in (
+        methods_watch(METHODS, judge.before)[0],
+        watch_calls(judge.before)[0],
+        ImportWatch(dataset_patches()),
+    ):
         watch.start()
 
 

@@ -23,12 +23,13 @@ from pathlib import Path
 from types import TracebackType
 
 from deep_mnist.doctor.capture.custom_loop import watch_calls
+from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import explained
 from deep_mnist.doctor.script.served_data import dataset_patches
-from deep_mnist.doctor.script.stop_at_fit import VERBS, ScriptEnd, ScriptJudge, ScriptOptions
+from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
 from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
 
@@ -72,7 +73,7 @@ class ScriptRun:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Put the doctor before every fit of this process and of those that it starts."""
-        methods, restore_methods = methods_watch(VERBS, self.judge.before)
+        methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
         sessions, restore_sessions = watch_sessions(self.judge.before_run)
         watches = [methods, calls, sessions, ImportWatch(dataset_patches())]

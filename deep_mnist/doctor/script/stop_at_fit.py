@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deep_mnist.doctor.acceptance import Accept
+from deep_mnist.doctor.acceptance import Choices
 from deep_mnist.doctor.capture.custom_loop import whole_of_batch
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
 from deep_mnist.doctor.case import NotUsableError
@@ -24,7 +24,7 @@ from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
-VERBS = ("fit", "train_on_batch", "evaluate")
+TRAINED = (Verb.FIT, Verb.TRAIN_ON_BATCH)  # may be rehearsed
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ScriptOptions:
     Attributes:
         train: Go on when fit.
         every: Judge every fit of the script, not the first alone; without `train` none of them runs.
-        accept: As in `deep_mnist.doctor.check`.
+        choices: What the user accepts and ignores.
         overrides: loss, from_logits, num_classes; they win over the script's own.
         report: Called with each diagnosis.
         relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
@@ -42,7 +42,7 @@ class ScriptOptions:
 
     train: bool = False
     every: bool = False
-    accept: Accept = None
+    choices: Choices = field(default_factory=Choices)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     report: Callable[[Diagnosis], None] = print
     relay: Callable[[str, str], None] = lambda text, _: print(text)
@@ -70,9 +70,9 @@ class ScriptJudge:
 
     def before(self, call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         """Judge a call of Keras before it is made; return its result, or end the script."""
-        if call.verb == "evaluate" and self.verdicts:
+        if call.verb is Verb.EVALUATE and self.verdicts:
             return resume() if self.options.train else result_of(call)
-        if call.verb != "a custom loop" and call.verb != "fit" and self.verdicts and not self.options.every:
+        if call.verb not in (Verb.CUSTOM_LOOP, Verb.FIT) and self.verdicts and not self.options.every:
             return resume()
         if self.code is not None:  # the script has caught its end: it must not train for that
             self.leave(self.code)
@@ -90,7 +90,7 @@ class ScriptJudge:
         if self.verdicts:
             return resume()
         try:
-            diagnosis = judge_run(run, frame, accept=self.options.accept, overrides=self.options.overrides)
+            diagnosis = judge_run(run, frame, choices=self.options.choices, overrides=self.options.overrides)
         except NotUsableError as error:
             print(f"doctor: {error}", file=sys.stderr)
             return self.end(2)
@@ -104,10 +104,10 @@ class ScriptJudge:
         try:
             with inside(), _eagerly():
                 overrides = {**call.overrides, **self.options.overrides}
-                call = whole_of_batch(call, frame) if call.verb == "train_on_batch" else call
-                diagnosis = judge_call(call, frame, accept=self.options.accept, overrides=overrides)
-                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in ("fit", "train_on_batch"):
-                    diagnosis = rehearsed(diagnosis, call, self.options.accept)
+                call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
+                diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
+                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in TRAINED:
+                    diagnosis = rehearsed(diagnosis, call, self.options.choices)
         except NotUsableError as error:
             print(f"doctor: {error}", file=sys.stderr)
             self.end(2)

@@ -6,14 +6,14 @@ import sys
 from collections import defaultdict
 from typing import Any
 
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 
 NOT_RUN = float("nan")
 
 
 def result_of(call: FitCall) -> Any:
     """Return what the call would have: a History whose every metric is NaN, or NaN for each metric."""
-    if call.verb == "fit":
+    if call.verb is Verb.FIT:
         epochs = call.facts.get("epochs") or 1
         package = "tf_keras" if type(call.model).__mro__[-2].__module__.startswith("tf_keras") else "keras"
         history = _history(package)

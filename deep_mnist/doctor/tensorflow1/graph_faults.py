@@ -1,4 +1,4 @@
-"""What a TensorFlow 1 graph and its feeds show beside shapes and labels: NaN, dropout in evaluation, the rate."""
+"""What a TensorFlow 1 graph and its feeds show apart from shapes and labels: NaN, dropout in evaluation, the rate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ import numpy as np
 from deep_mnist.doctor.capture.source import Source
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.tensorflow1.graph_walk import consumers, rates_of, trains
+from deep_mnist.doctor.tensorflow1.rules import (
+    DROPOUT_IN_EVALUATION,
+    GRAPH_RATE_NOT_POSITIVE,
+    GRAPH_RATE_TOO_HIGH,
+    LOG_OF_SOFTMAX,
+)
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.tensorflow1.graph_mode import FedRun
@@ -23,14 +29,10 @@ USUAL_RATE = {"Adam": 1e-4, "RMSProp": 1e-3, "GradientDescent": 0.5, "Momentum":
 def faults_of(run: FedRun, frame: FrameType | None) -> Iterator[Finding]:
     """Yield what is wrong with the graph by itself, and with the scalars fed to it."""
     if run.loss is not None and run.loss.unprotected:
-        yield Finding(
-            field="contract.loss",
-            severity="error",
-            split="model",
+        yield LOG_OF_SOFTMAX.found(
             expected="softmax_cross_entropy_with_logits, which never takes log(0)",
             received="log(softmax(…)) with nothing that keeps it from 0",
             fix="loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))",
-            why="As soon as one score rounds to 0 the loss is 0 * -inf = NaN, and every weight with it.",
         )
     yield from _rates(run)
     yield from _dropout_in_evaluation(run, frame)
@@ -39,14 +41,10 @@ def faults_of(run: FedRun, frame: FrameType | None) -> Iterator[Finding]:
 def _rates(run: FedRun) -> Iterator[Finding]:
     for name, rate in dict.fromkeys(rates_of(run.graph)):
         if rate > HIGHEST_RATE.get(name, np.inf) or rate <= 0:
-            yield Finding(
-                field="model.optimizer",
-                severity="warning" if rate > 0 else "error",
-                split="model",
+            yield (GRAPH_RATE_TOO_HIGH if rate > 0 else GRAPH_RATE_NOT_POSITIVE).found(
                 expected=f"a rate of at most {HIGHEST_RATE.get(name, 1.0):g} for {name}",
                 received=f"{rate:g}",
                 fix=f"tf.train.{name}Optimizer({USUAL_RATE.get(name, 1e-3):g})",
-                why="The loss jumps or becomes NaN." if rate > 0 else "Nothing is learned.",
             )
 
 
@@ -66,14 +64,10 @@ def _dropout_in_evaluation(run: FedRun, frame: FrameType | None) -> Iterator[Fin
 def _dropping(placeholder: Any, keeps: bool, lines: list[int]) -> Finding:
     name, off = placeholder.op.name, "1.0" if keeps else "0.0"
     where = f" on line {', '.join(map(str, lines[:3]))}" if lines else ""
-    return Finding(
-        field="fit.validation",
-        severity="warning",
-        split="model",
+    return DROPOUT_IN_EVALUATION.found(
         expected=f"dropout off in evaluation: {name} fed with {off}",
         received=f"units left out while accuracy is measured{where}",
         fix=f"accuracy.eval(feed_dict={{…, {name}: {off}}})",
-        why="The measured accuracy is that of a network with missing units: too low, and another at each call.",
     )
 
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract, encoding_of, with_settings
 from deep_mnist.contract.layouts import layout_of_shape
-from deep_mnist.doctor.acceptance import Accept
+from deep_mnist.doctor.acceptance import Choices
 from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.draw import as_array, draw_arrays
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
 from deep_mnist.doctor.capture.origin import origin_of
@@ -130,14 +130,18 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def judge_run(
-    run: FedRun, frame: FrameType | None, *, accept: Accept = None, overrides: Mapping[str, Any] | None = None
+    run: FedRun,
+    frame: FrameType | None,
+    *,
+    choices: Choices | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Diagnosis:
     """Return the diagnosis of a run: its graph against what is fed.
 
     Args:
         run: As found.
         frame: Of the caller, for names and lines.
-        accept, overrides: As in `judge_call`.
+        choices, overrides: As in `judge_call`.
 
     Raises:
         NotUsableError: There is nothing to judge.
@@ -146,13 +150,13 @@ def judge_run(
     with inside():
         x, y = run.fed[run.images], run.fed[run.labels] if run.labels is not None else None
         output = run.loss.scores if run.loss is not None else run.images
-        call = FitCall(output, x, y, None, {"shuffle": True}, "Session.run", direct=False)
+        call = FitCall(output, x, y, None, {"shuffle": True}, Verb.SESSION_RUN, direct=False)
         call = whole_of_batch(call, frame)
         train = draw_arrays("train", _examples(call.x), _examples(call.y), 1)
         contract = with_settings(contract_of_graph(run), **(overrides or {}))
         extra: list[Finding] = list(faults_of(run, frame))
         origin = origin_of(call, frame, train, None, None)
-        return diagnose_drawn(call, contract, train, None, origin, accept=accept, extra=extra, started=started)
+        return diagnose_drawn(call, contract, train, None, origin, choices=choices, extra=extra, started=started)
 
 
 def contract_of_graph(run: FedRun) -> Contract:
@@ -208,7 +212,7 @@ def _scaling(placeholder: Any) -> tuple[float, float, bool]:
             return scale, offset, kinds <= {"ImageSummary", "MatMul", *LEAVES_VALUES}
         operation = followers[0]
         if operation.type not in LEAVES_VALUES:
-            number = _constant_beside(operation, tensor)
+            number = _other_constant(operation, tensor)
             if number is None or operation.type not in ("RealDiv", "Div", "Mul", "Sub", "Add", "AddV2"):
                 return scale, offset, False
             if operation.type in ("RealDiv", "Div", "Mul"):
@@ -220,6 +224,6 @@ def _scaling(placeholder: Any) -> tuple[float, float, bool]:
     return scale, offset, False
 
 
-def _constant_beside(operation: Any, tensor: Any) -> float | None:
+def _other_constant(operation: Any, tensor: Any) -> float | None:
     others = [each for each in operation.inputs if each is not tensor]
     return behind(others[0]) if len(others) == 1 else None

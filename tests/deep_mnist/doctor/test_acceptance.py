@@ -7,12 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.acceptance import choices_of
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.finding import FIELDS, Finding
-from deep_mnist.doctor.judge import diagnose
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.judge import judge_folder
 from deep_mnist.doctor.report.render import as_html, as_json, as_markdown
-from deep_mnist.doctor.settings import contract_for
 from tests.support.doctor_cases import digits
 
 RAW = {"field": "images.range", "because": "the <b>loader</b> of the old run is kept"}
@@ -42,7 +41,7 @@ def test_caller_accepts_as_contract_json_does(tmp_path):
     """The argument of diagnose() has the effect of the folder's own entry."""
     folder = raw_pixels().write(tmp_path)
 
-    assert diagnose(folder, contract_for(folder), accept=[RAW]).verdict == "fit"
+    assert judge_folder(folder, choices=choices_of([RAW])).verdict == "fit"
 
 
 def test_one_split_accepted_leaves_the_other(tmp_path):
@@ -69,19 +68,51 @@ def test_entry_that_matches_nothing_is_a_note(tmp_path):
         [{"field": "images.range", "because": " "}],
         [{"field": "images.range", "because": "x", "split": "train_images"}],
         [{"field": "images.range", "because": "x", "fields": "y"}],
+        [{"field": "images.range", "rule": "I103", "because": "x"}],
+        [{"rule": "I999", "because": "x"}],
         ["images.range"],
         "images.range",
     ],
 )
-def test_impossible_entries_are_refused(tmp_path, accept):
+def test_impossible_entries_are_refused(accept):
     """Files cannot be accepted, and an entry needs a known field, a known split and a reason."""
-    folder = digits(60, 60).write(tmp_path)
-
     with pytest.raises(NotUsableError, match="Expected"):
-        diagnose(folder, Contract(), accept=accept)
+        choices_of(accept)
+
+
+def test_a_rule_is_accepted_by_its_code_or_name(tmp_path):
+    """The rule's code and name accept that rule alone, in contract.json as from the caller."""
+    folder = raw_pixels().write(tmp_path)
+    rule = judge_folder(folder).findings[0].rule
+
+    for name in (rule.code, rule.name):
+        assert severities(judge_folder(folder, choices=choices_of({name: "the old loader"}))) == {
+            ("images.range", "accepted")
+        }
+
+
+def test_a_field_that_covers_two_rules_is_warned_of(tmp_path):
+    """Accepting raw pixels by their field also accepts corrupted ones beside them, which is said."""
+    case = raw_pixels().change(spoiled, "test_images")
+    diagnosis = case.with_settings(accept=[RAW]).judged(tmp_path)
+
+    assert ("images.range", "warning") in severities(diagnosis)
+    (warning,) = (each for each in diagnosis.findings if each.severity == "warning")
+    assert warning.rule.code == "A002" and warning.received.count("I1") >= 2
+
+
+def spoiled(images):
+    images[3, 5, 5, 0] = 3e8
+    return images
+
+
+def test_a_wrong_name_is_answered_with_the_near_ones():
+    """A misspelled field or rule is refused with what may have been meant, and with every field."""
+    with pytest.raises(NotUsableError, match=r"Did you mean images\.range.*Fields: .*labels\.encoding"):
+        choices_of({"images.rang": "a reason"})
 
 
 def test_findings_take_keywords_only():
     """A finding cannot be built by position, where expected and received are easily exchanged."""
     with pytest.raises(TypeError):
-        Finding(FIELDS[0], "error", "train", "a", "b", "c", "d")
+        Finding("images.range", "error", "train", "a", "b", "c", "d")

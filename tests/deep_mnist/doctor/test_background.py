@@ -12,7 +12,7 @@ import pytest
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor import judge as judge_module
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.evidence.background import Beside, passing_the_lock_on_sooner
+from deep_mnist.doctor.evidence.background import BackgroundCall, passing_the_lock_on_sooner
 from deep_mnist.doctor.judge import judge
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,7 +23,7 @@ def test_what_the_work_raises_is_raised_where_it_is_asked_for() -> None:
         raise ValueError("in another thread")
 
     with pytest.raises(ValueError, match="in another thread"):
-        Beside(work).result()
+        BackgroundCall(work).result()
 
 
 def test_the_interval_of_threads_is_as_before_afterwards() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.evidence import chunks as pieces_module
+from deep_mnist.doctor.evidence import chunks as chunks_module
 from deep_mnist.doctor.evidence.chunks import extent, tally, wrong_in
 from deep_mnist.doctor.evidence.classes import Classes, classes_of
 from deep_mnist.doctor.evidence.hashes import MOST_HASHES, KeptHashes
@@ -108,9 +108,9 @@ def test_classes_of_a_map_are_counted_without_an_array_of_them(tmp_path) -> None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float32, bool])
-def test_pieces_together_tell_what_the_whole_array_tells(monkeypatch, dtype) -> None:
+def test_chunks_together_tell_what_the_whole_array_tells(monkeypatch, dtype) -> None:
     """Tally, extent and first wrong ones, of any type, are numpy's own on all of it."""
-    monkeypatch.setattr(pieces_module, "PIECE_BYTES", 8 * 37)
+    monkeypatch.setattr(chunks_module, "FLOAT64_CHUNK_BYTES", 8 * 37)
     random = np.random.default_rng(0)
     array = random.integers(0, 90, 1000).astype(dtype)
     array[:300] = 3
@@ -120,14 +120,14 @@ def test_pieces_together_tell_what_the_whole_array_tells(monkeypatch, dtype) -> 
     np.testing.assert_array_equal(found.values, values)
     np.testing.assert_array_equal(found.counts, counts)
     assert extent(array) == (array.min(), array.max())
-    wrong = wrong_in(array, lambda piece: piece != array[0])
+    wrong = wrong_in(array, lambda chunk: chunk != array[0])
     assert wrong.count == np.count_nonzero(array != array[0])
     assert wrong.where == tuple(np.flatnonzero(array != array[0])[:10].tolist())
 
 
 @pytest.mark.parametrize("form", ["numbers", "column", "floats", "rows"])
 def test_classes_are_the_same_in_every_encoding(monkeypatch, form) -> None:
-    monkeypatch.setattr(pieces_module, "PIECE_BYTES", 8 * 60)
+    monkeypatch.setattr(chunks_module, "FLOAT64_CHUNK_BYTES", 8 * 60)
     numbers = np.random.default_rng(1).integers(0, 5, 500)
     forms = {
         "numbers": numbers.astype(np.uint8),

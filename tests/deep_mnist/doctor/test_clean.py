@@ -163,10 +163,9 @@ def test_idx_files_are_fit_for_a_network_with_channels(tmp_path, packed):
     write_idx_folder(tmp_path, train=300, test=100, packed=packed)
     write_keras(tmp_path / "model.keras", classifier(RESCALING), "sparse_categorical_crossentropy")
 
-    from deep_mnist.doctor.judge import diagnose
-    from deep_mnist.doctor.settings import contract_for
+    from deep_mnist.doctor.judge import judge_folder
 
-    assert graver(diagnose(tmp_path, contract_for(tmp_path))) == []
+    assert graver(judge_folder(tmp_path)) == []
 
 
 def test_a_few_duplicates_are_a_note(tmp_path):
@@ -186,10 +185,9 @@ def test_a_conflict_is_named(tmp_path):
     folder = digits().one_hot().write(tmp_path)
     write_keras(folder / "model.keras", classifier(), "sparse_categorical_crossentropy")
 
-    from deep_mnist.doctor.judge import diagnose
-    from deep_mnist.doctor.settings import contract_for
+    from deep_mnist.doctor.judge import judge_folder
 
-    findings = diagnose(folder, contract_for(folder)).findings
+    findings = judge_folder(folder).findings
 
     assert [(each.field, each.severity) for each in findings] == [("contract.loss", "note")]
     assert ONE_HOT in findings[0].received

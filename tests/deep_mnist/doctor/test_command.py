@@ -82,7 +82,7 @@ def test_unfit_data_exit_with_1_and_json(tmp_path):
     assert (reported["verdict"], ended.stderr) == ("unfit", "")
     assert isinstance(reported["seconds"], float)
     assert {"images.distribution", "images.polarity"} == {each["field"] for each in reported["findings"]}
-    expected = {"field", "severity", "split", "expected", "received", "where", "fix", "why"}
+    expected = {"rule", "name", "field", "severity", "split", "expected", "received", "where", "fix", "why"}
     assert all(set(each) == expected for each in reported["findings"])
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from deep_mnist import doctor
-from deep_mnist.doctor.judge import diagnose
-from deep_mnist.doctor.settings import contract_for
+from deep_mnist.doctor.judge import judge_folder
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -148,7 +147,7 @@ def test_a_folder_names_the_arrays_after_the_inputs_and_outputs(tmp_path, form, 
         for name, array in arrays.items():
             np.save(tmp_path / f"{name}.npy", array)
 
-    assert graver(diagnose(tmp_path, contract_for(tmp_path))) == fields
+    assert graver(judge_folder(tmp_path)) == fields
 
 
 def test_arrays_of_other_names_are_not_judged():

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from deep_mnist.doctor.rehearsal.process import rehearse_file
+from deep_mnist.doctor.rehearsal.findings import nothing_to_train
+from deep_mnist.doctor.rehearsal.process import read_result, rehearse_file
+from deep_mnist.doctor.rehearsal.rules import LOST, NOT_REHEARSED, RATE_TOO_HIGH
 from tests.support.children import living_children
 from tests.support.digits import draw_digits
 
@@ -44,7 +46,7 @@ def test_a_file_is_rehearsed(tmp_path: Path, arrays: tuple[Path, Path]) -> None:
 
     findings = rehearse_file(path, *arrays, epochs=2)
 
-    assert [each.field for each in findings if each.severity == "error"] in (["rehearsal.updates"], ["rehearsal.loss"])
+    assert [each.rule for each in findings if each.severity == "error"] in ([RATE_TOO_HIGH], [LOST])
     assert path.read_bytes() == before
 
 
@@ -104,3 +106,21 @@ def test_a_child_that_dies_is_reported(tmp_path: Path, arrays: tuple[Path, Path]
     (finding,) = rehearse_file(path, arrays[0], tmp_path / "labels.npy")
 
     assert finding.severity == "note" and "ended with status 1" in finding.received
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"rule": "I103"}, {"rule": "R999"}, {"severity": "accepted"}, {"fix": 3}, {"where": [None]}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_what_is_no_finding_of_a_run_is_refused(tmp_path: Path, changed: dict) -> None:
+    """A hostile network may write what it likes: only findings of a run's own rules come back, in their form."""
+    result = tmp_path / "findings.json"
+    sound = nothing_to_train()
+    result.write_text(json.dumps([sound.to_dict()]))
+    assert read_result(result) == [sound]
+
+    result.write_text(json.dumps([sound.to_dict() | changed]))
+    (finding,) = read_result(result)
+
+    assert (finding.rule, finding.severity) == (NOT_REHEARSED, "note") and "cannot be read" in finding.received

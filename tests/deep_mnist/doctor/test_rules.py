@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deep_mnist.doctor.catalogue import fields, rules
+from deep_mnist.doctor.checks.catalogue import fields, rules
 from tests.support.rule_examples import codes_of, example_of
 
 RULES = {rule.code: rule for rule in rules()}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.doctor.evidence import sampling as rows
-from deep_mnist.doctor.evidence.sampling import few_at_once, take
+from deep_mnist.doctor.evidence.sampling import sample_chunks, take
 
 
 @pytest.mark.parametrize("offset", [0, 16, 5000])
@@ -34,13 +34,13 @@ def test_rows_taken_are_those_of_the_array(tmp_path, monkeypatch, view, offset) 
     assert len(take(array[part], indices[:0])) == 0
 
 
-def test_few_at_once_are_all_of_them(monkeypatch) -> None:
-    """In their order, in pieces of a chunk's bytes at most, and of one row at least."""
+def test_chunks_of_a_sample_are_all_of_it(monkeypatch) -> None:
+    """In their order, of a chunk's bytes at most, and of one row at least."""
     monkeypatch.setattr(rows, "CHUNK_BYTES", 1000)
     array = np.arange(3000).reshape(300, 10)
     indices = np.arange(0, 300, 7)
-    pieces = list(few_at_once(array, indices))
+    chunks = list(sample_chunks(array, indices))
 
-    assert max(map(len, pieces)) <= 12 and len(pieces) > 1
-    np.testing.assert_array_equal(np.concatenate(pieces), array[indices])
-    assert [len(each) for each in few_at_once(array.repeat(40, axis=1), indices)] == [1] * len(indices)
+    assert max(map(len, chunks)) <= 12 and len(chunks) > 1
+    np.testing.assert_array_equal(np.concatenate(chunks), array[indices])
+    assert [len(each) for each in sample_chunks(array.repeat(40, axis=1), indices)] == [1] * len(indices)

@@ -9,7 +9,7 @@ import pytest
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.labels.shortcut import check_giveaway
+from deep_mnist.doctor.checks.labels.shortcut import check_shortcut
 from tests.support.doctor_cases import CaseFiles, digits, fixed, graver
 from tests.support.keras_models import classifier
 
@@ -78,7 +78,7 @@ def test_a_pixel_lit_in_all_of_one_small_class_is_no_label(seed):
     split = Split("train", images, labels)
     contract = Contract(input_shape=(28, 28, 1), layout="channels_last")
 
-    assert list(check_giveaway(Case(Path(), {"train": split}, contract))) == []
+    assert list(check_shortcut(Case(Path(), {"train": split}, contract))) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -93,7 +93,7 @@ def test_the_background_of_two_classes_is_no_label(seed):
     split = Split("train", images, labels)
     contract = Contract(input_shape=(28, 28), layout="channels_last")
 
-    assert list(check_giveaway(Case(Path(), {"train": split}, contract))) == []
+    assert list(check_shortcut(Case(Path(), {"train": split}, contract))) == []
     images[:, 0, 0] = 255 * labels
-    (found,) = check_giveaway(Case(Path(), {"train": split}, contract))
+    (found,) = check_shortcut(Case(Path(), {"train": split}, contract))
     assert "(0, 0)" in found.received

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.case import Case, Split, survey_ahead
-from deep_mnist.doctor.checks.splits.splits import check_splits
+from deep_mnist.doctor.case import Case, Split, survey_in_background
+from deep_mnist.doctor.checks.splits.leakage import check_leakage
 from deep_mnist.doctor.evidence import hashes as hashes_module
 from deep_mnist.doctor.evidence import sampling as rows_module
 from deep_mnist.doctor.evidence import survey as survey_module
+from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
 from deep_mnist.doctor.evidence.hashes import hash_rows
 from deep_mnist.doctor.evidence.sampling import take
 from deep_mnist.doctor.evidence.survey import survey
-from deep_mnist.doctor.evidence.surveys_ahead import SurveysAhead
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_a_survey_begun_ahead_is_the_same() -> None:
     """Splits whose surveys were begun in another thread have the surveys that they compute themselves."""
     splits = {name: Split(name, images(6000, seed)) for seed, name in enumerate(("train", "test"))}
     alone = {name: survey(images(6000, seed)) for seed, name in enumerate(("train", "test"))}
-    survey_ahead(splits)
+    survey_in_background(splits)
     for name, split in splits.items():
         found = split.survey
         assert found is not None and found is split.survey
@@ -38,10 +38,10 @@ def test_a_survey_begun_ahead_is_the_same() -> None:
 
 def test_what_fails_in_the_other_thread_is_raised_where_it_is_asked_for() -> None:
     """A survey that cannot be made raises its error in the thread that needs it, and the next one is made."""
-    ahead = SurveysAhead({"train": np.array([["a", "b"]]), "test": images(10)})
+    background = BackgroundSurveys({"train": np.array([["a", "b"]]), "test": images(10)})
     with pytest.raises((TypeError, ValueError)):
-        ahead.take("train")
-    assert ahead.take("test").count == 10
+        background.take("train")
+    assert background.take("test").count == 10
 
 
 def test_equal_rows_have_equal_hashes_and_others_do_not() -> None:
@@ -53,10 +53,10 @@ def test_equal_rows_have_equal_hashes_and_others_do_not() -> None:
         assert len(np.unique(hashes)) == len(np.unique(rows, axis=0))
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 16])
-def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, monkeypatch, at_once: int) -> None:
+@pytest.mark.parametrize("rows", [1, 4, 16])
+def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, monkeypatch, rows: int) -> None:
     """Rows of a memory-mapped file are those of the array, however few are read at once."""
-    monkeypatch.setattr(rows_module, "OF_SMALL", at_once)
+    monkeypatch.setattr(rows_module, "SMALL_CHUNK_ROWS", rows)
     monkeypatch.setattr(rows_module, "CHUNK_BYTES", 0)
     monkeypatch.setattr(rows_module, "FEWEST_READ", 1 << 20)  # through the map
     np.save(tmp_path / "images.npy", images(100))
@@ -87,11 +87,7 @@ def test_duplicates_across_large_splits_are_found_among_the_hashes_that_are_kept
     count = int(leaked * len(test))
     test[:count] = train[::-1][:count]
     splits = {name: Split(name, each, np.arange(len(each)) % 10) for name, each in (("train", train), ("test", test))}
-    found = [
-        each
-        for each in check_splits(Case(Path(), splits, Contract(input_shape=(28, 28, 1), layout="channels_last")))
-        if each.field == "splits.leakage"
-    ]
+    found = list(check_leakage(Case(Path(), splits, Contract(input_shape=(28, 28, 1), layout="channels_last"))))
 
     assert [each.severity for each in found] == ([severity] if severity else [])
     for each in found:

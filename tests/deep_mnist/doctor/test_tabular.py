@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.judge import diagnose
-from deep_mnist.doctor.settings import contract_for
+from deep_mnist.doctor.judge import judge_folder
 from tests.support.keras_models import dense, layer, optimizer, sequential, write_keras
 
 SPARSE, ONE_HOT, BINARY = "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"
@@ -22,11 +21,7 @@ def judged(folder, arrays, model, loss, *, settings=None, **compiled):
         np.save(folder / f"{name}.npy", array)
     write_keras(folder / "model.keras", model, loss, **compiled)
     (folder / "contract.json").write_text(json.dumps(settings or {}))
-    return {
-        (each.field, each.severity)
-        for each in diagnose(folder, contract_for(folder)).findings
-        if each.severity != "note"
-    }
+    return {(each.field, each.severity) for each in judge_folder(folder).findings if each.severity != "note"}
 
 
 def halves(inputs, labels, share=0.75):
@@ -125,9 +120,16 @@ def reviews():
     return halves(tokens, RANDOM.integers(0, 2, 200)), model, BINARY, {}
 
 
+def boards():
+    """Noughts and crosses as signed bytes; the first row begins as an IDX file does."""
+    fields = RANDOM.integers(-1, 2, (300, 9)).astype(np.int8)
+    moves = np.c_[np.r_[[[0, 0, 8, 3]], RANDOM.integers(0, 9, (299, 4))], fields].astype(np.int8)
+    return halves(moves, RANDOM.integers(0, 2, 300)), mlp(13, 16, 1, last="sigmoid"), BINARY, {}
+
+
 HEALTHY: tuple[Callable, ...] = (
     iris, wine_scaled_one_hot, xor, pima_as_it_is, housing, line, ages_as_whole_numbers, ones_and_zeros,
-    raw_wine_normalized_inside, several_targets, tags, waves, reviews,
+    raw_wine_normalized_inside, several_targets, tags, waves, reviews, boards,
 )  # fmt: skip
 
 
@@ -146,7 +148,7 @@ def test_columns_of_wildly_different_scale_are_named_and_their_fix_helps(tmp_pat
     (tmp_path / "fixed").mkdir()
     assert judged(tmp_path, arrays, mlp(13, 16, 3), SPARSE) == {("images.range", "warning")}
 
-    (finding,) = (each for each in diagnose(tmp_path, contract_for(tmp_path)).findings if each.severity == "warning")
+    (finding,) = (each for each in judge_folder(tmp_path).findings if each.severity == "warning")
     space = {**arrays, "np": np}
     exec(finding.fix, space)
     fixed = {name: space[name] for name in arrays}

@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.judge import diagnose
-from deep_mnist.doctor.settings import contract_for
+from deep_mnist.doctor.judge import judge_folder
 from tests.support.doctor_cases import SPARSE, digits
 from tests.support.keras_models import classifier, conv, dense, layer, optimizer, sequential, write_keras
 
@@ -19,7 +18,7 @@ def findings_of(folder, model, *, loss=SPARSE, fit=None, arrays=None, **compiled
     case.write(folder)
     write_keras(folder / "model.keras", model, loss, **compiled)
     (folder / "contract.json").write_text(json.dumps({"fit": fit} if fit else {}))
-    return [each for each in diagnose(folder, contract_for(folder)).findings if each.severity in ("error", "warning")]
+    return [each for each in judge_folder(folder).findings if each.severity in ("error", "warning")]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Checks whether the bytes of images lie where the shape says: a header skipped by half, rolled, a wrong row length.
 
 Images whose bytes lie elsewhere betray it twice: pixels on both sides of the array's edge go together as inner
-neighbours do, and elsewhere in the image neighbours do not (a seam), or elements cohere best at another distance than
-one row. Both must hold in each half of a sample; sets without structure, and borders that say nothing, are not judged.
+neighbours do, and elsewhere in the image neighbours do not (a seam), or elements correlate best at another distance
+than one row. Both must hold in each half of a sample; sets without structure, and borders that say nothing, are not
+judged.
 
 False alarms: none in 300 draws of 60 to 5,000 images of each of the eleven kinds that bench/false_alarms.py names
 first, as they are; none in 600 more of ten kinds under 12 treatments (standardized and stretched by image, padded,
@@ -21,11 +22,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.evidence.autocorrelation import Coherence, coherence, likeness_at, without_patterns
+from deep_mnist.doctor.evidence.autocorrelation import (
+    Autocorrelation,
+    autocorrelation,
+    correlation_at,
+    without_patterns,
+)
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe import classifier as probe
+from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 
 FEWEST, MOST = 40, 200  # images looked at
 MOST_VALUES = 1_500_000  # pixels looked at
@@ -34,16 +41,30 @@ GREATEST = 1e15  # pixel: squares of larger ones, and sums of NaN, say nothing
 AS_INSIDE = 0.6  # of the inner neighbours' correlation: what edges must have that are none
 BROKEN = 0.75  # of it: a seam has less; healthy sets without a dead border stay above 0.8
 STRUCTURED = 0.3  # correlation of inner neighbours: below, images have no structure to go by
-FARTHER = 0.03  # by which elements must cohere better at another distance than one row; at most 0.01 by luck
+FARTHER = 0.03  # by which elements must correlate better at another distance than one row; at most 0.01 by luck
 PLANES = 0.1  # likewise, for channels that lie one behind the other
-TOGETHER = 0.3  # by which elements as far apart as there are examples must cohere better than neighbours
+TOGETHER = 0.3  # by which elements as far apart as there are examples must correlate better than neighbours
 BYTE = 8  # headers come in multiples of it
 
+DISPLACED = Rule(
+    code="I120",
+    name="images-with-displaced-bytes",
+    field="images.distribution",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    inputs=IMAGES,
+    summary="Bytes lie elsewhere than the shape says: a header skipped by half, rolled rows, a wrong row length.",
+    why="The network learns from images that are broken or sheared, and fails on whole ones.",
+    follows=(Follows(rules=("L160",), on=On.TRAIN),),
+)
 
+
+@check(DISPLACED, in_background=True)
 def check_arrangement(case: Case, split: Split) -> Iterator[Finding]:
     """Yield at most one finding on how the bytes of a split's images are arranged."""
     images = split.images
-    if images is None or not case.input_kind.shows_images or images.dtype.kind not in REAL_KINDS or images.ndim < 2:
+    if images is None or images.dtype.kind not in REAL_KINDS or images.ndim < 2:
         return
     pixels = int(np.prod(images.shape[1:]))
     count = min(MOST, len(images), MOST_VALUES // max(1, pixels))
@@ -59,7 +80,7 @@ def check_arrangement(case: Case, split: Split) -> Iterator[Finding]:
     shaped = shaped if own is None else own
     interleaved = 1 if _is_planar(some, case) else shaped.shape[3]
     stride = shaped.shape[2] * interleaved
-    halves = [coherence(shaped[part::2], stream[part::2], stride, total) for part in (0, 1)]
+    halves = [autocorrelation(shaped[part::2], stream[part::2], stride, total) for part in (0, 1)]
     yield from _judged(case, split, halves, shaped.shape[1:], interleaved)
 
 
@@ -68,7 +89,7 @@ def _is_planar(images: np.ndarray, case: Case) -> bool:
 
 
 def _judged(
-    case: Case, split: Split, halves: list[Coherence], shape: tuple[int, ...], interleaved: int
+    case: Case, split: Split, halves: list[Autocorrelation], shape: tuple[int, ...], interleaved: int
 ) -> Iterator[Finding]:
     name, one = f"{split.name}_images", halves[0]
     rows, columns, _ = shape
@@ -91,11 +112,11 @@ def _judged(
         yield from _examples_last(split, interleaved, inside)
 
 
-def _is_planes(seen: Coherence, columns: int, interleaved: int) -> bool:
+def _is_planes(seen: Autocorrelation, columns: int, interleaved: int) -> bool:
     return interleaved > 1 and seen.peak == columns and seen.at_peak > seen.at_stride + PLANES
 
 
-def _has_other_rows(seen: Coherence) -> bool:
+def _has_other_rows(seen: Autocorrelation) -> bool:
     edges = seen.columns
     return (
         edges.inside > STRUCTURED
@@ -109,9 +130,9 @@ def _is_rolled(across: float, inside: float, seam: float) -> bool:
     return inside > STRUCTURED and across > AS_INSIDE * inside and seam < BROKEN * min(across, inside)
 
 
-def _distance(seen: Coherence) -> str:
+def _distance(seen: Autocorrelation) -> str:
     return (
-        f"elements that cohere best {seen.peak} apart (correlation {seen.at_peak:.2f}), "
+        f"elements that correlate best {seen.peak} apart (correlation {seen.at_peak:.2f}), "
         f"not {seen.stride}, one row of the shape ({seen.at_stride:.2f})"
     )
 
@@ -120,7 +141,7 @@ def _compared(across: float, inside: float) -> str:
     return f"opposite edges go together (correlation {across:.2f}, inner neighbours {inside:.2f})"
 
 
-def _shifted(split: Split, seen: Coherence, columns: int, interleaved: int) -> Finding:
+def _shifted(split: Split, seen: Autocorrelation, columns: int, interleaved: int) -> Finding:
     """The whole stream of bytes is late or early: a header skipped by half, or bytes lost."""
     at = _whole_bytes(seen.columns.at)
     late = at if at <= columns / 2 else at - columns
@@ -154,30 +175,26 @@ def _rolled(case: Case, split: Split, what: str, at: int, evidence: str) -> Find
 
 
 def _examples_last(split: Split, interleaved: int, inside: float) -> Iterator[Finding]:
-    """Neighbours do not cohere, but elements as far apart as there are examples do: a reshape for a transpose."""
+    """Neighbours do not correlate, but elements as far apart as there are examples do: a reshape for a transpose."""
     images = split.images
     if images is None or inside > 1 - TOGETHER:
         return
     count, flat = len(images), images.reshape(-1)
-    likeness, beside = (likeness_at(flat, distance) for distance in (count * interleaved, interleaved))
-    if likeness > max(inside, beside) + TOGETHER:
+    distant, adjacent = (correlation_at(flat, distance) for distance in (count * interleaved, interleaved))
+    if distant > max(inside, adjacent) + TOGETHER:
         name, parts = f"{split.name}_images", images.shape[1:]
         yield _displaced(
             split,
             f"neighbouring pixels that hardly go together (correlation {inside:.2f}), while elements {count} apart, "
-            f"the number of examples, do ({likeness:.2f})",
+            f"the number of examples, do ({distant:.2f})",
             f"{name} = np.moveaxis({name}.reshape({', '.join(map(str, parts))}, {count}), -1, 0)",
         )
 
 
 def _displaced(split: Split, received: str, fix: str) -> Finding:
-    return Finding(
-        field="images.distribution",
-        severity="error",
-        split=split.name,
+    return DISPLACED.found(
+        split.name,
         expected="images whose neighbouring pixels go together, and whose edges are where the shape says",
         received=received,
         fix=fix,
-        why="The network learns from images that are broken or sheared, and fails on whole ones.",
-        kind=FaultKind.DISPLACED,
     )

@@ -18,18 +18,32 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.survey import Survey, in_chunks
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.rule import IMAGES, Need, Rule, Scope, check
 
 BEYOND = 1000.0  # times the greatest magnitude of all other images
 MOST_IMAGES = 0.02  # of them may hold such pixels, or one; more are another scale
 MOST_PEAKS = 1 << 20  # images that tell what is usual
 MOST_PIXELS = 100  # that may hold nearly all of the variance
 
+CORRUPTED = Rule(
+    code="I110",
+    name="images-with-corrupted-pixels",
+    field="images.range",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=IMAGES,
+    summary="A few pixels lie orders of magnitude beyond all others: bytes of floats that were overwritten.",
+    why="One such pixel makes the loss and all gradients explode, and every statistic of the set wrong.",
+)
 
-def check_outliers(case: Case, split: Split) -> Iterator[Finding]:
+
+@check(CORRUPTED)
+def check_outliers(case: Case, split: Split) -> Iterator[Finding]:  # noqa: ARG001
     """Yield at most one finding on images with pixels far beyond all others of their split."""
     images, seen = split.images, split.survey
-    if images is None or seen is None or images.dtype.kind != "f" or not case.input_kind.shows_images:
+    if images is None or seen is None or images.dtype.kind != "f":
         return
     if not _is_suspect(seen):
         return
@@ -95,16 +109,12 @@ def _corrupted(split: Split, images: np.ndarray, beyond: Beyond) -> Finding:
     first, usual, name, labels = beyond.where[0], beyond.usual, f"{split.name}_images", f"{split.name}_labels"
     magnitudes = np.nan_to_num(np.abs(np.asarray(images[first], np.float64)), posinf=0.0)
     place = tuple(int(each) for each in np.unravel_index(int(magnitudes.argmax()), magnitudes.shape))
-    return Finding(
-        field="images.range",
-        severity="error",
-        split=split.name,
+    return CORRUPTED.found(
+        split.name,
         expected=f"pixels within the range of all other images, at most {usual:.4g} in magnitude",
         received=f"{images[first][place]:.4g} at {place} of image {first}; {beyond.count} of {len(images)} images "
         f"hold pixels more than {BEYOND:g} times beyond: corrupted bytes",
         fix=f"keep = np.abs({name}).reshape(len({name}), -1).max(1) <= {usual * 2!r}; "
         f"{name}, {labels} = {name}[keep], {labels}[keep]  # or read the file again from its source",
-        why="One such pixel makes the loss and all gradients explode, and every statistic of the set wrong.",
         where=tuple(beyond.where),
-        kind=FaultKind.CORRUPTED,
     )

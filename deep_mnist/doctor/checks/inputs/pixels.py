@@ -1,4 +1,4 @@
-"""Checks of pixel values: finite and not blank."""
+"""Checks of values: finite, and images that show something."""
 
 from __future__ import annotations
 
@@ -6,63 +6,93 @@ from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.survey import Survey
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, Rule, Scope, check
 
 BLANK_SHARE = 0.01  # of examples; no published image set comes near
 
+NOTHING_LEFT = Rule(
+    code="I101",
+    name="images-nothing-left",
+    field="images.distribution",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=IMAGES,
+    summary="More than half of the images are one value throughout: what they showed was lost on the way.",
+    why="A blank image teaches only its label; per-image standardization divides it by zero.",
+    follows=(AXES_UNSOUND,),
+)
+BLANK = Rule(
+    code="I102",
+    name="images-blank",
+    field="images.distribution",
+    severity="warning",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=IMAGES,
+    summary="Some images are one value throughout.",
+    why="A blank image teaches only its label; per-image standardization divides it by zero.",
+    follows=(AXES_UNSOUND, Follows(rules=("I120",))),
+)
+NOT_FINITE = Rule(
+    code="I111",
+    name="inputs-not-finite",
+    field="images.finite",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    summary="There are NaN or infinite numbers among the inputs.",
+    why="One such example makes the loss NaN, and with it all weights.",
+)
 
-def check_pixels(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield what is wrong with a split's pixel values."""
-    seen = split.survey
-    if seen is None:
+
+@check(NOT_FINITE)
+def check_finite(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield examples with NaN or infinity."""
+    seen, images, labels, example = split.survey, f"{split.name}_images", f"{split.name}_labels", case.example
+    if seen is None or not seen.not_finite:
         return
-    if seen.not_finite:
-        yield _not_finite(split, seen)
-    if case.input_kind.shows_images:
-        yield from _check_blank(split, seen)
-
-
-def _not_finite(split: Split, seen: Survey) -> Finding:
-    images, labels = f"{split.name}_images", f"{split.name}_labels"
     fix = (
         f"keep = np.isfinite({images}).reshape(len({images}), -1).all(1); "
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
         if seen.not_finite < seen.count
-        else f"Write {images} again: a division by zero (epsilon!) or an overflow made every image NaN or infinite."
+        else f"Write {images} again: a division by zero (epsilon!) or an overflow made every {example} NaN or infinite."
     )
-    return Finding(
-        field="images.finite",
-        severity="error",
-        split=split.name,
-        expected="finite pixels",
-        received=f"NaN or infinity in {seen.not_finite} of {seen.count} images",
+    yield NOT_FINITE.found(
+        split.name,
+        expected="finite pixels" if case.input_kind.shows_images else "finite numbers",
+        received=f"NaN or infinity in {seen.not_finite} of {seen.count} {example}s",
         fix=fix,
-        why="One such image makes the loss NaN, and with it all weights.",
+        why=f"One such {example} makes the loss NaN, and with it all weights.",
         where=tuple(seen.bad[:MAX_WHERE]),
-        kind=FaultKind.NOT_FINITE,
     )
 
 
-def _check_blank(split: Split, seen: Survey) -> Iterator[Finding]:
-    if not seen.constant:
+@check(NOTHING_LEFT, BLANK)
+def check_blank(case: Case, split: Split) -> Iterator[Finding]:  # noqa: ARG001
+    """Yield images of one value throughout."""
+    seen = split.survey
+    if seen is None or not seen.constant:
         return
-    share = seen.constant / seen.count
-    images, labels = f"{split.name}_images", f"{split.name}_labels"
-    severity = "error" if share > 0.5 else "warning" if share > BLANK_SHARE else "note"
-    fix = (
-        f"Write {images} again: the images were lost (cast, division or a wrong offset)."
-        if share > 0.5
-        else f"keep = np.ptp({images}.reshape(len({images}), -1), axis=1) > 0; "
-        f"{images}, {labels} = {images}[keep], {labels}[keep]"
-    )
-    yield Finding(
-        field="images.distribution",
+    share, images = seen.constant / seen.count, f"{split.name}_images"
+    if share > 0.5:
+        fix = f"Write {images} again: the images were lost (cast, division or a wrong offset)."
+        yield _of_one_value(NOTHING_LEFT, split, seen, "error", fix)
+    else:
+        severity, labels = "warning" if share > BLANK_SHARE else "note", f"{split.name}_labels"
+        kept = f"keep = np.ptp({images}.reshape(len({images}), -1), axis=1) > 0"
+        yield _of_one_value(
+            BLANK, split, seen, severity, f"{kept}; {images}, {labels} = {images}[keep], {labels}[keep]"
+        )
+
+
+def _of_one_value(rule: Rule, split: Split, seen: Survey, severity: str, fix: str) -> Finding:
+    return rule.found(
+        split.name,
         severity=severity,
-        split=split.name,
         expected="images that show something",
         received=f"{seen.constant} of {seen.count} images are one value throughout",
         fix=fix,
-        why="A blank image teaches only its label; per-image standardization divides it by zero.",
         where=tuple(seen.blank[:MAX_WHERE]),
-        kind=FaultKind.LOST if share > 0.5 else FaultKind.BLANK,
     )

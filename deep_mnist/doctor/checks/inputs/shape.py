@@ -1,44 +1,152 @@
-"""Checks of the rank, lengths and order of the axes of images against the network's input."""
+"""Checks of the rank, lengths and order of the axes of inputs against the network's input."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-
-import numpy as np
+from dataclasses import dataclass
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.inputs.resizing import resized
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 Shape = tuple[int, ...]
+Required = tuple[int | None, ...]
+REFUSED = "Keras refuses the shape at the first batch, or layers read the wrong axis as channels."
+
+EXAMPLES_LAST = Rule(
+    code="I030",
+    name="examples-on-last-axis",
+    field="images.layout",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples lie on the last axis, as MATLAB files and some tables have them.",
+    why=REFUSED,
+)
+AXES_ORDER = Rule(
+    code="I031",
+    name="axes-in-other-order",
+    field="images.layout",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The axes of an example are those that the network takes, in another order: channels first for last.",
+    why=REFUSED,
+)
+BATCHED = Rule(
+    code="I032",
+    name="inputs-already-batched",
+    field="images.rank",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples are grouped in batches already, on one axis more.",
+    why=REFUSED,
+)
+NO_EXAMPLES_AXIS = Rule(
+    code="I033",
+    name="example-without-batch-axis",
+    field="images.rank",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The array is one example, without an axis of examples.",
+    why="Keras takes the first axis for the examples, and refuses what is left as the shape of one.",
+)
+FLAT = Rule(
+    code="I034",
+    name="inputs-flattened",
+    field="images.rank",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples are flat rows, and the network takes them with their axes.",
+    why=REFUSED,
+)
+NO_CHANNELS = Rule(
+    code="I035",
+    name="images-without-channel-axis",
+    field="images.rank",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The images have no channel axis, which the network takes.",
+    why=REFUSED,
+)
+RANK = Rule(
+    code="I036",
+    name="inputs-of-other-rank",
+    field="images.rank",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples have more or fewer axes than the network takes.",
+    why=REFUSED,
+)
+ADJUSTED = Rule(
+    code="I037",
+    name="inputs-of-rank-that-keras-adjusts",
+    field="images.rank",
+    severity="note",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples lack, or have too many, a last axis of length 1, which Keras itself adds or drops.",
+    why="Keras trains its functional and sequential models on it; its other models and TensorFlow's ops refuse it.",
+)
+CHANNELS = Rule(
+    code="I038",
+    name="images-of-other-channels",
+    field="images.shape",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The images have more or fewer channels than the network takes: grey for colour, or alpha besides.",
+    why="Keras refuses the shape at the first batch.",
+)
+SIZE = Rule(
+    code="I039",
+    name="inputs-of-other-size",
+    field="images.shape",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The examples are larger or smaller than the network takes them: other rows and columns, or features.",
+    why=REFUSED,
+)
 
 
-def check_shape(case: Case, split: Split, images: np.ndarray) -> Iterator[Finding]:
-    """Yield at most one finding on the rank, lengths or order of axes of a split's images."""
-    contract, required = case.contract, case.contract.input_shape or ()
+@dataclass(frozen=True)
+class Difference:
+    """What the matter is: the rule, what is added to the shape that was received, and the fix."""
+
+    rule: Rule
+    note: str
+    fix: str
+
+
+@check(EXAMPLES_LAST, AXES_ORDER, BATCHED, NO_EXAMPLES_AXIS, FLAT, NO_CHANNELS, RANK, ADJUSTED, CHANNELS, SIZE)
+def check_shape(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield at most one finding on the rank, lengths or order of axes of a split's inputs."""
+    images, required = split.images, case.contract.input_shape
+    if (
+        images is None
+        or required is None
+        or images.ndim == 0
+        or len(images) == 0
+        or matches(images.shape[1:], required)
+    ):
+        return
     shape = images.shape
-    if matches(shape[1:], required):
-        return
-    name, examples = (
-        f"{split.name}_images",
-        len(split.labels) if split.labels is not None and split.labels.ndim else None,
-    )
     expected = f"shape (n, {', '.join('any' if side is None else str(side) for side in required)})"
-    field, note, fix = _difference(name, shape, required, examples, contract)
-    if field == "rank" and _is_adjusted(case, shape):
+    difference = _difference(case, split, shape, required)
+    if difference.rule.field == ADJUSTED.field and _is_adjusted(case, shape):
         yield _adjusted(split, expected, shape, required)
-        return
-    why = "Keras refuses the shape at the first batch, or layers read the wrong axis as channels."
-    yield Finding(
-        field=f"images.{field}",
-        severity="error",
-        split=split.name,
-        expected=expected,
-        received=f"shape {shape}{note}",
-        fix=fix,
-        why=why,
-    )
+    else:
+        received = f"shape {shape}{difference.note}"
+        yield difference.rule.found(split.name, expected=expected, received=received, fix=difference.fix)
 
 
 def _is_adjusted(case: Case, shape: Shape) -> bool:
@@ -53,72 +161,77 @@ def _is_adjusted(case: Case, shape: Shape) -> bool:
     return lacks or (one[-1:] == (1,) and matches(one[:-1], required))
 
 
-def _adjusted(split: Split, expected: str, shape: Shape, required: tuple[int | None, ...]) -> Finding:
+def _adjusted(split: Split, expected: str, shape: Shape, required: Required) -> Finding:
     name, lacks = f"{split.name}_images", len(shape) - 1 < len(required)
     axis = "the channel axis" if len(required) == 3 else "the last axis, of length 1"
     stated = f"without {axis}: Keras adds it" if lacks else "one axis of length 1 more: Keras drops it"
-    return Finding(
-        field="images.rank",
-        severity="note",
-        split=split.name,
+    return ADJUSTED.found(
+        split.name,
         expected=expected,
         received=f"shape {shape}, {stated}",
         fix=f"{name} = {name}{'[..., np.newaxis]' if lacks else '[..., 0]'}",
-        why="Keras trains its functional and sequential models on it; its other models and TensorFlow's ops refuse it.",
     )
 
 
-def matches(shape: Shape, required: tuple[int | None, ...]) -> bool:
+def matches(shape: Shape, required: Required) -> bool:
     """Whether an example's shape is as required, None standing for any length."""
     return len(shape) == len(required) and all(side in (None, real) for side, real in zip(required, shape, strict=True))
 
 
-def _difference(
-    name: str, shape: Shape, required: tuple[int | None, ...], examples: int | None, contract: Contract
-) -> tuple[str, str, str]:
-    """Return (field after "images.", what is the matter, fix)."""
-    rank, due = len(shape), len(required) + 1
-    known = tuple(side for side in required if side is not None)
-    total = math.prod(known) if len(known) == len(required) else None
-    sides = ", ".join(str(side) for side in known)
+def _difference(case: Case, split: Split, shape: Shape, required: Required) -> Difference:
+    """Return what distinguishes a shape from what is required of one example."""
+    labels, name, rank = split.labels, f"{split.name}_images", len(shape)
+    examples = len(labels) if labels is not None and labels.ndim else None
+    sides = ", ".join(str(side) for side in required if side is not None)
     last_axis = examples is not None and rank >= 2 and shape[-1] == examples != shape[0]
-    if last_axis and (matches(shape[:-1], required) or math.prod(shape[:-1]) == total):
-        extra = f".reshape(-1, {sides})" if rank != due else ""
-        return "layout", ": the examples lie on the last axis", f"{name} = np.moveaxis({name}, -1, 0){extra}"
-    if rank == due and sorted(map(str, shape[1:])) == sorted(map(str, required)):
-        axes = _axes_to(shape[1:], required)
-        return "layout", ": the axes are in another order", f"{name} = {name}.transpose(0, {', '.join(axes)})"
-    if rank == due:
-        return _other_lengths(name, shape, required, contract)
+    if last_axis and (matches(shape[:-1], required) or math.prod(shape[:-1]) == _total(required)):
+        extra = f".reshape(-1, {sides})" if rank != len(required) + 1 else ""
+        note = ": the examples lie on the last axis"
+        return Difference(EXAMPLES_LAST, note, f"{name} = np.moveaxis({name}, -1, 0){extra}")
+    if rank != len(required) + 1:
+        return _other_rank(case, name, shape, required)
+    if sorted(map(str, shape[1:])) == sorted(map(str, required)):
+        axes = ", ".join(_axes_to(shape[1:], required))
+        return Difference(AXES_ORDER, ": the axes are in another order", f"{name} = {name}.transpose(0, {axes})")
+    return _other_lengths(case, name, shape, required)
+
+
+def _total(required: Required) -> int | None:
+    """Return the elements of an example, None where any length goes."""
+    return math.prod(side for side in required if side is not None) if None not in required else None
+
+
+def _other_rank(case: Case, name: str, shape: Shape, required: Required) -> Difference:
+    """Judge inputs that have more or fewer axes than the network takes."""
+    rank, due, total, contract = len(shape), len(required) + 1, _total(required), case.contract
+    sides = ", ".join(str(side) for side in required if side is not None)
+    reshaped = f"{name} = {name}.reshape(-1, {sides})"
     if rank > due and total and matches(shape[2:], required):
         labels = name.replace("images", "labels")
-        return (
-            "rank",
-            ": already grouped in batches",
-            (f"{name} = {name}.reshape(-1, {sides}); {labels} = {labels}.reshape(-1, *{labels}.shape[2:])"),
-        )
+        fix = f"{reshaped}; {labels} = {labels}.reshape(-1, *{labels}.shape[2:])"
+        return Difference(BATCHED, ": already grouped in batches", fix)
     if matches(shape, required):
-        return "rank", ": one image without an axis of examples", f"{name} = {name}[np.newaxis]"
+        note = f": one {case.example} without an axis of examples"
+        return Difference(NO_EXAMPLES_AXIS, note, f"{name} = {name}[np.newaxis]")
     if total and math.prod(shape[1:]) == total:
-        flat = ": flat rows" if rank == 2 else " without the channel axis" if rank == due - 1 else ""
-        return "rank", flat, f"{name} = {name}.reshape(-1, {sides})"
+        if rank == 2:
+            return Difference(FLAT, ": flat rows", reshaped)
+        is_grey = rank == due - 1
+        return Difference(NO_CHANNELS if is_grey else RANK, " without the channel axis" if is_grey else "", reshaped)
     if rank == due - 1 and required[-1 if contract.layout != "channels_first" else 0] in (1, 3, 4):
         return _missing_channels(name, required, contract)
     if rank == 1 and total and shape[0] % total == 0:
-        return "rank", ": all pixels in one row", f"{name} = {name}.reshape(-1, {sides})"
-    return (
-        "rank",
-        f", rank {rank} instead of {due}",
-        f"Write {name} again as (n, {sides or 'rows, columns, channels'}).",
-    )
+        return Difference(FLAT, ": all pixels in one row", reshaped)
+    fix = f"Write {name} again as (n, {sides or 'rows, columns, channels'})."
+    return Difference(RANK, f", rank {rank} instead of {due}", fix)
 
 
-def _missing_channels(name: str, required: tuple[int | None, ...], contract: Contract) -> tuple[str, str, str]:
+def _missing_channels(name: str, required: Required, contract: Contract) -> Difference:
     first = contract.layout == "channels_first"
     channels = required[0] if first else required[-1]
     index = "[:, np.newaxis]" if first else "[..., np.newaxis]"
     repeat = "" if channels == 1 else f".repeat({channels}, axis={1 if first else -1})"
-    return "rank", " without the channel axis", f"{name} = {name}{index}{repeat}"
+    return Difference(NO_CHANNELS, " without the channel axis", f"{name} = {name}{index}{repeat}")
 
 
 def _axes_to(shape: Shape, required: tuple[int | None, ...]) -> list[str]:
@@ -131,63 +244,29 @@ def _axes_to(shape: Shape, required: tuple[int | None, ...]) -> list[str]:
     return axes
 
 
-def _other_lengths(
-    name: str, shape: Shape, required: tuple[int | None, ...], contract: Contract
-) -> tuple[str, str, str]:
-    """Judge images of the right rank whose lengths differ."""
+def _other_lengths(case: Case, name: str, shape: Shape, required: Required) -> Difference:
+    """Judge inputs of the right rank whose lengths differ."""
     if len(required) != 3:
-        return "shape", "", f"Resize {name} to {required}, or declare Input({shape[1:]})."
-    axis = 0 if contract.layout == "channels_first" else 2
+        verb = "Resize" if case.input_kind.shows_images else "Cut or pad"
+        return Difference(SIZE, "", f"{verb} {name} to {required}, or declare Input({shape[1:]}).")
+    axis = 0 if case.contract.layout == "channels_first" else 2
     space = [each for each in range(3) if each != axis]
     swapped = 2 - axis  # where the other layout keeps the channels
     if shape[1 + axis] != required[axis] and all(required[each] in (shape[1 + each], None) for each in space):
-        return "shape", *_other_channels(name, shape[1 + axis], required[axis] or 1, axis)
+        return _other_channels(name, shape[1 + axis], required[axis] or 1, axis)
     if shape[1 + axis] > 4 and shape[1 + swapped] in (1, 3, 4):
-        return (
-            "layout",
-            ": the channels are on the other side",
-            f"{name} = np.moveaxis({name}, {1 + swapped}, {1 + axis})",
-        )
-    return "shape", "", _resized(name, shape, required, space, axis)
+        fix = f"{name} = np.moveaxis({name}, {1 + swapped}, {1 + axis})"
+        return Difference(AXES_ORDER, ": the channels are on the other side", fix)
+    return Difference(SIZE, "", resized(name, shape, required, space, axis))
 
 
-def _other_channels(name: str, channels: int, required: int, axis: int) -> tuple[str, str]:
+def _other_channels(name: str, channels: int, required: int, axis: int) -> Difference:
     note = f": {channels} channel{'s' if channels != 1 else ''} where the network takes {required}"
     if channels == 1:
-        return note, f"{name} = {name}.repeat({required}, axis={1 + axis})"
-    if required == 1:
-        return note, f'{name} = {name}.mean(axis={1 + axis}, keepdims=True).astype("float32")'
-    return (
-        note,
-        f"{name} = np.take({name}, range({required}), axis={1 + axis})" if channels > required else f"Write {name}.",
-    )
-
-
-def _resized(name: str, shape: Shape, required: tuple[int | None, ...], space: list[int], axis: int) -> str:
-    """Return the statement that crops, pads, shrinks or enlarges to the required lengths."""
-    pairs = [(shape[1 + each], required[each] or shape[1 + each]) for each in space]
-    if shape[1 + axis] != required[axis] or any(want == 0 for _, want in pairs):
-        return f"Write {name} again with shape (n, {', '.join(map(str, required))})."
-    if all(real % want == 0 for real, want in pairs):
-        steps = ", ".join(
-            "::1" if each == axis else f"::{shape[1 + each] // (required[each] or shape[1 + each])}"
-            for each in range(3)
-        )
-        return f"{name} = {name}[:, {steps}]  # or resize with averaging"
-    if all(0 < real - want <= 8 for real, want in pairs):
-        cuts = ", ".join(":" if each == axis else _cut(shape[1 + each], required[each] or 0) for each in range(3))
-        return f"{name} = {name}[:, {cuts}]"
-    if all(0 < want - real <= 8 for real, want in pairs):
-        pads = ", ".join("(0, 0)" if each == axis else _pad(shape[1 + each], required[each] or 0) for each in range(3))
-        return f"{name} = np.pad({name}, ((0, 0), {pads}))"
-    taken = ", ".join(f"np.arange({want}) * {real} // {want}" for real, want in pairs)
-    index = "[:, rows][:, :, columns]" if axis == 2 else "[:, :, rows][:, :, :, columns]"
-    return f"rows, columns = {taken}; {name} = {name}{index}  # or resize with averaging, or declare this size"
-
-
-def _cut(real: int, want: int) -> str:
-    return f"{(real - want) // 2}:{(real - want) // 2 + want}"
-
-
-def _pad(real: int, want: int) -> str:
-    return f"({(want - real) // 2}, {want - real - (want - real) // 2})"
+        fix = f"{name} = {name}.repeat({required}, axis={1 + axis})"
+    elif required == 1:
+        fix = f'{name} = {name}.mean(axis={1 + axis}, keepdims=True).astype("float32")'
+    else:
+        taken = f"{name} = np.take({name}, range({required}), axis={1 + axis})"
+        fix = taken if channels > required else f"Write {name}."
+    return Difference(CHANNELS, note, fix)

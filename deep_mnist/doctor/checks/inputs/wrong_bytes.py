@@ -1,7 +1,7 @@
 """Check for single bytes that were overwritten in otherwise whole images of bytes.
 
-One wrong byte in an image is one pixel that stands alone. Many sets have such pixels of their own (specks of a scan,
-the dot of an i, noise), so they are reported only when they look as overwritten bytes do and images' own specks do not:
+One wrong byte in an image is one pixel that stands alone. Many sets have such pixels of their own (dust of a scan,
+the dot of an i, grain), so they are reported only when they look as overwritten bytes do and a set's own do not:
 many times more single pixels than pairs; spread evenly over rows, columns and surroundings where they could be seen,
 as many in an image as chance puts there; departing as far as chance would have it, not mostly just so far; and no
 more that depart a little less. Fewer than ten that can be seen are never reported: one byte alone cannot be known.
@@ -21,13 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.evidence.impulse_noise import LEVELS, NEAR, Frame, Specks, find_specks
+from deep_mnist.doctor.evidence.impulse_noise import LEVELS, NEAR, Frame, ImpulseNoise, find_impulse_noise
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.probe import classifier as probe
+from deep_mnist.doctor.rule import IMAGES, Need, Rule, Scope, check
 
 SMALLEST, FEWEST = 8, 40  # pixels a side, images
-AT_ONCE = 1 << 18  # elements whose surroundings are looked at together
+CHUNK = 1 << 18  # elements whose surroundings are looked at together
 SAMPLE, MOST_VALUES = 400, 1_500_000  # images, elements that tell where a wrong byte could be seen
 SINGLES, PER_PAIR = 10, 8  # single pixels at least, and for each pair of the set's own
 IN_MARGIN = 4  # of them in the margin, where the set shows nothing
@@ -38,6 +39,18 @@ MOST_IMAGES = 0.3  # of a set; in more they are its habit
 MOST_OF_ONE_VALUE = 0.05  # likewise when their values are not spread: salt, an augmentation
 BY_CHANCE, CLUMPED, BARELY = 3.0, 2.0, 1.0  # deviations
 SHOWN = 40  # images that a fix lists
+
+WRONG_BYTES = Rule(
+    code="I121",
+    name="images-with-wrong-bytes",
+    field="images.distribution",
+    severity="warning",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    inputs=IMAGES,
+    summary="Single bytes of otherwise whole images were overwritten.",
+    why="The file was damaged after it was written: other bytes, which nobody can see, may be wrong as well.",
+)
 
 
 @dataclass(frozen=True)
@@ -55,20 +68,21 @@ class Chances:
     ranges: np.ndarray
 
 
+@check(WRONG_BYTES, in_background=True)
 def check_wrong_bytes(case: Case, split: Split) -> Iterator[Finding]:
     """Yield at most one finding on single pixels that stand alone as overwritten bytes do."""
     images = split.images
-    if images is None or images.dtype != np.uint8 or not case.input_kind.shows_images or len(images) < FEWEST:
+    if images is None or images.dtype != np.uint8 or len(images) < FEWEST:
         return
     frame = frame_of(case, images)
     if frame is None:
         return
-    specks = find_specks(images, frame)
-    if specks is None or len(specks) < SINGLES:
+    noise = find_impulse_noise(images, frame)
+    if noise is None or len(noise) < SINGLES:
         return
     some = take(images, sample_indices(len(images), min(SAMPLE, max(FEWEST, MOST_VALUES // frame.size)), seed=4))
-    for departure in (each for each in LEVELS if each * LOOSE >= specks.least):
-        if found := _overwritten(specks, some, frame, departure):
+    for departure in (each for each in LEVELS if each * LOOSE >= noise.least):
+        if found := _overwritten(noise, some, frame, departure):
             yield _found(split, found, frame)
             return
 
@@ -88,9 +102,9 @@ def frame_of(case: Case, images: np.ndarray) -> Frame | None:
     return Frame(rows, columns * pixel, pixel, planes) if min(rows, columns) >= SMALLEST else None
 
 
-def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: float) -> Specks | None:
+def _overwritten(noise: ImpulseNoise, some: np.ndarray, frame: Frame, departure: float) -> ImpulseNoise | None:
     """Return the single pixels that depart so far, when they look as overwritten bytes do."""
-    found, loose = specks.beyond(departure, STRICT), specks.beyond(LOOSE * departure, NEAR)
+    found, loose = noise.beyond(departure, STRICT), noise.beyond(LOOSE * departure, NEAR)
     if not _are_single(found):
         return None
     strictly, loosely = _chances(some, frame, departure, STRICT), _chances(some, frame, LOOSE * departure, NEAR)
@@ -106,11 +120,11 @@ def _overwritten(specks: Specks, some: np.ndarray, frame: Frame, departure: floa
         return None
     if _is_even(ranks):
         return found
-    is_rare = len(np.unique(found.index)) <= MOST_OF_ONE_VALUE * specks.looked
+    is_rare = len(np.unique(found.index)) <= MOST_OF_ONE_VALUE * noise.looked
     return found if is_rare and share > MARGIN and in_margin >= IN_MARGIN else None
 
 
-def _are_single(found: Specks) -> bool:
+def _are_single(found: ImpulseNoise) -> bool:
     """Whether single pixels are many times the pairs, and no more in an image than chance puts there."""
     singles, images, count = len(found), len(np.unique(found.index)), found.looked
     if singles < max(SINGLES, PER_PAIR * len(found.pairs)) or images > MOST_IMAGES * count:
@@ -119,7 +133,7 @@ def _are_single(found: Specks) -> bool:
     return bool(singles - images <= due + CLUMPED * np.sqrt(due) + 0.5)
 
 
-def _are_everywhere(found: Specks, chances: Chances, frame: Frame) -> bool:
+def _are_everywhere(found: ImpulseNoise, chances: Chances, frame: Frame) -> bool:
     """Whether rows, columns, and busy and still surroundings have as many as they could show."""
     whole = chances.seen.reshape(frame.planes, frame.rows, -1, frame.pixel)
     row = found.place // frame.row % frame.rows
@@ -148,7 +162,7 @@ def _is_even(shares: np.ndarray) -> bool:
     return bool(distance * np.sqrt(count) < EVEN)
 
 
-def _ranks(found: Specks, departure: float) -> np.ndarray:
+def _ranks(found: ImpulseNoise, departure: float) -> np.ndarray:
     """Return the place of each value among all that would stand alone among its neighbours, 0..1."""
     reach = np.maximum(departure, (found.high - found.low) / STRICT)
     below, above = np.maximum(found.low - reach, 0), np.maximum(255 - found.high - reach, 0)
@@ -160,7 +174,7 @@ def _ranks(found: Specks, departure: float) -> np.ndarray:
 def _chances(some: np.ndarray, frame: Frame, departure: float, near: float) -> Chances:
     planes = some.reshape(len(some), frame.planes, frame.rows, -1, frame.pixel)
     sums, ranges = np.zeros(planes.shape[1:]), np.zeros(256)
-    size = max(1, AT_ONCE // frame.size)
+    size = max(1, CHUNK // frame.size)
     for part in (planes[start : start + size] for start in range(0, len(planes), size)):
         low, high = _extent(part, np.minimum), _extent(part, np.maximum)
         reach = np.maximum(departure, (high - low) / near)
@@ -188,7 +202,7 @@ def _extent(planes: np.ndarray, extreme: np.ufunc) -> np.ndarray:
     return result
 
 
-def _found(split: Split, found: Specks, frame: Frame) -> Finding:
+def _found(split: Split, found: ImpulseNoise, frame: Frame) -> Finding:
     name, images = f"{split.name}_images", np.unique(found.index)
     most = int(found.departure.argmax())
     place = int(found.place[most])
@@ -201,17 +215,13 @@ def _found(split: Split, found: Specks, frame: Frame) -> Finding:
         if len(listed) <= SHOWN
         else f"Read {name} again from its source and compare checksums; where shows images to look at."
     )
-    return Finding(
-        field="images.distribution",
-        severity="warning",
-        split=split.name,
+    return WRONG_BYTES.found(
+        split.name,
         expected="pixels that have to do with the pixels around them",
         received=f"{len(found)} single pixels in {len(images)} of {found.looked} images "
         f"that stand alone, such as {found.value[most]:.0f} at row {row}, column {column} of image {found.index[most]} "
         f"amid {found.low[most]:.0f}..{found.high[most]:.0f}: spread over places and values as overwritten bytes are, "
         f"and {len(found.pairs)} pairs",
         fix=fix,
-        why="The file was damaged after it was written: other bytes, which nobody can see, may be wrong as well.",
         where=tuple(images[:MAX_WHERE].tolist()),
-        kind=FaultKind.WRONG_BYTES,
     )

@@ -22,23 +22,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.labels.statistical import NOTHING_LEFT
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
-from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import COLUMNS, IMAGES, Follows, Need, On, Rule, Scope, check
 
 FEWEST, MOST = 60, 400  # examples looked at
 MOST_VALUES = 4_000_000  # elements looked at
-COLUMNS_AT_ONCE = 2048
+CHUNK_COLUMNS = 2048
 GREATEST = 1e15  # element: squares of larger ones, and sums of NaN, say nothing
 FEWEST_OF_CLASS, MOST_CLASSES = 4, 200
 FEWEST_LEFT = 40  # examples of common classes
 FEWEST_MARKED, MOST_SHARED = 6, 0.02  # of a class, all with one value; share of the others that may have it too
 TELLS = 0.99  # share of an element's variance between classes; the best pixels of digits have 0.7
 COVERED = 0.9  # share of the classes that the elements must tell
-SMALL, SMALLEST = 0.04, 32  # share of an image that a giveaway may take; elements at least
+SMALL, SMALLEST = 0.04, 32  # share of an image that a shortcut may take; elements at least
 NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are the image's own
 SHOWN = 12  # elements listed in a fix
+
+SHORTCUT = Rule(
+    code="L160",
+    name="label-in-the-input",
+    field="splits.leakage",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.PAIRS,),
+    inputs=IMAGES | COLUMNS,
+    follows=(Follows(rules=NOTHING_LEFT, on=On.ANY_SPLIT),),
+    summary="A pixel, a column or a small patch of the input tells the class by itself: a shortcut.",
+    why="The network reads the label off the input: perfect scores here, chance on inputs without it.",
+)
 
 
 @dataclass(frozen=True)
@@ -57,10 +71,11 @@ class Told:
     classes: np.ndarray
 
 
-def check_giveaway(case: Case) -> Iterator[Finding]:
+@check(SHORTCUT)
+def check_shortcut(case: Case) -> Iterator[Finding]:
     """Yield at most one finding on train: the elements of its inputs that tell the class."""
     split = case.train
-    values, classes = _sample(case, split)
+    values, classes = _sample(split)
     if values is None or classes is None:
         return
     common = _of_common_classes(classes)
@@ -80,11 +95,10 @@ def check_giveaway(case: Case) -> Iterator[Finding]:
         yield _found(case, split, telling, shape, float(told.between[telling].max()))
 
 
-def _sample(case: Case, split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _sample(split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return some examples as rows, and their classes; None where there is nothing to look for."""
     images, classes = split.images, split.classes
-    applicable = case.input_kind.shows_images or case.input_kind is InputKind.COLUMNS
-    if not applicable or not split.paired or images is None or classes is None or images.dtype.kind not in REAL_KINDS:
+    if images is None or classes is None or images.dtype.kind not in REAL_KINDS:
         return None, None
     count = min(MOST, len(images), MOST_VALUES // max(1, int(np.prod(images.shape[1:]))))
     if count < FEWEST:
@@ -117,7 +131,7 @@ def _indicators(classes: np.ndarray) -> np.ndarray | None:
 
 def _told(values: np.ndarray, indicators: np.ndarray) -> Told:
     """Return what the columns of values tell; some at a time, as what that takes is not to be held for all."""
-    starts = range(0, values.shape[1], COLUMNS_AT_ONCE)
+    starts = range(0, values.shape[1], CHUNK_COLUMNS)
     totals = [np.square(each - each.mean(axis=0)).sum(axis=0) for each in (_columns(values, at) for at in starts)]
     least = 1e-6 * max(*(float(each.max()) for each in totals), 1e-30)
     between, one, classes = [], [], np.zeros(len(indicators), bool)
@@ -136,14 +150,14 @@ def _told(values: np.ndarray, indicators: np.ndarray) -> Told:
 
 
 def _columns(values: np.ndarray, start: int) -> np.ndarray:
-    """Return COLUMNS_AT_ONCE columns from one on, float32."""
-    return values[:, start : start + COLUMNS_AT_ONCE].astype(np.float32)
+    """Return CHUNK_COLUMNS columns from one on, float32."""
+    return values[:, start : start + CHUNK_COLUMNS].astype(np.float32)
 
 
 def _marks(values: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return the columns in which all members of a class have one value that hardly any other example has.
 
-    A value that they have in more columns than a giveaway takes is their background: where that of two kinds of clothes
+    A value that they have in more columns than a shortcut takes is their background: where that of two kinds of clothes
     ends, the one is black and the other is not.
     """
     if int(members.sum()) < FEWEST_MARKED:
@@ -158,7 +172,7 @@ def _marks(values: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 
 def _most_telling(elements: int) -> float:
-    """Return how many elements of an example a giveaway takes at most."""
+    """Return how many elements of an example a shortcut takes at most."""
     return max(SMALLEST, SMALL * elements)
 
 
@@ -177,7 +191,7 @@ def _tell_all(values: np.ndarray, indicators: np.ndarray) -> bool:
 
 
 def _stands_alone(explained: np.ndarray, telling: np.ndarray, shape: tuple[int, ...], case: Case) -> bool:
-    """Whether what lies beside the telling elements (of columns: most others) does not tell the class as well."""
+    """Whether what surrounds the telling elements (of columns: most others) does not tell the class as well."""
     if not case.input_kind.shows_images or len(shape) < 2:
         rest = np.delete(explained, telling)
         return bool(len(rest)) and float(np.median(rest)) < NEIGHBOURS_TELL
@@ -187,8 +201,8 @@ def _stands_alone(explained: np.ndarray, telling: np.ndarray, shape: tuple[int, 
     for axis in range(len(shape)):
         for step in (-1, 1):
             wide |= np.roll(mask, step, axis) | np.roll(np.roll(mask, step, axis), step, axis)
-    beside = explained.reshape(shape)[wide & ~mask]
-    return bool(len(beside)) and float(np.median(beside)) < NEIGHBOURS_TELL
+    neighbours = explained.reshape(shape)[wide & ~mask]
+    return bool(len(neighbours)) and float(np.median(neighbours)) < NEIGHBOURS_TELL
 
 
 def _found(case: Case, split: Split, telling: np.ndarray, shape: tuple[int, ...], share: float) -> Finding:
@@ -196,16 +210,13 @@ def _found(case: Case, split: Split, telling: np.ndarray, shape: tuple[int, ...]
     named = ", ".join(str(place if len(place) > 1 else place[0]) for place in places)
     more = f" and {len(telling) - 3} more" if len(telling) > 3 else ""
     what = "elements" if case.input_kind.shows_images else "columns"
-    return Finding(
-        field="splits.leakage",
+    return SHORTCUT.found(
+        split.name,
         severity="error" if case.input_kind.shows_images else "warning",
-        split=split.name,
         expected="inputs that do not hold the label",
         received=f"{len(telling)} {what} that tell the class by themselves: {named}{more} "
-        f"({share:.1%} of the variance lies between the classes), while those beside them do not",
+        f"({share:.1%} of the variance lies between the classes), while their neighbours do not",
         fix=_without(case, telling),
-        why="The network reads the label off the input: perfect scores here, chance on inputs without it.",
-        kind=FaultKind.GIVEAWAY,
     )
 
 

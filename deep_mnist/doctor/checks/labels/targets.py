@@ -11,34 +11,92 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
-from deep_mnist.doctor.evidence.chunks import extent, pieces, wrong_in
+from deep_mnist.doctor.checks.labels.amounts import classes_as_amounts_found
+from deep_mnist.doctor.evidence.chunks import chunks, extent, wrong_in
 from deep_mnist.doctor.evidence.task import Task
-from deep_mnist.doctor.finding import FaultKind, Finding
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 CHUNK = 1 << 20  # numbers looked at, from the start
 SLACK = 1e-3  # of targets against an activation's ends; float16 and resizing go that far
 BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
+MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")
 FEW = 0.05  # share of targets beyond an activation's ends that may be mistakes of the data
+TOO_FEW_UNITS = Follows(rules=("M110",), on=On.MODEL)
+
+BEYOND_UNITS = Rule(
+    code="L102",
+    name="position-labels-beyond-the-units",
+    field="labels.values",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    follows=(TOO_FEW_UNITS,),
+    summary="A class at some position of a target has no unit of its own in the output.",
+    why="A label outside the output's units gives an error on a CPU and NaN on a GPU.",
+)
+BEYOND_LOSS = Rule(
+    code="L103",
+    name="targets-beyond-the-loss",
+    field="labels.values",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    follows=(TOO_FEW_UNITS,),
+    summary="Targets lie outside 0..1, and the loss takes them for probabilities.",
+    why="The loss of a target outside 0..1 has no minimum: it falls below zero and the weights run away.",
+)
+BEYOND_ACTIVATION = Rule(
+    code="L114",
+    name="targets-beyond-the-activation",
+    field="model.output_activation",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS,),
+    summary="The last activation cannot reach the targets.",
+    why="The network can never predict these targets: the loss stops falling far from zero.",
+)
+OTHER_RANK = Rule(
+    code="L143",
+    name="targets-of-another-rank",
+    field="labels.rank",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS,),
+    summary="Targets have another shape than the output.",
+    why="Keras refuses the shape, or broadcasts targets over units and positions: the loss means nothing.",
+)
+OTHER_WIDTH = Rule(
+    code="L144",
+    name="targets-of-another-width",
+    field="labels.width",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS,),
+    summary="Targets hold more numbers than the output has units, or fewer.",
+    why="Keras refuses the shape, or broadcasts targets over units and positions: the loss means nothing.",
+)
+TARGET_RULES = (BEYOND_UNITS, BEYOND_LOSS, BEYOND_ACTIVATION, OTHER_RANK, OTHER_WIDTH)
 
 
-def check_targets(case: Case, split: Split) -> Iterator[Finding]:
+def targets_found(case: Case, split: Split) -> Iterator[Finding]:
     """Yield what is wrong between a split's targets, the output and the loss; nothing about an unknown task."""
     labels, contract = split.labels, case.contract
     if labels is None or case.task is Task.UNKNOWN:
         return
-    shaped = list(_check_shape(contract, split, labels))
+    shaped = list(_shape_found(contract, split, labels))
     yield from shaped
     if shaped:
         return
     if case.task is Task.EVERY_POSITION and contract.loss in SPARSE_LOSSES:
-        yield from _check_classes(contract, split, labels)
+        yield from _positions_found(contract, split, labels)
     elif case.task is not Task.EVERY_POSITION:
-        yield from _check_bounds(contract, split, labels)
-        yield from _check_class_numbers(case, split, labels)
+        yield from _bounds_found(contract, split, labels)
+        yield from classes_as_amounts_found(contract, split, labels)
 
 
-def _check_shape(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+def _shape_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Targets of another shape than the output are refused, or broadcast over it."""
     due = contract.output_shape
     if due is None:
@@ -47,22 +105,24 @@ def _check_shape(contract: Contract, split: Split, labels: np.ndarray) -> Iterat
     received = labels.shape[1:]
     if _agree(received, due) or _agree(received, (*due, 1)) or (due[-1:] == (1,) and _agree(received, due[:-1])):
         return
-    name, size = f"{split.name}_labels", math.prod(each or 0 for each in due)
     sides = ", ".join("?" if each is None else str(each) for each in due)
-    fix = f"Give the output the targets' shape {received}, or write {name} again as (n, {sides})."
-    if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
-        fix = "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
-    if size and size == math.prod(received):
-        fix = f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
-    yield Finding(
-        field="labels.width" if len(received) == len(due) == 1 else "labels.rank",
-        severity="error",
-        split=split.name,
+    yield (OTHER_WIDTH if len(received) == len(due) == 1 else OTHER_RANK).found(
+        split.name,
         expected=f"targets of the output's shape, (n, {sides})",
         received=f"shape {labels.shape}",
-        fix=fix,
-        why="Keras refuses the shape, or broadcasts targets over units and positions: the loss means nothing.",
+        fix=_reshaped(contract, f"{split.name}_labels", received, due),
     )
+
+
+def _reshaped(contract: Contract, name: str, received: tuple[int, ...], due: tuple[int | None, ...]) -> str:
+    """Return the fix of targets `name` of another shape (without the batch axis) than is due."""
+    size = math.prod(each or 0 for each in due)
+    if size and size == math.prod(received):
+        return f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
+    if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
+        return "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
+    sides = ", ".join("?" if each is None else str(each) for each in due)
+    return f"Give the output the targets' shape {received}, or write {name} again as (n, {sides})."
 
 
 def _agree(received: tuple[int, ...], due: tuple[int | None, ...]) -> bool:
@@ -70,7 +130,7 @@ def _agree(received: tuple[int, ...], due: tuple[int | None, ...]) -> bool:
     return len(received) == len(due) and all(length in (None, real) for real, length in pairs)
 
 
-def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+def _positions_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """A class at every position must have a unit."""
     units = contract.output_units
     low, high = extent(labels)
@@ -81,20 +141,16 @@ def _check_classes(contract: Contract, split: Split, labels: np.ndarray) -> Iter
     fix = f"Dense({int(high) + 1}) or Conv2D({int(high) + 1}, 1) as the last layer: one unit per class"
     if len(values) <= units and high < 1 << 31:
         fix = f"{name} = np.searchsorted({values.tolist()}, {name})  # numbered from 0"
-    yield Finding(
-        field="labels.values",
-        severity="error",
-        split=split.name,
+    yield BEYOND_UNITS.found(
+        split.name,
         expected=f"class numbers 0 to {units - 1} at every position, one for each of the {units} units",
         received=f"{len(values)} different values, {low:g} to {high:g}",
         fix=fix,
-        why="A label outside the output's units gives an error on a CPU and NaN on a GPU.",
-        where=wrong_in(labels, lambda piece: (piece < 0) | (piece >= units)).where,
-        kind=FaultKind.VALUES,
+        where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk >= units)).where,
     )
 
 
-def _check_bounds(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+def _bounds_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Targets that the last activation cannot reach, or that the loss cannot take."""
     low, high = extent(labels)
     activation = contract.output_activation or "unknown"
@@ -102,23 +158,20 @@ def _check_bounds(contract: Contract, split: Split, labels: np.ndarray) -> Itera
         yield _beyond_the_loss(contract, split, low, high)
         return
     bounds = BOUNDS.get(activation)
-    if bounds is None or contract.loss in ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge"):
+    if bounds is None or contract.loss in MARGIN_LOSSES:
         return
     slack = SLACK * max(1.0, abs(low), abs(high)) if activation != "relu" else SLACK
-    if low >= bounds[0] - slack and high <= bounds[1] + slack:
-        return
     lower, upper = bounds[0] - slack, bounds[1] + slack
-    outside = sum(int(np.count_nonzero((piece < lower) | (piece > upper))) for _, piece in pieces(labels))
+    if low >= lower and high <= upper:
+        return
+    outside = sum(int(np.count_nonzero((chunk < lower) | (chunk > upper))) for _, chunk in chunks(labels))
     beyond = outside / labels.size
     ends = f"{bounds[0]:g}..{bounds[1]:g}" if math.isfinite(bounds[1]) else f"{bounds[0]:g} and above"
-    yield Finding(
-        field="model.output_activation",
+    yield BEYOND_ACTIVATION.found(
         severity="error" if beyond > FEW else "warning",
-        split="model",
         expected=f"an output that can reach the targets, {low:.4g}..{high:.4g}",
         received=f"{activation}, whose values are {ends}: {beyond:.0%} of the {split.name} targets lie beyond",
         fix=f"{last_layer(contract.output_units or 1)}  # any number can be predicted; or scale the targets",
-        why="The network can never predict these targets: the loss stops falling far from zero.",
     )
 
 
@@ -129,33 +182,9 @@ def _beyond_the_loss(contract: Contract, split: Split, low: float, high: float) 
         fix = f"{name} = ({name} + 1) / 2"
     elif low >= 0 and high <= 255 and high > 1 and contract.output_units != 1:
         fix = f'{name} = {name}.astype("float32") / 255'
-    return Finding(
-        field="labels.values",
-        severity="error",
-        split=split.name,
+    return BEYOND_LOSS.found(
+        split.name,
         expected=f"targets 0..1 for {contract.loss}",
         received=f"{low:.4g}..{high:.4g}",
         fix=fix,
-        why="The loss of a target outside 0..1 has no minimum: it falls below zero and the weights run away.",
-        kind=FaultKind.VALUES,
-    )
-
-
-def _check_class_numbers(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
-    """Class numbers fitted as if they were amounts; only where "accuracy" says that classes are meant."""
-    contract = case.contract
-    accuracy = any("acc" in name for name in contract.metrics)
-    if not accuracy or contract.output_units != 1 or split.name != "train" or contract.loss in BINARY_LOSSES:
-        return
-    values = np.unique(labels[:CHUNK])
-    if not 3 <= len(values) <= 100 or not np.array_equal(values, np.arange(len(values)) + values[0]):
-        return
-    yield Finding(
-        field="contract.loss",
-        severity="warning",
-        split="model",
-        expected="sparse_categorical_crossentropy over one unit per class, as the metric accuracy suggests",
-        received=f"{contract.loss} on one unit, for the whole numbers {values[0]:g} to {values[-1]:g}",
-        fix=f"{last_layer(int(values[-1]) + 1, 'softmax')}; {compiled_with(contract, SPARSE_LOSSES[0])}",
-        why="Class 2 is not twice class 1; accuracy counts a prediction as correct only when it is exactly equal.",
     )

@@ -13,11 +13,11 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.network.model_finding import model_finding
 from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe.linear_fit import is_linear_task
+from deep_mnist.doctor.rule import Rule, Scope, check
 
 ADAPTIVE = ("adam", "adamw", "nadam", "adamax", "rmsprop", "lion", "amsgrad")  # steps of about the rate itself
 HIGH_ADAPTIVE = 0.0101  # Adam's usual rates are 1e-4 to 1e-2
@@ -28,10 +28,37 @@ HIGH_SGD_SQUASHED = 10.0  # behind sigmoids and a squared error, whose gradients
 LOW_ADAPTIVE, LOW_SGD = 1e-6, 1e-5
 ADADELTA_DEFAULT = 0.0011  # Keras's 0.001; the method is written for 1.0
 SAMPLE = 500  # examples whose size is looked at
-HIGH = "Steps are larger than the weights themselves: the loss jumps, becomes NaN, or units die."
-LOW = "The weights hardly move in any number of epochs that is usual."
+
+RATE_TOO_HIGH = Rule(
+    code="M030",
+    name="learning-rate-too-high",
+    field="model.optimizer",
+    severity="warning",
+    scope=Scope.NETWORK,
+    summary="The learning rate is far above those that this optimizer and a network of this size are trained with.",
+    why="Steps are larger than the weights themselves: the loss jumps, becomes NaN, or units die.",
+)
+RATE_TOO_LOW = Rule(
+    code="M031",
+    name="learning-rate-too-low",
+    field="model.optimizer",
+    severity="warning",
+    scope=Scope.NETWORK,
+    summary="The learning rate is so small that the weights stay where they start.",
+    why="The weights hardly move in any number of epochs that is usual.",
+)
+ADADELTA_AT_DEFAULT_RATE = Rule(
+    code="M032",
+    name="adadelta-at-default-rate",
+    field="model.optimizer",
+    severity="warning",
+    scope=Scope.NETWORK,
+    summary="Adadelta runs at Keras's default rate of 0.001, a thousandth of the rate that the method is written for.",
+    why="The weights hardly move in any number of epochs that is usual.",
+)
 
 
+@check(RATE_TOO_HIGH, RATE_TOO_LOW, ADADELTA_AT_DEFAULT_RATE)
 def check_optimizer(case: Case) -> Iterator[Finding]:
     """Yield a rate that is far from what its optimizer and this network are trained with."""
     contract = case.contract
@@ -43,14 +70,17 @@ def check_optimizer(case: Case) -> Iterator[Finding]:
     received = f"{name} at {rate:g}" + (f" with momentum {momentum:g}" if momentum else "")
     if name in ADAPTIVE and rate > HIGH_ADAPTIVE:
         if rate >= HIGHEST_ADAPTIVE or not _is_small(case, rate):
-            yield _rate("a rate of 0.0001 to 0.01 for an optimizer that scales its steps", received, 0.001, HIGH)
+            expected = "a rate of 0.0001 to 0.01 for an optimizer that scales its steps"
+            yield RATE_TOO_HIGH.found(expected=expected, received=received, fix=_set_to(0.001))
     elif name == "sgd" and rate / (1 - momentum) > _highest_sgd(contract):
-        expected = "rate / (1 - momentum) of about 0.01 to 1"
-        yield _rate(expected, f"{received}: {rate / (1 - momentum):.3g}", 0.01, HIGH)
+        expected, received = "rate / (1 - momentum) of about 0.01 to 1", f"{received}: {rate / (1 - momentum):.3g}"
+        yield RATE_TOO_HIGH.found(expected=expected, received=received, fix=_set_to(0.01))
     elif name == "adadelta" and rate <= ADADELTA_DEFAULT:
-        yield _rate("a rate near 1.0, for which Adadelta is written", f"{received}, Keras's default", 1.0, LOW)
+        expected, received = "a rate near 1.0, for which Adadelta is written", f"{received}, Keras's default"
+        yield ADADELTA_AT_DEFAULT_RATE.found(expected=expected, received=received, fix=_set_to(1.0))
     elif (name in ADAPTIVE and rate < LOW_ADAPTIVE) or (name == "sgd" and rate < LOW_SGD):
-        yield _rate("a rate that moves the weights", received, 0.001 if name in ADAPTIVE else 0.01, LOW)
+        usual = 0.001 if name in ADAPTIVE else 0.01
+        yield RATE_TOO_LOW.found(expected="a rate that moves the weights", received=received, fix=_set_to(usual))
 
 
 def _is_small(case: Case, rate: float) -> bool:
@@ -78,7 +108,5 @@ def _highest_sgd(contract: Contract) -> float:
     return HIGH_SGD_SQUASHED if squashed else HIGH_SGD
 
 
-def _rate(expected: str, received: str, rate: float, why: str) -> Finding:
-    return model_finding(
-        "model.optimizer", "warning", expected, received, f"model.optimizer.learning_rate = {rate:g}", why
-    )
+def _set_to(rate: float) -> str:
+    return f"model.optimizer.learning_rate = {rate:g}"

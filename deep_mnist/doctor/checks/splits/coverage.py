@@ -10,44 +10,91 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.classes import Classes
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
+from deep_mnist.doctor.rule import LABELS_UNSOUND, Follows, Need, On, Rule, Scope, check
 
 ABSENT_BY_LUCK = 0.001  # chance that any class is absent by luck of the draw; below it absence is reported
 MOST_LABEL = 100_000  # a class number; larger ones are reported as values
+UNSOUND = (  # sorted examples are cut into parts of some classes each; labels that are none are of no class
+    Follows(fields=("splits.order",), least="error", on=On.ANY_SPLIT),
+    Follows(fields=LABELS_UNSOUND, least="error", on=On.ANY_SPLIT),
+)
+# Both splits together, shuffled, and cut where they were.
+SPLIT_AGAIN = (
+    "images, labels = (np.concatenate([train_images, test_images]), np.concatenate([train_labels, test_labels])); "
+    "order, cut = np.random.default_rng(0).permutation(len(labels)), len(train_labels); "
+    "train_images, test_images = images[order[:cut]], images[order[cut:]]; "
+    "train_labels, test_labels = labels[order[:cut]], labels[order[cut:]]  # or stratify"
+)
+
+UNSEEN = Rule(
+    code="S140",
+    name="test-classes-not-in-train",
+    field="splits.class_coverage",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.PAIRS, Need.TEST, Need.WHOLE),
+    follows=UNSOUND,
+    summary="The test split has classes that the train split lacks.",
+    why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
+)
+UNTESTED = Rule(
+    code="S141",
+    name="train-classes-not-in-test",
+    field="splits.class_coverage",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.PAIRS, Need.TEST, Need.WHOLE),
+    follows=UNSOUND,
+    summary="The train split has classes that the test split lacks, more than luck would leave out.",
+    why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
+)
+MISSING = Rule(
+    code="S142",
+    name="classes-without-examples",
+    field="splits.class_coverage",
+    severity="note",  # training is none the worse: alphabets miss letters, heads have spare units
+    scope=Scope.CASE,
+    needs=(Need.LABELS, Need.CLASSES, Need.WHOLE),
+    follows=UNSOUND,
+    summary="The network has classes that no split has an example of, though there would be enough examples.",
+    why="Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
+)
 
 
-def check_coverage(train: Split, test: Split) -> Iterator[Finding]:
+@check(UNSEEN, UNTESTED)
+def check_coverage(case: Case) -> Iterator[Finding]:
     """Classes that only one of the splits has."""
-    if train.classes is None or test.classes is None or not train.paired or not test.paired:
+    train, test = case.train, case.test
+    if test is None or train.classes is None or test.classes is None or not test.paired:
         return
     counts = _counts(train.classes, test.classes)
     if counts is None:
         return
     ours, theirs = counts
+    there = int(np.count_nonzero(ours + theirs))
     unseen = np.flatnonzero((ours == 0) & (theirs > 0))
     if len(unseen):
-        where = _first_of(test.classes, unseen)
-        luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), int(np.count_nonzero(ours + theirs)))
-        severity = "error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note"
-        yield _coverage(
-            severity,
-            "every class of the test split in the train split",
-            f"class {listed(unseen)} only in test ({int(theirs[unseen].sum())} images)",
-            where,
-            FaultKind.UNSEEN,
+        luck = _luck(theirs[unseen], int(theirs.sum()), int(ours.sum()), there)
+        yield UNSEEN.found(
+            "both",
+            severity="error" if luck < ABSENT_BY_LUCK / 10 else "warning" if luck < ABSENT_BY_LUCK else "note",
+            expected="every class of the test split in the train split",
+            received=f"class {listed(unseen)} only in test ({int(theirs[unseen].sum())} {case.example}s)",
+            fix=SPLIT_AGAIN,
+            where=_first_of(test.classes, unseen),
         )
     absent = np.flatnonzero((theirs == 0) & (ours > 0))
-    there = int(np.count_nonzero(ours + theirs))
     if len(absent) and _luck(ours[absent], int(ours.sum()), int(theirs.sum()), there) < ABSENT_BY_LUCK:
         few = 2 * len(absent) >= np.count_nonzero(ours)
-        yield _coverage(
-            "error" if few else "warning",
-            "every class of the train split in the test split",
-            f"class {listed(absent)} not in test",
-            (),
-            FaultKind.UNTESTED,
+        yield UNTESTED.found(
+            "both",
+            severity="error" if few else "warning",
+            expected="every class of the train split in the test split",
+            received=f"class {listed(absent)} not in test",
+            fix=SPLIT_AGAIN,
         )
 
 
@@ -76,40 +123,19 @@ def _counts(ours: Classes, theirs: Classes) -> tuple[np.ndarray, np.ndarray] | N
 def _first_of(classes: Classes, some: np.ndarray) -> tuple[int, ...]:
     """Return the first examples of some classes."""
     found: list[int] = []
-    for first, piece in classes.pieces():
-        found += (first + np.flatnonzero(np.isin(piece, some))).tolist()
+    for first, chunk in classes.chunks():
+        found += (first + np.flatnonzero(np.isin(chunk, some))).tolist()
         if len(found) >= MAX_WHERE:
             break
     return tuple(found[:MAX_WHERE])
 
 
-# Both splits together, shuffled, and cut where they were.
-SPLIT_AGAIN = (
-    "images, labels = (np.concatenate([train_images, test_images]), np.concatenate([train_labels, test_labels])); "
-    "order, cut = np.random.default_rng(0).permutation(len(labels)), len(train_labels); "
-    "train_images, test_images = images[order[:cut]], images[order[cut:]]; "
-    "train_labels, test_labels = labels[order[:cut]], labels[order[cut:]]  # or stratify"
-)
-
-
-def _coverage(severity: str, expected: str, received: str, where: tuple[int, ...], kind: FaultKind) -> Finding:
-    return Finding(
-        field="splits.class_coverage",
-        severity=severity,
-        split="both",
-        expected=expected,
-        received=received,
-        fix=SPLIT_AGAIN,
-        why="The network cannot name a class it never saw, nor be measured on one it is never shown.",
-        where=where,
-        kind=kind,
-    )
-
-
 def listed(classes: np.ndarray) -> str:
+    """Return the first ten of some classes, in words."""
     return ", ".join(map(str, classes[:10])) + (" …" if len(classes) > 10 else "")
 
 
+@check(MISSING)
 def check_missing_classes(case: Case) -> Iterator[Finding]:
     """A class of the network that no split has, though there would be enough examples."""
     classes, train = case.contract.num_classes, case.train
@@ -122,13 +148,9 @@ def check_missing_classes(case: Case) -> Iterator[Finding]:
     tested = case.test.classes if case.test is not None else None
     in_test = tested is not None and np.isin(missing, tested.tally.values).any()
     if len(missing) and not in_test and classes * (1 - 1 / classes) ** len(train.classes) < ABSENT_BY_LUCK:
-        yield Finding(
-            field="splits.class_coverage",
-            severity="note",  # training is none the worse: alphabets miss letters, heads have spare units
-            split="both" if case.test is not None else "train",
+        yield MISSING.found(
+            "both" if case.test is not None else "train",
             expected=f"examples of all {classes} classes",
             received=f"none of class {listed(missing)}",
             fix="Add examples of the missing classes, or give the last layer one unit for each class there is.",
-            why="Units without examples learn only to stay silent; was a class filtered out, or renumbered?",
-            kind=FaultKind.MISSING,
         )

@@ -1,4 +1,4 @@
-"""Checks for test images that are train images but for noise, brightness, compression, a mirror or a turn.
+"""Checks for test images that are train images but for noise, brightness, compression or another orientation.
 
 Images of one set may lie close by nature (frames of one scene, overlapping cuts): train's own images tell how many
 do. Only a share among the test images far above train's own, in a comparison of two shares, is an alarm.
@@ -7,10 +7,10 @@ False alarms, healthy draws of 60 to 5,000 images (`python -m bench.false_alarms
 clothes, two sets of photos, textures, colour is the class, digits anywhere, digits on photos, 99:1, two classes and
 100 classes
 with a sample of 400, none in 85 of each with one of 1,600.
-Found, a quarter of test copied from train, of 200 to 4,000 digits, clothes, textures and photos: turned, inverted,
-channels reversed, brighter, noisy, recompressed or several of these, in 145 of 148 sets (not: noise and compression
-in 200 textures). Not found: copies shifted, zoomed or rotated by a little, nor grey ones of colour images. Of a train
-split beyond 24,000 images only a sample of 400 is searched.
+Found, a quarter of test copied from train, of 200 to 4,000 digits, clothes, textures and photos: rotated or mirrored,
+inverted, channels reversed, brighter, noisy, recompressed or more than one of these, in 145 of 148 sets (not: noise and
+compression in 200 textures). Not found: duplicates shifted, zoomed or rotated by a little, nor grey ones of colour
+images. Of a train split beyond 24,000 images only a sample of 400 is searched.
 """
 
 from __future__ import annotations
@@ -20,54 +20,74 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.labels.statistical import NOTHING_LEFT
 from deep_mnist.doctor.evidence.orientations import orientations
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.probe.classifier import Sample
 from deep_mnist.doctor.probe.features import to_side
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
-NEAR_COPY = 0.18  # of the usual distance to the nearest other image; intact digits have none or one below
-COPIES, FEWEST_COPIES = 0.015, 4  # share and number of test images that near
+NEAR = 0.18  # of the usual distance to the nearest other image; intact digits have none or one below
+SHARE, FEWEST = 0.015, 4  # share and number of test images that near
 FEWEST_OF_WAY = 2  # of one way, to be counted with others
 CLEARLY = 5.0  # standard errors of the difference of two shares
 SIDE = 14  # pixels a side of the images compared
-ROWS_AT_ONCE = 256  # compared with all others
+CHUNK_ROWS = 256  # compared with all others
 AS_IT_IS: Callable[[np.ndarray], np.ndarray] = lambda images: images  # noqa: E731
 
+NEAR_DUPLICATES = Rule(
+    code="S121",
+    name="test-holds-near-duplicates",
+    field="splits.leakage",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.IMAGES, Need.TEST),
+    follows=(
+        Follows(rules=("S120", "S122"), least="warning", on=On.ANY_SPLIT),
+        Follows(rules=(*NOTHING_LEFT, "I110"), on=On.ANY_SPLIT),
+        Follows(rules=("I120",)),
+    ),
+    summary="Test examples are train examples that were augmented, retouched or compressed.",
+    why="The test score counts what was learned by heart: it is too good.",
+)
 
-def check_copies(train: Sample, test: Sample) -> Iterator[Finding]:
+
+def near_duplicates_found(case: Case, train: Sample, test: Sample) -> Iterator[Finding]:
     """Yield at most one finding: the way of copying by which most test images are train images.
 
     Args:
-        train: At least that of the classifier, of SIDE pixels a side or more; the more of a split, the more copies have
-            their original in it.
+        case: Of both splits.
+        train: At least that of the classifier, of SIDE pixels a side or more; the more of a split, the more duplicates
+            have their original in it.
         test: Of the other split.
     """
-    if len(test) < FEWEST_COPIES or len(train) < FEWEST_COPIES:
+    if len(test) < FEWEST or len(train) < FEWEST:
         return
     own, others = to_side(train.images, SIDE), to_side(test.images, SIDE)
     rows = _directions(own)
-    least = 1 - NEAR_COPY**2 * (1 - float(np.median(_most_alike(rows, rows, same=True))))
+    least = 1 - NEAR**2 * (1 - float(np.median(_most_alike(rows, rows, same=True))))
     found = []
     for name, way in _ways(own):
-        copies = _are_near(way(others), rows, least)
-        if int(copies.sum()) >= FEWEST_OF_WAY:
-            found.append((name, copies, _are_near(way(own), rows, least, same=True)))
+        near = _are_near(way(others), rows, least)
+        if int(near.sum()) >= FEWEST_OF_WAY:
+            found.append((name, near, _are_near(way(own), rows, least, same=True)))
     if len(found) > 1:
-        several = " or ".join(name or "retouched" for name, *_ in found[:2]) + (" or other" if len(found) > 2 else "")
-        copies, natural = (np.logical_or.reduce(each) for each in zip(*(each[1:] for each in found), strict=True))
-        found.append((several, copies, natural))
-    for name, copies, natural in sorted(found, key=lambda each: -int(each[1].sum())):
-        if copies.sum() < FEWEST_COPIES or copies.mean() <= COPIES:
+        combined = " or ".join(name or "retouched" for name, *_ in found[:2]) + (" or other" if len(found) > 2 else "")
+        near, natural = (np.logical_or.reduce(each) for each in zip(*(each[1:] for each in found), strict=True))
+        found.append((combined, near, natural))
+    for name, near, natural in sorted(found, key=lambda each: -int(each[1].sum())):
+        if near.sum() < FEWEST or near.mean() <= SHARE:
             continue
-        if _is_above(float(copies.mean()), len(test), float(natural.mean()), len(train)):
-            yield _copied(name, float(copies.mean()), float(natural.mean()), test.indices[copies])
+        if _is_above(float(near.mean()), len(test), float(natural.mean()), len(train)):
+            yield _found(case, name, (float(near.mean()), float(natural.mean())), test.indices[near])
             return
 
 
 def _ways(images: np.ndarray) -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
-    """Return what may have been done to copies: nothing, a turn, inversion, channels reversed."""
-    turns = [(name, turn) for _, name, turn in orientations(images.shape[1] == images.shape[2])]
-    ways: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [("", AS_IT_IS), *turns]
+    """Return what may have been done to duplicates: nothing, another orientation, inversion, channels reversed."""
+    orientated = [(name, orient) for _, name, orient in orientations(images.shape[1] == images.shape[2])]
+    ways: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [("", AS_IT_IS), *orientated]
     ways.append(("inverted", lambda each: -each))
     if images.shape[3] == 3:
         ways.append(("channel-reversed", lambda each: each[..., ::-1]))
@@ -87,11 +107,11 @@ def _most_alike(one: np.ndarray, others: np.ndarray, *, same: bool = False) -> n
         same: Row n of one was made from row n of the others, and is not compared with it.
     """
     found = np.empty(len(one), np.float32)
-    for at in range(0, len(one), ROWS_AT_ONCE):
-        cosines = one[at : at + ROWS_AT_ONCE] @ others.T
+    for at in range(0, len(one), CHUNK_ROWS):
+        cosines = one[at : at + CHUNK_ROWS] @ others.T
         if same:
             np.fill_diagonal(cosines[:, at:], -1)
-        found[at : at + ROWS_AT_ONCE] = cosines.max(axis=1)
+        found[at : at + CHUNK_ROWS] = cosines.max(axis=1)
     return found
 
 
@@ -108,17 +128,14 @@ def _is_above(share: float, count: int, usual: float, others: int) -> bool:
     return share - usual > CLEARLY * math.sqrt(pooled * (1 - pooled) * (1 / count + 1 / others))
 
 
-def _copied(turn: str, share: float, usual: float, where: np.ndarray) -> Finding:
-    how = f"{turn} copies" if turn else "copies with other brightness, noise or compression"
-    return Finding(
-        field="splits.leakage",
-        severity="error",
-        split="test",
-        expected="test images that training has not seen",
-        received=f"{share:.0%} of the test images looked at differ hardly from a train image ({how}); "
-        f"of train's own images {usual:.0%} lie that close to another",
-        fix="Split first, then augment or convert: no copy of a train image may go to test.",
-        why="The test score counts what was learned by heart: it is too good.",
+def _found(case: Case, way: str, shares: tuple[float, float], where: np.ndarray) -> Finding:
+    (share, usual), example = shares, case.example
+    how = f"{way} copies" if way else "copies with other brightness, noise or compression"
+    return NEAR_DUPLICATES.found(
+        "test",
+        expected=f"test {example}s that training has not seen",
+        received=f"{share:.0%} of the test {example}s looked at differ hardly from a train {example} ({how}); "
+        f"of train's own {example}s {usual:.0%} lie that close to another",
+        fix=f"Split first, then augment or convert: no copy of a train {example} may go to test.",
         where=tuple(int(index) for index in where[:MAX_WHERE]),
-        kind=FaultKind.NEAR_COPIES,
     )

@@ -1,6 +1,7 @@
 """Checks of what belongs together: labels with their images, one split's images and labels with the other's.
 
-A cheap classifier (probe.py) gives the evidence; alignment.py, likeness.py and copies.py say when it is proof.
+A cheap classifier (`probe/classifier.py`) gives the evidence, once for all of these rules; the modules that declare
+them say when it is proof.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from functools import cached_property
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.labels import alignment, mapping
-from deep_mnist.doctor.checks.splits import distribution_shift as likeness
-from deep_mnist.doctor.checks.splits import near_duplicates as copies
-from deep_mnist.doctor.finding import MAX_WHERE, FaultKind, Finding
+from deep_mnist.doctor.checks.labels import alignment, partial_alignment
+from deep_mnist.doctor.checks.splits import distribution_shift, mapping, near_duplicates, transforms
+from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe import classifier as probe
 from deep_mnist.doctor.probe.classifier import Fit, Sample
+from deep_mnist.doctor.rule import check
 
 TEST_IMAGES = 300  # of the test split
-ORIGINALS, MOST_SEARCHED = 1600, 24_000  # train images searched for copies; of a larger split they are too few
+ORIGINALS, MOST_SEARCHED = 1600, 24_000  # train images searched for duplicates; of a larger split they are too few
 FEWEST_TESTED = 30  # images of classes that train has
 STRANGE, DRIFTED = 0.6, 0.8  # of the accuracy to be expected: below, test is not like train, or has drifted
 CLEARLY = 5.0  # standard errors
+LOOKS_FINE = "Training looks fine and the test accuracy is chance."
 NOT_BETTER = 3.0  # standard errors above chance: below, labels have nothing to do with the images
 
 
@@ -81,29 +83,47 @@ class Tested:
         )
 
 
+ALIGNMENT_RULES = (
+    alignment.MISALIGNED, alignment.NOT_RECOGNIZED, alignment.OFFSET,
+    partial_alignment.MISALIGNED_IN_PART, partial_alignment.NOISY,
+)  # fmt: skip
+SHIFT_RULES = (
+    distribution_shift.TRANSFORMED, distribution_shift.OTHER_ORIENTATION, distribution_shift.INVERTED,
+    distribution_shift.OTHER_IMAGES, distribution_shift.CHANNELS_REVERSED,
+)  # fmt: skip
+
+
+@check(near_duplicates.NEAR_DUPLICATES, mapping.OTHER_NUMBERS, *SHIFT_RULES, *ALIGNMENT_RULES)
 def check_relations(case: Case) -> Iterator[Finding]:
     """Yield misaligned labels, and splits whose images or labels do not belong together."""
     sample = probe.draw(case.train, case.contract)
-    other = probe.draw(case.test, case.contract, TEST_IMAGES) if case.test is not None else None
-    if sample is not None and other is not None and sample.images.shape[1:] != other.images.shape[1:]:
-        other = None
-    if sample is not None and other is not None and len(sample) and len(other):
-        other = other.on_scale_of(sample)
+    other = _other(case, sample)
     fitted = probe.fit(sample) if sample is not None else None
     learned = fitted is not None and alignment.is_learned(fitted)
     tested = _tested(fitted, other) if learned else None
     if fitted is not None and learned:
         proof = (tested.accuracy, len(tested.sample)) if tested is not None else None
-        parts = list(alignment.check_parts(case.train, fitted))
-        yield from parts or alignment.check_noise(case.train, fitted, proof)
+        broken = list(partial_alignment.break_found(case, case.train, fitted))
+        yield from broken or partial_alignment.noise_found(case, case.train, fitted, proof)
     elif fitted is not None:
-        yield from alignment.check_unlearned(case, case.train, fitted, probe.fit(other) if other is not None else None)
+        witness = probe.fit(other) if other is not None else None
+        yield from alignment.unlearned_found(case, case.train, fitted, witness)
     if case.test is not None and sample is not None and other is not None:
-        yield from copies.check_copies(_originals(case, sample), other)
-        yield from _check_test(case, case.test, sample, other, tested)
+        yield from near_duplicates.near_duplicates_found(case, _originals(case, sample), other)
+        yield from _test_found(case, case.test, sample, other, tested)
         own = probe.fit(other) if not learned else None
         if own is not None and not alignment.is_learned(own):
-            yield from alignment.check_unlearned(case, case.test, own, None)
+            yield from alignment.unlearned_found(case, case.test, own, None)
+
+
+def _other(case: Case, sample: Sample | None) -> Sample | None:
+    """Return test images on the scale of train's, None where there are none of train's shape."""
+    other = probe.draw(case.test, case.contract, TEST_IMAGES) if case.test is not None else None
+    if sample is None or other is None:
+        return other
+    if sample.images.shape[1:] != other.images.shape[1:]:
+        return None
+    return other.on_scale_of(sample) if len(sample) and len(other) else other
 
 
 def _originals(case: Case, sample: Sample) -> Sample:
@@ -111,7 +131,7 @@ def _originals(case: Case, sample: Sample) -> Sample:
     images = case.train.images
     if images is None or not len(sample) < len(images) <= MOST_SEARCHED:
         return sample
-    return probe.draw(case.train, case.contract, ORIGINALS, side=copies.SIDE) or sample
+    return probe.draw(case.train, case.contract, ORIGINALS, side=near_duplicates.SIDE) or sample
 
 
 def _tested(fitted: Fit | None, other: Sample | None) -> Tested | None:
@@ -121,54 +141,33 @@ def _tested(fitted: Fit | None, other: Sample | None) -> Tested | None:
     return Tested(fitted, other.where(known)) if known.sum() >= FEWEST_TESTED else None
 
 
-def _check_test(case: Case, test: Split, sample: Sample, other: Sample, tested: Tested | None) -> Iterator[Finding]:
-    found = likeness.find_change(sample, other)
+def _test_found(case: Case, test: Split, sample: Sample, other: Sample, tested: Tested | None) -> Iterator[Finding]:
+    found = transforms.find_change(sample, other)
     if found is not None and (tested is None or _is_no_worse(tested, found.change)):
-        yield from likeness.changed(case, test, found.change, likeness.words_for(found))
+        yield from distribution_shift.change_found(case, test, found)
         return
-    strange = likeness.is_of_another_kind(sample, other)
+    strange = transforms.is_of_another_kind(sample, other)
     if tested is None:
         if strange:
-            yield likeness.other_images(
-                "error", "nearly all look less like train than train's strangest", other.indices
-            )
+            seen = "nearly all look less like train than train's strangest"
+            yield distribution_shift.other_images(case, "error", seen, other.indices)
         return
     table = mapping.find_mapping(tested.fitted, tested.sample, tested.guesses)
     if table is not None:
         yield mapping.mapped(test, table, tested.evidence)
     elif tested.shortfall > CLEARLY and tested.accuracy < STRANGE * tested.expected:
-        yield _misaligned(case, test, tested) if not strange and tested.is_chance else _other(tested, "error")
+        if not strange and tested.is_chance:
+            shift = alignment.slipped(case, test)
+            yield alignment.misaligned(case, test, tested.evidence, tested.wrong, shift=shift, why=LOOKS_FINE)
+        else:
+            yield distribution_shift.other_images(case, "error", tested.evidence, tested.wrong)
     elif tested.shortfall > CLEARLY and tested.accuracy < DRIFTED * tested.expected and strange:
-        yield _other(tested, "warning")
+        yield distribution_shift.other_images(case, "warning", tested.evidence, tested.wrong)
 
 
-def _is_no_worse(tested: Tested, change: likeness.Change) -> bool:
+def _is_no_worse(tested: Tested, change: transforms.Change) -> bool:
     """Whether the classifier is correct at least as often on the test images changed back."""
     images, (mean, width) = tested.sample.images, tested.sample.scale or tested.sample.own_scale
     restored = replace(tested.sample, images=change.apply(images - np.float32(mean)), scale=(0.0, width))
     correct = tested.fitted.guess(restored.blocks) == tested.sample.classes
     return float(correct.mean()) >= tested.accuracy
-
-
-def _other(tested: Tested, severity: str) -> Finding:
-    return likeness.other_images(severity, tested.evidence, tested.wrong)
-
-
-def _misaligned(case: Case, test: Split, tested: Tested) -> Finding:
-    shift = alignment.slipped(case, test)
-    fix = (
-        f"test_labels = np.roll(test_labels, {-shift}, axis=0)"
-        if shift
-        else "Write test_images and test_labels again, with one mask, one order and one shuffle for both."
-    )
-    return Finding(
-        field="labels.alignment",
-        severity="error",
-        split="test",
-        expected="labels that belong to their images",
-        received=tested.evidence + (f": they slipped by {shift}" if shift else ""),
-        fix=fix,
-        why="Training looks fine and the test accuracy is chance.",
-        where=tuple(int(index) for index in tested.wrong[:MAX_WHERE]),
-        kind=FaultKind.MISALIGNED,
-    )

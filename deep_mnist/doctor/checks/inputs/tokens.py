@@ -1,0 +1,54 @@
+"""Checks of tokens against the Embedding that looks them up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.evidence.chunks import extent, wrong_in
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+BEYOND = Rule(
+    code="I140",
+    name="tokens-beyond-vocabulary",
+    field="images.range",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="There are tokens greater than the Embedding has rows.",
+    why="A CPU stops at the first such token; a GPU reads a row of zeros for it and says nothing.",
+)
+NEGATIVE = Rule(
+    code="I141",
+    name="tokens-negative",
+    field="images.range",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="There are tokens below 0, of which an Embedding has no row: padding with -1, mostly.",
+    why="A CPU stops at the first such token; a GPU reads a row of zeros for it and says nothing.",
+)
+
+
+@check(BEYOND, NEGATIVE)
+def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield tokens that are not among the rows of the Embedding that they meet first."""
+    images, rows = split.images, case.contract.vocabulary
+    if rows is None or images is None or not images.size or images.dtype.kind not in "fiub":
+        return
+    low, high = extent(images)
+    if not np.isfinite([low, high]).all() or (low >= 0 and high < rows):
+        return
+    fix = f"Embedding({int(high) + 1}, ...)  # input_dim: the greatest token + 1"
+    if low < 0:
+        fix = f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}"
+    yield (BEYOND if low >= 0 else NEGATIVE).found(
+        split.name,
+        expected=f"tokens 0 to {rows - 1}: the Embedding has input_dim={rows}",
+        received=f"{low:g}..{high:g}",
+        fix=fix,
+        where=wrong_in(images, lambda chunk: (chunk < 0) | (chunk >= rows)).where,
+    )

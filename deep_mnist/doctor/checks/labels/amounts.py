@@ -1,0 +1,108 @@
+"""Checks whether labels and loss speak of the same: classes, or amounts to be predicted as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
+from deep_mnist.doctor.case import Split
+from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
+from deep_mnist.doctor.evidence.chunks import extent
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope
+
+AMOUNTS_AMONG = 2000  # labels looked at
+MOST_CLASSES_LIKELY = 20  # different fractions; more are no classes
+COUNTED_AMONG = 1 << 20  # labels looked at for class numbers without a gap
+FEWEST_CLASSES, MOST_CLASSES = 3, 100  # whole numbers without a gap that are likely classes
+
+AMOUNTS_FOR_CLASS_LOSS = Rule(
+    code="L110",
+    name="amounts-under-a-loss-for-classes",
+    field="contract.loss",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    summary="The labels are amounts, and the loss is one for classes.",
+    why="The loss takes each amount for a class or a probability: it falls below zero, becomes NaN, or stays.",
+)
+CLASSES_FOR_AMOUNT_LOSS = Rule(
+    code="L111",
+    name="class-numbers-under-a-loss-for-amounts",
+    field="contract.loss",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    summary="The labels are class numbers, and the loss compares each with all units of the output.",
+    why="One number is compared with every unit (broadcast, or refused): the loss means nothing.",
+)
+AMOUNTS_FOR_BINARY_LOSS = Rule(
+    code="L112",
+    name="amounts-under-a-binary-loss",
+    field="labels.values",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    summary="The labels are amounts, and the loss takes labels for probabilities.",
+    why="The loss takes each amount for a class or a probability: it falls below zero, becomes NaN, or stays.",
+)
+CLASSES_AS_AMOUNTS = Rule(
+    code="L113",
+    name="class-numbers-fitted-as-amounts",
+    field="contract.loss",
+    severity="warning",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS, Need.LOSS),
+    summary="One unit is fitted to class numbers as if they were amounts; the metric accuracy speaks of classes.",
+    why="Class 2 is not twice class 1; accuracy counts a prediction as correct only when it is exactly equal.",
+)
+AMOUNT_RULES = (AMOUNTS_FOR_CLASS_LOSS, CLASSES_FOR_AMOUNT_LOSS, AMOUNTS_FOR_BINARY_LOSS, CLASSES_AS_AMOUNTS)
+
+
+def are_amounts(labels: np.ndarray) -> bool:
+    """Whether numbers that are not whole are too many different ones for classes."""
+    many = len(np.unique(labels[:AMOUNTS_AMONG])) > MOST_CLASSES_LIKELY
+    low, high = extent(labels)
+    return many and not 0 <= low <= high <= 1
+
+
+def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
+    """Return the finding on numbers to be predicted as such, under a loss for classes."""
+    low, high = extent(labels)
+    rule = AMOUNTS_FOR_BINARY_LOSS if contract.loss in BINARY_LOSSES else AMOUNTS_FOR_CLASS_LOSS
+    return rule.found(
+        split.name,
+        expected="mean_squared_error (or another loss for amounts) over one unit without an activation",
+        received=f"{contract.loss} for {len(np.unique(labels[:AMOUNTS_AMONG]))} different fractions, "
+        f"{low:.4g} to {high:.4g}",
+        fix=f"{last_layer(1)}; {compiled_with(contract, 'mean_squared_error')}",
+    )
+
+
+def classes_for_amount_loss(contract: Contract, split: Split) -> Finding:
+    """Return the finding on class numbers under a loss that compares amounts, over several units."""
+    return CLASSES_FOR_AMOUNT_LOSS.found(
+        split.name,
+        expected="sparse_categorical_crossentropy for class numbers",
+        received=f"{contract.loss} on labels of shape {split.labels.shape if split.labels is not None else ()}",
+        fix=compiled_with(contract, SPARSE_LOSSES[0], from_logits=contract.output_activation == "linear"),
+    )
+
+
+def classes_as_amounts_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+    """Class numbers fitted as if they were amounts; only where "accuracy" says that classes are meant."""
+    accuracy = any("acc" in name for name in contract.metrics)
+    if not accuracy or contract.output_units != 1 or split.name != "train" or contract.loss in BINARY_LOSSES:
+        return
+    values = np.unique(labels[:COUNTED_AMONG])
+    likely = FEWEST_CLASSES <= len(values) <= MOST_CLASSES
+    if not likely or not np.array_equal(values, np.arange(len(values)) + values[0]):
+        return
+    yield CLASSES_AS_AMOUNTS.found(
+        expected="sparse_categorical_crossentropy over one unit per class, as the metric accuracy suggests",
+        received=f"{contract.loss} on one unit, for the whole numbers {values[0]:g} to {values[-1]:g}",
+        fix=f"{last_layer(int(values[-1]) + 1, 'softmax')}; {compiled_with(contract, SPARSE_LOSSES[0])}",
+    )

@@ -1,0 +1,104 @@
+"""The arguments of `python -m deep_mnist.doctor`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.acceptance import Choices
+
+FORMATS = ("text", "json", "html", "markdown", "sarif", "junit", "github")
+EXIT = "Exit status: 0 fit, 1 unfit, 2 not usable, 3 fit as far as it was judged, but a rule broke."
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the doctor's own arguments."""
+    own = argparse.ArgumentParser(
+        prog="python -m deep_mnist.doctor",
+        description="Say why training would fail: on the data in a folder, or of an unmodified script.",
+        epilog=f"{EXIT} `rules` in the target's place lists every rule, `rule CODE` explains one.",
+    )
+    own.add_argument(
+        "target",
+        type=Path,
+        metavar="folder|file|script.py",
+        help="a Python script (its arguments after --), or a folder of arrays or images, or one .csv or .parquet",
+    )
+    _of_network(own)
+    _of_choices(own)
+    own.add_argument(
+        "--rehearse", action="store_true", help="when nothing is found: run the network for some seconds, on a sample"
+    )
+    own.add_argument("--train", action="store_true", help="of a script: go on when it is fit")
+    own.add_argument("--all", action="store_true", help="of a script: judge every fit, not the first alone")
+    _of_output(own)
+    return own
+
+
+def _of_network(own: argparse.ArgumentParser) -> None:
+    source = own.add_mutually_exclusive_group()
+    source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")
+    source.add_argument("--contract", type=Path, help="contract .yaml or .json written by hand")
+    own.add_argument("--loss", help="loss that fit uses; wins over the model's own")
+    own.add_argument("--from-logits", action=argparse.BooleanOptionalAction, default=None, help="of that loss")
+    own.add_argument("--classes", type=_classes, metavar="N", help="number of classes")
+
+
+def _of_choices(own: argparse.ArgumentParser) -> None:
+    own.add_argument(
+        "--accept",
+        type=_acceptance,
+        action="append",
+        default=[],
+        metavar='CODE|FIELD="REASON"',
+        help="take responsibility for what a rule, or all rules of a field, find; every report shows it",
+    )
+    own.add_argument("--ignore", type=_names, default=(), metavar="CODE,…", help="do not judge these rules")
+    own.add_argument(
+        "--rules", type=Path, action="append", default=[], metavar="FILE.py", help="rules of your own; the file is run"
+    )
+
+
+def _of_output(own: argparse.ArgumentParser) -> None:
+    form = own.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=FORMATS, default="text", help="of what is printed")
+    form.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
+    own.add_argument("--html", type=Path, metavar="FILE", help="write a page with the offending images")
+    own.add_argument("--markdown", type=Path, metavar="FILE", help="write the findings as Markdown")
+
+
+def _classes(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number of classes, received {text!r}")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def _acceptance(text: str) -> tuple[str, str]:
+    name, mark, reason = text.partition("=")
+    if not mark or not reason.strip():
+        raise argparse.ArgumentTypeError(f'expected CODE="a reason" or FIELD="a reason", received {text!r}')
+    return name.strip(), reason.strip()
+
+
+def choices_from(options: argparse.Namespace) -> Choices:
+    """Return what the command line and the target's pyproject.toml accept and ignore; load the rules they name.
+
+    Raises:
+        NotUsableError: A name is of no rule or field, or pyproject.toml cannot be read.
+        RuleError: A file of rules cannot be used.
+    """
+    from deep_mnist.doctor.acceptance import choices_of
+    from deep_mnist.doctor.checks.catalogue import add
+    from deep_mnist.doctor.settings import project_settings
+
+    project = project_settings(options.target)
+    for path in (*project.rules, *options.rules):
+        add(path)
+    own = choices_of(dict(options.accept), options.ignore)
+    return own + choices_of(project.accept, project.ignore)

@@ -1,0 +1,11 @@
+"""Labels of shape (n, 1); and (n,)."""
+
+from tests.support.rule_examples import digits, judged
+
+
+def fires():
+    return judged(digits().labels(lambda labels: labels[:, None]))
+
+
+def silent():
+    return judged(digits())

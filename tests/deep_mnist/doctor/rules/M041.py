@@ -1,0 +1,12 @@
+"""A softmax between two dense layers, and one on the output alone."""
+
+from tests.support.keras_models import dense, layer, sequential
+from tests.support.rule_examples import digits, judged
+
+
+def fires():
+    return judged(digits().with_net(sequential(layer("Flatten"), dense(30, "softmax"), dense(name="scores"))))
+
+
+def silent():
+    return judged(digits().with_net(sequential(layer("Flatten"), dense(30, "relu"), dense(name="scores"))))

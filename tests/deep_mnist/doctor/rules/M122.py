@@ -1,0 +1,12 @@
+"""A softmax over the wrong axis, and over the last."""
+
+from deep_mnist.contract.contract import Contract
+from tests.support.rule_examples import arrays
+
+
+def fires():
+    return arrays(Contract(output_units=10, output_tail=("softmax(axis=1)",)))
+
+
+def silent():
+    return arrays(Contract(output_units=10, output_tail=("softmax",)))

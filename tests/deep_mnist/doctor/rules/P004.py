@@ -1,0 +1,16 @@
+"""Five epochs of one batch that holds all examples; for thirty-two examples, or thirty epochs, that is fine."""
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from tests.support.rule_examples import arrays
+
+IMAGES = np.random.default_rng(0).random((400, 28, 28, 1), np.float32)
+
+
+def fires():
+    return arrays(Contract(), train_images=IMAGES, fit={"epochs": 5, "batch_size": 400})
+
+
+def silent():
+    return arrays(Contract(), train_images=IMAGES, fit={"epochs": 30, "batch_size": 400})
