@@ -25,7 +25,7 @@ class UnfitVerdictError(ValueError):
 
     def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         lines = [
-            f"{each['field']} ({each['split']})\n"
+            f"{each['rule']} {each['field']} ({each['split']})\n"
             f"    Expected: {each['expected']}\n    Received: {each['received']}\n"
             + (f"    Where: {', '.join(map(str, each['where']))}\n" if each.get("where") else "")
             + f"    Fix: {each['fix']}"
@@ -33,8 +33,8 @@ class UnfitVerdictError(ValueError):
         ]
         count = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
         super().__init__("\n  ".join([f"{self.subject} not fit to train on, {count}:", *lines]))
-        self.expected = "\n".join(f"{each['field']}: {each['expected']}" for each in errors)
-        self.received = "\n".join(f"{each['field']}: {each['received']}" for each in errors)
+        self.expected = "\n".join(f"{each['rule']} {each['field']}: {each['expected']}" for each in errors)
+        self.received = "\n".join(f"{each['rule']} {each['field']}: {each['received']}" for each in errors)
         self.fix = "\n".join(dict.fromkeys(str(each["fix"]) for each in errors))
 
 

@@ -66,6 +66,9 @@ def build_pipeline(
         preparation: str = "auto",
         validation_fraction: float = 1 / 12,
         accept: list = [],  # noqa: B006
+        ignore: list = [],  # noqa: B006
+        rules: str = "",
+        rules_digest: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -85,6 +88,7 @@ def build_pipeline(
     ) -> None:
         of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
         of_registry = {"registry": registry, "model_name": model_name}
+        choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
             prepared, ready = steps.prepare(
@@ -93,7 +97,9 @@ def build_pipeline(
                 preparation=preparation,
                 validation_fraction=validation_fraction,
                 seed=seed,
-                accept=accept,
+                choices=choices,
+                rules=rules,
+                rules_digest=rules_digest,
                 **of_network,
             )
             with around(
@@ -105,7 +111,7 @@ def build_pipeline(
                     network=of_network,
                     epochs=epochs,
                     seed=seed,
-                    accept=accept,
+                    choices=choices,
                     require_gpu=require_gpu,
                     checkpoints=checkpoints,
                     accelerator={

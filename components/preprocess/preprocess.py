@@ -19,6 +19,7 @@ from deep_mnist.contract.folder import ACCEPT, write_contract
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import (
+    RULES_FILE,
     Dataset,
     DatasetError,
     Preprocessing,
@@ -30,6 +31,8 @@ from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.settings import read_settings, with_folder_settings
 from deep_mnist.export import network_input
+from deep_mnist.storage.open import fetch
+from deep_mnist.storage.store import sha256_of_file
 
 PREPARATIONS = ("auto", "contract", "none")
 CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28
@@ -48,6 +51,8 @@ def preprocess_dataset(
     preparation: str = "auto",
     validation_fraction: float = VALIDATION_FRACTION,
     seed: int = 0,
+    rules: str = "",
+    rules_digest: str = "",
 ) -> Dataset:
     """Write the dataset that `contract` asks for to `folder` and return it.
 
@@ -60,9 +65,11 @@ def preprocess_dataset(
             raw data (and the contract's own wish otherwise) and passes on what is not raw.
         validation_fraction: Share of each class's training examples set apart, 0 < f < 0.5.
         seed: Of the stratified split.
+        rules: Path or address of a Python file with rules of the user's own, which goes into the dataset; "" for none.
+        rules_digest: SHA-256 that this file must have, or "".
 
     Raises:
-        DatasetError: Raw data that cannot be converted, or a parameter out of range.
+        DatasetError: Raw data that cannot be converted, a parameter out of range, rules with another digest.
     """
     if preparation not in PREPARATIONS:
         raise DatasetError(f"Expected preparation to be one of {PREPARATIONS}. Received: {preparation!r}.")
@@ -79,7 +86,19 @@ def preprocess_dataset(
     else:
         record = _convert(arrays, contract, folder, preparation, **chosen)
     write_contract(folder, contract, settings.get(ACCEPT) or ())
+    (folder / RULES_FILE).unlink(missing_ok=True)  # never a file that came with the data
+    if rules:
+        _fetch_rules(rules, rules_digest, folder / RULES_FILE)
     return seal_dataset(folder, record, opened.class_names)
+
+
+def _fetch_rules(rules: str, digest: str, path: Path) -> None:
+    fetch(rules, path)
+    received = sha256_of_file(path)
+    if digest and received != digest:
+        raise DatasetError(
+            f"Expected {rules} with SHA-256 {digest}. Received: {received}. Fix: run it again, the file was changed"
+        )
 
 
 def _settings(raw: Path) -> dict[str, Any]:

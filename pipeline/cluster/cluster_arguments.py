@@ -12,7 +12,7 @@ from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
 from pipeline.cluster.definition import Definition, compile_sweep, typed
 from pipeline.command_options import RUN_OPTIONS, add_options, run_options
-from pipeline.digests import digest_of_model
+from pipeline.digests import digest_of_file
 from pipeline.placement import ClusterSettings
 from pipeline.resources import GPU_TYPE
 from pipeline.run_arguments import RunArguments, UsageError, complete
@@ -125,12 +125,14 @@ def cluster_arguments(options: Mapping[str, Any], *, needs_store: bool, pin_mode
     """
     dataset = _address(options["dataset"], "dataset", tuple(KNOWN), web=True)
     model = _address(options["model"], "model", ("",), web=False)  # no step fetches a network from the web
+    rules = _address(options["rules"], "rules", ("",), web=False)
     store = _registry(options["store"]) if options["store"] or needs_store else ""
     return complete(
-        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model},
+        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model, "rules": rules},
         # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
         dataset_digest="pinned" if dataset in KNOWN else secrets.token_hex(8),
-        model_digest=digest_of_model(model) if pin_model else "",
+        model_digest=digest_of_file(model, "MODEL") if pin_model else "",
+        rules_digest=digest_of_file(rules, "RULES") if pin_model else "",
         registry=store,
         checkpoints=f"{store}/checkpoints" if store else "",
         **_accelerator(options),

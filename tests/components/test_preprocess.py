@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from components.download.download import download_dataset
 from components.preprocess.preprocess import preprocess_dataset
+from components.validate.validate import validate_dataset
 from deep_mnist.contract.contract import Contract, ContractError
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.contract.load import resolve_contract
@@ -19,6 +20,7 @@ from deep_mnist.data.stratify import held_out_counts
 from deep_mnist.storage.store import sha256_of_file
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.keras_models import classifier, write_keras
+from tests.support.own_rules import write_rules
 
 
 @pytest.fixture
@@ -236,3 +238,27 @@ def test_another_file_than_the_one_that_was_pinned_is_refused(tmp_path):
     write_keras(tmp_path / "own.keras", classifier(), "sparse_categorical_crossentropy")
     with pytest.raises(ContractError, match=r"SHA-256 0{64}\. Received: [0-9a-f]{64}\. Fix:"):
         resolve_contract("fast", str(tmp_path / "own.keras"), "0" * 64)
+
+
+def test_rules_of_the_users_own_travel_in_the_dataset_and_are_judged_by_there(raw, tmp_path):
+    """validate runs them when it is asked to, from the sealed dataset; they are no part of the data's identity."""
+    rules = write_rules(tmp_path / "plant.py")
+    own = {"rules": str(rules), "rules_digest": sha256_of_file(rules)}
+    sparse = contract(loss="sparse_categorical_crossentropy", label_encoding="sparse")
+    dataset = preprocess_dataset(raw, sparse, tmp_path / "with", **own)
+
+    assert dataset.digest == preprocess_dataset(raw, sparse, tmp_path / "without").digest
+    assert [each.rule.code for each in validate_dataset(tmp_path / "without").findings] == []
+    judged = validate_dataset(tmp_path / "with", own_rules=True)
+    assert [each.rule.code for each in judged.findings] == ["OWN001"]
+    accept = [{"rule": "OWN001", "because": "we make them since May"}]
+    assert validate_dataset(tmp_path / "with", accept, own_rules=True).verdict == "fit"
+    assert validate_dataset(tmp_path / "with", (), ["own-no-sevens"], own_rules=True).findings == []
+
+
+def test_rules_that_were_changed_since_are_refused(raw, tmp_path):
+    """What a run was given is what it runs."""
+    rules = write_rules(tmp_path / "plant.py")
+
+    with pytest.raises(DatasetError, match="SHA-256"):
+        preprocess_dataset(raw, contract(), tmp_path / "out", rules=str(rules), rules_digest="0" * 64)
