@@ -14,6 +14,11 @@ from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
 
 
+def _name(finding: Mapping[str, Any]) -> str:
+    """Return "I103 images.range"; an image of an earlier version writes findings without a rule."""
+    return f"{finding.get('rule', '')} {finding['field']}".strip()
+
+
 class UnfitVerdictError(ValueError):
     """A verdict that stops the run, with every error found, not only the first.
 
@@ -25,7 +30,7 @@ class UnfitVerdictError(ValueError):
 
     def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         lines = [
-            f"{each['rule']} {each['field']} ({each['split']})\n"
+            f"{_name(each)} ({each['split']})\n"
             f"    Expected: {each['expected']}\n    Received: {each['received']}\n"
             + (f"    Where: {', '.join(map(str, each['where']))}\n" if each.get("where") else "")
             + f"    Fix: {each['fix']}"
@@ -33,8 +38,8 @@ class UnfitVerdictError(ValueError):
         ]
         count = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
         super().__init__("\n  ".join([f"{self.subject} not fit to train on, {count}:", *lines]))
-        self.expected = "\n".join(f"{each['rule']} {each['field']}: {each['expected']}" for each in errors)
-        self.received = "\n".join(f"{each['rule']} {each['field']}: {each['received']}" for each in errors)
+        self.expected = "\n".join(f"{_name(each)}: {each['expected']}" for each in errors)
+        self.received = "\n".join(f"{_name(each)}: {each['received']}" for each in errors)
         self.fix = "\n".join(dict.fromkeys(str(each["fix"]) for each in errors))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,14 +162,14 @@ def _require_choices(accept: Sequence[Mapping[str, str]], ignore: Sequence[str],
     """Refuse names that no rule has, before anything is started."""
     if not (accept or ignore or rules):
         return  # the rules are many, and read only when they are asked for
-    from deep_mnist.doctor.checks.catalogue import RuleError, add
+    from deep_mnist.doctor.checks.catalogue import RuleError, with_rules_of
 
     try:
-        if rules:
-            with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            if rules:
                 fetch(rules, Path(folder) / "own_rules.py")
-                add(Path(folder) / "own_rules.py")
-        choices_of(accept, ignore)
+                stack.enter_context(with_rules_of(Path(folder) / "own_rules.py"))
+            choices_of(accept, ignore)
     except (NotUsableError, RuleError, StorageError) as error:
         raise UsageError(f'{error} Fix: --accept RULE="reason", --ignore RULE,…, --rules FILE.py') from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from deep_mnist.contract.folder import read_contract
 from deep_mnist.data.dataset import RULES_FILE, DatasetError, open_dataset
 from deep_mnist.doctor.acceptance import choices_of
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.checks.catalogue import add
+from deep_mnist.doctor.checks.catalogue import with_rules_of
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.judge import diagnose
 
@@ -33,12 +34,11 @@ def validate_dataset(
         RuleError: The file of rules cannot be used.
     """
     dataset = open_dataset(folder)
-    if own_rules:
-        add(folder / RULES_FILE)
-    chosen = choices_of(list(accept), ignore)
-    contract, accepted = read_contract(dataset)
-    try:
-        choices = chosen + choices_of(accepted)
-        return diagnose(folder, contract, fit=contract.fit, record=dataset.record, choices=choices)
-    except NotUsableError as error:
-        raise DatasetError(f"{error} Fix: Rerun preprocess.") from error
+    with with_rules_of(folder / RULES_FILE) if own_rules else nullcontext():
+        choices = choices_of(list(accept), ignore)
+        contract, accepted = read_contract(dataset)
+        try:
+            choices += choices_of(accepted)
+            return diagnose(folder, contract, fit=contract.fit, record=dataset.record, choices=choices)
+        except NotUsableError as error:
+            raise DatasetError(f"{error} Fix: Rerun preprocess.") from error

@@ -11,6 +11,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -87,6 +88,21 @@ def add(path: Path) -> None:
     except Exception as error:
         raise RuleError(f"Expected rules in {path}. Received: {type(error).__name__}: {error}.") from error
     _use(module, str(path))
+
+
+@contextmanager
+def with_rules_of(path: Path) -> Iterator[None]:
+    """Add a file of rules for the block alone.
+
+    Raises:
+        RuleError: As `add`.
+    """
+    before = list(_added)
+    add(path)
+    try:
+        yield
+    finally:
+        _added[:] = before
 
 
 def _use(module: ModuleType, source: str) -> None:
