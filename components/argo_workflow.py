@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+GUARDED = re.compile(r"^exit-handler-\d+$")  # the group of tasks after which the exit handler runs
 INNER = ("root", "executor")  # nodes that KFP adds, which are no step of the pipeline
 ATTEMPT = re.compile(r"\(\d+\)$")
 GROUP = re.compile(r"^(condition|exit-handler|for-loop)-")
@@ -47,6 +48,21 @@ def workflow_in(response: str) -> dict[str, Any]:
     return workflow if isinstance(workflow, dict) else {}
 
 
+def was_terminated(workflow: Mapping[str, Any]) -> bool:
+    """Return whether somebody terminated the run, which Kubeflow does by a deadline of 0 and then calls FAILED.
+
+    kubeflow/pipelines 2.17.0, backend/src/apiserver/resource/resource_manager.go:1024.
+    """
+    return (workflow.get("spec") or {}).get("activeDeadlineSeconds") == 0
+
+
+def guarded_phase(workflow: Mapping[str, Any]) -> str:
+    """Return Argo's phase of all that an exit handler waits for, "" where there is none."""
+    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
+    phases = [each.get("phase") for each in nodes if GUARDED.match(step_name(_last_part(each)))]
+    return str(phases[-1] or "") if phases else ""
+
+
 def failed_pods(workflow: Mapping[str, Any]) -> list[PodState]:
     """Return each step whose last pod failed, in order of their start."""
     return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") in ("Failed", "Error")]
@@ -81,6 +97,10 @@ def _last_pods(workflow: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _state(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> PodState:
     return PodState(_step_of(node), _pod_name(workflow, node), str(node.get("message") or ""))
+
+
+def _last_part(node: Mapping[str, Any]) -> str:
+    return str(node.get("name", "")).rpartition(".")[2]
 
 
 def _step_of(node: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from components.argo_workflow import (
     pending_pods,
     run_path,
     step_name,
+    was_terminated,
     workflow_in,
 )
 from components.failure import MARK, failure_in_log
@@ -75,10 +76,26 @@ def follow(connection: Connection, run_id: str, *, poll: float, patience: float)
             click.echo(f"{step} is pending: {reason}")
         click.echo(f"RUNNING run={run_id} after {patience:g} s; it goes on; python -m pipeline watch {run_id}")
         return STILL_RUNNING
-    if run.state != "SUCCEEDED":
+    state = final_state(connection, run)
+    if state not in ("SUCCEEDED", "CANCELED"):
         explain(connection, run)
-    click.echo(f"{run.state} run={run_id} seconds={time.monotonic() - started:.1f}")
-    return EXIT_STATUS[run.state]
+    click.echo(f"{state} run={run_id} seconds={time.monotonic() - started:.1f}")
+    return EXIT_STATUS[state]
+
+
+def final_state(connection: Connection, run: Any) -> str:
+    """Return how an ended run ended: Kubeflow 2.17 calls one that was terminated FAILED, and never CANCELED.
+
+    Its history says CANCELING if it was reported in between; what ended it stands in its Workflow in any case.
+    """
+    if run.state != "FAILED":
+        return str(run.state)
+    if any(each.state in ("CANCELING", "CANCELED") for each in run.state_history or []):
+        return "CANCELED"
+    try:
+        return "CANCELED" if was_terminated(_workflow(connection, run.run_id)) else "FAILED"
+    except ClusterError:
+        return "FAILED"
 
 
 def _until_ended(connection: Connection, run_id: str, poll: float, deadline: float) -> tuple[Any, dict[str, str]]:

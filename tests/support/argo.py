@@ -31,6 +31,7 @@ STATES = {
     "Error": "FAILED", "Omitted": "RUNTIME_STATE_UNSPECIFIED",
 }  # fmt: skip
 LIVE = ("Pending", "Running")
+SKIPPED = "when 'false != false' evaluated false"
 Attempt = tuple[str, str]
 
 
@@ -47,17 +48,25 @@ class Workflow:
         ends = [each[-1][0] for each in attempts.values()]
         phase = _aggregate(ends)
         self.phase, self.state = phase, STATES[phase]
+        self.history = ["PENDING", "RUNNING"]
+        self.deadline: int | None = None
         top = self._retried(WORKFLOW, "", "DAG", "entrypoint", [(phase, "")])
         self._driver(top, "root-driver", "Succeeded")
         root = self._retried(f"{top}.root", top, "DAG", "root", [(phase, "")])
         for name, each in attempts.items():
             self._step(root, name, each)
 
-    def group(self, name: str, driver: Attempt = ("Succeeded", "")) -> Workflow:
-        """Add a group of tasks that has just started, such as `condition-changed-1`."""
+    def group(self, name: str, driver: Attempt = ("Succeeded", ""), phase: str = "Running") -> Workflow:
+        """Add a group of tasks, such as `condition-1`; one whose condition is false is `Skipped`.
+
+        A skipped task is one node without attempts: argoproj/argo-workflows v4.0.5, workflow/controller/dag.go:615.
+        """
         boundary = f"{WORKFLOW}(0).root(0)"
         self._driver(boundary, f"{name}-driver", *driver)
-        self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [("Running", "")])
+        if phase == "Skipped":
+            self._node(f"{boundary}.{name}", boundary, "Skipped", f"comp-{name}", phase, SKIPPED)
+        else:
+            self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [(phase, "")])
         return self
 
     def driver(self, step: str, phase: str, message: str = "") -> Workflow:
@@ -65,9 +74,21 @@ class Workflow:
         self._driver(f"{WORKFLOW}(0).root(0)", f"{step}-driver", phase, message)
         return self
 
-    def ended(self, state: str) -> Workflow:
-        """Let the API call the run's state by another name than Argo's, as it does with CANCELED."""
-        self.state = state
+    def terminated(self, *, reported: bool = True) -> Workflow:
+        """Let the run be one that was terminated: as long as it lives, CANCELING; then FAILED, and never CANCELED.
+
+        kubeflow/pipelines 2.17.0, backend/src/:
+            apiserver/resource/resource_manager.go:1024   terminating sets the Workflow's activeDeadlineSeconds to 0
+            common/util/workflow.go:314 (IsTerminating)   which means CANCELING only until the Workflow has ended
+            apiserver/storage/run_store.go:824            terminating itself appends nothing to the history; a report
+                                                          of the Workflow does (line 618), if one comes in between
+
+        Args:
+            reported: Whether the Workflow was reported between the request and its end.
+        """
+        self.deadline = 0
+        self.state = "CANCELING" if self.phase in LIVE else "FAILED"
+        self.history = ["PENDING", "RUNNING", *(["CANCELING"] if reported else [])]
         return self
 
     def pod_name(self, node: Mapping[str, Any]) -> str:
@@ -85,8 +106,13 @@ class Workflow:
     def manifest(self) -> dict[str, Any]:
         return {
             "metadata": {"name": WORKFLOW, "annotations": {"workflows.argoproj.io/pod-name-format": "v2"}},
+            "spec": {} if self.deadline is None else {"activeDeadlineSeconds": self.deadline},
             "status": {"phase": self.phase, "nodes": self.nodes},
         }
+
+    def state_history(self) -> list[dict[str, str]]:
+        """backend/src/apiserver/storage/run_store.go:618: each state that differs from the one before."""
+        return [{"state": each} for each in dict.fromkeys([*self.history, self.state])]
 
     def task_details(self) -> list[dict[str, Any]]:
         """Every node is a task, in order of the nodes' ids: backend/src/apiserver/server/api_converter.go:1827."""

@@ -90,7 +90,8 @@ class KfpServer(ThreadingHTTPServer):
         shown = self.progress[min(self._looks, len(self.progress) - 1)]
         self._looks += 1
         self.shown = shown
-        return {**run, "state": shown.state, "run_details": {"task_details": shown.task_details()}}
+        details = {"task_details": shown.task_details()}
+        return {**run, "state": shown.state, "state_history": shown.state_history(), "run_details": details}
 
 
 def decoded(body: dict, model: str) -> Any:

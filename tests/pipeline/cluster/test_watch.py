@@ -22,30 +22,45 @@ def lines(shown) -> list[str]:
     return [" ".join(line.split()) for line in shown.output.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("end", "status"), [("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)], ids=["succeeded", "failed", "canceled"]
-)
-def test_waiting_ends_as_the_run_ends(server, end, status):
+@pytest.mark.parametrize(("phase", "end", "status"), [("Succeeded", "SUCCEEDED", 0), ("Failed", "FAILED", 1)])
+def test_waiting_ends_as_the_run_ends(server, phase, end, status):
     """--wait shows each change of a step and exits by the run's final state."""
     server.progress = [
         Workflow(),
         Workflow(download="Running"),
         Workflow(download="Succeeded", require_valid="Running"),
-        Workflow(download="Succeeded", require_valid="Succeeded").ended(end),
+        Workflow(download="Succeeded", require_valid=phase),
     ]
     shown = submit(server)
 
     assert shown.exit_code == status, shown.output
     assert lines(shown)[1:5] == [
-        "download running", "download succeeded", "require-valid running", "require-valid succeeded",
+        "download running", "download succeeded", "require-valid running", f"require-valid {phase.lower()}",
     ]  # fmt: skip
     assert lines(shown)[-1].startswith(f"{end} run=")
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_terminated_run_is_canceled(server, reported):
+    """Kubeflow ends it as FAILED; no advice is given, and the status is that of a canceled run. Nothing else is said
+    where the end came before the first report of the request."""
+    stopped = ("Failed", "Step exceeded its deadline")
+    server.progress = [
+        Workflow(download="Running"),
+        Workflow(download="Running").terminated(),
+        Workflow(download=stopped).terminated(reported=reported),
+    ]
+    shown = submit(server)
+
+    assert shown.exit_code == 3, shown.output
+    assert "Fix:" not in shown.output and "deadline" not in shown.output
+    assert lines(shown)[-1].startswith("CANCELED run=")
 
 
 def test_only_steps_of_the_definition_are_shown(server):
     """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
     server.progress = [
-        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-changed-1"),
+        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
         Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")]),
     ]
     shown = submit(server)
