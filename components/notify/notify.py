@@ -8,7 +8,7 @@ The addresses come from a Secret, as environment variables:
 Kubeflow 2.17 hands an exit task the state of what was before and neither a step nor an error
 (backend/src/v2/driver/resolve.go:458), and the state itself is not always true: a group in which a condition was
 skipped stays RUNNING (backend/src/v2/metadata/client.go:851 waits for as many tasks as the definition has), and a run
-that was terminated is FAILED or RUNNING. So step, error and status are read from Argo's Workflow, through Kubeflow's API.
+that was terminated is FAILED or RUNNING. So step, error and status are read from Argo's Workflow, through its API.
 """
 
 from __future__ import annotations
