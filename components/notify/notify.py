@@ -30,6 +30,7 @@ from components.argo_workflow import (
     workflow_in,
 )
 from components.failure import failure_in_log
+from components.pod_end import last_words, pod_end
 
 API = "http://ml-pipeline.kubeflow:8888"
 TIMEOUT = 10.0  # seconds for each response
@@ -110,7 +111,10 @@ def _error(run_id: str, failed: PodState) -> str:
     except requests.RequestException:
         log = ""
     failure = failure_in_log(log)
-    return (failure.text() if failure else failed.message or "no reason is known")[:ERROR_CHARACTERS]
+    how, words = pod_end(failed.message)
+    words = words or last_words(log)
+    said = failure.text() if failure else f"{how}: {words}" if words else how
+    return (said or "no reason is known")[:ERROR_CHARACTERS]
 
 
 def _get(path: str) -> str:

@@ -28,9 +28,10 @@ SEPARATOR = re.compile(r"^(\[\d+\])?\.")
 # backend/src/apiserver/model/run.go:97 (ToV2)
 STATES = {
     "Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Skipped": "SKIPPED", "Failed": "FAILED",
-    "Error": "FAILED", "Omitted": "RUNTIME_STATE_UNSPECIFIED",
+    "Error": "FAILED", "Omitted": None,
 }  # fmt: skip
 LIVE = ("Pending", "Running")
+OMITTED = "omitted: depends condition not met"
 SKIPPED = "when 'false != false' evaluated false"
 Attempt = tuple[str, str]
 
@@ -67,6 +68,49 @@ class Workflow:
             self._node(f"{boundary}.{name}", boundary, "Skipped", f"comp-{name}", phase, SKIPPED)
         else:
             self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [(phase, "")])
+        return self
+
+    def omitted(self, *steps: str) -> Workflow:
+        """Add steps that never begin, since one that they depend on failed; each is its driver and itself.
+
+        argoproj/argo-workflows v4.0.5, workflow/controller/dag.go:551. Their state is none of Kubeflow's, which leaves
+        the zero of an enumeration out: backend/src/apiserver/common/utils.go:159 (EmitUnpopulated: false).
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        for name in (part for step in steps for part in (f"{step}-driver", step)):
+            self._node(f"{boundary}.{name}", boundary, "Skipped", EXECUTOR, "Omitted", OMITTED)
+        return self
+
+    def cached(self, step: str) -> Workflow:
+        """Add a step whose result was taken from the cache: all of it succeeds, and its container is skipped.
+
+        kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/container.go:433.
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        self._driver(boundary, f"{step}-driver", "Succeeded")
+        dag = self._retried(f"{boundary}.{step}", boundary, "DAG", EXECUTOR, [("Succeeded", "")])
+        self._node(f"{dag}.executor", dag, "Skipped", IMPL, "Skipped", "when 'true != true' evaluated false")
+        return self
+
+    def trials(self, **steps: Sequence[str | Attempt]) -> Workflow:
+        """Add a loop whose steps are at one attempt in each trial.
+
+        kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/dag.go:449 and 468: the loop is a DAG of
+        `iteration-driver` and `iteration-iterations(0:0)`, `(1:1)`, …, each a DAG of `iteration-item-driver` and
+        `iteration-item`, which holds the steps.
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        count = max(len(each) for each in steps.values())
+        loop = self._retried(f"{boundary}.for-loop-1", boundary, "DAG", "comp-for-loop-1", [("Running", "")])
+        self._driver(loop, "iteration-driver", "Succeeded")
+        for trial in range(count):
+            name = f"{loop}.iteration-iterations({trial}:{trial})"
+            iteration = self._retried(name, loop, "DAG", "comp-for-loop-1-iteration", [("Running", "")])
+            self._driver(iteration, "iteration-item-driver", "Succeeded")
+            item = self._retried(f"{iteration}.iteration-item", iteration, "DAG", "comp-for-loop-1", [("Running", "")])
+            for step, attempts in steps.items():
+                if trial < len(attempts):
+                    self._step(item, step.replace("_", "-"), _attempts(attempts[trial]))
         return self
 
     def driver(self, step: str, phase: str, message: str = "") -> Workflow:
@@ -120,7 +164,7 @@ class Workflow:
             {
                 "display_name": node["displayName"],
                 "start_time": node["startedAt"],
-                "state": STATES[node["phase"]],
+                **({"state": state} if (state := STATES[node["phase"]]) else {}),
                 "child_tasks": [{"pod_name": each} for each in node["children"]],
             }
             for _, node in sorted(self.nodes.items())
