@@ -116,7 +116,9 @@ def _read(raw: Path) -> Arrays | None:
 def _is_raw(arrays: Arrays) -> bool:
     images = [array for name, array in arrays.items() if name.endswith("_images")]
     labels = [array for name, array in arrays.items() if name.endswith("_labels")]
-    paired = all(name.replace("_images", "_labels") in arrays for name in arrays)
+    paired = {name.partition("_")[0] for name in arrays if name.endswith("_images")} == {
+        name.partition("_")[0] for name in arrays if name.endswith("_labels")
+    }
     return (
         {"train_images", "train_labels"} <= set(arrays)
         and paired
