@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,9 @@ def _read(raw: Path) -> Arrays | None:
 def _is_raw(arrays: Arrays) -> bool:
     images = [array for name, array in arrays.items() if name.endswith("_images")]
     labels = [array for name, array in arrays.items() if name.endswith("_labels")]
-    paired = all(name.replace("_images", "_labels") in arrays for name in arrays)
+    paired = {name.partition("_")[0] for name in arrays if name.endswith("_images")} == {
+        name.partition("_")[0] for name in arrays if name.endswith("_labels")
+    }
     return (
         {"train_images", "train_labels"} <= set(arrays)
         and paired
@@ -209,7 +212,7 @@ def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
     scale = (float(high) - float(low)) / 255.0 if floats else 1.0
     return Preprocessing(
         layout=contract.layout,
-        image_shape=_shape_for(contract, arrays["train_images"].shape[1:]),
+        image_shape=_shape_for(contract.layout, arrays["train_images"].shape[1:]),
         dtype="float32" if floats else "uint8",
         scale=scale,
         offset=float(low) if floats else 0.0,
@@ -220,14 +223,14 @@ def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
     )
 
 
-def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
+def _shape_for(layout: str, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape one image is stored in: the contract's layout around the raw rows and columns."""
     rows, columns = raw_shape
-    if contract.layout == "flat":
+    if layout == "flat":
         return (rows * columns,)
-    if contract.layout == "channels_last":
+    if layout == "channels_last":
         return (rows, columns, 1)
-    if contract.layout == "channels_first":
+    if layout == "channels_first":
         return (1, rows, columns)
     return (rows, columns)
 
@@ -235,18 +238,20 @@ def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...
 def _write(folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing) -> None:
     for split, (origin, rows) in splits.items():
         images, labels = arrays[f"{origin}_images"], arrays[f"{origin}_labels"]
+        # A split of other sizes than train's keeps them, for validate to name.
+        as_it_is = replace(record, image_shape=_shape_for(record.layout, images.shape[1:]))
         stored = np.lib.format.open_memmap(
             folder / f"{split}_images.npy",
             mode="w+",
             dtype=np.dtype(record.dtype),
-            shape=(len(rows), *record.image_shape),
+            shape=(len(rows), *as_it_is.image_shape),
         )
         for chunk in _chunks(len(rows)):
-            stored[chunk] = network_input(images[rows[chunk]], record)
+            stored[chunk] = network_input(images[rows[chunk]], as_it_is)
         stored.flush()
         del stored
         np.save(folder / f"{split}_labels.npy", convert_labels(np.asarray(labels)[rows], record), allow_pickle=False)
-        print(f"preprocess: {split} {len(rows)} images {record.dtype} {record.image_shape}", flush=True)
+        print(f"preprocess: {split} {len(rows)} images {record.dtype} {as_it_is.image_shape}", flush=True)
 
 
 def _chunks(count: int) -> Iterator[slice]:

@@ -249,5 +249,10 @@ def _tell_model_registry(url: str, registry: Registry) -> None:
 
 
 def _say(result: dict[str, Any]) -> None:
-    said = f"PUBLISHED version={result['version']} at {result['uri']}" if result["promoted"] else "NOT PROMOTED"
+    """Print what came of it; `python -m pipeline watch` shows this line."""
+    accuracy, champion = f"accuracy={result['accuracy']:.4f}", result["champion_accuracy"]
+    if result["promoted"]:
+        said = f"PUBLISHED version={result['version']} {accuracy} at {result['uri']}"
+    else:
+        said = f"NOT PROMOTED {accuracy}" + (f" champion={champion:.4f}" if champion is not None else "")
     print(f"publish: {said}: {result['reason']}", flush=True)

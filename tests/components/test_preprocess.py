@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from deep_mnist.contract.folder import contract_of
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.data.stratify import held_out_counts
+from deep_mnist.export import raw_images
 from deep_mnist.storage.store import sha256_of_file
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.keras_models import classifier, write_keras
@@ -262,3 +264,22 @@ def test_rules_that_were_changed_since_are_refused(raw, tmp_path):
 
     with pytest.raises(DatasetError, match="SHA-256"):
         preprocess_dataset(raw, contract(), tmp_path / "out", rules=str(rules), rules_digest="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [((20, 30), (28, 28)), ((28, 28), (14, 56))], ids=["train", "as many pixels"]
+)
+@pytest.mark.parametrize("network", ["fast", "example2"])
+def test_a_split_of_another_size_keeps_it_for_validate_to_name(tmp_path, network, train, test):
+    """Images of two sizes are no input of one network: a finding, as any other wrong shape, and no pixel is moved."""
+    images = {split: np.arange(40 * np.prod(size)).reshape(40, *size).astype(np.uint8) for split, size in
+              (("train", train), ("test", test))}  # fmt: skip
+    labels = {f"{split}_labels": np.arange(40) % 10 for split in images}
+    raw = raw_of(tmp_path, **{f"{split}_images": each for split, each in images.items()}, **labels)
+    dataset = preprocess_dataset(raw, resolve_contract(network), tmp_path / "out")
+    found = {(each.field, each.split) for each in validate_dataset(dataset.folder).findings}
+
+    assert dataset.images("test").shape == (40, *test, 1)
+    np.testing.assert_array_equal(raw_images(dataset.images("test"), replace(dataset.record, image_shape=(*test, 1))),
+                                  images["test"])  # fmt: skip
+    assert ("images.shape", "test") in found
