@@ -16,6 +16,7 @@ from typing import Any
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
+from deep_mnist.doctor.capture.batches import batches_found
 from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
@@ -157,7 +158,9 @@ def diagnose_drawn(
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
-    of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
+    of_batches = batches_found("train", call.x, train, case)
+    of_batches += batches_found("test", call.validation, test, case) if test is not None else []
+    of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *of_batches, *extra]
     findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)

@@ -21,6 +21,7 @@ from deep_mnist.doctor.rule import Check, Rule
 CHECKS = "deep_mnist.doctor.checks"
 ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.capture.rules",
+    "deep_mnist.doctor.capture.batch_rules",
     "deep_mnist.doctor.tensorflow1.rules",
     "deep_mnist.doctor.rehearsal.rules",
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
