@@ -17,12 +17,13 @@ from typing import Any
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.batches import batches_found
-from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
+from deep_mnist.doctor.capture.draw import Drawn, is_kind
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits.order import check_order
@@ -81,12 +82,9 @@ def check(
 
 def rehearsed(diagnosis: Diagnosis, call: FitCall, choices: Choices) -> Diagnosis:
     """Return the diagnosis with what a short run of the network showed; its variables are restored."""
-    from deep_mnist.doctor.rehearsal.rehearse import rehearse
-
-    train = diagnosis.case.train
-    x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
-    found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
-    return with_more(diagnosis, found.findings, choices, found.seconds)
+    started = time.perf_counter()
+    found = rehearse_call(call, diagnosis.case.train)
+    return with_more(diagnosis, found, choices, time.perf_counter() - started)
 
 
 def call_of_check(verb: Verb, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:

@@ -24,8 +24,6 @@ from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
-TRAINED = (Verb.FIT, Verb.TRAIN_ON_BATCH)  # may be rehearsed
-
 
 @dataclass(frozen=True)
 class ScriptOptions:
@@ -102,12 +100,13 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> None:
         try:
-            with inside(), _eagerly():
-                overrides = {**call.overrides, **self.options.overrides}
-                call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
-                diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
-                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in TRAINED:
-                    diagnosis = rehearsed(diagnosis, call, self.options.choices)
+            with inside():
+                with _eagerly():
+                    overrides = {**call.overrides, **self.options.overrides}
+                    call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
+                    diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
+                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
+                    diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
         except NotUsableError as error:
             print(f"doctor: {error}", file=sys.stderr)
             self.end(2)
