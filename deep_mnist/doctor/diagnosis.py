@@ -50,6 +50,7 @@ class Diagnosis:
         origin: The call of fit in its source; None when a folder was judged.
         broken: Checks that raised; what they look for was not judged.
         ignored: Codes of rules that the user has switched off.
+        not_judged: What was not there to be judged, a sentence each.
     """
 
     findings: Sequence[Finding]
@@ -58,6 +59,7 @@ class Diagnosis:
     origin: Origin | None = None
     broken: Sequence[Broken] = ()
     ignored: frozenset[str] = frozenset()
+    not_judged: Sequence[str] = ()
 
     @property
     def verdict(self) -> str:
@@ -75,6 +77,8 @@ class Diagnosis:
             values["broken"] = [each.to_dict() for each in self.broken]
         if self.ignored:
             values["ignored"] = sorted(self.ignored)
+        if self.not_judged:
+            values["not_judged"] = [*self.not_judged]
         return values if self.origin is None else {**values, "source": self.origin.to_dict()}
 
     def raise_if_unfit(self) -> Diagnosis:

@@ -11,6 +11,7 @@ from deep_mnist.doctor.acceptance import Accept, choices_of
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside, methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
+from deep_mnist.doctor.capture.own_fault import is_own_fault, tell_fault
 from deep_mnist.doctor.diagnosis import Diagnosis
 
 
@@ -35,9 +36,15 @@ def guard(*, accept: Accept = None, ignore: Iterable[str] = ()) -> Iterator[list
     choices = choices_of(accept, ignore)
 
     def before(call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
-        with inside():
-            diagnoses.append(judge_call(call, frame, choices=choices))
-        diagnoses[-1].raise_if_unfit()
+        try:
+            with inside():
+                diagnoses.append(judge_call(call, frame, choices=choices))
+        except Exception as error:
+            if not is_own_fault(error):
+                raise
+            tell_fault(error, ["guard()"])  # which stops no training
+        else:
+            diagnoses[-1].raise_if_unfit()
         return resume()
 
     watch, remove = methods_watch((Verb.FIT,), before)

@@ -110,12 +110,12 @@ def is_inside() -> bool:
 
 def caller(frame: FrameType | None) -> FrameType | None:
     """Return the nearest frame that is no library's."""
-    while frame is not None and _is_of_a_library(frame):
+    while frame is not None and is_of_a_library(frame):
         frame = frame.f_back
     return frame
 
 
-def _is_of_a_library(frame: FrameType) -> bool:
+def is_of_a_library(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
         return True

@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from deep_mnist.doctor.acceptance import Choices
 from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
-from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
+
+Result = TypeVar("Result")
+UNJUDGED = "not judged"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class ScriptOptions:
         overrides: loss, from_logits, num_classes; they win over the script's own.
         report: Called with each diagnosis.
         relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
+        rehearse: Run the network for some seconds when nothing was found.
+        deliver: Called before this process ends without returning from the script: writes what was reported.
     """
 
     train: bool = False
@@ -45,6 +50,7 @@ class ScriptOptions:
     report: Callable[[Diagnosis], None] = print
     relay: Callable[[str, str], None] = lambda text, _: print(text)
     rehearse: bool = False
+    deliver: Callable[[], None] = lambda: None
 
 
 class ScriptEnd(BaseException):
@@ -63,6 +69,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.faults = 0  # fits that were not judged, by a fault of ours
         self.code: int | None = None
         self.exit_process = os._exit
 
@@ -74,45 +81,61 @@ class ScriptJudge:
             return resume()
         if self.code is not None:  # the script has caught its end: it must not train for that
             self.leave(self.code)
-        self.judge(call, frame)
-        if self.options.train and self.verdicts[-1] == "fit":
-            return resume()
-        if self.options.every:
-            return result_of(call)
-        return self.end(0 if self.verdicts[-1] == "fit" else 1)
+        return self.after(self.judged(lambda: self.judge(call, frame)), resume, lambda: result_of(call))
 
     def before_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         """Judge the first run of a session that feeds placeholders; later ones are its training."""
         if self.code is not None:
             self.leave(self.code)
-        if self.verdicts:
+        if self.verdicts or self.faults:
             return resume()
-        try:
-            diagnosis = judge_run(run, frame, choices=self.options.choices, overrides=self.options.overrides)
-        except NotUsableError as error:
-            print(f"doctor: {error}", file=sys.stderr)
-            return self.end(2)
-        self.verdicts.append(diagnosis.verdict)
-        self.options.report(diagnosis)
-        if self.options.train and diagnosis.verdict == "fit":
-            return resume()
-        return self.end(0 if diagnosis.verdict == "fit" else 1)
+        options = self.options
+        return self.after(
+            self.judged(lambda: judge_run(run, frame, choices=options.choices, overrides=options.overrides)), resume
+        )
 
-    def judge(self, call: FitCall, frame: FrameType | None) -> None:
+    def after(self, verdict: str, resume: Callable[[], Any], unrun: Callable[[], Any] | None = None) -> Any:
+        """Go on as the options and the verdict say: make the call, return what it would have, or end the script."""
+        if self.options.train and verdict in ("fit", UNJUDGED):
+            return resume()
+        if self.options.every and unrun is not None:
+            return unrun()
+        return self.end({"fit": 0, "unfit": 1, UNJUDGED: STATUS}[verdict])
+
+    def judged(self, judge: Callable[[], Diagnosis]) -> str:
+        """Judge and report; return the verdict, or UNJUDGED after a fault of ours."""
+        diagnosis = self._isolated(judge)
+        if diagnosis is None:
+            return UNJUDGED
+        self.verdicts.append(diagnosis.verdict)
+        self._isolated(lambda: self.options.report(diagnosis))
+        return diagnosis.verdict
+
+    def _isolated(self, act: Callable[[], Result]) -> Result | None:
+        """Return what a part of the doctor returns; None after a fault of it, which is told as ours."""
         try:
-            with inside():
-                with _eagerly():
-                    overrides = {**call.overrides, **self.options.overrides}
-                    call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
-                    diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
-                if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
-                    diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
-        except NotUsableError as error:
+            return act()
+        except Exception as error:
+            if is_own_fault(error):
+                tell_fault(error)
+                self.faults += 1
+                return None
+            if not is_refusal(error):
+                raise  # the user's own, as of a generator that was drawn from
             print(f"doctor: {error}", file=sys.stderr)
             self.end(2)
-        else:
-            self.verdicts.append(diagnosis.verdict)
-            self.options.report(diagnosis)
+            raise
+
+    def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
+        """Return the diagnosis of a call of Keras."""
+        with inside():
+            with _eagerly():
+                overrides = {**call.overrides, **self.options.overrides}
+                call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
+                diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
+            if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
+                diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
+        return diagnosis
 
     def end(self, code: int) -> Any:
         """End the script; of a thread or a process of its own, the whole program."""
@@ -125,6 +148,7 @@ class ScriptJudge:
         """End this process at once; a process that the script started ends its parent too."""
         sys.stdout.flush()
         sys.stderr.flush()
+        self.options.deliver()
         if os.getpid() != self.owner:
             self.status_file.write_text(str(code))
             with contextlib.suppress(ProcessLookupError):
