@@ -22,6 +22,7 @@ from components.images import image
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
 from pipeline.steps import Steps
+from pipeline.workspace import kept_in, pipeline_config
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -56,7 +57,11 @@ def build_pipeline(
     steps = Steps(placed, images, rehearsal)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
-    @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
+    @dsl.pipeline(
+        name=PIPELINE_NAME,
+        description="Refuses data the network cannot use, otherwise delivers a model.",
+        pipeline_config=pipeline_config(settings, cluster=cluster),
+    )
     def training(
         dataset: str = "mnist",
         dataset_digest: str = "",
@@ -113,7 +118,7 @@ def build_pipeline(
                     seed=seed,
                     choices=choices,
                     require_gpu=require_gpu,
-                    checkpoints=checkpoints,
+                    checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,
                         "gpu_type": gpu_type,

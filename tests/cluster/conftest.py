@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    record_testsuite_property: Callable[[str, object], None],
+) -> Iterator[Cluster]:
     """The session with the cluster: the data are in the store, the runs of `scenarios` on their way."""
     name = f"deep-mnist-test-{uuid.uuid4().hex[:6]}"
     namespace = os.environ.get("KF_PIPELINES_NAMESPACE") or "kubeflow"
@@ -60,6 +64,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             if variable in environment:
                 patched.setenv(variable, environment[variable])
         wait_until(lambda: _answers(session), "Kubeflow's API to answer", 120)
+        for part, version in session.versions().items():
+            record_testsuite_property(part, version)
         try:
             scenarios.prepare(session)
             wanted = {mark.args[0] for item in request.session.items for mark in item.iter_markers("needs_run")}
