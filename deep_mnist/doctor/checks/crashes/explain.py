@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes import (
+from deep_mnist.doctor.checks.crashes import (
     fitting,
     graphs,
     inputs,
@@ -20,9 +20,9 @@ from deep_mnist.doctor.capture.crashes import (
     sizes,
     targets,
 )
-from deep_mnist.doctor.capture.crashes.crash import Crash
-from deep_mnist.doctor.capture.crashes.old_code.arguments import explain_argument
-from deep_mnist.doctor.capture.crashes.old_code.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.old_code.arguments import explain_argument
+from deep_mnist.doctor.checks.crashes.old_code.attributes import explain_name
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
