@@ -12,7 +12,7 @@ pytestmark = pytest.mark.outage
 def test_the_api_away_for_50_seconds_ends_no_run(quiet: Cluster) -> None:
     """The steps that meet it are repeated, and the watch goes on."""
     with quiet.started(*quiet.submission("api-away", "--fresh")) as begun:
-        quiet.running(begun.run_id(), "preprocess")
+        quiet.running(begun.run_id(), "prepare")
         with quiet.away("ml-pipeline", 50):
             pass
         ended = begun.wait()
@@ -24,7 +24,7 @@ def test_the_api_away_for_50_seconds_ends_no_run(quiet: Cluster) -> None:
 def test_a_restarted_controller_ends_no_run(quiet: Cluster) -> None:
     """Argo's controller takes up where it was."""
     with quiet.started(*quiet.submission("controller", "--fresh")) as begun:
-        quiet.running(begun.run_id(), "preprocess")
+        quiet.running(begun.run_id(), "prepare")
         quiet.kubectl("delete", "pod", "-l", "app=workflow-controller", "--wait=false")
         ended = begun.wait()
 
