@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """Return 1 for what waits for the runs in the background: others work meanwhile; 2 for what takes something away."""
+    """Return 1 for what waits for the runs in the background, 2 for what takes something away."""
     if HERE not in item.path.parents:
         return 0
     return 2 if item.get_closest_marker("outage") else 1 if item.path.name == "test_runs.py" else 0
