@@ -17,6 +17,8 @@ from deep_mnist.doctor.checks.network.live_layers import (
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
+MOST_NAMED = 3  # layers in a line
+
 FROZEN_UNTRAINED = Rule(
     code="M062",
     name="frozen-layers-untrained",
@@ -45,9 +47,18 @@ def check_untrained(case: Case) -> Iterator[Finding]:
         severity="note" if alone else "",  # one random layer may be meant
         expected="frozen layers with weights that were trained or loaded",
         received=f"{len(frozen)} frozen layers that hold what their initializers make: {names}",
-        fix="model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)  "
+        fix=f"{_unfreezing(case)}; model.compile(optimizer=model.optimizer, loss=model.loss)  "
         '# or load the weights first: weights="imagenet", load_weights(...)',
     )
+
+
+def _unfreezing(case: Case) -> str:
+    """Return the statement that lets the frozen ones of the model's own layers train, models among them."""
+    own = case.call.model.layers if case.call is not None else []
+    frozen = [each.name for each in own if not each.trainable]
+    if len(frozen) > MOST_NAMED:
+        return '[setattr(layer, "trainable", True) for layer in model.layers]'
+    return "; ".join(f'model.get_layer("{name}").trainable = True' for name in frozen) or "model.trainable = True"
 
 
 def _new_kernels(frozen: list[Any]) -> list[Any]:
