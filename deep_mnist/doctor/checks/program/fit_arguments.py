@@ -90,7 +90,7 @@ def check_updates(case: Case) -> Iterator[Finding]:
     more = f"model.fit(..., epochs={math.ceil(10 * FEW_UPDATES / steps)})"
     yield (BATCH_OF_ALL if whole else TOO_FEW_UPDATES).found(
         "train",
-        severity="note" if epochs == 1 and case.fit.get("may_repeat") else "warning",  # one of many calls, in a loop
+        severity="note" if epochs == 1 else "warning",  # who fits one epoch knows it, and means a trial or a loop
         expected=f"at least some tens of updates of the weights (a floor of {FEW_UPDATES})",
         received=f"{int(steps * epochs)}: {int(epochs)} epochs of {int(steps)} batches",
         fix="model.fit(..., batch_size=32)" if whole else more,
