@@ -23,6 +23,7 @@ BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "re
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
 MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")
 FEW = 0.05  # share of targets beyond an activation's ends that may be mistakes of the data
+MASKS_255 = Follows(rules=("L170",), on=On.ANY_SPLIT)
 TOO_FEW_UNITS = Follows(rules=("M110",), on=On.MODEL)
 
 BEYOND_UNITS = Rule(
@@ -43,7 +44,7 @@ BEYOND_LOSS = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS, Need.LOSS),
-    follows=(TOO_FEW_UNITS,),
+    follows=(TOO_FEW_UNITS, MASKS_255),
     summary="Targets lie outside 0..1, and the loss takes them for probabilities.",
     why="The loss of a target outside 0..1 has no minimum: it falls below zero and the weights run away.",
 )
@@ -54,6 +55,7 @@ BEYOND_ACTIVATION = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
+    follows=(MASKS_255,),
     summary="The last activation cannot reach the targets.",
     why="The network can never predict these targets: the loss stops falling far from zero.",
 )

@@ -82,6 +82,8 @@ def check_updates(case: Case) -> Iterator[Finding]:
     split, epochs = _validation_split(case), _number(case.fit.get("epochs"))
     if not epochs or not count or not 0 <= split < 1:
         return
+    if not case.train.is_whole and not _number(case.fit.get("steps_per_epoch")):
+        return  # a sample does not tell how many batches an epoch has
     batch = _number(case.fit.get("batch_size"))
     steps = _number(case.fit.get("steps_per_epoch")) or math.ceil(count * (1 - split) / max(batch or 32, 1))
     if steps * epochs >= FEW_UPDATES:
