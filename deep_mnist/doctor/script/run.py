@@ -31,7 +31,7 @@ from deep_mnist.doctor.script.failures import explained
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
-from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
+from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
 
 def run_script(path: Path, arguments: Sequence[str], options: ScriptOptions) -> int:
@@ -75,7 +75,7 @@ class ScriptRun:
         """Put the doctor before every fit of this process and of those that it starts."""
         methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
-        sessions, restore_sessions = watch_sessions(self.judge.before_run)
+        sessions, restore_sessions = watch_sessions(self.judge.before_run, self.judge.wants_runs)
         watches = [methods, calls, sessions, ImportWatch(dataset_patches())]
         tutorials = TutorialFinder()
         sys.meta_path.append(tutorials)
@@ -100,6 +100,7 @@ class ScriptRun:
         """Run the script; return the doctor's exit status."""
         try:
             runpy.run_path(str(self.path), run_name="__main__")
+            self.judge.after_last_run()
         except ScriptEnd:
             pass
         except SystemExit as error:

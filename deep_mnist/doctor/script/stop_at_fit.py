@@ -24,6 +24,7 @@ from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
+MOST_READ = 16  # runs of a session that read before one trains, and are made
 TRAINED = (Verb.FIT, Verb.TRAIN_ON_BATCH)  # may be rehearsed
 
 
@@ -65,6 +66,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
         self.exit_process = os._exit
 
@@ -83,17 +85,39 @@ class ScriptJudge:
             return result_of(call)
         return self.end(0 if self.verdicts[-1] == "fit" else 1)
 
+    def wants_runs(self) -> bool:
+        """Whether runs of sessions are still looked at; after the script's end was caught, to end it again."""
+        return not self.verdicts or self.code is not None
+
     def before_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
-        """Judge the first run of a session that feeds placeholders; later ones are its training."""
+        """Judge the first run of a session that trains; runs before it that only read are made, a few of them."""
         if self.code is not None:
             self.leave(self.code)
-        if self.verdicts:
+        if run.reads_only and len(self.read) < MOST_READ:
+            self.read.append((run, frame))
             return resume()
+        return self.judge_run(run, frame, resume)
+
+    def after_last_run(self) -> None:
+        """Judge the last run that only read, of a script that has ended without one that trains."""
+        if self.read and not self.verdicts and self.code is None:
+            run, frame = self.read.pop()
+            self.judge_run(run, frame, lambda: None)
+
+    def judge_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
+        """Judge a run of a session; return its result, or end the script."""
+        options, earlier = self.options, [each for each, _ in self.read]
         try:
-            diagnosis = judge_run(run, frame, choices=self.options.choices, overrides=self.options.overrides)
+            judged = judge_run(
+                run, frame, choices=options.choices, overrides=options.overrides, earlier=earlier,
+                rehearse=options.rehearse,
+            )  # fmt: skip
         except NotUsableError as error:
             print(f"doctor: {error}", file=sys.stderr)
             return self.end(2)
+        diagnosis = judged.diagnosis
+        if judged.fails and diagnosis.verdict == "fit":
+            resume()  # TensorFlow says what is wrong, and `explained` in the field's words
         self.verdicts.append(diagnosis.verdict)
         self.options.report(diagnosis)
         if self.options.train and diagnosis.verdict == "fit":
