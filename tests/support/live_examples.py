@@ -66,4 +66,4 @@ def session_run(fetches: Any, feed_dict: Mapping[Any, Any]) -> Diagnosis:
 
     run = fed_run(fetches.graph, fetches, feed_dict)
     assert run is not None, "the feed holds no examples"
-    return judge_run(run, None)
+    return judge_run(run, None).diagnosis
