@@ -116,6 +116,7 @@ def caller(frame: FrameType | None) -> FrameType | None:
 
 
 def is_of_a_library(frame: FrameType) -> bool:
+    """Whether a frame is of Python, Keras, TensorFlow, any installed package or the doctor, and not the user's."""
     file = frame.f_code.co_filename
     if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
         return True

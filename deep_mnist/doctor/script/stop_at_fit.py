@@ -42,6 +42,7 @@ class ScriptOptions:
         relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
         rehearse: Run the network for some seconds when nothing was found.
         deliver: Called before this process ends without returning from the script: writes what was reported.
+        failed: Called with what is known of the error, when the script fails before its first fit.
     """
 
     train: bool = False
@@ -52,6 +53,7 @@ class ScriptOptions:
     relay: Callable[[str, str], None] = lambda text, _: print(text)
     rehearse: bool = False
     deliver: Callable[[], None] = lambda: None
+    failed: Callable[[Diagnosis], None] = lambda _: None
 
 
 class ScriptEnd(BaseException):
