@@ -60,6 +60,33 @@ def fitted(
     return check(model, x, labels if y is None else y, **{"epochs": 20, **fit})
 
 
+def linear_table(count: int = 80, columns: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of independent numbers, float32 (count, columns) of about -3..3, and a linear target (count,)."""
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(count, columns)).astype(np.float32)
+    return rows, rows @ np.arange(1, columns + 1, dtype=np.float32)
+
+
+def regressed(
+    x: Any, y: Any = None, *, columns: int = 3, first: Any = None, optimizer: Any = "adam", **fit: Any
+) -> Diagnosis:
+    """Return doctor.check(model, x, y, …) for a small network that predicts one number from some columns.
+
+    Args:
+        x, y: As fit takes them; y a linear target by default.
+        columns: Length of the input.
+        first: A layer in the place of Dense(8, "relu").
+        optimizer: As compile takes it.
+        **fit: Arguments of fit.
+    """
+    import keras
+
+    hidden = [first, keras.layers.Flatten()] if first is not None else [keras.layers.Dense(8, activation="relu")]
+    model = keras.Sequential([keras.Input((columns,)), *hidden, keras.layers.Dense(1)])
+    model.compile(optimizer=optimizer, loss="mean_squared_error")
+    return check(model, x, linear_table(len(x))[1] if y is None else y, **{"epochs": 50, **fit})
+
+
 def session_run(fetches: Any, feed_dict: Mapping[Any, Any]) -> Diagnosis:
     """Return the diagnosis of session.run(fetches, feed_dict), which is not made."""
     from deep_mnist.doctor.tensorflow1.graph_mode import fed_run, judge_run
