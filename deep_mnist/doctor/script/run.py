@@ -34,7 +34,7 @@ from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
-from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
+from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
 
 def run_program(program: Program, arguments: Sequence[str], options: ScriptOptions) -> int:
@@ -73,7 +73,7 @@ class ProgramRun:
         """Put the doctor before every fit of this process and of those that it starts."""
         methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
-        sessions, restore_sessions = watch_sessions(self.judge.before_run)
+        sessions, restore_sessions = watch_sessions(self.judge.before_run, self.judge.wants_runs)
         frames = ImportWatch({"keras.src.utils.traceback_utils": keep_frames})
         watches = [methods, calls, sessions, ImportWatch(dataset_patches()), frames]
         tutorials = TutorialFinder()
@@ -99,6 +99,7 @@ class ProgramRun:
         """Run the program; return the doctor's exit status."""
         try:
             self.program.run()
+            self.judge.after_last_run()
         except ScriptEnd:
             pass
         except SystemExit as error:
