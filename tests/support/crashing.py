@@ -1,7 +1,8 @@
 """Small programs that end by an error, and the same mended: run here, and what the doctor knows of the error.
 
 A file of programs holds one after another, each headed `# === name | code | words that the finding says`. Lines
-that end in #BAD are of the failing one alone, those in #GOOD are what the fix says, those in #MORE belong to the mended one too.
+that end in #BAD are of the failing one alone, those in #GOOD are what the fix says, those in #MORE belong to the
+mended one too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """All rules and checks there are: ours, those of packages that bring some, and those of a file that a user named.
 
 Ours stand beside their checks in `checks/` (a room there that has a `rules.py` declares them in it alone), and in a
-module `rules.py` where a room judges what is no case: the call, a graph, a run, a request. A package of one's own names a module of rules under the entry point `deep_mnist.rules`.
+module `rules.py` where a room judges what is no case: the call, a graph, a run, a request. A package of one's own names
+a module of rules under the entry point `deep_mnist.rules`.
 """
 
 from __future__ import annotations
