@@ -26,6 +26,7 @@ from deep_mnist.doctor.capture.origin import Origin, named, origin_of
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
+from deep_mnist.doctor.checks.own_words import in_own_words
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import Finding
@@ -159,7 +160,8 @@ def diagnose_drawn(
     of_batches = batches_found("train", call.x, train, case)
     of_batches += batches_found("test", call.validation, test, case) if test is not None else []
     of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *of_batches, *extra]
-    findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
+    of_case = [in_own_words(case, each) for each in judged.findings]
+    findings = finish([*of_case, *of_call], case, choices, partial(named, origin=origin))
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 
