@@ -83,7 +83,7 @@ class Reports:
             self.deliver()
 
     def failed(self, diagnosis: Diagnosis) -> None:
-        """Write what is known of the error of a program without a fit; the text form has said it beside the traceback."""
+        """Write what is known of the error of a program without a fit; as text, that stands beside the traceback."""
         if self.options.format != "text" or any(getattr(self.options, name) is not None for name in FILES):
             write(self.options, [diagnosis], self.stdout)
 

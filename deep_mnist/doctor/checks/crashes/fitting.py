@@ -6,17 +6,17 @@ import ast
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, is_model, layers_of, shape_of
-from deep_mnist.doctor.capture.crashes.inputs import data_of, given, is_numpy
-from deep_mnist.doctor.capture.crashes.layers import parsed_shape
-from deep_mnist.doctor.capture.crashes.rules import (
+from deep_mnist.doctor.checks.crashes.crash import Crash, is_model, layers_of, shape_of
+from deep_mnist.doctor.checks.crashes.inputs import data_of, given, is_numpy
+from deep_mnist.doctor.checks.crashes.layers import parsed_shape
+from deep_mnist.doctor.checks.crashes.rules import (
     BATCH_FIXED,
     BEFORE_COMPILE,
     DTYPE_REFUSED,
     INDEX_RANGE,
     MADE_IN_CALL,
 )
-from deep_mnist.doctor.capture.crashes.source_code import (
+from deep_mnist.doctor.checks.crashes.source_code import (
     argument,
     assigned,
     at_line,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, layers_of
-from deep_mnist.doctor.capture.crashes.fitting import last_layer
-from deep_mnist.doctor.capture.crashes.layers import RECURRENT, Shape, parsed_shape
-from deep_mnist.doctor.capture.crashes.rules import TARGET_SHAPE
-from deep_mnist.doctor.capture.crashes.source_code import argument, shape_text, spoken, told, with_first, with_keywords
+from deep_mnist.doctor.checks.crashes.crash import Crash, layers_of
+from deep_mnist.doctor.checks.crashes.fitting import last_layer
+from deep_mnist.doctor.checks.crashes.layers import RECURRENT, Shape, parsed_shape
+from deep_mnist.doctor.checks.crashes.rules import TARGET_SHAPE
+from deep_mnist.doctor.checks.crashes.source_code import argument, shape_text, spoken, told, with_first, with_keywords
 from deep_mnist.doctor.finding import Finding
 
 PAIRS = (

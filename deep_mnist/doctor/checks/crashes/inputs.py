@@ -6,10 +6,10 @@ import math
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step, is_layer, shape_of
-from deep_mnist.doctor.capture.crashes.layers import Shape, parsed_shape
-from deep_mnist.doctor.capture.crashes.rules import EXAMPLE_COUNT, INPUT_COUNT, INPUT_SHAPE
-from deep_mnist.doctor.capture.crashes.source_code import argument, assigned, receiver, shape_text
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step, is_layer, shape_of
+from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
+from deep_mnist.doctor.checks.crashes.rules import EXAMPLE_COUNT, INPUT_COUNT, INPUT_SHAPE
+from deep_mnist.doctor.checks.crashes.source_code import argument, assigned, receiver, shape_text
 from deep_mnist.doctor.finding import Finding
 
 INPUT = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.rules import ARGUMENT_GONE
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.rules import ARGUMENT_GONE
 from deep_mnist.doctor.finding import Finding
 
 UNEXPECTED = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")

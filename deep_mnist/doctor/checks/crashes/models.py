@@ -8,10 +8,10 @@ import re
 import sys
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, is_layer, shape_of
-from deep_mnist.doctor.capture.crashes.layers import parsed_shape
-from deep_mnist.doctor.capture.crashes.rules import LIBRARIES_MIXED, NAME_UNKNOWN, NOT_A_LAYER, NOT_BUILT, WEIGHTS
-from deep_mnist.doctor.capture.crashes.source_code import argument, receiver, shape_text, told
+from deep_mnist.doctor.checks.crashes.crash import Crash, is_layer, shape_of
+from deep_mnist.doctor.checks.crashes.layers import parsed_shape
+from deep_mnist.doctor.checks.crashes.rules import LIBRARIES_MIXED, NAME_UNKNOWN, NOT_A_LAYER, NOT_BUILT, WEIGHTS
+from deep_mnist.doctor.checks.crashes.source_code import argument, receiver, shape_text, told
 from deep_mnist.doctor.finding import Finding
 
 UNBUILT = re.compile(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes import (
+from deep_mnist.doctor.checks.crashes import (
     fitting,
     graphs,
     inputs,
@@ -20,9 +21,9 @@ from deep_mnist.doctor.capture.crashes import (
     sizes,
     targets,
 )
-from deep_mnist.doctor.capture.crashes.crash import Crash
-from deep_mnist.doctor.capture.crashes.old_code.arguments import explain_argument
-from deep_mnist.doctor.capture.crashes.old_code.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.old_code.arguments import explain_argument
+from deep_mnist.doctor.checks.crashes.old_code.attributes import explain_name
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -63,15 +64,18 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
 )
 
 
-def finding_of(error: BaseException, script: Path | None = None, model: Any = None) -> Finding | None:
+def finding_of(
+    error: BaseException, script: Path | None = None, model: Any = None, caller: FrameType | None = None
+) -> Finding | None:
     """Return what is known of an error, None where nothing is sure.
 
     Args:
         error: As it was raised, with its traceback.
         script: The program's file, whose folder a missing file may lie in.
         model: Of the fit that raised, where the traceback may not tell.
+        caller: Frame of the line that would call fit, where it was only tried.
     """
-    crash = Crash(error, script, model)
+    crash = Crash(error, script, model, caller)
     for explain in EXPLAINERS:
         try:
             found = explain(crash)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-from deep_mnist.doctor.capture.intercept import is_of_a_library
+from deep_mnist.doctor.evidence.own_code import is_of_a_library
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OF_LAYER = re.compile(
@@ -81,12 +81,14 @@ class Crash:
     Attributes:
         error: As it was raised.
         script: The program's file, None where there is none.
-        model: Of a fit that is only tried; the traceback tells it otherwise.
+        given_model: Of a fit that is only tried; the traceback tells it otherwise.
+        caller: Of a fit that is only tried, the frame of its line.
     """
 
     error: BaseException
     script: Path | None = None
     given_model: Any = field(default=None, compare=False)
+    caller: FrameType | None = field(default=None, compare=False)
 
     @cached_property
     def text(self) -> str:
@@ -95,7 +97,8 @@ class Crash:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        return tuple(_steps(self.error.__traceback__))
+        own = [Step(self.caller, self.caller.f_lineno, self.caller.f_lasti)] if self.caller is not None else []
+        return (*own, *_steps(self.error.__traceback__))
 
     @cached_property
     def user(self) -> Step | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
 
 FIRST_ARGUMENT = ("units", "filters", "rate", "pool_size", "target_shape", "n", "input_dim")
 

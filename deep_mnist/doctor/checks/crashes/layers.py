@@ -7,9 +7,9 @@ import math
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, is_layer, is_model
-from deep_mnist.doctor.capture.crashes.rules import LAYER_RANK, LAYER_WIDTH
-from deep_mnist.doctor.capture.crashes.source_code import (
+from deep_mnist.doctor.checks.crashes.crash import Crash, is_layer, is_model
+from deep_mnist.doctor.checks.crashes.rules import LAYER_RANK, LAYER_WIDTH
+from deep_mnist.doctor.checks.crashes.source_code import (
     at_line,
     inserted,
     made_at,

@@ -7,10 +7,10 @@ import math
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, layers_of
-from deep_mnist.doctor.capture.crashes.layers import CHANNELS, Shape, parsed_shape, producer
-from deep_mnist.doctor.capture.crashes.rules import MERGE_SHAPES, NOTHING_LEFT, RESHAPE_SIZE
-from deep_mnist.doctor.capture.crashes.source_code import (
+from deep_mnist.doctor.checks.crashes.crash import Crash, layers_of
+from deep_mnist.doctor.checks.crashes.layers import CHANNELS, Shape, parsed_shape, producer
+from deep_mnist.doctor.checks.crashes.rules import MERGE_SHAPES, NOTHING_LEFT, RESHAPE_SIZE
+from deep_mnist.doctor.checks.crashes.source_code import (
     at_line,
     inserted,
     made_at,

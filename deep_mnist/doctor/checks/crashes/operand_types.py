@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.operands import argument_named, names_of
-from deep_mnist.doctor.capture.crashes.rules import DTYPE_REFUSED, OPERANDS
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.operands import argument_named, names_of
+from deep_mnist.doctor.checks.crashes.rules import DTYPE_REFUSED, OPERANDS
 from deep_mnist.doctor.finding import Finding
 
 TYPES = re.compile(r"Input '(\w+)' of '(\w+)' Op has type (\w+) that does not match (?:expected )?type (?:of )?(\w+)")

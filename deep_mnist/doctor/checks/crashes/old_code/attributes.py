@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.old_code.arguments import RENAMED_OF_FIT
-from deep_mnist.doctor.capture.crashes.old_code.imports import explain_import
-from deep_mnist.doctor.capture.crashes.old_code.libraries import as_written, library_of, version_of
-from deep_mnist.doctor.capture.crashes.old_code.successors import exists, successor
-from deep_mnist.doctor.capture.crashes.rules import NAME_GONE
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.old_code.arguments import RENAMED_OF_FIT
+from deep_mnist.doctor.checks.crashes.old_code.imports import explain_import
+from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of, version_of
+from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
+from deep_mnist.doctor.checks.crashes.rules import NAME_GONE
 from deep_mnist.doctor.finding import Finding
 
 ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.layers import Shape
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.layers import Shape
 
 
 def names_of(step: Step, count: int) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from deep_mnist.doctor.rule import Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 STOPS = "The program stops with this error."
+NAMED_BY_OTHERS = (
+    "images.rank", "images.shape", "images.layout", "images.dtype", "images.count", "labels.encoding", "labels.width",
+    "labels.rank", "labels.dtype", "labels.count", "labels.values", "contract.loss", "model.output_units",
+    "model.output_rank", "model.input_shape", "files.train_images", "files.train_labels",
+)  # fmt: skip
 
 
 def _rule(code: str, name: str, field: str, summary: str, why: str = STOPS, *, others: tuple[str, ...] = ()) -> Rule:
@@ -35,7 +40,7 @@ ARGUMENT_GONE = _rule(
     "An argument is given by a name that the installed version of its library does not take.",
 )
 PACKAGE_MISSING = _rule("E003", "package-missing", "program.names", "A package is imported that is not installed.")
-FILE_MISSING = _rule("E004", "file-missing", "program.files", "A file is read that does not exist.")
+FILE_MISSING = _rule("E004", "file-not-found", "program.files", "A file is read that does not exist.")
 NOT_PYTHON_3 = _rule("E005", "syntax-refused", "program.syntax", "The program's text is not Python 3.")
 MEMORY_SPENT = _rule("E006", "memory-spent", "program.memory", "An array or a batch is larger than the free memory.")
 DOWNLOAD_FAILED = _rule("E007", "download-failed", "program.files", "Data or weights cannot be downloaded from here.")
@@ -167,12 +172,17 @@ WEIGHTS = _rule(
     "model.layers",
     "Weights are loaded into a model that has other layers or shapes than the one they come from.",
 )
-STEP_FAILS = _rule(
-    "E121",
-    "first-step-fails",
-    "model.layers",
-    "The model cannot be run on the data: the first step of fit raises.",
-    "fit stops at its first step.",
+STEP_FAILS = Rule(
+    code="E121",
+    name="first-step-fails",
+    field="model.layers",
+    other_fields=("images.shape", "images.count", "labels.rank"),
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The model cannot be run on the data: a layer, or the loss, raises on the first two examples.",
+    why="fit stops at its first step.",
+    follows=(Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"),),
 )
 
 # --- graphs of TensorFlow 1 --------------------------------------------------------------------------

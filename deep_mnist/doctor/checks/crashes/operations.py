@@ -6,9 +6,9 @@ import ast
 import math
 import re
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.layers import Shape, parsed_shape
-from deep_mnist.doctor.capture.crashes.operands import (
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
+from deep_mnist.doctor.checks.crashes.operands import (
     bracketed,
     listed_operands,
     many_shapes,
@@ -16,8 +16,8 @@ from deep_mnist.doctor.capture.crashes.operands import (
     picture_shape,
     resized,
 )
-from deep_mnist.doctor.capture.crashes.reshapes import reshape_of
-from deep_mnist.doctor.capture.crashes.rules import NOTHING_LEFT, OPERANDS
+from deep_mnist.doctor.checks.crashes.reshapes import reshape_of
+from deep_mnist.doctor.checks.crashes.rules import NOTHING_LEFT, OPERANDS
 from deep_mnist.doctor.finding import Finding
 
 NODE = re.compile(r"'\{\{node ([\w./]+)\}\} = (\w+)\[.*?with input shapes: ((?:\[[^\]]*\](?:, )?)*)", re.S)

@@ -8,10 +8,10 @@ import re
 import sys
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step
-from deep_mnist.doctor.capture.crashes.layers import Shape, parsed_shape
-from deep_mnist.doctor.capture.crashes.operands import bracketed, names_of, place_of
-from deep_mnist.doctor.capture.crashes.rules import RESHAPE_SIZE
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
+from deep_mnist.doctor.checks.crashes.operands import bracketed, names_of, place_of
+from deep_mnist.doctor.checks.crashes.rules import RESHAPE_SIZE
 from deep_mnist.doctor.finding import Finding
 
 AT_RUN = re.compile(

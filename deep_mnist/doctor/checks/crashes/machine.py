@@ -7,8 +7,8 @@ import math
 import re
 from pathlib import Path
 
-from deep_mnist.doctor.capture.crashes.crash import Crash
-from deep_mnist.doctor.capture.crashes.rules import (
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.rules import (
     DOWNLOAD_FAILED,
     DTYPE_REFUSED,
     EXAMPLE_COUNT,

@@ -6,9 +6,9 @@ import ast
 import re
 from typing import Any
 
-from deep_mnist.doctor.capture.crashes.crash import Crash, Step, shape_of
-from deep_mnist.doctor.capture.crashes.layers import parsed_shape
-from deep_mnist.doctor.capture.crashes.rules import (
+from deep_mnist.doctor.checks.crashes.crash import Crash, Step, shape_of
+from deep_mnist.doctor.checks.crashes.layers import parsed_shape
+from deep_mnist.doctor.checks.crashes.rules import (
     GRAPH_MODE,
     LOOP_SHAPE,
     NO_GRADIENT,
@@ -16,7 +16,7 @@ from deep_mnist.doctor.capture.crashes.rules import (
     OTHER_GRAPH,
     VARIABLE_EXISTS,
 )
-from deep_mnist.doctor.capture.crashes.sessions import feed_shape_text, own_name, session_name, tensorflow_name
+from deep_mnist.doctor.checks.crashes.sessions import feed_shape_text, own_name, session_name, tensorflow_name
 from deep_mnist.doctor.finding import Finding
 
 LOOP = re.compile(

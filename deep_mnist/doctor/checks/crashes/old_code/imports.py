@@ -6,10 +6,10 @@ import ast
 import re
 import sys
 
-from deep_mnist.doctor.capture.crashes.crash import Crash
-from deep_mnist.doctor.capture.crashes.old_code.libraries import as_written, library_of
-from deep_mnist.doctor.capture.crashes.old_code.successors import exists, successor
-from deep_mnist.doctor.capture.crashes.rules import NAME_GONE, PACKAGE_MISSING
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of
+from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
+from deep_mnist.doctor.checks.crashes.rules import NAME_GONE, PACKAGE_MISSING
 from deep_mnist.doctor.finding import Finding
 
 FROM = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
