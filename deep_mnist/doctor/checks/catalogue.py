@@ -22,9 +22,9 @@ CHECKS = "deep_mnist.doctor.checks"
 ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.capture.rules",
     "deep_mnist.doctor.tensorflow1.rules",
-    "deep_mnist.doctor.tensorflow1.loss_rules",
-    "deep_mnist.doctor.tensorflow1.program_rules",
-    "deep_mnist.doctor.tensorflow1.rehearsal_rules",
+    "deep_mnist.doctor.tensorflow1.faults.loss_rules",
+    "deep_mnist.doctor.tensorflow1.faults.program_rules",
+    "deep_mnist.doctor.tensorflow1.steps.rehearsal_rules",
     "deep_mnist.doctor.rehearsal.rules",
 )
 GROUP = "deep_mnist.rules"
