@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.tensorflow1 import rehearsal_rules as rules
+from deep_mnist.doctor.tensorflow1.faults.loss_words import cross_entropy, is_summed
 from deep_mnist.doctor.tensorflow1.graph_walk import VARIABLES, ancestors, variable_shape
-from deep_mnist.doctor.tensorflow1.loss_faults import cross_entropy, is_summed
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps import rehearsal_rules as rules
 from deep_mnist.doctor.tensorflow1.training_words import minimized, rate_of
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.tensorflow1.rehearsal import Trial
+    from deep_mnist.doctor.tensorflow1.steps.trial import Trial
+
+
+LARGE = 3.0  # a weight's value that saturates what comes behind
 
 
 def start_not_finite(case: SessionCase) -> Finding:
@@ -25,13 +28,14 @@ def start_not_finite(case: SessionCase) -> Finding:
     if of_log and met is not None and met.kind == "product":
         fix = f"{loss} = {_safe_entropy(case)}"
     elif of_log and culprit is not None:
-        fix = f"{case.names.of(culprit, 'z')} = tf.log(tf.maximum({case.names.of(culprit.op.inputs[0], 'x')}, 1e-10))"
+        name = case.names.of(culprit.op.inputs[0], "x")
+        fix = f"{name} = tf.maximum({name}, 1e-10)"
     else:
         fix = "Look at what comes into that operation: it is divided by 0, or already not finite."
     kind = f"{culprit.op.type}{case.names.at(culprit)}" if culprit is not None else "the loss"
     return rules.START_NOT_FINITE.found(
         expected="a finite loss at the first step",
-        received=f"NaN or infinity, first out of {kind}" + (", the logarithm of 0" if of_log else ""),
+        received=f"NaN or infinity, first out of {kind}" + (", the logarithm of what is not above 0" if of_log else ""),
         fix=fix,
     )
 
@@ -90,6 +94,14 @@ def rate_too_high(case: SessionCase, trial: Trial, factor: float) -> Finding:
     )
 
 
+def decays_at_once(case: SessionCase, before: float, after: float, steps: int) -> Finding:
+    return rules.DECAYS_AT_ONCE.found(
+        expected="a rate that lasts as long as the training",
+        received=f"{before:.3g} falls to {after:.3g} within {steps} steps",
+        fix=minimized(case, rate=before),
+    )
+
+
 def rate_too_low(case: SessionCase, trial: Trial, factor: float) -> Finding:
     return rules.RATE_TOO_LOW.found(
         expected=f"a rate of about {rate_of(case) * factor:.2g}",
@@ -135,7 +147,7 @@ def no_gradient(case: SessionCase, variables: list[Any], count: int) -> Finding:
         expected="a gradient for every weight that is trained",
         received=f"{name}{case.names.at(variable)}, {state}, does not move; so do {count} weights in all",
         fix="; ".join(_random_start(case.names.of(each, each.name), value) for each, value in starts.items())
-        if constant or np.abs(start).max() > 1
+        if constant or np.abs(start).max() > LARGE
         else f"Look at what comes between {name} and the loss: nothing of it depends on {name}.",
     )
 

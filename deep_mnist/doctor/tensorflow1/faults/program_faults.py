@@ -9,8 +9,8 @@ from typing import Any
 
 from deep_mnist.doctor.capture.source import Source
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.tensorflow1 import loss_rules
-from deep_mnist.doctor.tensorflow1 import program_rules as rules
+from deep_mnist.doctor.tensorflow1.faults import loss_rules
+from deep_mnist.doctor.tensorflow1.faults import program_rules as rules
 from deep_mnist.doctor.tensorflow1.graph_walk import VARIABLES, ancestors, trains
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
 from deep_mnist.doctor.tensorflow1.session_notes import notes_of

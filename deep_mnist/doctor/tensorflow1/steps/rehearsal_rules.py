@@ -52,6 +52,12 @@ NOT_FALLING = Rule(
     why="What cannot learn one batch cannot learn the set.",
     scope=Scope.RUN,
 )  # fmt: skip
+DECAYS_AT_ONCE = Rule(
+    code="G059", name="rate-decays-at-once", field="model.optimizer", severity="warning",
+    summary="The rate falls to next to nothing within the first steps.",
+    why="Nothing is learned once the rate is gone.",
+    scope=Scope.RUN,
+)  # fmt: skip
 UNSCALED = Rule(
     code="G058", name="unscaled-inputs-diverge", field="images.range", severity="error",
     summary="The training diverges on the inputs as they are, and learns on the same inputs scaled.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.tensorflow1 import program_rules as rules
+from deep_mnist.doctor.tensorflow1.faults import program_rules as rules
 from deep_mnist.doctor.tensorflow1.graph_walk import ancestors, behind, shaped_from
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
 
@@ -34,6 +34,8 @@ def _of_comparison(case: SessionCase, equal: Any) -> Iterator[Finding]:
             expected="argmax over the classes, axis 1", received=f"argmax over axis 0{at}",
             fix=_equal(case, equal, [f"tf.argmax({each}, 1)" for each in scores], sides),
         )  # fmt: skip
+    elif len(chosen) == 2 and sum(map(_is_of_one, chosen)) == 1:
+        yield _numbers_chosen(case, equal, chosen)
     elif chosen and any(_is_of_one(each) for each in chosen):
         output = next(case.names.of(each.inputs[0], "y") for each in chosen if _is_of_one(each))
         yield rules.ACCURACY_OF_ONE.found(
@@ -51,14 +53,28 @@ def _of_comparison(case: SessionCase, equal: Any) -> Iterator[Finding]:
     yield from _rounded_mean(case, equal)
 
 
+def _numbers_chosen(case: SessionCase, equal: Any, chosen: list[Any]) -> Finding:
+    """Return that argmax is taken of class numbers (n, 1), which are classes already."""
+    numbers = next(each.inputs[0] for each in chosen if _is_of_one(each))
+    scores = next(each.inputs[0] for each in chosen if not _is_of_one(each))
+    name, labels = case.names.of(scores, "logits"), case.names.of(numbers, "y")
+    classes = f"tf.cast(tf.reshape({labels}, [-1]), tf.int64)"
+    return rules.ACCURACY_OF_ONE.found(
+        expected="class numbers as they are",
+        received=f"argmax over class numbers, 1 unit{case.names.at(equal)}",
+        fix=_measured(case, equal, f"tf.equal(tf.argmax({name}, 1), {classes})"),
+    )
+
+
 def _rounded_mean(case: SessionCase, equal: Any) -> Iterator[Finding]:
     for cast in (one for output in equal.outputs for one in output.consumers()):
         for mean in (one for output in cast.outputs for one in output.consumers()):
             if cast.type == "Cast" and mean.type == "Mean" and cast.outputs[0].dtype.is_integer:
+                accuracy, correct = case.names.of(mean, "accuracy"), _named(case, equal)
                 yield rules.ACCURACY_ROUNDED.found(
                     expected="the mean of floats",
                     received=f"the mean of {cast.outputs[0].dtype.name}{case.names.at(mean)}",
-                    fix=f"{case.names.of(mean, 'accuracy')} = tf.reduce_mean(tf.cast({_named(case, equal)}, tf.float32))",
+                    fix=f"{accuracy} = tf.reduce_mean(tf.cast({correct}, tf.float32))",
                 )
                 return
 

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.tensorflow1 import loss_rules as rules
+from deep_mnist.doctor.tensorflow1.faults import loss_rules as rules
+from deep_mnist.doctor.tensorflow1.faults.loss_words import (
+    are_rows,
+    assigned,
+    cross_entropy,
+    is_summed,
+    logits_name,
+    mean_of,
+    operand_name,
+)
 from deep_mnist.doctor.tensorflow1.graph_contract import are_labels, units_of
-from deep_mnist.doctor.tensorflow1.graph_walk import ancestors, behind, shaped_from
+from deep_mnist.doctor.tensorflow1.graph_walk import shaped_from
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
 from deep_mnist.doctor.tensorflow1.supervision import Supervision
 
@@ -51,15 +60,15 @@ def _of_form(case: SessionCase, met: Supervision) -> Iterator[Finding]:
         yield rules.RECTIFIED_LOGITS.found(
             expected="logits of both signs: the last layer without an activation",
             received=f"logits out of {met.activation.lower()}{case.names.at(shaped_from(met.output))}",
-            fix=_assigned(case, met.output, "logits", _operand(case, met.output)),
+            fix=assigned(case, met.output, "logits", operand_name(case, met.output)),
         )
     if met.kind == "product" and met.activation in LINEAR and are_labels(case.value(met.labels)):
         yield _log_of_linear(case, met)
-    if met.kind == "difference" and met.activation == "Softmax" and units != 1 and _are_rows(case.value(met.labels)):
+    if met.kind == "difference" and met.activation == "Softmax" and units != 1 and are_rows(case.value(met.labels)):
         yield rules.SQUARED_SOFTMAX.found(
             expected="cross-entropy for classes",
             received=f"the squared error of a softmax{case.names.at(met.operation)}",
-            fix=_assigned(case, case.step and case.step.loss, "loss", cross_entropy(case, met)),
+            fix=assigned(case, case.step and case.step.loss, "loss", cross_entropy(case, met)),
         )
     yield from _out_of_reach(case, met)
 
@@ -77,11 +86,11 @@ def _over_examples(case: SessionCase, met: Supervision) -> Finding:
 
 def _softmax_of_one(case: SessionCase, met: Supervision) -> Finding:
     labels = case.names.shaped(met.labels, "y")
-    logits = _logits_name(case, met)
+    logits = logits_name(case, met)
     return rules.SOFTMAX_OF_ONE.found(
         expected="a sigmoid for one unit, or a softmax of one unit for each class",
         received=f"softmax over 1 unit{case.names.at(met.operation)}",
-        fix=_assigned(
+        fix=assigned(
             case, case.step and case.step.loss, "loss",
             f"tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels={labels}, logits={logits}))",
         ),
@@ -91,11 +100,11 @@ def _softmax_of_one(case: SessionCase, met: Supervision) -> Finding:
 def _twice(case: SessionCase, met: Supervision) -> Finding:
     kind = met.activation.lower()
     loss = {"softmax": "softmax", "sparse": "sparse_softmax", "sigmoid": "sigmoid"}[met.kind]
-    logits, own = _operand(case, met.output), "sigmoid" if loss == "sigmoid" else "softmax"
+    logits, own = operand_name(case, met.output), "sigmoid" if loss == "sigmoid" else "softmax"
     return rules.ACTIVATION_TWICE.found(
         expected=f"logits, as {loss}_cross_entropy_with_logits takes its {own} itself",
         received=f"the result of a {kind}{case.names.at(shaped_from(met.output))}",
-        fix=_assigned(
+        fix=assigned(
             case, case.step and case.step.loss, "loss",
             f"tf.reduce_mean(tf.nn.{loss}_cross_entropy_with_logits(labels={case.names.shaped(met.labels, 'y_')}, "
             f"logits={logits}))  # the logits before the {kind}",
@@ -110,7 +119,7 @@ def _log_of_linear(case: SessionCase, met: Supervision) -> Finding:
     return rules.LOG_OF_LINEAR.found(
         expected=f"probabilities before the logarithm: {loss} of the last layer",
         received=f"the logarithm of {met.activation}'s result{case.names.at(shaped_from(met.predicted))}",
-        fix=_assigned(
+        fix=assigned(
             case, case.step and case.step.loss, "loss",
             f"tf.reduce_mean(tf.nn.{loss}_cross_entropy_with_logits(labels={labels}, logits={output}))",
         ),
@@ -143,8 +152,8 @@ def _reach_fix(case: SessionCase, met: Supervision, labels: np.ndarray) -> str:
     values = np.unique(labels)
     if len(values) == 2:  # two classes by other numbers
         return f"train_labels = (train_labels - {values[0]:g}) / {values[1] - values[0]:g}  # 0 and 1"
-    return _assigned(
-        case, met.output, "prediction", f"{_operand(case, met.output)}  # no activation: numbers of any size"
+    return assigned(
+        case, met.output, "prediction", f"{operand_name(case, met.output)}  # no activation: numbers of any size"
     )
 
 
@@ -180,14 +189,14 @@ def _of_answers(case: SessionCase, met: Supervision) -> Iterator[Finding]:
     if predictions is None or case.step is None:
         return
     fed, right, wrong, constants = predictions
-    good, bad = (_mean(case.given(case.step.loss, {fed.name: each})) for each in (right, wrong))
+    good, bad = (mean_of(case.given(case.step.loss, {fed.name: each})) for each in (right, wrong))
     if good is None or bad is None or not np.isfinite([good, bad]).all():
         return
     width = abs(bad - good)
     if good > bad + LITTLE * max(1.0, width):
         yield _turned(case, met, good, bad)
         return
-    others = [_mean(case.given(case.step.loss, {fed.name: each})) for each in constants]
+    others = [mean_of(case.given(case.step.loss, {fed.name: each})) for each in constants]
     if met.kind == "product" and any(each is not None and each <= good + LITTLE * width for each in others) and width:
         yield _constant(case, met)
 
@@ -222,7 +231,7 @@ def _constant(case: SessionCase, met: Supervision) -> Finding:
     return rules.LOSS_OF_CONSTANT.found(
         expected="a loss that is lowest for the right predictions",
         received=f"no more for the same prediction everywhere{case.names.at(met.operation)}",
-        fix=_assigned(case, case.step and case.step.loss, "loss", fix),
+        fix=assigned(case, case.step and case.step.loss, "loss", fix),
     )
 
 
@@ -250,64 +259,5 @@ def _predictions(case: SessionCase, met: Supervision, labels: Any) -> tuple[Any,
     if met.takes_logits:
         return fed, FAR * (2 * labels - 1), -FAR * (2 * labels - 1), []
     near = np.clip(labels, 0.05, 0.95)
-    ends = [] if _are_rows(now) else [np.full_like(labels, 0.95), np.full_like(labels, 0.05)]
+    ends = [] if are_rows(now) else [np.full_like(labels, 0.95), np.full_like(labels, 0.05)]
     return fed, near, 1 - near, ends
-
-
-# --- words -----------------------------------------------------------------------------------------
-
-
-def cross_entropy(case: SessionCase, met: Supervision) -> str:
-    """Return the cross-entropy of a softmax in the user's own names, from its logits where these have a name."""
-    labels, logits = case.names.shaped(met.labels, "y_"), _logits_name(case, met)
-    if logits:
-        return f"tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels={labels}, logits={logits}))"
-    output = case.names.of(met.output, "y")
-    return f"tf.reduce_mean(-tf.reduce_sum({labels} * tf.log(tf.clip_by_value({output}, 1e-10, 1.0)), axis=1))"
-
-
-def _logits_name(case: SessionCase, met: Supervision) -> str:
-    tensor = shaped_from(met.output)
-    if tensor.op.type in ("Softmax", "Sigmoid"):
-        return case.names.shaped(tensor.op.inputs[0], "")
-    return case.names.shaped(met.output, "logits")
-
-
-def _operand(case: SessionCase, tensor: Any) -> str:
-    """Return the name of what an activation takes; "logits" where it has none."""
-    return case.names.shaped(shaped_from(tensor).op.inputs[0], "logits")
-
-
-def _assigned(case: SessionCase, tensor: Any, default: str, expression: str) -> str:
-    name = case.names.shaped(tensor, default) if tensor is not None else default
-    return f"{name} = {expression}"
-
-
-def _mean(value: Any) -> float | None:
-    return None if value is None or not np.size(value) else float(np.mean(value))
-
-
-def _are_rows(labels: Any) -> bool:
-    """Whether labels are rows that each sum to 1."""
-    return labels is not None and labels.ndim == 2 and labels.shape[1] > 1 and bool(np.allclose(labels.sum(axis=1), 1))
-
-
-def is_summed(case: SessionCase) -> bool:
-    """Whether the loss is a sum over the examples: Sum makes it one number, and nothing divides it."""
-    loss = case.step.loss if case.step is not None else None
-    if loss is None:
-        return False
-    operation, met = loss.op, case.supervision
-    while met is not None and operation is not met.operation:
-        if operation.type in ("Mean", "RealDiv", "DivNoNan", "Div"):
-            return False
-        if operation.type == "Sum":
-            axes = behind(operation.inputs[1]) if operation.inputs[1].shape.num_elements() == 1 else None
-            return axes is None or axes == 0
-        if operation.type not in ("Neg", "Mul", "Add", "AddV2", "AddN", "Identity", "Sub"):
-            return False
-        operation = next(
-            (each.op for each in operation.inputs if met.operation in ancestors([each.op], control=False)),
-            met.operation,
-        )
-    return False

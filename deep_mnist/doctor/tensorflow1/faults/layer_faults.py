@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.tensorflow1 import loss_rules as rules
-from deep_mnist.doctor.tensorflow1 import program_rules
+from deep_mnist.doctor.tensorflow1.faults import loss_rules as rules
+from deep_mnist.doctor.tensorflow1.faults import program_rules
 from deep_mnist.doctor.tensorflow1.graph_walk import VARIABLES, ancestors, behind, shaped_from, variable_shape
 from deep_mnist.doctor.tensorflow1.rules import DROPOUT_IN_EVALUATION
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
