@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.acceptance import Accept, choices_of
+from deep_mnist.doctor.capture.earlier_fits import Fits
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside, methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
@@ -34,11 +35,14 @@ def guard(*, accept: Accept = None, ignore: Iterable[str] = ()) -> Iterator[list
     """
     diagnoses: list[Diagnosis] = []
     choices = choices_of(accept, ignore)
+    fits = Fits()
 
     def before(call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         try:
+            call.earlier = fits.earlier()
             with inside():
                 diagnoses.append(judge_call(call, frame, choices=choices))
+            fits.add(call, diagnoses[-1].case, ran=True)
         except Exception as error:
             if not is_own_fault(error):
                 raise

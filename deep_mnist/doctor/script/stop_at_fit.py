@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from deep_mnist.doctor.acceptance import Choices
 from deep_mnist.doctor.capture.custom_loop import whole_of_batch
+from deep_mnist.doctor.capture.earlier_fits import Fits
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
@@ -72,6 +73,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.fits = Fits()
         self.faults = 0  # fits that were not judged, by a fault of ours
         self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
@@ -157,6 +159,7 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
         """Return the diagnosis of a call of Keras."""
+        call.earlier = self.fits.earlier()
         with inside():
             with _eagerly():
                 overrides = {**call.overrides, **self.options.overrides}
@@ -164,6 +167,8 @@ class ScriptJudge:
                 diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
                 diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
+        if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
+            self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis
 
     def end(self, code: int) -> Any:
