@@ -131,9 +131,9 @@ def every_fit(program: Program, *, ran: bool, seen: Callable[[FitCall, Any], Non
         ran: They are made.
         seen: Called with each call and its diagnosis before the call is made.
     """
-    from deep_mnist.doctor.capture.earlier_fits import Fits
     from deep_mnist.doctor.capture.intercept import inside
     from deep_mnist.doctor.capture.live_call import judge_call
+    from deep_mnist.doctor.checks.program.earlier_fits import Fits
     from deep_mnist.doctor.script.unrun_fit import result_of
 
     fits, diagnoses = Fits(), list[Any]()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from deep_mnist.doctor.capture.earlier_fits import EarlierFit
+from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
 
 FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
 

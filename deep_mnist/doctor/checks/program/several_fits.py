@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.network.live_layers import is_trainable, layers_of, own_weights
 from deep_mnist.doctor.checks.program.compiled_metrics import stated_metrics
+from deep_mnist.doctor.checks.program.fit_traces import digest_of, row_keys
 from deep_mnist.doctor.checks.program.metric_fixes import mended
-from deep_mnist.doctor.evidence.row_keys import row_keys
-from deep_mnist.doctor.evidence.weights_digest import digest_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.capture.earlier_fits import EarlierFit
+    from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
 
 SEEN, IN_OWN_TRAIN = 0.3, 0.05  # shares of the validation examples
 LEAST_SEEN = 20  # keys

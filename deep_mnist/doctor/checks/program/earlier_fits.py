@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deep_mnist.doctor.evidence.row_keys import row_keys
-from deep_mnist.doctor.evidence.weights_digest import digest_of
+from deep_mnist.doctor.checks.program.fit_traces import digest_of, row_keys
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.capture.fit_call import FitCall
