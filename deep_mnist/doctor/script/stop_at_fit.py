@@ -20,6 +20,7 @@ from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
 from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
+from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
@@ -72,6 +73,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.fits = Fits()
         self.faults = 0  # fits that were not judged, by a fault of ours
         self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
@@ -157,6 +159,7 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
         """Return the diagnosis of a call of Keras."""
+        call.earlier = self.fits.earlier()
         with inside():
             with _eagerly():
                 overrides = {**call.overrides, **self.options.overrides}
@@ -164,6 +167,8 @@ class ScriptJudge:
                 diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
                 diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
+        if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
+            self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis
 
     def end(self, code: int) -> Any:
