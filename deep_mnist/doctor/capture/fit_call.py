@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
+from deep_mnist.doctor.evidence.own_step import OwnStep
 
 FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
 
@@ -42,6 +43,7 @@ class FitCall:
         verb: What was called.
         overrides: loss, from_logits that the source tells apart from compile(), as a custom loop's loss object does.
         earlier: The fits before it, where these are followed.
+        step: Of a custom loop, what can be run again; None of any other call.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
     """
 
@@ -55,6 +57,7 @@ class FitCall:
     direct: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[EarlierFit, ...] = ()
+    step: OwnStep | None = None
 
 
 def bound_call(verb: Verb, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +22,7 @@ from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
@@ -160,8 +160,12 @@ def diagnose_drawn(
     of_batches = batches_found("train", call.x, train, case)
     of_batches += batches_found("test", call.validation, test, case) if test is not None else []
     of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *of_batches, *extra]
+
+    def said(finding: Finding) -> Finding:
+        return named(in_pipeline_words(finding, call, frame), origin)
+
     of_case = [in_own_words(case, each) for each in judged.findings]
-    findings = finish([*of_case, *of_call], case, choices, partial(named, origin=origin))
+    findings = finish([*of_case, *of_call], case, choices, said)
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 
