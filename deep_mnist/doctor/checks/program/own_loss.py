@@ -24,8 +24,8 @@ from deep_mnist.doctor.checks.program.own_loss_rules import (
     RULES,
     SWAPPED,
 )
+from deep_mnist.doctor.checks.program.predictions import predictions_of
 from deep_mnist.doctor.evidence.loss_trial import Evaluated, LossTrial, of_compiled, of_step
-from deep_mnist.doctor.evidence.predictions import predictions_of
 from deep_mnist.doctor.evidence.task import is_one_hot
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check

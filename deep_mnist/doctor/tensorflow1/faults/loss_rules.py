@@ -55,7 +55,7 @@ ACTIVATION_TWICE = Rule(
     scope=Scope.GRAPH,
 )  # fmt: skip
 OUT_OF_REACH = Rule(
-    code="G018", name="targets-out-of-reach", field="model.output_activation", severity="error",
+    code="G018", name="graph-targets-out-of-reach", field="model.output_activation", severity="error",
     summary="Labels lie outside the range of the output's activation.",
     why="The output ends at the edge of its range; no weights can reach these targets.",
     scope=Scope.GRAPH,
