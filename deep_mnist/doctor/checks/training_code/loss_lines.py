@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.live_batch import step_of
+from deep_mnist.doctor.checks.training_code.live_batch import step_of
 from deep_mnist.doctor.evidence.loss_trial import LossTrial
 from deep_mnist.doctor.evidence.source_text import ProgramText, called
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.live_batch import can_be_tried, outputs_of, rows_of, step_of
-from deep_mnist.doctor.checks.program.loss_lines import lines_of
-from deep_mnist.doctor.checks.program.own_loss_rules import (
+from deep_mnist.doctor.checks.program.predictions import predictions_of
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
+from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     BROADCASTS,
     NO_GRADIENT,
     NOT_FINITE,
@@ -24,7 +25,6 @@ from deep_mnist.doctor.checks.program.own_loss_rules import (
     RULES,
     SWAPPED,
 )
-from deep_mnist.doctor.checks.program.predictions import predictions_of
 from deep_mnist.doctor.evidence.loss_trial import Evaluated, LossTrial, of_compiled, of_step
 from deep_mnist.doctor.evidence.task import is_one_hot
 from deep_mnist.doctor.finding import Finding

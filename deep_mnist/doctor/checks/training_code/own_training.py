@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.live_batch import can_be_tried, rows_of, step_of
-from deep_mnist.doctor.checks.program.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
+from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.evidence.call_trial import MadeInCall, made_in_call
 from deep_mnist.doctor.evidence.own_step import OwnStep, StepRecord
 from deep_mnist.doctor.finding import Finding
