@@ -22,10 +22,11 @@ from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.own_fault import isolated
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits.order import check_order
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
 from deep_mnist.doctor.judge import run_checks
@@ -124,15 +125,22 @@ def judge_call(
     started = time.perf_counter() if started is None else started
     keras_of(call.model)
     rank = rank_of(call.model, call.x)
-    train, test = draw_train(call, rank), draw_validation(call, rank)
+    broken: list[Broken] = []
+    train = isolated(broken, "draw_train", ("the training data",), lambda: draw_train(call, rank), Drawn(None, None))
+    test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, rank), None)
     contract = contract_of_live(call.model, example_shape(train, rank))
     contract = _with_options(contract, overrides)
     for each in (train, test):
         if each is not None:
             each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
             each.targets = named_in_order(each.targets, [of.output_name for of in contract.outputs])
-    origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
-    return diagnose_drawn(call, contract, train, test, origin, choices=choices, frame=frame, started=started)
+    cut = validation_start(call, train) if test is None else None
+    origin = isolated(
+        broken, "origin_of", ("names and lines",), lambda: origin_of(call, frame, train, test, cut), Origin()
+    )
+    return diagnose_drawn(
+        call, contract, train, test, origin, choices=choices, frame=frame, started=started, broken=broken
+    )
 
 
 def diagnose_drawn(
@@ -144,11 +152,12 @@ def diagnose_drawn(
     *,
     choices: Choices | None = None,
     extra: Sequence[Finding] = (),
+    broken: Sequence[Broken] = (),
     frame: FrameType | None = None,
     started: float,
 ) -> Diagnosis:
     """Return the diagnosis of what was drawn, in the source's own names."""
-    if train.images is None and train.labels is None and not train.findings:
+    if train.images is None and train.labels is None and not train.findings and not broken:
         raise NotUsableError(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
@@ -157,7 +166,14 @@ def diagnose_drawn(
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
-    of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
+    judged.broken += broken
+    of_call = [*extra]
+    for part, find in (
+        ("order", lambda: [*_order_of_whole(whole, case)]),
+        ("pipelines", lambda: [*_of_pipelines(call, train, test)]),
+        ("the call", lambda: [*_of_call(call)]),
+    ):
+        of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
     findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)

@@ -19,6 +19,7 @@ from deep_mnist.doctor.script.programs import Module, NotebookRun, Program, Scri
 from deep_mnist.doctor.script.run import run_program
 from deep_mnist.doctor.script.stop_at_fit import ScriptOptions
 
+OWN_FAULT = 3
 FILES = ("html", "markdown")  # options that name a file to write
 
 
@@ -48,7 +49,10 @@ def judge_program(options: argparse.Namespace, kind: Kind | None, arguments: Seq
         status = run_program(program, arguments, script)
     finally:
         reports.deliver()
-    return status_of(reports.taken) if status == 0 and reports.taken else status
+    if status or not reports.taken:
+        return status
+    judged = status_of(reports.taken)
+    return 0 if options.train and judged == OWN_FAULT else judged  # which stops no training
 
 
 def _program(options: argparse.Namespace, kind: Kind | None) -> Program:

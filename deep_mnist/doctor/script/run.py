@@ -31,6 +31,7 @@ from deep_mnist.doctor.script.failures import explained
 from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
+from deep_mnist.doctor.script.surroundings import explained_by_surroundings
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
 from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
 
@@ -118,8 +119,8 @@ class ProgramRun:
         if self.judge.verdicts or self.judge.faults:
             return status if isinstance(status, int) else int(status is not None)
         print(
-            f"doctor: Expected a call of fit in {self.program.name}. Received: none; the script ended by {how}. "
-            "Fix: give the script that trains, with its arguments after --.",
+            f"doctor: Expected a call of fit in {self.program.name}. Received: none; it ended by {how}. "
+            f"Fix: {self.program.no_fit}",
             file=sys.stderr,
         )
         return 2
@@ -136,7 +137,8 @@ class ProgramRun:
         kept = self._from_own_code(error.__traceback__)
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"
-        said = "" if is_refusal(error) else explained(error, self.program.path)
+        path = self.program.path
+        said = "" if is_refusal(error) else explained_by_surroundings(error, path) or explained(error, path)
         print(f"\ndoctor: {self.program.name} failed {when} its first fit. {said}", file=sys.stderr)
         return 2 if not self.judge.verdicts else 1
 

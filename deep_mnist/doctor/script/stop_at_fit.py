@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -19,8 +19,8 @@ from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
-from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, isolated, tell_fault
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
@@ -134,8 +134,14 @@ class ScriptJudge:
             call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
             diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in TRAINED:
-                diagnosis = rehearsed(diagnosis, call, self.options.choices)
+                diagnosis = self._rehearsed(diagnosis, call)
         return diagnosis
+
+    def _rehearsed(self, diagnosis: Diagnosis, call: FitCall) -> Diagnosis:
+        broken: list[Broken] = []
+        choices = self.options.choices
+        found = isolated(broken, "rehearse", ("the rehearsal",), lambda: rehearsed(diagnosis, call, choices), diagnosis)
+        return replace(found, broken=[*found.broken, *broken])
 
     def end(self, code: int) -> Any:
         """End the script; of a thread or a process of its own, the whole program."""

@@ -24,8 +24,9 @@ from deep_mnist.doctor.capture.draw import as_array, draw_arrays
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
-from deep_mnist.doctor.capture.origin import origin_of
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.capture.origin import Origin, origin_of
+from deep_mnist.doctor.capture.own_fault import isolated
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
 from deep_mnist.doctor.tensorflow1.graph_walk import Loss, behind, consumers, loss_of, trains
@@ -154,9 +155,13 @@ def judge_run(
         call = whole_of_batch(call, frame)
         train = draw_arrays("train", _examples(call.x), _examples(call.y), 1)
         contract = with_settings(contract_of_graph(run), **(overrides or {}))
-        extra: list[Finding] = list(faults_of(run, frame))
-        origin = origin_of(call, frame, train, None, None)
-        return diagnose_drawn(call, contract, train, None, origin, choices=choices, extra=extra, started=started)
+        broken: list[Broken] = []
+        extra: list[Finding] = isolated(broken, "graph", ("the graph's rules",), lambda: [*faults_of(run, frame)], [])
+        lines = ("names and lines",)
+        origin = isolated(broken, "origin", lines, lambda: origin_of(call, frame, train, None, None), Origin())
+        return diagnose_drawn(
+            call, contract, train, None, origin, choices=choices, extra=extra, started=started, broken=broken
+        )
 
 
 def contract_of_graph(run: FedRun) -> Contract:
