@@ -56,7 +56,7 @@ compile: .venv/deploy ## build/training.yaml, the KFP definition
 
 # Where Python may keep no bytecode, each of the processes that tests start would compile our modules anew.
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
-	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m $(if $(ARGS),pytest,tests.support.measured) \
+	env -u PYTHONDONTWRITEBYTECODE -u KF_PIPELINES_ENDPOINT .venv/bin/python -m $(if $(ARGS),pytest,tests.support.measured) \
 	  -n 2 --dist worksteal -m 'not docker' $(ARGS)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports

@@ -11,18 +11,29 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+GUARDED = re.compile(r"^exit-handler-\d+$")  # the group of tasks after which the exit handler runs
 INNER = ("root", "executor")  # nodes that KFP adds, which are no step of the pipeline
-ATTEMPT = re.compile(r"\(\d+\)$")
-GROUP = re.compile(r"^(condition|exit-handler|for-loop)-")
+ATTEMPT = re.compile(r"(\(\d+(:[^()]*)?\))+$")  # of a node that is repeated, or of a loop
+GROUP = re.compile(r"^(condition|exit-handler|for-loop)-|^iteration(-|$)")
+_TRIAL = re.compile(r"^iteration-iterations\((\d+):")
 _ERROR_IN_LOG = re.compile(r'\{"error_message":.*\}\s*\Z', re.DOTALL)
 
 
 class PodState(NamedTuple):
-    """One pod of a run: its step, its name, and what Argo or Kubernetes says of it, which may be ""."""
+    """One pod of a run: its step, its name, and what Argo or Kubernetes says of it, which may be "".
+
+    In a loop, `trial` counts from 1; elsewhere it is 0.
+    """
 
     step: str
     pod: str
     message: str
+    trial: int = 0
+
+    @property
+    def where(self) -> str:
+        """The step, with its trial."""
+        return f"{self.step} of trial {self.trial}" if self.trial else self.step
 
 
 def run_path(run_id: str) -> str:
@@ -47,6 +58,20 @@ def workflow_in(response: str) -> dict[str, Any]:
     return workflow if isinstance(workflow, dict) else {}
 
 
+def was_terminated(workflow: Mapping[str, Any]) -> bool:
+    """Return whether somebody terminated the run, which Kubeflow does by a deadline of 0 and then calls FAILED.
+
+    kubeflow/pipelines 2.17.0, backend/src/apiserver/resource/resource_manager.go:1024.
+    """
+    return (workflow.get("spec") or {}).get("activeDeadlineSeconds") == 0
+
+
+def guarded_phase(workflow: Mapping[str, Any]) -> str:
+    """Return Argo's phase of all that an exit handler waits for, "" where there is none."""
+    phases = [each.get("phase") for each in _nodes(workflow) if GUARDED.match(step_name(_last_part(each)))]
+    return str(phases[-1] or "") if phases else ""
+
+
 def failed_pods(workflow: Mapping[str, Any]) -> list[PodState]:
     """Return each step whose last pod failed, in order of their start."""
     return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") in ("Failed", "Error")]
@@ -55,6 +80,21 @@ def failed_pods(workflow: Mapping[str, Any]) -> list[PodState]:
 def pending_pods(workflow: Mapping[str, Any]) -> list[PodState]:
     """Return each step whose pod was created or is to be, and does not run yet."""
     return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") == "Pending"]
+
+
+def pod_of(workflow: Mapping[str, Any], step: str) -> str:
+    """Return the name of the last pod in which a step itself ran, "" where there is none."""
+    pods = [each for each in _last_pods(workflow) if _step_of(each) == step and not _is_driver(each)]
+    return _pod_name(workflow, pods[-1]) if pods else ""
+
+
+def steps_from_cache(workflow: Mapping[str, Any]) -> set[str]:
+    """Return the steps whose result was taken from the cache: their container's node is skipped.
+
+    kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/container.go:433.
+    """
+    skipped = (each for each in _nodes(workflow) if each.get("phase") == "Skipped")
+    return {_step_of(each) for each in skipped if step_name(_last_part(each)) == "executor"}
 
 
 def log_and_error(text: str) -> tuple[str, str]:
@@ -72,15 +112,36 @@ def step_name(display_name: str) -> str:
     return ATTEMPT.sub("", display_name)
 
 
+def _nodes(workflow: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(((workflow.get("status") or {}).get("nodes") or {}).values())
+
+
 def _last_pods(workflow: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the last pod of each driver and each executor, in order of their start; of a step, the later of the two."""
-    nodes = ((workflow.get("status") or {}).get("nodes") or {}).values()
-    pods = sorted((node for node in nodes if node.get("type") == "Pod"), key=lambda node: node.get("startedAt") or "")
-    yield from {_step_of(node): node for node in pods}.values()
+    """Yield the last pod of each step, its driver's included, in order of their start; of a loop, of each trial."""
+    pods = sorted((each for each in _nodes(workflow) if each.get("type") == "Pod"), key=_start)
+    yield from {(_step_of(node), _trial_of(node)): node for node in pods}.values()
+
+
+def _start(node: Mapping[str, Any]) -> str:
+    return str(node.get("startedAt") or "")
 
 
 def _state(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> PodState:
-    return PodState(_step_of(node), _pod_name(workflow, node), str(node.get("message") or ""))
+    message = str(node.get("message") or "")
+    return PodState(_step_of(node), _pod_name(workflow, node), message, _trial_of(node))
+
+
+def _is_driver(node: Mapping[str, Any]) -> bool:
+    return step_name(_last_part(node)).endswith("-driver")
+
+
+def _trial_of(node: Mapping[str, Any]) -> int:
+    found = [_TRIAL.match(part) for part in str(node.get("name", "")).split(".")]
+    return next((int(each[1]) + 1 for each in found if each), 0)
+
+
+def _last_part(node: Mapping[str, Any]) -> str:
+    return str(node.get("name", "")).rpartition(".")[2]
 
 
 def _step_of(node: Mapping[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 Every component's body stands in `with report_failure():`. An exception becomes a `Failure` there: `error.json` beside
 the step's outputs, which the local runner reads, and a line in the step's log that starts with MARK, which
-`python -m pipeline watch` reads, for a failed task uploads nothing on a cluster. What the code foresaw ends without
-a traceback; anything else keeps its traceback in the log.
+`python -m pipeline watch` reads, for a failed task uploads nothing on a cluster. The pod's termination message has its
+first words, by which Argo knows that repeating the step is of no use. What the code foresaw ends without a traceback;
+anything else keeps its traceback in the log.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from components.pod_end import STEP_FAILED, STEP_LOST, TERMINATION_LOG, TOLD_CHARACTERS
 from components.work import noted_work
 from deep_mnist.errors import advice_of
+from deep_mnist.storage.store import StoreUnreachableError
 
 FILE = "error.json"
 MARK = "DEEP-MNIST-FAILURE "
@@ -122,6 +125,7 @@ def _end_with(error: BaseException) -> None:
     if not failure.foreseen:
         traceback.print_exception(error, file=sys.stdout)
     write_failure(failure, folder)
+    tell_kubernetes(failure, lost=is_lost(error))
     with suppress(OSError):  # a full disk may hold the log, too
         print(f"{failure.text()}\n{MARK}{failure.to_json()}", flush=True)
     raise SystemExit(error.code if isinstance(error, SystemExit) else 1) from None
@@ -142,6 +146,26 @@ def write_failure(failure: Failure, folder: Path) -> None:
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).write_text(failure.to_json() + "\n")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether a step was asked to end, as on a node that is taken away, or an object store did not answer."""
+    return isinstance(error, SystemExit) or any(
+        isinstance(each, StoreUnreachableError) for each in (error, *_chain(error))
+    )
+
+
+def tell_kubernetes(failure: Failure, *, lost: bool, path: str = TERMINATION_LOG) -> None:
+    """Write why the step ended where Kubernetes looks for it; elsewhere there is no such file, and none is made.
+
+    Args:
+        failure: Why.
+        lost: The fault was not the step's: it should be repeated.
+        path: Of the termination message.
+    """
+    told = f"{STEP_LOST if lost else STEP_FAILED} {failure.text()}"[:TOLD_CHARACTERS]
+    with suppress(OSError), open(path, "r+") as stream:
+        stream.write(told)
 
 
 def read_failure(folder: Path) -> Failure | None:

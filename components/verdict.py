@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
+if TYPE_CHECKING:
+    from deep_mnist.doctor.diagnosis import Diagnosis
+
+
+def _name(finding: Mapping[str, Any]) -> str:
+    """Return "I103 images.range"; an image of an earlier version writes findings without a rule."""
+    return f"{finding.get('rule', '')} {finding['field']}".strip()
 
 
 class UnfitVerdictError(ValueError):
@@ -25,7 +30,7 @@ class UnfitVerdictError(ValueError):
 
     def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         lines = [
-            f"{each['field']} ({each['split']})\n"
+            f"{_name(each)} ({each['split']})\n"
             f"    Expected: {each['expected']}\n    Received: {each['received']}\n"
             + (f"    Where: {', '.join(map(str, each['where']))}\n" if each.get("where") else "")
             + f"    Fix: {each['fix']}"
@@ -33,8 +38,8 @@ class UnfitVerdictError(ValueError):
         ]
         count = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
         super().__init__("\n  ".join([f"{self.subject} not fit to train on, {count}:", *lines]))
-        self.expected = "\n".join(f"{each['field']}: {each['expected']}" for each in errors)
-        self.received = "\n".join(f"{each['field']}: {each['received']}" for each in errors)
+        self.expected = "\n".join(f"{_name(each)}: {each['expected']}" for each in errors)
+        self.received = "\n".join(f"{_name(each)}: {each['received']}" for each in errors)
         self.fix = "\n".join(dict.fromkeys(str(each["fix"]) for each in errors))
 
 
@@ -59,6 +64,9 @@ class VerdictOutputs(NamedTuple):
 
 def write_reports(diagnosis: Diagnosis, findings: Path, report: Path, summary: Path, *, step: str) -> VerdictOutputs:
     """Write the JSON object, the page and the Markdown, print the findings, and return the step's outputs."""
+    # Not above: the gate, a step of its own, needs nothing of numpy.
+    from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
+
     for path in (findings, report, summary):
         path.parent.mkdir(parents=True, exist_ok=True)
     findings.write_text(as_json(diagnosis) + "\n")

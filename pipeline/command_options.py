@@ -56,8 +56,12 @@ run_options = add_options(
     click.option(
         "--accept",
         multiple=True,
-        metavar='FIELD="reason"',
-        help="Take responsibility for the findings of a field; every report shows the reason. Repeatable.",
+        metavar='RULE|FIELD="reason"',
+        help="Take responsibility for what a rule, or all rules of a field, find; reports show the reason. Repeatable.",
+    ),
+    click.option("--ignore", default="", metavar="RULE,…", help="Rules of the doctor that are not judged."),
+    click.option(
+        "--rules", default="", help="A Python file with rules of your own, its path or address; validate runs it."
     ),
     click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
     click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
@@ -77,7 +81,8 @@ run_options = add_options(
     ),
 )
 RUN_OPTIONS = (
-    "dataset", "network", "model", "preparation", "validation_fraction", "accept", "epochs", "seed", "model_name",
+    "dataset", "network", "model", "preparation", "validation_fraction", "accept", "ignore", "rules",
+    "epochs", "seed", "model_name",
     "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip
 SWEEP_OPTIONS = (

@@ -44,22 +44,26 @@ def _holds_arrays(folder: Path) -> bool:
         return True
 
 
-def digest_of_model(model: str) -> str:
-    """Return the SHA-256 of a user's network, by a path or an address; the steps demand the same file.
+def digest_of_file(address: str, name: str) -> str:
+    """Return the SHA-256 of a user's own file, by a path or an address; the steps demand the same one.
+
+    Args:
+        address: "" and a folder have none.
+        name: Of the option, for the error.
 
     Raises:
         UsageError: It cannot be read.
     """
-    if not model or Path(model).is_dir():  # a folder is no network that can be trained, as validate will say
+    if not address or Path(address).is_dir():  # a folder is no network that can be trained, as validate will say
         return ""
-    if not is_address(model):
-        return sha256_of_file(Path(model))
+    if not is_address(address):
+        return sha256_of_file(Path(address))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            fetch(model, Path(folder) / "model.keras")
+            fetch(address, Path(folder) / "fetched")
         except StorageError as error:
-            raise UsageError(f"Expected to read MODEL={model}. Received: {error}") from error
-        return sha256_of_file(Path(folder) / "model.keras")
+            raise UsageError(f"Expected to read {name}={address}. Received: {error}") from error
+        return sha256_of_file(Path(folder) / "fetched")
 
 
 def _digest(*parts: str) -> str:

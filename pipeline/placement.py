@@ -36,11 +36,13 @@ class ClusterSettings:
         rehearse: Rehearse the network on a CPU before it is trained; None: where training is given accelerators.
         notify: Name of the Secret with the address of a webhook that receives how a run ended; "" adds no such step.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
+        workspace: Size of a claim of the run for training's checkpoints, such as "5Gi"; "" keeps them in the store.
     """
 
     notify: str = ""
     rehearse: bool | None = None
     pull_secrets: tuple[str, ...] = ()
+    workspace: str = ""
 
 
 def placer(
@@ -121,8 +123,8 @@ def place(
 def _bound(task: dsl.PipelineTask, resources: Resources) -> None:
     from kfp import kubernetes
 
-    task.set_cpu_request(f"{int(resources.cpu * 1000)}m").set_cpu_limit(f"{int(resources.cpu * 2000)}m")
-    task.set_memory_request(f"{resources.memory // 2}Mi").set_memory_limit(f"{resources.memory}Mi")
+    task.set_cpu_request(f"{int(resources.cpu * 1000)}m").set_cpu_limit(f"{int(resources.cpu_limit * 1000)}m")
+    task.set_memory_request(f"{resources.requested}Mi").set_memory_limit(f"{resources.memory}Mi")
     if resources.shared_memory:
         size = f"{resources.shared_memory}Mi"
         kubernetes.empty_dir_mount(task, "shared-memory", "/dev/shm", medium="Memory", size_limit=size)

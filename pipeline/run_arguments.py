@@ -8,15 +8,20 @@ What differs between this machine and a cluster is what an address may be: see `
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.known import KNOWN
 from deep_mnist.data.stratify import VALIDATION_FRACTION
-from deep_mnist.doctor.acceptance import read_acceptances
+from deep_mnist.doctor.acceptance import choices_of, entry_of
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.storage.open import fetch
+from deep_mnist.storage.store import StorageError
 from pipeline.resources import GPU_TYPE
 
 # (accuracy, accuracy of each class), 0..1, below which no model is promoted; own data may be harder than MNIST.
@@ -43,7 +48,10 @@ class RunArguments:
         model_digest: SHA-256 that this file must have, or "".
         preparation: "auto", "contract" or "none"; see preprocess.
         validation_fraction: Share of the training examples held out, 0 < f < 0.5.
-        accept: Findings that a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
+        accept: What a person takes responsibility for: [{"rule" or "field", "split" (absent: any), "because"}].
+        ignore: Codes or names of the doctor's rules that are not judged.
+        rules: Path or address of a Python file with rules of the user's own, or "".
+        rules_digest: SHA-256 that this file must have, or "".
         epochs: Passes over the training split; 0 means as many as the network's recipe says.
         seed: Of the split, the weights, the order and the augmentation.
         gpu_count: How many accelerators training asks a cluster for, as text: of a number KFP makes no request.
@@ -70,6 +78,9 @@ class RunArguments:
     preparation: str = "auto"
     validation_fraction: float = VALIDATION_FRACTION
     accept: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    ignore: Sequence[str] = field(default_factory=list)
+    rules: str = ""
+    rules_digest: str = ""
     epochs: int = 0
     seed: int = 0
     gpu_count: str = "0"
@@ -99,6 +110,8 @@ def complete(
     min_accuracy: float | None = None,
     min_class_accuracy: float | None = None,
     accept: Iterable[str] = (),
+    ignore: str = "",
+    rules: str = "",
     **rest: Any,
 ) -> RunArguments:
     """Return the arguments with what follows from the dataset filled in: the name in the registry, the floors.
@@ -107,11 +120,16 @@ def complete(
         dataset: As in RunArguments; the rest likewise.
         model_name: "" takes the dataset's name.
         min_accuracy: None takes the dataset's floor; `min_class_accuracy` likewise.
-        accept: Texts like 'splits.order="sorted on purpose"'.
+        accept: Texts like 'S151="sorted on purpose"', by rule or by field.
+        ignore: Codes or names of rules, with commas between.
+        rules: As in RunArguments; the file is run here too, to know the names in it.
 
     Raises:
-        UsageError: The network is unknown, or an acceptance cannot be used.
+        UsageError: The network is unknown, or an acceptance, a rule to ignore or the rules cannot be used.
     """
+    ignored = [each.strip() for each in ignore.split(",") if each.strip()]
+    accepted = acceptances(accept)
+    _require_choices(accepted, ignored, rules)
     floor, class_floor = FLOORS.get(dataset, OWN_FLOORS)
     if not rest.get("model"):
         _require_network(rest.get("network", RunArguments.network))
@@ -120,29 +138,40 @@ def complete(
         model_name=model_name or model_name_for(dataset),
         min_accuracy=floor if min_accuracy is None else min_accuracy,
         min_class_accuracy=class_floor if min_class_accuracy is None else min_class_accuracy,
-        accept=acceptances(accept),
+        accept=accepted,
+        ignore=ignored,
+        rules=rules,
         **rest,
     )
 
 
 def acceptances(texts: Iterable[str]) -> list[dict[str, str]]:
-    """Return texts like FIELD="reason" as the pipeline's parameter.
+    """Return texts like RULE="reason" as the pipeline's parameter; whether there is such a rule is asked later.
 
-    >>> acceptances(['splits.order="sorted on purpose"'])
-    [{'field': 'splits.order', 'because': 'sorted on purpose'}]
-
-    Raises:
-        UsageError: A text has another form, no reason, or a field that cannot be accepted.
+    >>> acceptances(['splits.order="sorted on purpose"', "I103=the old camera"])
+    [{'field': 'splits.order', 'because': 'sorted on purpose'}, {'rule': 'I103', 'because': 'the old camera'}]
     """
     entries = []
     for text in texts:
         name, _, reason = text.partition("=")
-        entries.append({"field": name.strip(), "because": reason.strip().strip("\"'").strip()})
-    try:
-        read_acceptances(entries)
-    except NotUsableError as error:
-        raise UsageError(f'{error} Fix: --accept FIELD="reason"') from error
+        entries.append(entry_of(name.strip(), reason.strip().strip("\"'").strip()))
     return entries
+
+
+def _require_choices(accept: Sequence[Mapping[str, str]], ignore: Sequence[str], rules: str) -> None:
+    """Refuse names that no rule has, before anything is started."""
+    if not (accept or ignore or rules):
+        return  # the rules are many, and read only when they are asked for
+    from deep_mnist.doctor.checks.catalogue import RuleError, with_rules_of
+
+    try:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            if rules:
+                fetch(rules, Path(folder) / "own_rules.py")
+                stack.enter_context(with_rules_of(Path(folder) / "own_rules.py"))
+            choices_of(accept, ignore)
+    except (NotUsableError, RuleError, StorageError) as error:
+        raise UsageError(f'{error} Fix: --accept RULE="reason", --ignore RULE,…, --rules FILE.py') from error
 
 
 def model_name_for(dataset: str) -> str:

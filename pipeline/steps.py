@@ -46,21 +46,24 @@ class Steps:
         self.placed(raw, "download")
         return raw.outputs["raw"]
 
-    def prepare(self, raw: Any, *, accept: Any, reuse: bool = True, **parameters: Any) -> tuple[Any, Any]:
+    def prepare(
+        self, raw: Any, *, choices: Mapping[str, Any], rules: Any, reuse: bool = True, **parameters: Any
+    ) -> tuple[Any, Any]:
         """Return the dataset and the token that exists once it was found fit.
 
         Args:
             raw: Of `download`.
-            accept: As of the pipeline.
+            choices: `accept` and `ignore` of the pipeline.
+            rules: As of the pipeline.
             reuse: False never takes an earlier run's dataset.
             parameters: The others of `preprocess`.
         """
-        prepared = preprocess(raw=raw, **parameters)
+        prepared = preprocess(raw=raw, rules=rules, **parameters)
         self.placed(prepared, "preprocess")
         if not reuse:
             prepared.set_caching_options(False)
 
-        judged = validate(dataset=prepared.outputs["dataset"], accept=accept)
+        judged = validate(dataset=prepared.outputs["dataset"], rules=rules, **choices)
         self.placed(judged, "validate")
 
         passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
@@ -74,7 +77,7 @@ class Steps:
         ready: Any,
         network: Mapping[str, Any],
         epochs: Any,
-        accept: Any,
+        choices: Mapping[str, Any],
         accelerator: Mapping[str, Any],
         **parameters: Any,
     ) -> Any:
@@ -83,12 +86,13 @@ class Steps:
         Args:
             dataset: Of `prepare`, as `ready`, the token.
             network: `network`, `model` and `model_digest`: what is rehearsed and trained.
-            epochs: As of the pipeline; so `accept`.
+            epochs: As of the pipeline.
+            choices: `accept` and `ignore` of the pipeline.
             accelerator: What training is given on a cluster, as `pipeline.placement.place` takes it.
             parameters: The others of `train`.
         """
         second_gate = rehearsed(self.rehearsal, self.placed)
-        ready = second_gate(dataset=dataset, ready=ready, epochs=epochs, accept=accept, **network)
+        ready = second_gate(dataset=dataset, ready=ready, epochs=epochs, **choices, **network)
         trained = train(dataset=dataset, ready=ready, epochs=epochs, **network, **parameters)
         self.placed(trained, "train", **accelerator)
         return trained.outputs["trained"]

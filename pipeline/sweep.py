@@ -58,6 +58,9 @@ def build_sweep(
         preparation: str = "auto",
         validation_fraction: float = 1 / 12,
         accept: list = [],  # noqa: B006
+        ignore: list = [],  # noqa: B006
+        rules: str = "",
+        rules_digest: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -75,6 +78,7 @@ def build_sweep(
         run_name: str = "",
         model_registry: str = "",
     ) -> None:
+        choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
 
@@ -86,7 +90,9 @@ def build_sweep(
                     preparation=preparation,
                     validation_fraction=validation_fraction,
                     seed=seed,
-                    accept=accept,
+                    choices=choices,
+                    rules=rules,
+                    rules_digest=rules_digest,
                     # From the cache, two trials of one network would hand `select` one artifact: a key of KFP's
                     # metadata store forbids it, and `select`'s driver dies (kubeflow/pipelines 2.17.0,
                     # backend/src/v2/metadata/client.go:739).
@@ -99,7 +105,7 @@ def build_sweep(
                     network=of_network,
                     epochs=epochs,
                     seed=trial.seed,
-                    accept=accept,
+                    choices=choices,
                     require_gpu=require_gpu,
                     checkpoints=checkpoints,
                     accelerator={

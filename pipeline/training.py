@@ -22,6 +22,7 @@ from components.images import image
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
 from pipeline.steps import Steps
+from pipeline.workspace import kept_in, pipeline_config
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -56,7 +57,11 @@ def build_pipeline(
     steps = Steps(placed, images, rehearsal)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
-    @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
+    @dsl.pipeline(
+        name=PIPELINE_NAME,
+        description="Refuses data the network cannot use, otherwise delivers a model.",
+        pipeline_config=pipeline_config(settings, cluster=cluster),
+    )
     def training(
         dataset: str = "mnist",
         dataset_digest: str = "",
@@ -66,6 +71,9 @@ def build_pipeline(
         preparation: str = "auto",
         validation_fraction: float = 1 / 12,
         accept: list = [],  # noqa: B006
+        ignore: list = [],  # noqa: B006
+        rules: str = "",
+        rules_digest: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -85,6 +93,7 @@ def build_pipeline(
     ) -> None:
         of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
         of_registry = {"registry": registry, "model_name": model_name}
+        choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
             prepared, ready = steps.prepare(
@@ -93,7 +102,9 @@ def build_pipeline(
                 preparation=preparation,
                 validation_fraction=validation_fraction,
                 seed=seed,
-                accept=accept,
+                choices=choices,
+                rules=rules,
+                rules_digest=rules_digest,
                 **of_network,
             )
             with around(
@@ -105,9 +116,9 @@ def build_pipeline(
                     network=of_network,
                     epochs=epochs,
                     seed=seed,
-                    accept=accept,
+                    choices=choices,
                     require_gpu=require_gpu,
-                    checkpoints=checkpoints,
+                    checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,
                         "gpu_type": gpu_type,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +52,7 @@ def compare_with_registry(
             {"fingerprint": fingerprint, "data_digest": digest, "recipe": described, "slot": slot, "run": run_id}
         )
     )
-    judged = _known(models, fingerprint, digest, recipe)
+    judged = _known(models, fingerprint, digest, described)
     record(models, outcome="unchanged" if judged else "", slot=slot)
     known = judged or _taken(models, fingerprint, slot, run_id)
     print(f"unchanged: {known}" if known else f"changed: data {digest[:12]} have not been trained on", flush=True)
@@ -73,7 +74,7 @@ def remember_in_registry(attempt: str, promotion: str, registry: str, model_name
     print(f"remembered: data {facts['data_digest'][:12]}, promoted: {judgement['promoted']}", flush=True)
 
 
-def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIdentity) -> str:
+def _known(models: Registry, fingerprint: str, digest: str, described: Mapping[str, Any]) -> str:
     """Return why there is nothing to train, "" if there is."""
     try:
         judgement = json.loads(models.store.read(_judged_key(models.name, fingerprint))[0])
@@ -89,17 +90,26 @@ def _known(models: Registry, fingerprint: str, digest: str, recipe: TrainingIden
     ):
         return ""
     # Nothing was ever judged on a schedule: the champion comes from a run that somebody started.
-    return _as_champion(models, champion.version, digest, recipe)
+    return _as_champion(models, champion.version, digest, described)
 
 
-def _as_champion(models: Registry, version: int, digest: str, recipe: TrainingIdentity) -> str:
+def _as_champion(models: Registry, version: int, digest: str, described: Mapping[str, Any]) -> str:
+    """Return that the champion is what these data and this recipe give; "" where any of it differs, or is not said."""
     try:
-        trained: dict[str, Any] = json.loads(models.store.read(f"{models.name}/{version}/training.json")[0])
-    except NotFoundError:
+        trained = json.loads(models.store.read(f"{models.name}/{version}/training.json")[0])
+        made_by = json.loads(models.store.read(f"{models.name}/{version}/model_card.json")[0])["made_by"]
+        epochs = (trained["requested_epochs"], trained["recipe"]["epochs"])
+        known = {
+            "network": described["network"] if described["model"] else trained["network"],
+            "model": trained["model"],
+            "own_model": trained["model_digest"],
+            "epochs": described["epochs"] if described["epochs"] in epochs else None,
+            "seed": trained["seed"],
+            "code": made_by["train"]["image"],
+        }
+    except (NotFoundError, KeyError, TypeError, ValueError):
         return ""
-    if trained.get("model", "") != recipe.model or (not recipe.model and trained.get("network") != recipe.network):
-        return ""
-    return f"version {version}, the champion, was trained on data {digest[:12]}"
+    return f"version {version}, the champion, was trained on data {digest[:12]}" if known == dict(described) else ""
 
 
 def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:

@@ -126,15 +126,32 @@ def copy_own(path: Path, source: str, folder: Path) -> ClassNames:
             f"Received: {source!r}, "
             f"and no folder or file of that name."
         )
-    if path.suffix == ".npz":
-        shutil.copyfile(path, folder / path.name)
-        return ()
-    if not (path.is_dir() and find_arrays(path)):
-        return _convert(path, str(path), folder)
-    for each in sorted(path.iterdir()):
-        if each.is_file() and each.name.endswith(ARRAY_ENDINGS):
-            shutil.copyfile(each, folder / each.name)
+    try:
+        if path.suffix == ".npz" and path.is_file():
+            shutil.copyfile(path, folder / path.name)
+            return ()
+        if not (path.is_dir() and find_arrays(path)):
+            return _convert(path, str(path), folder)
+        for each in sorted(path.iterdir()):
+            if each.name.endswith(ARRAY_ENDINGS):
+                _copy_file(each, folder)
+    except OSError as error:
+        raise DownloadError(
+            f"Expected to read {path}. Received: {error}. Fix: check the files and their rights"
+        ) from error
     return ()
+
+
+def _copy_file(path: Path, folder: Path) -> None:
+    """Copy one file of a folder; what has the name of an array and is no file is no split that may be left out."""
+    if path.is_file():
+        shutil.copyfile(path, folder / path.name)
+    elif slot_of(path.name) or path.name.endswith(".npz"):
+        kind = "a link to nothing" if path.is_symlink() and not path.exists() else "a folder or a device"
+        raise DownloadError(
+            f"Expected a regular file {path.name} in {path.parent}. Received: {kind}. "
+            "Fix: put the array there, or take the name away"
+        )
 
 
 # --- images ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ The addresses come from a Secret, as environment variables:
     DEEP_MNIST_KUBEFLOW_API   where this pod reaches Kubeflow's API; its default is that of a single-user install
 
 Kubeflow 2.17 hands an exit task the state of what was before and neither a step nor an error
-(backend/src/v2/driver/resolve.go:458), so both are read from its API.
+(backend/src/v2/driver/resolve.go:458), and the state itself is not always true: a group in which a condition was
+skipped stays RUNNING (backend/src/v2/metadata/client.go:851 waits for as many tasks as the definition has), and a run
+that was terminated is FAILED or RUNNING. So step, error and status are read from Argo's Workflow, through its API.
 """
 
 from __future__ import annotations
@@ -17,17 +19,31 @@ from typing import Any
 
 import requests
 
-from components.argo_workflow import PodState, failed_pods, log_and_error, log_path, run_path, workflow_in
+from components.argo_workflow import (
+    PodState,
+    failed_pods,
+    guarded_phase,
+    log_and_error,
+    log_path,
+    run_path,
+    was_terminated,
+    workflow_in,
+)
 from components.failure import failure_in_log
+from components.pod_end import last_words, pod_end
 
 API = "http://ml-pipeline.kubeflow:8888"
 TIMEOUT = 10.0  # seconds for each response
-PATIENCE = 60.0  # seconds until Argo's report of the failed pod must have reached the API
+PATIENCE = 60.0  # seconds until Argo's report of the end must have reached the API
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds until it is asked or posted again; each further post waits one longer
 ERROR_CHARACTERS = 2000
-# The last known state of the execution, in the words of Kubeflow's metadata store.
-SUCCEEDED, CANCELED = ("COMPLETE", "CACHED", "SUCCEEDED"), ("CANCELED", "CANCELLED")
+End = tuple[str, PodState | None]  # a status and the first step that failed
+# The last known state of the execution, in the words of Kubeflow's metadata store, where it can be trusted.
+ENDS: dict[str, End] = {
+    **dict.fromkeys(("COMPLETE", "CACHED", "SUCCEEDED"), ("SUCCEEDED", None)),
+    **dict.fromkeys(("CANCELED", "CANCELLED"), ("CANCELED", None)),
+}
 
 
 def notify_webhook(run_id: str, run_name: str, state: str) -> None:
@@ -49,8 +65,7 @@ def notify_webhook(run_id: str, run_name: str, state: str) -> None:
 
 def notification(run_id: str, run_name: str, state: str) -> dict[str, Any]:
     """Return what is posted: status, step, error, link, the run, and all of it as `text`, which chats show."""
-    failed = None if state in SUCCEEDED + CANCELED else _failed_step(run_id)
-    status = _status(state, failed)
+    status, failed = ENDS[state] if state in ENDS else _end(run_id, state)
     error = _error(run_id, failed) if failed else ""
     link = f"{os.environ.get('DEEP_MNIST_KUBEFLOW_UI', '').strip().rstrip('/')}/#/runs/details/{run_id}"
     where = f" in {failed.step}: {error}" if failed else ""
@@ -65,27 +80,28 @@ def notification(run_id: str, run_name: str, state: str) -> dict[str, Any]:
     }
 
 
-def _status(state: str, failed: PodState | None) -> str:
-    """Return the status; a pod that died without a word leaves its group RUNNING, so a failed pod says more."""
-    if state in SUCCEEDED:
-        return "SUCCEEDED"
-    if state in CANCELED:
-        return "CANCELED"
-    return "FAILED" if failed or state == "FAILED" else "UNKNOWN"
-
-
-def _failed_step(run_id: str) -> PodState | None:
-    """Return the first step that failed, once the API knows of it; None when it cannot say."""
+def _end(run_id: str, state: str) -> End:
+    """Return how the run ended as soon as the API knows of it: terminated, a step that failed, or all of them done."""
+    unknown = ("FAILED" if state == "FAILED" else "UNKNOWN", None)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            failed = failed_pods(workflow_in(_get(run_path(run_id))))
+            end = _end_in(workflow_in(_get(run_path(run_id))))
         except (requests.RequestException, ValueError) as error:
-            print(f"Kubeflow's API does not say which step failed: {error}")
-            return None
-        if failed or time.monotonic() > deadline:
-            return failed[0] if failed else None
+            print(f"Kubeflow's API does not say how the run ended: {error}")
+            return unknown
+        if end or time.monotonic() > deadline:
+            return end or unknown
         time.sleep(PAUSE)
+
+
+def _end_in(workflow: dict[str, Any]) -> End | None:
+    """Return what a Workflow says of the run's end, None while it says nothing."""
+    if was_terminated(workflow):
+        return "CANCELED", None
+    if failed := failed_pods(workflow):
+        return "FAILED", failed[0]
+    return ("SUCCEEDED", None) if guarded_phase(workflow) == "Succeeded" else None
 
 
 def _error(run_id: str, failed: PodState) -> str:
@@ -95,7 +111,10 @@ def _error(run_id: str, failed: PodState) -> str:
     except requests.RequestException:
         log = ""
     failure = failure_in_log(log)
-    return (failure.text() if failure else failed.message or "no reason is known")[:ERROR_CHARACTERS]
+    how, words = pod_end(failed.message)
+    words = words or last_words(log)
+    said = failure.text() if failure else f"{how}: {words}" if words else how
+    return (said or "no reason is known")[:ERROR_CHARACTERS]
 
 
 def _get(path: str) -> str:

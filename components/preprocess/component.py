@@ -16,6 +16,8 @@ def preprocess(
     preparation: str,
     validation_fraction: float,
     seed: int,
+    rules: str,
+    rules_digest: str,
     dataset: Output[Dataset],
 ) -> str:
     """Write exactly what the network's contract asks for and return the dataset's digest.
@@ -29,6 +31,8 @@ def preprocess(
         preparation: auto, contract or none.
         validation_fraction: Share of the training examples set apart.
         seed: Of the stratified split.
+        rules: Path, gs:// or s3:// address of a Python file with rules of the user's own, "" for none.
+        rules_digest: SHA-256 that this file must have, or "".
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
     """
     from components.failure import report_failure
@@ -47,4 +51,6 @@ def preprocess(
             preparation=preparation,
             validation_fraction=validation_fraction,
             seed=seed,
+            rules=rules,
+            rules_digest=rules_digest,
         ).digest

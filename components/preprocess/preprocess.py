@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from deep_mnist.contract.folder import ACCEPT, write_contract
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import (
+    RULES_FILE,
     Dataset,
     DatasetError,
     Preprocessing,
@@ -30,6 +32,8 @@ from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.settings import read_settings, with_folder_settings
 from deep_mnist.export import network_input
+from deep_mnist.storage.open import fetch
+from deep_mnist.storage.store import sha256_of_file
 
 PREPARATIONS = ("auto", "contract", "none")
 CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28
@@ -48,6 +52,8 @@ def preprocess_dataset(
     preparation: str = "auto",
     validation_fraction: float = VALIDATION_FRACTION,
     seed: int = 0,
+    rules: str = "",
+    rules_digest: str = "",
 ) -> Dataset:
     """Write the dataset that `contract` asks for to `folder` and return it.
 
@@ -60,9 +66,11 @@ def preprocess_dataset(
             raw data (and the contract's own wish otherwise) and passes on what is not raw.
         validation_fraction: Share of each class's training examples set apart, 0 < f < 0.5.
         seed: Of the stratified split.
+        rules: Path or address of a Python file with rules of the user's own, which goes into the dataset; "" for none.
+        rules_digest: SHA-256 that this file must have, or "".
 
     Raises:
-        DatasetError: Raw data that cannot be converted, or a parameter out of range.
+        DatasetError: Raw data that cannot be converted, a parameter out of range, rules with another digest.
     """
     if preparation not in PREPARATIONS:
         raise DatasetError(f"Expected preparation to be one of {PREPARATIONS}. Received: {preparation!r}.")
@@ -79,7 +87,19 @@ def preprocess_dataset(
     else:
         record = _convert(arrays, contract, folder, preparation, **chosen)
     write_contract(folder, contract, settings.get(ACCEPT) or ())
+    (folder / RULES_FILE).unlink(missing_ok=True)  # never a file that came with the data
+    if rules:
+        _fetch_rules(rules, rules_digest, folder / RULES_FILE)
     return seal_dataset(folder, record, opened.class_names)
+
+
+def _fetch_rules(rules: str, digest: str, path: Path) -> None:
+    fetch(rules, path)
+    received = sha256_of_file(path)
+    if digest and received != digest:
+        raise DatasetError(
+            f"Expected {rules} with SHA-256 {digest}. Received: {received}. Fix: run it again, the file was changed"
+        )
 
 
 def _settings(raw: Path) -> dict[str, Any]:
@@ -115,7 +135,9 @@ def _read(raw: Path) -> Arrays | None:
 def _is_raw(arrays: Arrays) -> bool:
     images = [array for name, array in arrays.items() if name.endswith("_images")]
     labels = [array for name, array in arrays.items() if name.endswith("_labels")]
-    paired = all(name.replace("_images", "_labels") in arrays for name in arrays)
+    paired = {name.partition("_")[0] for name in arrays if name.endswith("_images")} == {
+        name.partition("_")[0] for name in arrays if name.endswith("_labels")
+    }
     return (
         {"train_images", "train_labels"} <= set(arrays)
         and paired
@@ -190,7 +212,7 @@ def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
     scale = (float(high) - float(low)) / 255.0 if floats else 1.0
     return Preprocessing(
         layout=contract.layout,
-        image_shape=_shape_for(contract, arrays["train_images"].shape[1:]),
+        image_shape=_shape_for(contract.layout, arrays["train_images"].shape[1:]),
         dtype="float32" if floats else "uint8",
         scale=scale,
         offset=float(low) if floats else 0.0,
@@ -201,14 +223,14 @@ def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
     )
 
 
-def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
+def _shape_for(layout: str, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape one image is stored in: the contract's layout around the raw rows and columns."""
     rows, columns = raw_shape
-    if contract.layout == "flat":
+    if layout == "flat":
         return (rows * columns,)
-    if contract.layout == "channels_last":
+    if layout == "channels_last":
         return (rows, columns, 1)
-    if contract.layout == "channels_first":
+    if layout == "channels_first":
         return (1, rows, columns)
     return (rows, columns)
 
@@ -216,18 +238,20 @@ def _shape_for(contract: Contract, raw_shape: tuple[int, ...]) -> tuple[int, ...
 def _write(folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing) -> None:
     for split, (origin, rows) in splits.items():
         images, labels = arrays[f"{origin}_images"], arrays[f"{origin}_labels"]
+        # A split of other sizes than train's keeps them, for validate to name.
+        as_it_is = replace(record, image_shape=_shape_for(record.layout, images.shape[1:]))
         stored = np.lib.format.open_memmap(
             folder / f"{split}_images.npy",
             mode="w+",
             dtype=np.dtype(record.dtype),
-            shape=(len(rows), *record.image_shape),
+            shape=(len(rows), *as_it_is.image_shape),
         )
         for chunk in _chunks(len(rows)):
-            stored[chunk] = network_input(images[rows[chunk]], record)
+            stored[chunk] = network_input(images[rows[chunk]], as_it_is)
         stored.flush()
         del stored
         np.save(folder / f"{split}_labels.npy", convert_labels(np.asarray(labels)[rows], record), allow_pickle=False)
-        print(f"preprocess: {split} {len(rows)} images {record.dtype} {record.image_shape}", flush=True)
+        print(f"preprocess: {split} {len(rows)} images {record.dtype} {as_it_is.image_shape}", flush=True)
 
 
 def _chunks(count: int) -> Iterator[slice]:

@@ -33,7 +33,7 @@ def card_facts(
         name: Of the model in the registry.
         promotion: What came of publishing; None in the card that lies in the version folder, which is written before.
         proof: Result of the golden requests' replay, when there was one.
-        accepted: Findings of the doctor that a person took responsibility for: field, split (absent: any), because.
+        accepted: What a person took responsibility for: rule or field, split (absent: any), because.
     """
     training = _read(trained / "training.json")
     record = _read(trained / "preprocessing.json")

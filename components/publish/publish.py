@@ -17,7 +17,7 @@ from typing import Any
 
 from components.publish.card import card_facts, card_markdown
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
-from deep_mnist.contract.folder import read_contract
+from deep_mnist.contract.folder import acceptances_of
 from deep_mnist.data.dataset import Dataset, open_dataset
 from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
@@ -124,7 +124,7 @@ def publish_from_paths(
         StaleEvaluationError: The evaluation does not belong to this model and data.
         ReplayError: The exported model does not predict as the model does; nothing was uploaded.
     """
-    accepted = [*read_contract(open_dataset(dataset))[1], *request.accept]
+    accepted = [*acceptances_of(open_dataset(dataset)), *request.accept]
     candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name, accepted)
     registry = Registry(request.registry, request.model_name)
     if swept := registry.sweep():
@@ -249,5 +249,10 @@ def _tell_model_registry(url: str, registry: Registry) -> None:
 
 
 def _say(result: dict[str, Any]) -> None:
-    said = f"PUBLISHED version={result['version']} at {result['uri']}" if result["promoted"] else "NOT PROMOTED"
+    """Print what came of it; `python -m pipeline watch` shows this line."""
+    accuracy, champion = f"accuracy={result['accuracy']:.4f}", result["champion_accuracy"]
+    if result["promoted"]:
+        said = f"PUBLISHED version={result['version']} {accuracy} at {result['uri']}"
+    else:
+        said = f"NOT PROMOTED {accuracy}" + (f" champion={champion:.4f}" if champion is not None else "")
     print(f"publish: {said}: {result['reason']}", flush=True)

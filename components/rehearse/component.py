@@ -17,6 +17,7 @@ def rehearse(
     model_digest: str,
     epochs: int,
     accept: list,
+    ignore: list,
     findings: Output[Artifact],
     report: Output[HTML],
     summary: Output[Markdown],
@@ -30,7 +31,8 @@ def rehearse(
         model: Path, gs:// or s3:// address of a user's own network.
         model_digest: SHA-256 of that file.
         epochs: Of the training; 0 means as many as the network's recipe says.
-        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
+        accept: What a person takes responsibility for: [{"rule" or "field", "split" (absent: any), "because"}].
+        ignore: Codes or names of rules that are not judged.
         findings: The doctor's JSON object.
         report: The same as a page.
         summary: The same as Markdown.
@@ -44,7 +46,13 @@ def rehearse(
         from components.verdict import write_reports
 
         diagnosis = rehearse_dataset(
-            Path(dataset.path), network=network, model=model, model_digest=model_digest, epochs=epochs, accept=accept
+            Path(dataset.path),
+            network=network,
+            model=model,
+            model_digest=model_digest,
+            epochs=epochs,
+            accept=accept,
+            ignore=ignore,
         )
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="rehearse")
 

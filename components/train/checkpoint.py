@@ -1,5 +1,9 @@
 """Checkpoints written straight to a store, for KFP uploads nothing of a killed task.
 
+It stays until what the training wrote is safe: on a cluster that is after the step's end, when KFP's launcher has
+stored it, so there the last checkpoint says for which output it was finished. A repetition of that task goes on from
+it, a new run starts over, and whatever nobody came back for is swept away after LIFETIME_SECONDS.
+
 One object: a line of magic, the SHA-256 of what follows, then an `.npz` of the state whose member
 `header` tells where the training stood and what it is a training of. A store's write is atomic, so a
 reader finds the last whole checkpoint or none. Nothing is pickled.
@@ -15,7 +19,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -24,9 +28,13 @@ import numpy as np
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import NotFoundError, StorageError
 
+ENDING = ".checkpoint"
 MAGIC = b"deep-mnist checkpoint 1\n"
 DIGEST_BYTES = 65  # hex and a line feed
 PATIENCE_SECONDS = 30.0
+LIFETIME_SECONDS = 14 * 24 * 3600.0  # longer than any training may be away from its node
+# Where KFP's launcher keeps what it stores when the step has ended, by the store's scheme.
+UPLOADED = ("/gcs/", "/s3/", "/minio/")
 
 
 class RefusedCheckpointError(ValueError):
@@ -49,6 +57,7 @@ class Snapshot:
         seconds: Spent on that epoch so far.
         history: Records of the finished epochs.
         arrays: The loop's state.
+        finished: The output that a finished training was for, "" before its end.
     """
 
     epoch: int = 0
@@ -56,6 +65,7 @@ class Snapshot:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    finished: str = ""
 
 
 def encode(snapshot: Snapshot, identity: Mapping[str, Any]) -> bytes:
@@ -66,6 +76,7 @@ def encode(snapshot: Snapshot, identity: Mapping[str, Any]) -> bytes:
         "step": snapshot.step,
         "seconds": snapshot.seconds,
         "history": snapshot.history,
+        "finished": snapshot.finished,
     }
     stream = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -95,7 +106,8 @@ def decode(data: bytes, identity: Mapping[str, Any]) -> Snapshot:
                 f"({name}: {received.get(name)!r} instead of {identity.get(name)!r})."
             )
         state = {name.removeprefix("state/"): array for name, array in arrays.items()}
-        return Snapshot(header["epoch"], header["step"], header["seconds"], header["history"], state)
+        place = (header["epoch"], header["step"], header["seconds"], header["history"])
+        return Snapshot(*place, state, header.get("finished", ""))
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, zipfile.BadZipFile, OSError) as error:
         raise RefusedCheckpointError(f"Expected a whole checkpoint. Received: {error!r}.") from error
 
@@ -120,11 +132,11 @@ class Checkpoints:
         identity: What makes a training this one: digests of data and code, network, seed, and so on.
     """
 
-    def __init__(self, url: str, identity: Mapping[str, Any], *, every: float) -> None:
-        self.identity, self.every = identity, every
+    def __init__(self, url: str, identity: Mapping[str, Any], *, every: float, output: str = "") -> None:
+        self.identity, self.every, self.output = identity, every, output
         self.store = open_store(url, patience=PATIENCE_SECONDS) if url else None
         name = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
-        self.key = f"{identity.get('network', 'network')}-{name}.checkpoint"
+        self.key = f"{identity.get('network', 'network')}-{name}{ENDING}"
         self._last = time.monotonic()
 
     def load(self) -> Snapshot:
@@ -139,8 +151,27 @@ class Checkpoints:
         except RefusedCheckpointError as refusal:
             print(f"checkpoint: {self.key} refused, training starts over. {refusal}", flush=True)
             return Snapshot()
+        if found.finished not in ("", self.output):
+            print("checkpoint: an earlier run has finished this training; this one starts over", flush=True)
+            return Snapshot()
         print(f"checkpoint: going on after step {found.step} of epoch {found.epoch + 1}", flush=True)
         return found
+
+    def sweep(self) -> None:
+        """Remove the checkpoints of other trainings for which nobody came back; a store that fails costs a line."""
+        if self.store is None:
+            return
+        oldest = time.time() - LIFETIME_SECONDS
+        try:
+            others = [key for key in self.store.list() if key.endswith(ENDING) and "/" not in key and key != self.key]
+            left = [key for key in others if self.store.describe(key)["modified"] < oldest]
+            for key in left:
+                self.store.delete(key)
+        except StorageError as error:
+            print(f"checkpoint: old ones could not be swept. {error}", flush=True)
+            return
+        if left:
+            print(f"checkpoint: {len(left)} older than {LIFETIME_SECONDS / 86400:.0f} days are removed", flush=True)
 
     def due(self) -> bool:
         """Tell whether the last checkpoint is old enough for another."""
@@ -157,6 +188,16 @@ class Checkpoints:
             print(f"checkpoint: not written, training goes on. {error}", flush=True)
             return False
         return True
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Keep the end of a training whose output is stored only after the step has ended."""
+        if self.output.startswith(UPLOADED):
+            self.save(replace(snapshot, finished=self.output))
+
+    def settle(self) -> None:
+        """Remove the checkpoint of a training whose output is where it stays."""
+        if not self.output.startswith(UPLOADED):
+            self.remove()
 
     def remove(self) -> None:
         """Remove the checkpoint of a training that has ended well."""

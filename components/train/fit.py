@@ -43,9 +43,11 @@ class TrainingRun:
         with StopSignal(active=self.checkpoints.store is not None) as stop, self.report:
             for epoch in range(at.epoch, self.loop.recipe.epochs):
                 self._epoch(epoch, at.step if epoch == at.epoch else 0, stop)
+            self.checkpoints.finish(self._snapshot(self.loop.recipe.epochs, 0))
         return self.history
 
     def _resume(self) -> Snapshot:
+        self.checkpoints.sweep()
         at = self.checkpoints.load()
         if at.arrays:
             self.loop.restore(at.arrays)

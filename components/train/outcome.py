@@ -70,6 +70,7 @@ def training_facts(
         "model": request.model,
         "parameters": outcome.model.count_params(),
         "recipe": asdict(outcome.recipe),
+        "requested_epochs": request.epochs,
         "seed": request.seed,
         "contract": replace(contract, name=outcome.model.name).to_dict(),
         "dataset_digest": dataset.digest,

@@ -50,12 +50,13 @@ def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> d
     recipe = recipe_of(request, device.kind)
     dataset, train_split, validation = open_training_data(folder)
     request = pinned(request, dataset)
+    identity = identity_of(request, recipe, dataset, device)
     checkpoints = Checkpoints(
-        request.checkpoints, identity_of(request, recipe, dataset, device), every=request.checkpoint_seconds
+        request.checkpoints, identity, every=request.checkpoint_seconds, output=str(trained.absolute())
     )
     outcome = fit(request, recipe, dataset, (train_split, validation), device, checkpoints)
     write_trained(trained, curves, request, dataset, outcome, started)
-    checkpoints.remove()
+    checkpoints.settle()
     return metrics_of(outcome)
 
 

@@ -12,6 +12,8 @@ from components.images import image
 def validate(
     dataset: Input[Dataset],
     accept: list,
+    ignore: list,
+    rules: str,
     findings: Output[Artifact],
     report: Output[HTML],
     summary: Output[Markdown],
@@ -20,7 +22,9 @@ def validate(
 
     Args:
         dataset: What preprocess wrote; the network's contract lies in it.
-        accept: What a person takes responsibility for: [{"field", "split" (absent: any), "because"}].
+        accept: What a person takes responsibility for: [{"rule" or "field", "split" (absent: any), "because"}].
+        ignore: Codes or names of rules that are not judged.
+        rules: Where the user's own rules came from, which preprocess put into the dataset; "" for none.
         findings: The doctor's JSON object.
         report: The same with images.
         summary: The same as Markdown.
@@ -33,7 +37,7 @@ def validate(
         from components.validate.validate import validate_dataset
         from components.verdict import write_reports
 
-        diagnosis = validate_dataset(Path(dataset.path), accept)
+        diagnosis = validate_dataset(Path(dataset.path), accept, ignore, own_rules=bool(rules))
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="validate")
 
 

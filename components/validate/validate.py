@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from deep_mnist.contract.folder import read_contract
-from deep_mnist.data.dataset import DatasetError, open_dataset
+from deep_mnist.data.dataset import RULES_FILE, DatasetError, open_dataset
 from deep_mnist.doctor.acceptance import choices_of
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.checks.catalogue import add
+from deep_mnist.doctor.checks.catalogue import with_rules_of
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.judge import diagnose
-from deep_mnist.storage.open import fetch
 
 
 def validate_dataset(
-    folder: Path, accept: Sequence[Mapping[str, Any]] = (), ignore: Sequence[str] = (), rules: str = ""
+    folder: Path, accept: Sequence[Mapping[str, Any]] = (), ignore: Sequence[str] = (), *, own_rules: bool = False
 ) -> Diagnosis:
     """Judge the dataset that preprocess wrote, by the contract that lies in it.
 
@@ -27,28 +26,19 @@ def validate_dataset(
         accept: What a person takes responsibility for: [{"rule" or "field", "split" (absent: any), "because"}];
             contract.json may name more.
         ignore: Codes or names of rules that are not judged.
-        rules: Path or address of a Python file with rules of the user's own, "" for none.
+        own_rules: Add the rules of the user's own that preprocess put into the dataset; the file is run.
 
     Raises:
         DatasetError: The folder was altered since, or holds nothing; the message names the step to rerun.
         NotUsableError: An acceptance, or a rule to ignore, is none.
         RuleError: The file of rules cannot be used.
     """
-    if rules:
-        add_from(rules)
-    chosen = choices_of(list(accept), ignore)
     dataset = open_dataset(folder)
-    contract, accepted = read_contract(dataset)
-    try:
-        choices = chosen + choices_of(accepted)
-        return diagnose(folder, contract, fit=contract.fit, record=dataset.record, choices=choices)
-    except NotUsableError as error:
-        raise DatasetError(f"{error} Fix: Rerun preprocess.") from error
-
-
-def add_from(rules: str) -> None:
-    """Fetch a file of rules, and let them count as the doctor's own."""
-    with tempfile.TemporaryDirectory() as work:
-        path = Path(work) / "rules.py"
-        fetch(rules, path)
-        add(path)
+    with with_rules_of(folder / RULES_FILE) if own_rules else nullcontext():
+        choices = choices_of(list(accept), ignore)
+        contract, accepted = read_contract(dataset)
+        try:
+            choices += choices_of(accepted)
+            return diagnose(folder, contract, fit=contract.fit, record=dataset.record, choices=choices)
+        except NotUsableError as error:
+            raise DatasetError(f"{error} Fix: Rerun preprocess.") from error

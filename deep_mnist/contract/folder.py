@@ -67,6 +67,11 @@ def read_contract(dataset: Dataset) -> tuple[Contract, list[dict[str, Any]]]:
     return contract, [dict(each) for each in stated.get(ACCEPT) or ()]
 
 
+def acceptances_of(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return what a person accepts of a dataset's findings, [] where it has no contract."""
+    return read_contract(dataset)[1] if CONTRACT_FILE in dataset.files else []
+
+
 def is_whole(stated: Any) -> bool:
     """Return whether what contract.json holds is a whole contract, and not some settings of a user."""
     return isinstance(stated, Mapping) and {"input_shape", "layout", "output_tail"} <= set(stated)

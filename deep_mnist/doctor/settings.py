@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -167,6 +166,8 @@ def project_settings(place: Path) -> ProjectSettings:
 
 
 def _section(path: Path) -> Any:
+    import tomllib  # of those alone who have such a file
+
     try:
         return tomllib.loads(path.read_text()).get("tool", {}).get("deep-mnist", {}).get("doctor")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -25,17 +25,16 @@ class GcsStore(BucketStore):
         self._bucket = _client().bucket(bucket)
 
     def _read_once(self, name: str) -> tuple[bytes, Generation]:
-        blob = self._reload(name)
-        generation = blob.generation
-        data = blob.download_as_bytes(
+        generation = self._reload(name).generation
+        data = self._bucket.blob(name).download_as_bytes(
             if_generation_match=generation, timeout=self.timeout, retry=None, checksum="crc32c"
         )
         return data, generation
 
     def _download_once(self, name: str, path: Path) -> None:
-        blob = self._reload(name)
-        blob.download_to_filename(
-            str(path), if_generation_match=blob.generation, timeout=self.timeout, retry=None, checksum="crc32c"
+        generation = self._reload(name).generation
+        self._bucket.blob(name).download_to_filename(
+            str(path), if_generation_match=generation, timeout=self.timeout, retry=None, checksum="crc32c"
         )
 
     def _put_once(
@@ -71,6 +70,11 @@ class GcsStore(BucketStore):
         self._bucket.blob(name).delete(timeout=self.timeout, retry=None)
 
     def _reload(self, name: str) -> Any:
+        """Return what the bucket says of an object, its media link included.
+
+        Downloads do not take that one: it holds the address by which an emulator knows itself, which a port-forward to
+        it does not have.
+        """
         blob = self._bucket.blob(name)
         blob.reload(timeout=self.timeout, retry=None)
         return blob

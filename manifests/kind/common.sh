@@ -28,3 +28,6 @@ cluster_is_there() { kind get clusters 2>/dev/null | grep -qx "$NAME"; }
 
 on_cluster() { kubectl --context "$CONTEXT" "$@"; }
 
+apply() { # apply FOLDER: its output is shown, and printed for the caller
+  on_cluster apply -k "$1" | tee /dev/stderr
+}

@@ -9,8 +9,19 @@ light=$(grep '/light:' <<<"$images")
 # shellcheck disable=SC2086 # one word an image; those that the node has are skipped
 kind load docker-image --name "$NAME" $images
 port=$("$PYTHON" -m pipeline.cluster.kind port)
-# Not through a function: the shell between would be killed in place of kubectl.
-kubectl --context "$CONTEXT" -n kubeflow port-forward svc/ml-pipeline "$port:8888" >/dev/null &
+# With the API's pod, which may be moved or restarted, a port-forward ends: then there is another one.
+(
+  trap 'kill "$child" 2>/dev/null; wait "$child"; exit 0' TERM
+  while :; do
+    # Not through a function: the shell between would be killed in place of kubectl.
+    kubectl --context "$CONTEXT" -n kubeflow port-forward svc/ml-pipeline "$port:8888" >/dev/null &
+    child=$!
+    wait "$child" || true
+    sleep 1 &
+    child=$!
+    wait "$child" || true
+  done
+) &
 forward=$!
 trap 'kill "$forward" 2>/dev/null && wait "$forward" 2>/dev/null || true' EXIT
 "$PYTHON" -m pipeline.cluster.kind wait --port "$port" --seconds 60

@@ -20,7 +20,7 @@ kind load docker-image --name "$NAME" $images "deep-mnist/fake-gcs:$tag"
 say "Kubeflow Pipelines 2.17.0 (about 8 GB of images the first time)"
 on_cluster apply -k manifests/kubeflow-cluster-scoped
 on_cluster wait --for condition=established --timeout=120s crd/applications.app.k8s.io crd/workflows.argoproj.io
-on_cluster apply -k manifests/overlays/kind/kubeflow
+applied=$(apply manifests/overlays/kind/kubeflow)
 
 say "our own"
 mkdir -p build/kind
@@ -33,12 +33,12 @@ images:
 - {name: deep-mnist/fake-gcs, newTag: $tag}
 YAML
 on_cluster -n kubeflow delete job bucket --ignore-not-found --timeout=60s # a job's pod template never changes
-on_cluster apply -k build/kind
+applied+=$'\n'$(apply build/kind)
 
-say "waiting"
-for deployment in fake-gcs mysql metadata-grpc-deployment ml-pipeline workflow-controller; do
-  on_cluster -n kubeflow rollout status "deployment/$deployment" --timeout=900s \
-    || fail "$deployment to be ready within 15 minutes" "not ready" "See: kubectl --context $CONTEXT -n kubeflow describe pods"
+say "waiting for what was applied"
+for workload in $(grep -oE '^(deployment|statefulset|daemonset)\.apps/[^ ]+' <<<"$applied"); do
+  on_cluster -n kubeflow rollout status "$workload" --timeout=900s \
+    || fail "$workload to be ready within 15 minutes" "not ready" "See: kubectl --context $CONTEXT -n kubeflow describe pods"
 done
 on_cluster -n kubeflow wait --for=condition=complete --timeout=900s job/bucket
 say "ready: make kind-run"

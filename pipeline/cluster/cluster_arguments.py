@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
 from pipeline.cluster.definition import Definition, compile_sweep, typed
 from pipeline.command_options import RUN_OPTIONS, add_options, run_options
-from pipeline.digests import digest_of_model
+from pipeline.digests import digest_of_file
 from pipeline.placement import ClusterSettings
 from pipeline.resources import GPU_TYPE
 from pipeline.run_arguments import RunArguments, UsageError, complete
@@ -30,6 +31,14 @@ cluster_run_options = add_options(
     click.option("--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."),
     click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any pipeline parameter by its name."),
 )
+
+
+def _quantity(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"[1-9][0-9]*(Mi|Gi|Ti|M|G|T)", value):
+        raise click.BadParameter(f"Expected a size such as 5Gi. Received: {value!r}.")
+    return value
+
+
 definition_options = add_options(
     click.option(
         "--rehearse/--no-rehearse",
@@ -42,6 +51,13 @@ definition_options = add_options(
         envvar="DEEP_MNIST_NOTIFY",
         metavar="SECRET",
         help="Tell the webhook in this Secret how the run ended; an absent Secret tells nobody.",
+    ),
+    click.option(
+        "--workspace",
+        default="",
+        callback=_quantity,
+        metavar="SIZE",
+        help="Keep training's checkpoints on a volume claim of the run, such as 5Gi, and not in the store.",
     ),
     click.option(
         "--pull-secret",
@@ -65,7 +81,10 @@ install_options = add_options(
 def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
     """Return what `definition_options` say."""
     return ClusterSettings(
-        notify=options["notify"], rehearse=options["rehearse"], pull_secrets=tuple(options["pull_secret"])
+        notify=options["notify"],
+        rehearse=options["rehearse"],
+        pull_secrets=tuple(options["pull_secret"]),
+        workspace=options["workspace"],
     )
 
 
@@ -107,6 +126,11 @@ def sweep_for_cluster(
         click.BadParameter: A value cannot be used on a cluster, or there is no trial.
     """
     settings = cluster_settings(options)
+    if settings.workspace:
+        raise click.BadParameter(
+            "Expected no --workspace for a sweep: its trials run on several nodes, and a claim is mounted on one. "
+            f"Received: {settings.workspace}. Fix: leave it out; the store keeps the checkpoints."
+        )
     definition = compile_sweep(gpu=options["gpu"], reuse=reuse, parallelism=parallelism, settings=settings)
     try:
         trials = trials_of(seeds, networks, model=options["model"])
@@ -125,12 +149,14 @@ def cluster_arguments(options: Mapping[str, Any], *, needs_store: bool, pin_mode
     """
     dataset = _address(options["dataset"], "dataset", tuple(KNOWN), web=True)
     model = _address(options["model"], "model", ("",), web=False)  # no step fetches a network from the web
+    rules = _address(options["rules"], "rules", ("",), web=False)
     store = _registry(options["store"]) if options["store"] or needs_store else ""
     return complete(
-        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model},
+        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model, "rules": rules},
         # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
         dataset_digest="pinned" if dataset in KNOWN else secrets.token_hex(8),
-        model_digest=digest_of_model(model) if pin_model else "",
+        model_digest=digest_of_file(model, "MODEL") if pin_model else "",
+        rules_digest=digest_of_file(rules, "RULES") if pin_model else "",
         registry=store,
         checkpoints=f"{store}/checkpoints" if store else "",
         **_accelerator(options),

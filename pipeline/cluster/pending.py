@@ -15,6 +15,8 @@ FIXES = (
     (r"untolerated taint", "Nodes with room are tainted: see --toleration."),
     (r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull", "The node cannot pull the image: see that "
      "DEEP_MNIST_IMAGES and DEEP_MNIST_TAG name one that was pushed, and --pull-secret."),
+    (r"exceeded quota: .*requests\.(nvidia|amd)\.com", "The namespace's ResourceQuota admits no further accelerators: "
+     "`base` admits none, overlays/gpu those that it names."),
     (r"exceeded quota", "The namespace's ResourceQuota is used up: wait for other runs, or raise it in manifests/."),
     (r"CreateContainerConfigError", "A Secret or ConfigMap that the step names is not in its namespace."),
     (r"unbound immediate PersistentVolumeClaims", "A volume is not provisioned: kubectl get pvc."),
@@ -22,7 +24,7 @@ FIXES = (
 
 
 def waiting_for(message: str) -> str:
-    """Return what a pending step waits for, in one line, and the fix where one is known."""
-    said = " ".join(message.split()) or "no reason is given yet"
+    """Return what a pending step waits for, in one line, and the fix where one is known; "" where nobody has said."""
+    said = " ".join(message.split())
     fixes = [fix for pattern, fix in FIXES if re.search(pattern, message)]
     return f"{said} {fixes[0]}" if fixes else said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from pipeline.cluster.cluster_arguments import (
     sweep_for_cluster,
 )
 from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
+from pipeline.cluster.demand import Demand, demand_of
 from pipeline.command_options import SWEEP_OPTIONS, add_options
 
 PLACEHOLDER = "{{$.inputs.parameters['"
@@ -57,6 +59,7 @@ def planned_run(definition: Definition, parameters: Mapping[str, Any]) -> dict[s
         "digest": definition.digest,
         "parameters": dict(parameters),
         "steps": steps,
+        "demand": asdict(demand_of(definition, parameters, {step["step"]: step["accelerator"] for step in steps})),
         "warnings": _warnings(steps, parameters),
     }
 
@@ -68,6 +71,7 @@ def show(planned: Mapping[str, Any]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo(Demand(**planned["demand"]).text())
     click.echo("parameters")
     for name, value in planned["parameters"].items():
         click.echo(f"  {name} = {json.dumps(value)}")

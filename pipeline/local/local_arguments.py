@@ -9,7 +9,7 @@ from typing import Any
 
 from deep_mnist.data.known import KNOWN
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
-from pipeline.digests import digest_of_data, digest_of_model
+from pipeline.digests import digest_of_data, digest_of_file
 from pipeline.local.process import refuse_python3
 from pipeline.run_arguments import RunArguments, UsageError, complete
 
@@ -28,11 +28,14 @@ def local_arguments(*, runs: Path, gpu: str, store: str, **options: Any) -> RunA
     """
     dataset = _dataset(options.pop("dataset"))
     model = _model(options.pop("model"), dataset, options["network"])
+    rules = _own_file(options.pop("rules"), "RULES", "a Python file")
     arguments = complete(
         dataset=dataset,
         dataset_digest=digest_of_data(dataset),
         model=model,
-        model_digest=digest_of_model(model),
+        model_digest=digest_of_file(model, "MODEL"),
+        rules=rules,
+        rules_digest=digest_of_file(rules, "RULES"),
         require_gpu=gpu not in ("", "0"),
         checkpoints=str(runs.resolve() / ".checkpoints"),
         registry=store if is_address(store) else str(Path(store.removeprefix("file://")).resolve()),
@@ -63,13 +66,17 @@ def _model(value: str, dataset: str, network: str) -> str:
     if not value and network == "fast" and not is_address(dataset) and beside.is_file():
         print(f"The folder brings its own network: {beside}", file=sys.stderr)
         return str(beside)
+    return _own_file(value, "MODEL", "a .keras file")
+
+
+def _own_file(value: str, name: str, form: str) -> str:
     if not value or is_store_address(value):
         return value
     path = Path(value.removeprefix("file://"))
     if not path.is_file():
         received = "a folder" if path.is_dir() else "and no such file"
         raise UsageError(
-            f"Expected MODEL to be a .keras file or its address ({store_schemes()}). Received: {value!r}, {received}."
+            f"Expected {name} to be {form} or its address ({store_schemes()}). Received: {value!r}, {received}."
         )
     return str(path.resolve())
 

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from components.failure import MARK, Failure, failure_in_log
+from components.failure import MARK, Failure, failure_in_log, failure_of, is_lost, tell_kubernetes
 from components.images import COMPONENTS
+from components.pod_end import STEP_FAILED, STEP_LOST
+from components.train.checkpoint import TrainingInterruptedError
+from deep_mnist.data.dataset import DatasetError
 from deep_mnist.processes import run_module
+from deep_mnist.storage.store import StoreUnreachableError
 from pipeline.local.process import LocalTask, Run
 from pipeline.local.report import SHOWN_ARGUMENTS, write_report
 from pipeline.local.run_outcome import outcome_of
@@ -212,3 +216,30 @@ def test_every_component_reports_its_failures(tmp_path, component):
     assert ended.failure is not None, ended.log
     assert ended.failure.step == component.name
     assert ended.failure.message and failure_in_log(ended.log) == ended.failure
+
+
+@pytest.mark.parametrize(
+    ("error", "mark"),
+    [
+        (DatasetError("Expected a folder. Received: a file. Fix: name the folder."), STEP_FAILED),
+        (KeyError("x"), STEP_FAILED),
+        (StoreUnreachableError("Expected an answer. Received: none."), STEP_LOST),
+        (TrainingInterruptedError(143), STEP_LOST),
+    ],
+    ids=["refused", "unforeseen", "store away", "asked to end"],
+)
+def test_kubernetes_is_told_whether_repeating_helps(tmp_path, error, mark):
+    """The termination message begins with a mark that the retry expression of the manifests knows."""
+    path = tmp_path / "termination-log"
+    path.touch()
+    told = failure_of(error)
+    tell_kubernetes(told, lost=is_lost(error), path=str(path))
+
+    assert path.read_text() == f"{mark} {told.text()}"
+
+
+def test_without_kubernetes_no_termination_message_is_written(tmp_path):
+    """The file is Kubernetes' own: where it is not there, none is made."""
+    tell_kubernetes(failure_of(KeyError("x")), lost=False, path=str(tmp_path / "termination-log"))
+
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 
 from components.download.download import download_dataset
 from components.preprocess.preprocess import preprocess_dataset
+from components.validate.validate import validate_dataset
 from deep_mnist.contract.contract import Contract, ContractError
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.data.stratify import held_out_counts
+from deep_mnist.export import raw_images
 from deep_mnist.storage.store import sha256_of_file
 from tests.support.digits import draw_digits, write_raw_folder
 from tests.support.keras_models import classifier, write_keras
+from tests.support.own_rules import write_rules
 
 
 @pytest.fixture
@@ -236,3 +240,46 @@ def test_another_file_than_the_one_that_was_pinned_is_refused(tmp_path):
     write_keras(tmp_path / "own.keras", classifier(), "sparse_categorical_crossentropy")
     with pytest.raises(ContractError, match=r"SHA-256 0{64}\. Received: [0-9a-f]{64}\. Fix:"):
         resolve_contract("fast", str(tmp_path / "own.keras"), "0" * 64)
+
+
+def test_rules_of_the_users_own_travel_in_the_dataset_and_are_judged_by_there(raw, tmp_path):
+    """validate runs them when it is asked to, from the sealed dataset; they are no part of the data's identity."""
+    rules = write_rules(tmp_path / "plant.py")
+    own = {"rules": str(rules), "rules_digest": sha256_of_file(rules)}
+    sparse = contract(loss="sparse_categorical_crossentropy", label_encoding="sparse")
+    dataset = preprocess_dataset(raw, sparse, tmp_path / "with", **own)
+
+    assert dataset.digest == preprocess_dataset(raw, sparse, tmp_path / "without").digest
+    assert [each.rule.code for each in validate_dataset(tmp_path / "without").findings] == []
+    judged = validate_dataset(tmp_path / "with", own_rules=True)
+    assert [each.rule.code for each in judged.findings] == ["OWN001"]
+    accept = [{"rule": "OWN001", "because": "we make them since May"}]
+    assert validate_dataset(tmp_path / "with", accept, own_rules=True).verdict == "fit"
+    assert validate_dataset(tmp_path / "with", (), ["own-no-sevens"], own_rules=True).findings == []
+
+
+def test_rules_that_were_changed_since_are_refused(raw, tmp_path):
+    """What a run was given is what it runs."""
+    rules = write_rules(tmp_path / "plant.py")
+
+    with pytest.raises(DatasetError, match="SHA-256"):
+        preprocess_dataset(raw, contract(), tmp_path / "out", rules=str(rules), rules_digest="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [((20, 30), (28, 28)), ((28, 28), (14, 56))], ids=["train", "as many pixels"]
+)
+@pytest.mark.parametrize("network", ["fast", "example2"])
+def test_a_split_of_another_size_keeps_it_for_validate_to_name(tmp_path, network, train, test):
+    """Images of two sizes are no input of one network: a finding, as any other wrong shape, and no pixel is moved."""
+    images = {split: np.arange(40 * np.prod(size)).reshape(40, *size).astype(np.uint8) for split, size in
+              (("train", train), ("test", test))}  # fmt: skip
+    labels = {f"{split}_labels": np.arange(40) % 10 for split in images}
+    raw = raw_of(tmp_path, **{f"{split}_images": each for split, each in images.items()}, **labels)
+    dataset = preprocess_dataset(raw, resolve_contract(network), tmp_path / "out")
+    found = {(each.field, each.split) for each in validate_dataset(dataset.folder).findings}
+
+    assert dataset.images("test").shape == (40, *test, 1)
+    np.testing.assert_array_equal(raw_images(dataset.images("test"), replace(dataset.record, image_shape=(*test, 1))),
+                                  images["test"])  # fmt: skip
+    assert ("images.shape", "test") in found

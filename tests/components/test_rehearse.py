@@ -42,7 +42,7 @@ def run_steps(folder: Path, dataset: Path, model: Path, accept: list) -> str:
     outputs = {name: Artifact(folder / "out" / name) for name in ("findings", "report", "summary")}
     found = rehearse.python_func(
         dataset=Artifact(dataset), ready="fit", network="fast", model=str(model), model_digest="", epochs=2,
-        accept=accept, **outputs,
+        accept=accept, ignore=[], **outputs,
     )  # fmt: skip
     assert json.loads(Path(outputs["findings"].path).read_text())["verdict"] == found.verdict
     assert Path(outputs["report"].path).read_text().startswith("<!doctype html>")

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pipeline.__main__ import pipeline
 from pipeline.command_options import run_options
 from pipeline.local.local_arguments import local_arguments
-from pipeline.run_arguments import FLOORS, OWN_FLOORS, RunArguments, UsageError, acceptances, complete, model_name_for
+from pipeline.run_arguments import FLOORS, OWN_FLOORS, RunArguments, UsageError, complete, model_name_for
 from pipeline.training import build_pipeline
 
 
@@ -75,7 +75,7 @@ def test_floors_follow_the_dataset_unless_given(dataset, floors):
 def test_an_acceptance_that_cannot_be_used_is_refused(text, message):
     """An unreadable file, a missing reason and an unknown field cannot be accepted, and the message says so."""
     with pytest.raises(UsageError, match=message):
-        acceptances([text])
+        complete(dataset="mnist", accept=[text])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pipeline.run_arguments import RunArguments, UsageError
 from pipeline.sweep import build_sweep
 from pipeline.trials import trials_of
 from tests.support.digits import write_raw_folder
+from tests.support.drivers import Drivers
 from tests.support.kfp_server import KfpServer
 from tests.support.runs import Ended, run_pipeline
 
@@ -139,3 +140,16 @@ def test_a_sweep_of_unfit_data_fails_with_the_findings(tmp_path: Path) -> None:
     assert 1 == ended.status
     assert re.match(r"FAILED step=validate findings=[1-9]", ended.last), ended.lines
     assert "train " not in "".join(line for line in ended.lines if " done " in line)
+
+
+@pytest.mark.parametrize(
+    "trials", [trials_of("0..1", "fast"), trials_of("0..2", "fast,deep_mnist")], ids=["one", "two"]
+)
+def test_a_repeated_sweep_hands_no_artifact_on_twice(trials: list) -> None:
+    """Trials of one network prepare the same data: Kubeflow's metadata store takes each artifact once from a list."""
+    definition, drivers = compile_sweep().pipeline, Drivers()
+    for _ in range(2):
+        drivers.run(definition, {"trials": trials})
+
+    assert "download" in drivers.from_cache
+    assert {"preprocess", "train", "select"}.isdisjoint(drivers.from_cache)

@@ -28,9 +28,11 @@ SEPARATOR = re.compile(r"^(\[\d+\])?\.")
 # backend/src/apiserver/model/run.go:97 (ToV2)
 STATES = {
     "Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Skipped": "SKIPPED", "Failed": "FAILED",
-    "Error": "FAILED", "Omitted": "RUNTIME_STATE_UNSPECIFIED",
+    "Error": "FAILED", "Omitted": None,
 }  # fmt: skip
 LIVE = ("Pending", "Running")
+OMITTED = "omitted: depends condition not met"
+SKIPPED = "when 'false != false' evaluated false"
 Attempt = tuple[str, str]
 
 
@@ -47,17 +49,68 @@ class Workflow:
         ends = [each[-1][0] for each in attempts.values()]
         phase = _aggregate(ends)
         self.phase, self.state = phase, STATES[phase]
+        self.history = ["PENDING", "RUNNING"]
+        self.deadline: int | None = None
         top = self._retried(WORKFLOW, "", "DAG", "entrypoint", [(phase, "")])
         self._driver(top, "root-driver", "Succeeded")
         root = self._retried(f"{top}.root", top, "DAG", "root", [(phase, "")])
         for name, each in attempts.items():
             self._step(root, name, each)
 
-    def group(self, name: str, driver: Attempt = ("Succeeded", "")) -> Workflow:
-        """Add a group of tasks that has just started, such as `condition-changed-1`."""
+    def group(self, name: str, driver: Attempt = ("Succeeded", ""), phase: str = "Running") -> Workflow:
+        """Add a group of tasks, such as `condition-1`; one whose condition is false is `Skipped`.
+
+        A skipped task is one node without attempts: argoproj/argo-workflows v4.0.5, workflow/controller/dag.go:615.
+        """
         boundary = f"{WORKFLOW}(0).root(0)"
         self._driver(boundary, f"{name}-driver", *driver)
-        self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [("Running", "")])
+        if phase == "Skipped":
+            self._node(f"{boundary}.{name}", boundary, "Skipped", f"comp-{name}", phase, SKIPPED)
+        else:
+            self._retried(f"{boundary}.{name}", boundary, "DAG", f"comp-{name}", [(phase, "")])
+        return self
+
+    def omitted(self, *steps: str) -> Workflow:
+        """Add steps that never begin, since one that they depend on failed; each is its driver and itself.
+
+        argoproj/argo-workflows v4.0.5, workflow/controller/dag.go:551. Their state is none of Kubeflow's, which leaves
+        the zero of an enumeration out: backend/src/apiserver/common/utils.go:159 (EmitUnpopulated: false).
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        for name in (part for step in steps for part in (f"{step}-driver", step)):
+            self._node(f"{boundary}.{name}", boundary, "Skipped", EXECUTOR, "Omitted", OMITTED)
+        return self
+
+    def cached(self, step: str) -> Workflow:
+        """Add a step whose result was taken from the cache: all of it succeeds, and its container is skipped.
+
+        kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/container.go:433.
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        self._driver(boundary, f"{step}-driver", "Succeeded")
+        dag = self._retried(f"{boundary}.{step}", boundary, "DAG", EXECUTOR, [("Succeeded", "")])
+        self._node(f"{dag}.executor", dag, "Skipped", IMPL, "Skipped", "when 'true != true' evaluated false")
+        return self
+
+    def trials(self, **steps: Sequence[str | Attempt]) -> Workflow:
+        """Add a loop whose steps are at one attempt in each trial.
+
+        kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler/dag.go:449 and 468: the loop is a DAG of
+        `iteration-driver` and `iteration-iterations(0:0)`, `(1:1)`, …, each a DAG of `iteration-item-driver` and
+        `iteration-item`, which holds the steps.
+        """
+        boundary = f"{WORKFLOW}(0).root(0)"
+        count = max(len(each) for each in steps.values())
+        loop = self._retried(f"{boundary}.for-loop-1", boundary, "DAG", "comp-for-loop-1", [("Running", "")])
+        self._driver(loop, "iteration-driver", "Succeeded")
+        for trial in range(count):
+            name = f"{loop}.iteration-iterations({trial}:{trial})"
+            iteration = self._retried(name, loop, "DAG", "comp-for-loop-1-iteration", [("Running", "")])
+            self._driver(iteration, "iteration-item-driver", "Succeeded")
+            item = self._retried(f"{iteration}.iteration-item", iteration, "DAG", "comp-for-loop-1", [("Running", "")])
+            for step, attempts in steps.items():
+                if trial < len(attempts):
+                    self._step(item, step.replace("_", "-"), _attempts(attempts[trial]))
         return self
 
     def driver(self, step: str, phase: str, message: str = "") -> Workflow:
@@ -65,9 +118,21 @@ class Workflow:
         self._driver(f"{WORKFLOW}(0).root(0)", f"{step}-driver", phase, message)
         return self
 
-    def ended(self, state: str) -> Workflow:
-        """Let the API call the run's state by another name than Argo's, as it does with CANCELED."""
-        self.state = state
+    def terminated(self, *, reported: bool = True) -> Workflow:
+        """Let the run be one that was terminated: as long as it lives, CANCELING; then FAILED, and never CANCELED.
+
+        kubeflow/pipelines 2.17.0, backend/src/:
+            apiserver/resource/resource_manager.go:1024   terminating sets the Workflow's activeDeadlineSeconds to 0
+            common/util/workflow.go:314 (IsTerminating)   which means CANCELING only until the Workflow has ended
+            apiserver/storage/run_store.go:824            terminating itself appends nothing to the history; a report
+                                                          of the Workflow does (line 618), if one comes in between
+
+        Args:
+            reported: Whether the Workflow was reported between the request and its end.
+        """
+        self.deadline = 0
+        self.state = "CANCELING" if self.phase in LIVE else "FAILED"
+        self.history = ["PENDING", "RUNNING", *(["CANCELING"] if reported else [])]
         return self
 
     def pod_name(self, node: Mapping[str, Any]) -> str:
@@ -85,8 +150,13 @@ class Workflow:
     def manifest(self) -> dict[str, Any]:
         return {
             "metadata": {"name": WORKFLOW, "annotations": {"workflows.argoproj.io/pod-name-format": "v2"}},
+            "spec": {} if self.deadline is None else {"activeDeadlineSeconds": self.deadline},
             "status": {"phase": self.phase, "nodes": self.nodes},
         }
+
+    def state_history(self) -> list[dict[str, str]]:
+        """backend/src/apiserver/storage/run_store.go:618: each state that differs from the one before."""
+        return [{"state": each} for each in dict.fromkeys([*self.history, self.state])]
 
     def task_details(self) -> list[dict[str, Any]]:
         """Every node is a task, in order of the nodes' ids: backend/src/apiserver/server/api_converter.go:1827."""
@@ -94,7 +164,7 @@ class Workflow:
             {
                 "display_name": node["displayName"],
                 "start_time": node["startedAt"],
-                "state": STATES[node["phase"]],
+                **({"state": state} if (state := STATES[node["phase"]]) else {}),
                 "child_tasks": [{"pod_name": each} for each in node["children"]],
             }
             for _, node in sorted(self.nodes.items())

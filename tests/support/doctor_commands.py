@@ -34,9 +34,7 @@ def doctor(*arguments: object, folder: Path = ROOT, **environment: str) -> Ended
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def doctors(
-    runs: Mapping[str, Sequence[object]], folder: Path, outputs: Path, **environment: str
-) -> dict[str, Ended]:
+def doctors(runs: Mapping[str, Sequence[object]], folder: Path, outputs: Path, **environment: str) -> dict[str, Ended]:
     """Run many commands, each a fork of one process that has imported TensorFlow.
 
     Args:

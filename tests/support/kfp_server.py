@@ -90,7 +90,8 @@ class KfpServer(ThreadingHTTPServer):
         shown = self.progress[min(self._looks, len(self.progress) - 1)]
         self._looks += 1
         self.shown = shown
-        return {**run, "state": shown.state, "run_details": {"task_details": shown.task_details()}}
+        details = {"task_details": shown.task_details()}
+        return {**run, "state": shown.state, "state_history": shown.state_history(), "run_details": details}
 
 
 def decoded(body: dict, model: str) -> Any:
@@ -200,6 +201,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def get_run(self, run: str) -> Any:
         return self.server.look(_found(self.server.runs, run))
+
+    def terminate_run(self, run: str) -> Any:
+        """backend/src/apiserver/storage/run_store.go:824: one that has ended is not terminated."""
+        if _found(self.server.runs, run)["state"] in ("SUCCEEDED", "FAILED"):
+            raise RefusalError(400, f"Failed to terminate a run {run}. Row not found")
+        return {}
+
+    def delete_run(self, run: str) -> Any:
+        del self.server.runs[_found(self.server.runs, run)["run_id"]]
+        return {}
+
+    def delete_experiment(self, experiment: str) -> Any:
+        del self.server.experiments[_found(self.server.experiments, experiment)["experiment_id"]]
+        return {}
 
     def list_runs(self) -> Any:
         mine = [each for each in self.server.runs.values() if each["experiment_id"] == self.query["experiment_id"]]
@@ -362,6 +377,9 @@ ROUTES = [
     ("POST", f"{ROOT}/runs", Handler.create_run),
     ("GET", f"{ROOT}/runs", Handler.list_runs),
     ("GET", f"{ROOT}/runs/{_ID}", Handler.get_run),
+    ("POST", f"{ROOT}/runs/{_ID}:terminate", Handler.terminate_run),
+    ("DELETE", f"{ROOT}/runs/{_ID}", Handler.delete_run),
+    ("DELETE", f"{ROOT}/experiments/{_ID}", Handler.delete_experiment),
     ("GET", f"/apis/v1beta1/runs/{_ID}", Handler.get_run_v1),
     ("GET", f"/apis/v1alpha1/runs/{_ID}/nodes/{_ID}/log", Handler.get_log),
     ("GET", f"{ROOT}/pipelines", Handler.list_pipelines),

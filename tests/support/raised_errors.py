@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 FINDING = (
-    "{'field': 'images.dtype', 'split': 'train', 'severity': 'error', 'expected': 'float32', 'received': 'uint8', "
+    "{'rule': 'I024', 'field': 'images.dtype', 'split': 'train', 'severity': 'error', "
+    "'expected': 'float32', 'received': 'uint8', "
     "'fix': 'x = x / 255'}"
 )
 # Class name -> (step, what makes real code of that step raise it). Where that takes a race or another process's

@@ -33,6 +33,7 @@ class Drawn:
         inputs, targets: All arrays of a network with multiple inputs or outputs, by name, or by number in their
             order; {} where there is one. `images` and `labels` are then the first's.
         findings: On the pipeline itself.
+        elements: Of an iterator, what was taken of it: (x, y) of each batch.
         replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
     """
 
@@ -45,6 +46,7 @@ class Drawn:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    elements: list[Any] = field(default_factory=list, repr=False)
     replay: Any = None
 
     def sentence(self, split: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.capture.batch_rules import USED_UP
 from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, collect, is_kind, unbatched
 from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
@@ -16,13 +17,25 @@ from deep_mnist.doctor.finding import Finding
 def draw_sequence(split: str, sequence: Any, rank: int | None) -> Drawn:
     """Return a sample of a keras PyDataset or Sequence: batches spread over the whole of it."""
     count = len(sequence)
-    collected = collect((sequence[index] for index in range(count)), _batched(rank))
+    collected = collect(_items(sequence, range(count)), _batched(rank))
     if not collected.ended:
         size = max(1, max(collected.batch_sizes, default=1))
         spread = np.unique(np.linspace(0, count - 1, max(1, min(count, SAMPLE // size))).astype(int))
-        collected = collect((sequence[int(index)] for index in spread), _batched(rank))
+        collected = collect(_items(sequence, spread.tolist()), _batched(rank))
     size = max(collected.batch_sizes, default=0)
     return _drawn(split, collected, "keras sequence", count * size if not collected.ended else None)
+
+
+def _items(sequence: Any, indices: Iterable[int]) -> Iterator[Any]:
+    """Yield items up to the first that raises behind the first one, where the sequence is shorter than it says."""
+    for place, index in enumerate(indices):
+        try:
+            item = sequence[index]
+        except Exception:  # whatever a user's __getitem__ raises: reported by batches.py
+            if place == 0:
+                raise
+            return
+        yield item
 
 
 def draw_loader(split: str, loader: Any, rank: int | None) -> Drawn:
@@ -47,8 +60,20 @@ def draw_iterator(split: str, iterator: Iterator[Any], rank: int | None) -> Draw
     """Return a sample of a generator or iterator, and one that yields the sample again and then the rest."""
     collected = collect(iterator, _batched(rank))
     drawn = _drawn(split, collected, "generator", None)
-    drawn.replay = _again(collected.elements, iterator)
+    drawn.replay, drawn.elements = _again(collected.elements, iterator), collected.elements
+    if not collected.elements:
+        drawn.findings.append(used_up(split))
     return drawn
+
+
+def used_up(split: str) -> Finding:
+    """Return the finding on an iterator that has nothing left to yield."""
+    return USED_UP.found(
+        split,
+        expected="an iterator that yields batches",
+        received=f"{split}_images yields nothing: it was read to its end before, or never had anything",
+        fix=f"Make {split}_images anew right before fit: a generator can be read once.",
+    )
 
 
 def _again(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:

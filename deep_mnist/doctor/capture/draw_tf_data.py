@@ -14,6 +14,7 @@ import numpy as np
 
 from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, as_array, collect, items_of, parts_of, unbatched
 from deep_mnist.doctor.capture.draw_batches import endless
+from deep_mnist.doctor.capture.draw_windows import windows_of_whole
 from deep_mnist.doctor.capture.rules import (
     AUGMENTATION_CACHED,
     BATCHED_TWICE,
@@ -132,7 +133,9 @@ def _applied(subset: Any, node: DatasetNode) -> Any:
 
 def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
     batched = _is_batched(dataset, chain, rank)
-    collected = collect(dataset, lambda _: batched)
+    windows = windows_of_whole(dataset, [node.kind for node in chain], _image_shape(dataset)) if batched else None
+    collected = collect(dataset if windows is None else windows, lambda _: batched)
+    collected.ended = collected.ended and windows is None
     images, labels = collected.arrays()
     total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
     inputs, targets = collected.all_of(0), collected.all_of(1)

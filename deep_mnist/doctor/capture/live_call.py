@@ -16,20 +16,21 @@ from typing import Any
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
-from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
+from deep_mnist.doctor.capture.batches import batches_found
+from deep_mnist.doctor.capture.draw import Drawn, is_kind
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
-from deep_mnist.doctor.capture.own_fault import isolated
+from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
-from deep_mnist.doctor.judge import run_checks
+from deep_mnist.doctor.judge import isolated, run_checks
 
 OTHER_ARGUMENTS = (
     "callbacks", "verbose", "class_weight", "sample_weight", "initial_epoch", "validation_batch_size",
@@ -81,12 +82,9 @@ def check(
 
 def rehearsed(diagnosis: Diagnosis, call: FitCall, choices: Choices) -> Diagnosis:
     """Return the diagnosis with what a short run of the network showed; its variables are restored."""
-    from deep_mnist.doctor.rehearsal.rehearse import rehearse
-
-    train = diagnosis.case.train
-    x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
-    found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
-    return with_more(diagnosis, found.findings, choices, found.seconds)
+    started = time.perf_counter()
+    found = rehearse_call(call, diagnosis.case.train)
+    return with_more(diagnosis, found, choices, time.perf_counter() - started)
 
 
 def call_of_check(verb: Verb, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
@@ -171,6 +169,7 @@ def diagnose_drawn(
     for part, find in (
         ("order", lambda: [*_order_of_whole(whole, case)]),
         ("pipelines", lambda: [*_of_pipelines(call, train, test)]),
+        ("batches", lambda: _of_batches(call, train, test, case)),
         ("the call", lambda: [*_of_call(call)]),
     ):
         of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
@@ -260,6 +259,11 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
         yield _sorted_batches(train)
     if test is not None and is_kind(call.validation, "DatasetV2"):
         yield from judge_pipeline("test", call.validation, test, call.facts.get("validation_steps"))
+
+
+def _of_batches(call: FitCall, train: Drawn, test: Drawn | None, case: Case) -> list[Finding]:
+    found = batches_found("train", call.x, train, case)
+    return found + (batches_found("test", call.validation, test, case) if test is not None else [])
 
 
 def _sorted_batches(train: Drawn) -> Finding:

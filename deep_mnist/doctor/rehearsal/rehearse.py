@@ -116,6 +116,8 @@ def _why_not(model: Any, memory_bytes: int) -> str:
         return (
             f"the rehearsal runs Keras 3 on TensorFlow; this is {type(model).__module__} on {keras.backend.backend()}"
         )
+    if not tf.executing_eagerly():
+        return "TensorFlow builds a graph here and runs nothing at once"
     if not (getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None):
         return "the network is not compiled"
     if type(model).train_step is not keras.Model.train_step:
@@ -127,13 +129,18 @@ def _why_not(model: Any, memory_bytes: int) -> str:
 
 
 def _sample(x: Any, y: Any, seed: int) -> tuple[Any, Any, int]:
-    """Return at most EXAMPLES examples in random order; sorted files would otherwise show one class."""
+    """Return at most EXAMPLES examples in random order; sorted files would otherwise show one class.
+
+    Numbers are of Keras's floating type, as fit gives them to the network and to the loss.
+    """
     total = len(tf.nest.flatten(x)[0])
     rows = np.sort(np.random.default_rng(seed).permutation(total)[:EXAMPLES])
     order = np.random.default_rng((seed, 1)).permutation(len(rows))
 
     def taken(array: Any) -> np.ndarray:
-        return np.asarray(array[rows] if hasattr(array, "dtype") else [array[row] for row in rows])[order]
+        held = array.numpy() if tf.is_tensor(array) else array
+        some = np.asarray(held[rows] if hasattr(held, "dtype") else [held[row] for row in rows])[order]
+        return some.astype(keras.config.floatx()) if some.dtype.kind == "f" else some
 
     return tf.nest.map_structure(taken, x), None if y is None else tf.nest.map_structure(taken, y), len(rows)
 

@@ -34,12 +34,13 @@ class UnhealthyTrainingError(RuntimeError):
     def __init__(self, findings: Sequence[Finding], step: int) -> None:
         self.findings, self.step = list(findings), step
         lines = [
-            f"{each.field}: Expected {each.expected}. Received: {each.received}. {each.why} Fix: {each.fix}"
+            f"{each.rule.code} {each.field}: Expected {each.expected}. Received: {each.received}. {each.why} "
+            f"Fix: {each.fix}"
             for each in findings
         ]
         super().__init__("\n  ".join([f"training ended early, at step {step}:", *lines]))
-        self.expected = "\n".join(f"{each.field}: {each.expected}" for each in findings)
-        self.received = "\n".join(f"{each.field}: {each.received}" for each in findings)
+        self.expected = "\n".join(f"{each.rule.code} {each.field}: {each.expected}" for each in findings)
+        self.received = "\n".join(f"{each.rule.code} {each.field}: {each.received}" for each in findings)
         self.fix = "\n".join(dict.fromkeys(each.fix for each in findings))
 
 

@@ -24,8 +24,8 @@ from types import TracebackType
 from deep_mnist.doctor.capture.custom_loop import watch_calls
 from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
-from deep_mnist.doctor.capture.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import explained
 from deep_mnist.doctor.script.programs import Program

@@ -19,14 +19,14 @@ from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
-from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, isolated, tell_fault
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
+from deep_mnist.doctor.judge import isolated
+from deep_mnist.doctor.report.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
 Result = TypeVar("Result")
 UNJUDGED = "not judged"
-TRAINED = (Verb.FIT, Verb.TRAIN_ON_BATCH)  # may be rehearsed
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,13 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
         """Return the diagnosis of a call of Keras."""
-        with inside(), _eagerly():
-            overrides = {**call.overrides, **self.options.overrides}
-            call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
-            diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
-            if self.options.rehearse and diagnosis.verdict == "fit" and call.verb in TRAINED:
-                diagnosis = self._rehearsed(diagnosis, call)
+        with inside():
+            with _eagerly():
+                overrides = {**call.overrides, **self.options.overrides}
+                call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
+                diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
+            if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
+                diagnosis = self._rehearsed(diagnosis, call)  # a tape records nothing in init_scope
         return diagnosis
 
     def _rehearsed(self, diagnosis: Diagnosis, call: FitCall) -> Diagnosis:

@@ -25,9 +25,9 @@ from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
 from deep_mnist.doctor.capture.origin import Origin, origin_of
-from deep_mnist.doctor.capture.own_fault import isolated
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
 from deep_mnist.doctor.tensorflow1.graph_walk import Loss, behind, consumers, loss_of, trains
 

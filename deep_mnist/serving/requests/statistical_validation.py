@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.finding import first_of
+from deep_mnist.doctor.finding import Finding, first_of
+from deep_mnist.doctor.rule import Rule
 from deep_mnist.serving.model.reference_profile import COLUMNS, IMAGES, ReferenceProfile
+from deep_mnist.serving.requests.rules import BLANK, FAR, INVERTED, OFF_SCALE
 
 RARE = 1e-3  # a share of the training data below which something counts as unseen
 FAINT = 0.1  # of the training data's range
@@ -27,28 +29,34 @@ class RequestWarning:
     """One statistical fault of some examples of a request.
 
     Attributes:
-        check: One of CHECKS.
-        field: The doctor's.
-        expected, received, fix: One phrase each.
+        check: One of CHECKS, the name that metrics count under.
+        finding: What a rule says of them.
         rows: bool (n,), which examples.
     """
 
     check: str
-    field: str
-    expected: str
-    received: str
-    fix: str
+    finding: Finding
     rows: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        names = ("check", "field", "expected", "received", "fix")
+        found = self.finding
         return {
-            **{name: getattr(self, name) for name in names},
-            "severity": "warning",
+            "check": self.check,
+            "rule": found.rule.code,
+            "field": found.field,
+            "expected": found.expected,
+            "received": found.received,
+            "fix": found.fix,
+            "severity": found.severity,
             "count": int(self.rows.sum()),
-            "where": list(first_of(self.rows)),
+            "where": list(found.where),
         }
+
+
+def _warning(check: str, rule: Rule, expected: str, received: str, fix: str, rows: np.ndarray) -> RequestWarning:
+    found = rule.found("request", expected=expected, received=received, fix=fix, where=first_of(rows))
+    return RequestWarning(check, found, rows)
 
 
 @dataclass(frozen=True)
@@ -129,9 +137,9 @@ def _inverted_rows(values: np.ndarray, far: np.ndarray, profile: ReferenceProfil
 
 
 def _blank(rows: np.ndarray) -> RequestWarning:
-    return RequestWarning(
+    return _warning(
         "blank",
-        "images.distribution",
+        BLANK,
         "examples that show something, as in training",
         "one value throughout",
         "leave blank examples out: a prediction for them means nothing",
@@ -142,7 +150,7 @@ def _blank(rows: np.ndarray) -> RequestWarning:
 def _scale(received: str, fix: str, rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
     expected = f"values in {units.span(profile.low, profile.high)}, as in training"
     fix = fix or "send values on the training data's scale"
-    return RequestWarning("scale", "images.range", expected, received, fix, rows)
+    return _warning("scale", OFF_SCALE, expected, received, fix, rows)
 
 
 def _faint(rows: np.ndarray, peak: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
@@ -163,9 +171,9 @@ def _loud(
 
 
 def _inverted(rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
-    return RequestWarning(
+    return _warning(
         "polarity",
-        "images.polarity",
+        INVERTED,
         "light and dark as in training",
         "images that lie near the training data only once they are inverted",
         f"x = {units.of(profile.low) + units.of(profile.high):.4g} - x",
@@ -175,9 +183,9 @@ def _inverted(rows: np.ndarray, profile: ReferenceProfile, units: Units) -> Requ
 
 def _far(rows: np.ndarray, distances: np.ndarray | None) -> RequestWarning:
     farthest = float(distances[rows].max()) if distances is not None and rows.any() else 0.0
-    return RequestWarning(
+    return _warning(
         "far",
-        "images.distribution",
+        FAR,
         "examples like the training data",
         f"up to {farthest:.1f} times as far from them as 1,999 in 2,000 training examples",
         "check that these inputs are of the kind the model was trained on",

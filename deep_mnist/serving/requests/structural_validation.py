@@ -12,9 +12,22 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.finding import first_of
+from deep_mnist.doctor.rule import Rule
 from deep_mnist.serving.model.input_form import InputForm, Sides, batch_shape
-from deep_mnist.serving.requests.error_response import RequestError
+from deep_mnist.serving.requests.error_response import RequestError, invalid
 from deep_mnist.serving.requests.parse import shown
+from deep_mnist.serving.requests.rules import (
+    BEYOND_DTYPE,
+    FRACTIONS,
+    NO_NUMBERS,
+    NONE,
+    NOT_A_LIST,
+    NOT_FINITE,
+    OTHER_RANK,
+    OTHER_SHAPE,
+    RAGGED,
+    TOO_MANY,
+)
 
 
 def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) -> np.ndarray:
@@ -30,10 +43,10 @@ def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) 
         RequestError: With the doctor's field, expected, received and fix.
     """
     if not isinstance(value, list):
-        raise _invalid("images.rank", form.sentence(), shown(value), "send a list of examples")
+        raise _error(NOT_A_LIST, form.sentence(), shown(value), "send a list of examples")
     if len(value) > limit:
         fix = f"send at most {limit} examples in a request"
-        raise _invalid("images.count", f"at most {limit} examples", f"{len(value)}", fix, status=413)
+        raise _error(TOO_MANY, f"at most {limit} examples", f"{len(value)}", fix, status=413)
     array = _numbers(value, form, literals)
     _check_shape(array, form)
     return _as_dtype(array, form)
@@ -47,14 +60,14 @@ def _numbers(value: list[Any], form: InputForm, literals: bool) -> np.ndarray:
         raise _ragged(value, form) from None
     if array.dtype.kind in "iuf":
         if literals and (odd := _first_boolean(value)):
-            raise _invalid("images.dtype", f"numbers ({form.dtype})", f"{odd}", "x = x.astype('uint8')")
+            raise _error(NO_NUMBERS, f"numbers ({form.dtype})", f"{odd}", "x = x.astype('uint8')")
         return array
     found = {"U": "strings", "b": "true and false"}.get(array.dtype.kind)
     received = found or _odd_value(value)
     fix = (
         "x = x.astype('uint8')" if array.dtype.kind == "b" else "send numbers in nested lists, as x.tolist() gives them"
     )
-    raise _invalid("images.dtype", f"numbers ({form.dtype})", received, fix)
+    raise _error(NO_NUMBERS, f"numbers ({form.dtype})", received, fix)
 
 
 def _first_boolean(value: Any) -> str:
@@ -85,16 +98,16 @@ def _ragged(value: list[Any], form: InputForm) -> RequestError:
     where = first_of(np.array(lengths) != usual)
     received = "lists of unequal length or depth" + (f", first at index {where[0]}" if where else " within an example")
     fix = "send examples of one shape, every row of one length"
-    return _invalid("images.shape", form.sentence(), received, fix, where=where)
+    return _error(RAGGED, form.sentence(), received, fix, where=where)
 
 
 def _check_shape(array: np.ndarray, form: InputForm) -> None:
     if not len(array):
-        raise _invalid("images.count", "at least one example", "an empty list", "send at least one example")
+        raise _error(NONE, "at least one example", "an empty list", "send at least one example")
     if any(_fits(array.shape[1:], shape) for shape in form.shapes):
         return
-    field = "images.shape" if array.ndim in {len(shape) + 1 for shape in form.shapes} else "images.rank"
-    raise _invalid(field, form.sentence(), f"{array.shape}", _shape_fix(array.shape, form))
+    rule = OTHER_SHAPE if array.ndim in {len(shape) + 1 for shape in form.shapes} else OTHER_RANK
+    raise _error(rule, form.sentence(), f"{array.shape}", _shape_fix(array.shape, form))
 
 
 def _fits(received: Sequence[int], expected: Sides) -> bool:
@@ -123,18 +136,18 @@ def _shape_fix(received: tuple[int, ...], form: InputForm) -> str:
 def _as_dtype(array: np.ndarray, form: InputForm) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         where = _rows(~np.isfinite(array))
-        raise _invalid("images.finite", "finite numbers", "infinity or NaN", "x = np.nan_to_num(x)", where=where)
+        raise _error(NOT_FINITE, "finite numbers", "infinity or NaN", "x = np.nan_to_num(x)", where=where)
     if form.dtype.kind in "iu" and array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         fix = f"x = (x * 255).astype('{form.dtype}')" if 0 <= low and high <= 1 else f"x = x.astype('{form.dtype}')"
-        raise _invalid("images.dtype", f"integers ({form.dtype})", f"fractions in {low:g}..{high:g}", fix)
+        raise _error(FRACTIONS, f"integers ({form.dtype})", f"fractions in {low:g}..{high:g}", fix)
     least, greatest = _range_of(form.dtype)
     outside = (array < least) | (array > greatest)
     if outside.any():
         received = f"{array.min():g}..{array.max():g}"
         fix = f"x = x.clip({least:g}, {greatest:g})"
         where = _rows(outside)
-        raise _invalid("images.range", f"{form.dtype}, {least:g}..{greatest:g}", received, fix, where=where)
+        raise _error(BEYOND_DTYPE, f"{form.dtype}, {least:g}..{greatest:g}", received, fix, where=where)
     return array.astype(form.dtype)
 
 
@@ -148,7 +161,7 @@ def _rows(wrong: np.ndarray) -> tuple[int, ...]:
     return first_of(wrong.reshape(len(wrong), -1).any(axis=1))
 
 
-def _invalid(
-    field: str, expected: str, received: str, fix: str, *, where: tuple[int, ...] = (), status: int = 400
+def _error(
+    rule: Rule, expected: str, received: str, fix: str, *, where: tuple[int, ...] = (), status: int = 400
 ) -> RequestError:
-    return RequestError(status, field, expected, received, fix, where=where)
+    return invalid(rule.found("request", expected=expected, received=received, fix=fix, where=where), status)

@@ -100,6 +100,26 @@ def test_a_pod_that_died_without_a_word(webhook, api):
     assert received["error"] == "main: OOMKilled (exit code 137)"
 
 
+@pytest.mark.parametrize("state", ["RUNNING", "FAILED"])
+def test_a_terminated_run_is_canceled(webhook, api, state):
+    """Kubeflow's state of it is any other; its step and the step's end are nobody's fault."""
+    api.progress = [Workflow(train=("Failed", "main: Error (exit code 143)")).terminated()]
+    notify_webhook("r", "", state)
+    (received,) = webhook.received
+
+    assert (received["status"], received["step"], received["error"]) == ("CANCELED", "", "")
+
+
+def test_an_unchanged_slot_succeeded(webhook, api):
+    """A skipped condition leaves Kubeflow's state at RUNNING: Argo's phase of what the exit handler guards is true."""
+    unchanged = Workflow(compare="Succeeded").group("condition-2", phase="Skipped")
+    api.progress = [unchanged.group("exit-handler-1", phase="Succeeded")]
+    notify_webhook("r", "", "RUNNING")
+
+    assert [(each["status"], each["step"]) for each in webhook.received] == [("SUCCEEDED", "")]
+    assert len(api.sent("GET")) == 1  # at once
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [("COMPLETE", "SUCCEEDED"), ("CACHED", "SUCCEEDED"), ("SUCCEEDED", "SUCCEEDED"), ("CANCELED", "CANCELED")],

@@ -92,6 +92,43 @@ def test_training_starts_over_after_a_refusal(tmp_path: Path, capsys: pytest.Cap
     assert "refused, training starts over. Expected a checkpoint headed" in capsys.readouterr().out
 
 
+def test_the_end_is_kept_until_the_output_is_stored(tmp_path: Path) -> None:
+    """On a cluster the launcher stores the output after the step: a repetition of the task goes on from the end, a new
+    run of the same training starts over."""
+    task = Checkpoints(str(tmp_path), IDENTITY, every=0, output="/gcs/bucket/run-1/train/trained")
+    task.finish(snapshot())
+    task.settle()
+    again = Checkpoints(str(tmp_path), IDENTITY, every=0, output="/gcs/bucket/run-1/train/trained")
+    other = Checkpoints(str(tmp_path), IDENTITY, every=0, output="/gcs/bucket/run-2/train/trained")
+    assert again.load().epoch == 2
+    assert other.load() == Snapshot()
+
+
+def test_the_end_is_not_kept_where_the_output_lies(tmp_path: Path) -> None:
+    """On this machine the output is safe as soon as it is written."""
+    task = Checkpoints(str(tmp_path), IDENTITY, every=0, output=str(tmp_path / "trained"))
+    task.save(snapshot())
+    task.finish(snapshot())
+    task.settle()
+    assert list(tmp_path.glob("*.checkpoint")) == []
+
+
+def test_what_nobody_came_back_for_is_swept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The checkpoints of failed and canceled runs have a lifetime; a younger one, this training's own and other files
+    stay."""
+    own = Checkpoints(str(tmp_path), IDENTITY, every=0)
+    old = Checkpoints(str(tmp_path), {**IDENTITY, "seed": 1}, every=0)
+    young = Checkpoints(str(tmp_path), {**IDENTITY, "seed": 2}, every=0)
+    for each in (own, old, young):
+        each.save(snapshot())
+    (tmp_path / "notes.txt").write_text("mine")
+    for name in (own.key, old.key, "notes.txt"):
+        os.utime(tmp_path / name, (0, 0))
+    own.sweep()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {own.key, young.key, "notes.txt"}
+    assert "1 older than 14 days are removed" in capsys.readouterr().out
+
+
 def train(data: Path, out: Path, store: Path | str, number: int = 0, at: int = 0) -> tuple[int, str]:
     """Run one attempt to its end, by signal `number` at checkpoint `at` if not 0; return its status and its output."""
     folder = data.parent

@@ -70,6 +70,7 @@ def test_training_writes_everything_that_is_known(raw: Path, tmp_path: Path) -> 
     predicted = model.predict(images, verbose=0)
     assert predicted.dtype == np.float32 and (predicted.argmax(1) == labels).mean() > 0.9
     facts = read(tmp_path / "training.json")
+    assert facts["recipe"]["epochs"] == facts["requested_epochs"]  # `compare` reads both
     assert facts["seed"] == 3 and facts["dataset_digest"] == open_dataset(raw).digest
     assert facts["contract"]["input_dtype"] == "uint8" and facts["device"]["kind"] == "CPU"
     assert [each["epoch"] for each in read(tmp_path / "history.json")["epochs"]] == [1, 2, 3, 4]

@@ -312,7 +312,7 @@ def test_raw_pixels_for_example1_are_refused(tmp_path):
 
 def run_steps(folder: Path, accept: Sequence[dict] = ()) -> str:
     outputs = {name: Artifact(folder / "out" / name) for name in ("findings", "report", "summary")}
-    found = validate.python_func(dataset=Artifact(folder), accept=list(accept), **outputs)
+    found = validate.python_func(dataset=Artifact(folder), accept=list(accept), ignore=[], rules="", **outputs)
     assert Path(outputs["report"].path).read_text().startswith("<!doctype html>")
     assert Path(outputs["summary"].path).read_text().startswith(f"# Data verdict: {found.verdict}")
     return require_valid.python_func(findings=outputs["findings"], verdict=found.verdict)

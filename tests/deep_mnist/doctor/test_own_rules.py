@@ -10,28 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.doctor_cases import digits
+from tests.support.own_rules import OWN, write_rules
 
 ROOT = Path(__file__).resolve().parents[3]
-OWN = """
-from deep_mnist.doctor.rule import Rule, Scope, Need, check
-
-NO_SEVENS = Rule(
-    code="OWN001", name="own-no-sevens", field="labels.values", severity="error", scope=Scope.TARGET,
-    needs=(Need.LABELS,), summary="The plant makes no sevens.", why="A seven is a reading error of the scanner.",
-)
-
-@check(NO_SEVENS)
-def check_sevens(case, split):
-    sevens = int((split.labels == 7).sum())
-    if sevens:
-        {body}
-        yield NO_SEVENS.found(split.name, expected="no sevens", received=f"{{sevens}} sevens", fix="Scan again.")
-"""
-
-
-def write_rules(path: Path, body: str = "pass") -> Path:
-    path.write_text(OWN.format(body=body))
-    return path
 
 
 def doctor(*arguments: object) -> tuple[int, dict, str]:

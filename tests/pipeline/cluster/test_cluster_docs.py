@@ -96,6 +96,8 @@ def test_marked_commands_name_what_there_is():
                 assert (ROOT / folder / "kustomization.yaml").is_file()
             case ["make", target, *_]:
                 assert f"\n{target}:" in targets
+            case ["export", assignment]:
+                assert "=" in assignment
             case ["python", "-m", module, *_]:
                 assert importlib.util.find_spec(module)
             case _:

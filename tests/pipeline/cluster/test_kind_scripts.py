@@ -21,7 +21,7 @@ def script(name: str, *arguments: str, tools: Path, **environment: str) -> subpr
     """Run a script with `tools` first on PATH and nothing behind it but a few of the system's commands."""
     system = tools / "system"
     system.mkdir(exist_ok=True)
-    for command in ("bash", "cat", "dirname", "grep", "mkdir", "rm", "sleep", "timeout"):
+    for command in ("bash", "cat", "dirname", "grep", "mkdir", "rm", "sleep", "tee", "timeout"):
         if not (system / command).exists():
             (system / command).symlink_to(shutil.which(command))
     settings = {"PATH": f"{tools}:{system}", "HOME": str(tools), **environment}
@@ -91,11 +91,17 @@ IMAGES = """if [ "$2 $3" = "pipeline.cluster.kind images" ]; then
 """
 
 
+APPLIED = """case "$*" in
+  *kind/kubeflow) printf 'namespace/kubeflow configured\ndeployment.apps/ml-pipeline created\nservice/x created\n' ;;
+  *build/kind) printf 'deployment.apps/fake-gcs configured\njob.batch/bucket created\n' ;;
+esac"""
+
+
 def test_up_goes_from_nothing_to_a_bucket(tools):
     """Images, cluster, Kubeflow, our own, in this order; what is rendered for the cluster carries the images' tag."""
     tool(tools, "docker")
     tool(tools, "kind")
-    tool(tools, "kubectl")
+    tool(tools, "kubectl", APPLIED)
     tool(tools, "python", f"{IMAGES}else echo /binaries; fi")
     done = script("up.sh", tools=tools, DEEP_MNIST_PYTHON=str(tools / "python"))
     calls = (tools / "calls").read_text()
@@ -106,11 +112,13 @@ def test_up_goes_from_nothing_to_a_bucket(tools):
         "apply -k manifests/kubeflow-cluster-scoped",
         "apply -k manifests/overlays/kind/kubeflow",
         "apply -k build/kind",
-        "rollout status deployment/ml-pipeline ",
+        "rollout status deployment.apps/ml-pipeline ",
+        "rollout status deployment.apps/fake-gcs ",
         "wait --for=condition=complete --timeout=900s job/bucket",
     ]
 
     assert done.returncode == 0, done.stderr
+    assert calls.count("rollout status") == 2  # what was applied, and nothing that is known from memory
     assert [calls.find(step) for step in steps] == sorted(calls.find(step) for step in steps) and steps[0] in calls
     own = [each for each in yaml.safe_load_all(rendered(ROOT / "build/kind")) if each["kind"] in ("Deployment", "Job")]
     images = {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in own}
@@ -122,7 +130,7 @@ def test_run_submits_and_ends_as_the_run_ends(tools, state, status):
     """kind-run forwards a port, submits with the cluster's images, watches, and leaves no port-forward behind."""
     tool(tools, "docker")
     tool(tools, "kind", "echo deep-mnist")
-    tool(tools, "kubectl", 'echo $$ >"$HOME/forward"; exec sleep 60')
+    tool(tools, "kubectl", 'echo $$ >>"$HOME/forward"; exec sleep 60')
     with KfpServer() as server:
         server.progress = [Workflow(download=state.capitalize())]
         port = f'elif [ "$2 $3" = "pipeline.cluster.kind port" ]; then echo {server.server_port}'
@@ -135,7 +143,20 @@ def test_run_submits_and_ends_as_the_run_ends(tools, state, status):
     assert sent.runtime_config.parameters["registry"] == "gs://deep-mnist/registry"
     executors = sent.pipeline_spec["pipeline_spec"]["deploymentSpec"]["executors"]
     assert executors["exec-train"]["container"]["image"] == "deep-mnist/train-cpu:5-a"
-    assert not Path(f"/proc/{(tools / 'forward').read_text().strip()}").exists()
+    assert not [each for each in (tools / "forward").read_text().split() if Path(f"/proc/{each}").exists()]
+
+
+def test_a_port_forward_that_ends_is_followed_by_another(tools):
+    """The API's pod is restarted while a run is watched: its port-forward ends with it."""
+    tool(tools, "docker")
+    tool(tools, "kind", "echo deep-mnist")
+    tool(tools, "kubectl", 'echo $$ >>"$HOME/forward"; [ "$(grep -c . "$HOME/forward")" = 1 ] || exec sleep 60')
+    submit = 'elif [ "$3" = submit ]; then until [ "$(grep -c . "$HOME/forward")" = 2 ]; do sleep 0.1; done'
+    tool(tools, "python", f"{IMAGES}{submit}\nfi")
+    done = script("run.sh", tools=tools, DEEP_MNIST_PYTHON=str(tools / "python"))
+
+    assert done.returncode == 0, done.stderr
+    assert not [each for each in (tools / "forward").read_text().split() if Path(f"/proc/{each}").exists()]
 
 
 def test_every_wait_of_up_ends():

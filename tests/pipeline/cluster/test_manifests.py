@@ -222,7 +222,7 @@ def test_no_image_is_mutable_or_from_a_registry():
 
     assert images == {
         "deep-mnist/data:set-by-kind-up", "deep-mnist/fake-gcs:set-by-kind-up",
-        "tensorflow/serving:2.19.1", "kserve/storage-initializer:v0.17.0",
+        "tensorflow/serving:2.19.1", "kserve/storage-initializer:v0.20.0",
     }  # fmt: skip
 
 

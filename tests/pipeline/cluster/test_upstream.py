@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.pod_end import STEP_FAILED, STEP_LOST
 from pipeline.cluster.manifests import rendered
+from tests.support.kfp_logs import DRIVER_UNAVAILABLE, LAUNCHER_FAILED, LAUNCHER_KILLED, LAUNCHER_UNAVAILABLE
 from tests.support.manifests import MANIFESTS, named, workload_pods
 from tests.support.pod_security import violations
 from tests.support.upstream import needs_upstream, upstream_resources
@@ -24,7 +26,7 @@ FOLDERS = ["kubeflow-cluster-scoped", *(f"overlays/{each}/kubeflow" for each in 
 # Of the resources that we lay something over, the names and no more: a patch of another name fails to render.
 # 2.17.0: manifests/kustomize/base/installs/generic/kfp-launcher-configmap.yaml,
 # manifests/kustomize/base/pipeline/ml-pipeline-ui-sa.yaml,
-# manifests/kustomize/third-party/argo/base/workflow-controller-configmap-patch.yaml, and
+# manifests/kustomize/third-party/argo/base/workflow-controller-{configmap,deployment}-patch.yaml, and
 # manifests/kustomize/cluster-scoped-resources/namespace.yaml
 STAND_IN = """
 apiVersion: v1
@@ -35,6 +37,15 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: workflow-controller-configmap, namespace: kubeflow}
 data: {executor: kept, workflowDefaults: "spec: {templateDefaults: {retryStrategy: {retryPolicy: OnError}}}"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: workflow-controller, namespace: kubeflow}
+spec:
+  template:
+    spec:
+      containers:
+      - {name: workflow-controller, image: stand-in, env: [{name: TRANSIENT_ERROR_PATTERN, value: kept}]}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -66,7 +77,7 @@ def workflow_defaults(found: dict[tuple[str, str], dict]) -> dict:
 
 def retried(expression: str, status: str, message: str) -> bool:
     """Evaluate the retry expression as Argo does, written as Python; `matches` finds a pattern anywhere."""
-    python = expression.replace("&&", " and ").replace("||", " or ")
+    python = re.sub(r"!(?!=)", " not ", expression.replace("&&", " and ").replace("||", " or "))
     python = python.replace("lastRetry.status", "status").replace("lastRetry.message", "message")
     python = re.sub(r'message matches (".+?")', r"bool(re.search(\1, message))", python)
     return bool(eval(python, {"re": re, "status": status, "message": message}))
@@ -79,9 +90,17 @@ LOST = [
     ("Failed", "Preempted in order to admit critical pod"),
     ("Failed", "Pod was rejected: Allocate failed due to no healthy devices present"),
     ("Error", "Pod failed before main container starts due to ContainerCreating: "),
+    ("Failed", f"main: Error (exit code 1): {STEP_LOST} StoreUnreachableError: Expected an answer. Received: none."),
+    ("Failed", f"main: Error (exit code 1): epoch 2\nKilled\n{LAUNCHER_KILLED}"),
+    ("Failed", f"main: Error (exit code 1): {LAUNCHER_UNAVAILABLE}"),
+    ("Failed", f"main: Error (exit code 1): {DRIVER_UNAVAILABLE}"),
 ]
 FINAL = [
-    ("Failed", "main: Error (exit code 1)"),  # bad data
+    ("Failed", "main: Error (exit code 1)"),  # nobody knows why
+    ("Failed", f"main: Error (exit code 1): {STEP_FAILED} UnfitDataError: images.range"),  # bad data
+    ("Failed", f"main: Error (exit code 1): {STEP_FAILED} StorageError: HTTP 503: connection reset by peer"),
+    ("Failed", f"main: OOMKilled (exit code 1): epoch 2\n{LAUNCHER_KILLED}"),  # the kernel killed the step's process
+    ("Failed", f"main: Error (exit code 1): KeyError: 'x'\n{LAUNCHER_FAILED}"),
     ("Failed", "main: OOMKilled (exit code 137)"),
     ("Failed", "Pod was active on the node longer than the specified deadline"),
     ("Failed", ""),  # a DAG around a step that failed
@@ -112,9 +131,20 @@ def test_runs_take_no_variables_of_services_and_a_priority_class(tmp_path):
     named_one = yaml.safe_load_all(rendered(tmp_path / "manifests/overlays/gke/kubeflow"))
     batch = workflow_defaults({(each["kind"], each["metadata"]["name"]): each for each in named_one})
 
-    assert yaml.safe_load(plain["podSpecPatch"]) == {"enableServiceLinks": False}
+    main = {"name": "main", "terminationMessagePolicy": "FallbackToLogsOnError"}
+    assert yaml.safe_load(plain["podSpecPatch"]) == {"enableServiceLinks": False, "containers": [main]}
     assert (plain["podPriorityClassName"], batch["podPriorityClassName"]) == ("", "batch")
     assert {**plain, "podPriorityClassName": "batch"} == batch
+
+
+def test_argo_looks_again_after_a_second(tmp_path):
+    """Ten times as often as by default; the other variables of the controller are kept."""
+    deployment = over_stand_ins(tmp_path, "overlays/kind/kubeflow")["Deployment", "workflow-controller"]
+    (controller,) = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert {each["name"]: each["value"] for each in controller["env"]} == {
+        "DEFAULT_REQUEUE_TIME": "1s", "TRANSIENT_ERROR_PATTERN": "kept",
+    }  # fmt: skip
 
 
 def test_kinds_artifacts_stay_in_the_store_that_kubeflow_ships(tmp_path):
@@ -195,3 +225,12 @@ def test_the_stand_ins_bear_upstreams_names(copy):
     }
 
     assert {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(STAND_IN)} <= names
+
+
+@needs_upstream
+def test_the_metadata_store_is_named_where_kubeflow_has_one(copy):
+    """One policy of ours names it, and Kubeflow's own manifests do, too; without it there, the file goes."""
+    theirs = any(name == "metadata-grpc-deployment" for name, _ in workload_pods(upstream_resources(copy, FOLDERS[1])))
+    ours = [path for path in MANIFESTS.rglob("*.yaml") if "metadata-grpc" in path.read_text()]
+
+    assert [path.name for path in ours] == (["metadata-networkpolicy.yaml"] if theirs else [])

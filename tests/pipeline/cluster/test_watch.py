@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from components.failure import MARK, Failure
 from pipeline.__main__ import pipeline
 from tests.support.argo import Workflow
+from tests.support.kfp_logs import launcher_log
 from tests.support.kfp_server import KfpServer
 
 RUN = ("submit", "--store", "gs://models/mnist", "--poll", "0.02", "--wait")
@@ -22,30 +23,45 @@ def lines(shown) -> list[str]:
     return [" ".join(line.split()) for line in shown.output.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("end", "status"), [("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)], ids=["succeeded", "failed", "canceled"]
-)
-def test_waiting_ends_as_the_run_ends(server, end, status):
+@pytest.mark.parametrize(("phase", "end", "status"), [("Succeeded", "SUCCEEDED", 0), ("Failed", "FAILED", 1)])
+def test_waiting_ends_as_the_run_ends(server, phase, end, status):
     """--wait shows each change of a step and exits by the run's final state."""
     server.progress = [
         Workflow(),
         Workflow(download="Running"),
         Workflow(download="Succeeded", require_valid="Running"),
-        Workflow(download="Succeeded", require_valid="Succeeded").ended(end),
+        Workflow(download="Succeeded", require_valid=phase),
     ]
     shown = submit(server)
 
     assert shown.exit_code == status, shown.output
     assert lines(shown)[1:5] == [
-        "download running", "download succeeded", "require-valid running", "require-valid succeeded",
+        "download running", "download succeeded", "require-valid running", f"require-valid {phase.lower()}",
     ]  # fmt: skip
     assert lines(shown)[-1].startswith(f"{end} run=")
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_terminated_run_is_canceled(server, reported):
+    """Kubeflow ends it as FAILED; no advice is given, and the status is that of a canceled run. Nothing else is said
+    where the end came before the first report of the request."""
+    stopped = ("Failed", "Step exceeded its deadline")
+    server.progress = [
+        Workflow(download="Running"),
+        Workflow(download="Running").terminated(),
+        Workflow(download=stopped).terminated(reported=reported),
+    ]
+    shown = submit(server)
+
+    assert shown.exit_code == 3, shown.output
+    assert "Fix:" not in shown.output and "deadline" not in shown.output
+    assert lines(shown)[-1].startswith("CANCELED run=")
 
 
 def test_only_steps_of_the_definition_are_shown(server):
     """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
     server.progress = [
-        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-changed-1"),
+        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
         Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")]),
     ]
     shown = submit(server)
@@ -117,12 +133,13 @@ NO_QUOTA = (
         (NO_GPU, "--gpu"),
         (NO_IMAGE, "--pull-secret"),
         (NO_QUOTA, "ResourceQuota"),
+        (NO_QUOTA.replace("requests.cpu=2,", "requests.nvidia.com/gpu=1,"), "overlays/gpu"),
         (
             "Unschedulable: 0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
             "--node-selector",
         ),
         ("PodInitializing", ""),
-        ("", "no reason is given yet"),
+        ("", ""),
     ],
 )
 def test_why_a_step_is_pending(server, message, fix):
@@ -131,10 +148,11 @@ def test_why_a_step_is_pending(server, message, fix):
     shown = submit(server, "--patience", "0.1")
 
     assert shown.exit_code == 4
-    said = f"{message} {fix}".strip()
-    assert f"train pending: {message}".strip() in " ".join(shown.output.split())
+    reason = f": {message}" if message else ""
+    assert f"train pending{reason}" in " ".join(shown.output.split())
     assert fix in shown.output
-    assert shown.output.splitlines()[-2].startswith(f"train is pending: {said.partition(' --')[0][:40]}")
+    assert shown.output.splitlines()[-2].startswith(f"train is pending{reason[:40]}")
+    assert "no reason" not in shown.output
 
 
 def test_a_pending_driver_is_reported_by_its_step(server):
@@ -203,3 +221,67 @@ def test_patience_ends(server):
 
     assert shown.exit_code == 4
     assert "it goes on" in shown.output
+
+
+def test_steps_that_never_began_are_not_listed(server):
+    """After a failure Argo has nodes for what depends on it, of a state that Kubeflow leaves out."""
+    server.progress = [Workflow(download="Failed").omitted("preprocess", "validate", "train")]
+    shown = submit(server)
+
+    assert [line for line in lines(shown) if line.split()[0] in ("preprocess", "validate", "train")] == []
+    assert "download failed" in lines(shown)
+
+
+def test_a_result_from_the_cache_is_told_apart(server):
+    """A step whose container was skipped has not run."""
+    server.progress = [Workflow(train="Running").cached("download"), Workflow(train="Succeeded").cached("download")]
+    shown = submit(server)
+
+    assert "download succeeded: from the cache" in lines(shown)
+    assert "train succeeded" in lines(shown)
+
+
+@pytest.mark.parametrize(
+    ("step", "log", "said"),
+    [
+        ("publish", "publish: PUBLISHED version=3 accuracy=0.9953 at gs://m/3: first model", "PUBLISHED version=3"),
+        ("publish", "publish: NOT PROMOTED accuracy=0.99 champion=0.9953: no better", "NOT PROMOTED accuracy=0.99"),
+        ("compare", "unchanged: data 6a359b240965 with this recipe were judged", "unchanged: data 6a359b240965"),
+    ],
+)
+def test_a_success_says_what_was_decided(server, step, log, said):
+    """The line that publish or compare prints of it comes before the last."""
+    server.progress = [Workflow(**{step: "Succeeded"})]
+    server.logs = {server.progress[0].pods_of(step)[0]: launcher_log(log, "")}
+    shown = submit(server)
+
+    assert shown.exit_code == 0
+    assert shown.output.splitlines()[-2].startswith(said)
+
+
+def test_the_trials_of_a_sweep_are_one_step_each(server):
+    """Argo's loop nodes are no steps; a failed trial is named, though a later trial of the step goes on."""
+    failed, running = ("Failed", "main: Error (exit code 1)"), ("Running", "")
+    server.progress = [
+        Workflow(download="Running").trials(preprocess=["Succeeded", ("Pending", NO_QUOTA)]),
+        Workflow(download="Failed").trials(preprocess=["Succeeded"] * 3, train=["Succeeded", failed, running]),
+    ]
+    sent = CliRunner().invoke(pipeline, ["sweep", *RUN[1:3], "--host", server.url, *RUN[3:]])
+
+    assert "iteration" not in sent.output and "for-loop" not in sent.output
+    assert any(line.startswith("preprocess pending: pods") for line in lines(sent))
+    assert "preprocess succeeded" in lines(sent)
+    assert "train failed: 1 of 3 trials have succeeded" in lines(sent)
+    assert "--- train of trial 2: main: Error (exit code 1)" in sent.output
+
+
+def test_an_api_that_stays_away_leaves_the_way_back(server, monkeypatch):
+    """The run goes on without the API: the last words name it."""
+    monkeypatch.setattr("pipeline.cluster.watch.OUTAGE_SECONDS", 0.0)
+    CliRunner().invoke(pipeline, ["submit", "--store", "gs://models/mnist", "--host", server.url])
+    identity = next(iter(server.runs))
+    server.fail[("GET", f"/runs/{identity}")] = [503] * 9
+    shown = CliRunner().invoke(pipeline, ["watch", identity, "--host", server.url, "--poll", "0.02"])
+
+    assert shown.exit_code == 2
+    assert f"python -m pipeline watch {identity}" in shown.output

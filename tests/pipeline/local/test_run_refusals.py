@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.digits import draw_digits, write_raw_folder
+from tests.support.own_rules import write_rules
 from tests.support.runs import command, environment, run_pipeline
 
 pytestmark = pytest.mark.usefixtures("fresh_processes")
@@ -49,6 +50,20 @@ def test_damaged_data_stop_at_validate(tmp_path, kind, field):
     assert not [event for event in events if event.get("task") == "train"]
     assert not (tmp_path / "registry").exists()
     assert field in ended.report.read_text()
+
+
+def test_rules_of_the_users_own_stop_a_run_and_unknown_ones_are_refused_before_it(tmp_path):
+    """The file travels with the dataset and validate runs it; a name that no rule has starts nothing."""
+    write_raw_folder(tmp_path / "digits", 400, 100)
+    write_rules(tmp_path / "plant.py")
+    own = ("--dataset", "digits", "--rules", "plant.py")
+
+    refused = run_pipeline(tmp_path, *own)
+    assert (refused.status, refused.last.split(" findings=")[0]) == (1, "FAILED step=validate")
+    assert any("OWN001" in line for line in refused.lines) and "own-no-sevens" in refused.report.read_text()
+
+    unknown = run_pipeline(tmp_path, *own, "--accept", "OWN001=we make them since May", "--ignore", "own-no-fives")
+    assert unknown.status == 2 and "own-no-fives" in unknown.errors and "OWN001" not in unknown.errors
 
 
 def test_bad_hyperparameters_are_refused_by_the_rehearsal(tmp_path):

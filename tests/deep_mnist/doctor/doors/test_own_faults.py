@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_mnist.doctor.capture.own_fault import is_own_fault, write_fault
+from deep_mnist.doctor.report.own_fault import is_own_fault, write_fault
 from tests.support.digits import draw_digits
 from tests.support.doctor_cases import digits
 from tests.support.doctor_commands import Ended, doctor, doctors

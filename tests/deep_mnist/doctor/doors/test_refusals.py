@@ -42,7 +42,8 @@ def project(tmp_path, monkeypatch):
         (["-m", "package/below/train.py"], "dots between the names"),
     ],
 )
-def test_a_wrong_line_is_answered_with_the_one_to_type(project, arguments, words):
+@pytest.mark.usefixtures("project")
+def test_a_wrong_line_is_answered_with_the_one_to_type(arguments, words):
     """Nothing is run, and one line says it."""
     ended = doctor_here(*arguments)
 

@@ -7,18 +7,17 @@ import os
 import platform
 import re
 import sys
+import sysconfig
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
 
-from deep_mnist.doctor.capture.intercept import is_of_a_library
-from deep_mnist.doctor.diagnosis import Broken
-
-Result = TypeVar("Result")
+# Modules whose frames are a library's, wherever they lie, and where Python's own files lie.
+OF_LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
+INSTALLED = (sysconfig.get_path("stdlib"), "<frozen ")
 STATUS = 3
 PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
 # Functions that stand between the user's code and a library's, or in a library's place: what passes them is not ours.
@@ -68,6 +67,14 @@ def is_ours(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(PACKAGE)
 
 
+def is_of_a_library(frame: FrameType) -> bool:
+    """Whether a frame is of installed code, of Python's own, or ours; else it is the user's."""
+    file = frame.f_code.co_filename
+    if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(OF_LIBRARIES):
+        return True
+    return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
+
+
 def _frames(error: BaseException) -> Iterator[FrameType]:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         yield frame
@@ -78,28 +85,6 @@ def _passes(frame: FrameType, error: BaseException) -> bool:
     if any(place.endswith(file) and frame.f_code.co_name in names for file, names in PASSING.items()):
         return True
     return DRAWING in place and type(error).__module__.startswith("tensorflow.")  # the user's pipeline, run to draw
-
-
-def isolated(
-    broken: list[Broken], part: str, judged: Sequence[str], act: Callable[[], Result], instead: Result
-) -> Result:
-    """Return what a part of the doctor returns, or `instead` when it breaks, which costs that part alone.
-
-    Args:
-        broken: Where it is kept then.
-        part: Its name.
-        judged: What is not judged then: codes of rules, or words.
-        act: The part.
-        instead: Returned when it breaks.
-    """
-    try:
-        return act()
-    except Exception as error:
-        if not is_own_fault(error):
-            raise
-        trace = "".join(traceback.format_exception(error))
-        broken.append(Broken(part, tuple(judged), f"{type(error).__name__}: {error}", trace))
-        return instead
 
 
 def write_fault(error: BaseException, arguments: Sequence[str] | None = None) -> Path:

@@ -1,0 +1,93 @@
+"""The states of a run's steps, and how they are shown while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from components.argo_workflow import step_name
+
+CACHED = "from the cache"
+# Argo's node is there and has not begun, or never will: `Omitted`, where what it depends on failed.
+_NOT_BEGUN = (None, "RUNTIME_STATE_UNSPECIFIED")
+
+
+def task_details(run: Any) -> list[Any]:
+    """Return the API's details of a run's tasks, which are Argo's nodes."""
+    return (run.run_details.task_details if run.run_details else None) or []
+
+
+def step_states(run: Any, steps: Collection[str]) -> dict[str, str]:
+    """Return the state of each step that has begun, in the API's words, in order of their start.
+
+    A step that may be repeated is there as `train` and once for each attempt, `train(0)`, `train(1)`: the first speaks
+    for all. In a loop a step is there once for each trial: together they are the least finished of them.
+    """
+    details = [each for each in task_details(run) if each.state not in _NOT_BEGUN]
+    details.sort(key=lambda each: (each.start_time is None, str(each.start_time)))
+    whole: dict[str, list[str]] = {}
+    last: dict[str, str] = {}
+    for each in details:
+        shown = each.display_name or ""
+        last[step_name(shown)] = str(each.state)
+        if step_name(shown) == shown:
+            whole.setdefault(shown, []).append(str(each.state))
+    return {name: _together(whole.get(name, [state])) for name, state in last.items() if name in steps}
+
+
+def _together(states: list[str]) -> str:
+    """Return the state of a step's trials."""
+    order = ("FAILED", "RUNNING", "PENDING", "CANCELING", "CANCELED")
+    said = next((state for state in order if state in states), states[-1])
+    done = sum(state == "SUCCEEDED" for state in states)
+    return said if len(states) == 1 or done == len(states) else f"{said} {done} of {len(states)} trials have succeeded"
+
+
+class StepTable:
+    """A live table of the steps on a terminal, a line for each change elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(soft_wrap=True)
+        self._live = Live(console=self._console, refresh_per_second=4) if self._console.is_terminal else None
+        self._shown_states: dict[str, str] = {}
+
+    def __enter__(self) -> StepTable:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, states: Mapping[str, str]) -> None:
+        """Show the states; what follows a state's word is its reason."""
+        if self._live:
+            self._live.update(_table(states))
+            return
+        for step, state in states.items():
+            if self._shown_states.get(step) != state:
+                self._shown_states[step] = state
+                self._console.print(f"{step:<14} {_shown(state)}", highlight=False, markup=False)
+
+
+def _table(states: Mapping[str, str]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "bold", "CANCELED": "yellow", "SKIPPED": "cyan"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "state"):
+        table.add_column(heading)
+    for step, state in states.items():
+        table.add_row(step, Text(_shown(state), style=colours.get(state.partition(" ")[0], "dim")))
+    return table
+
+
+def _shown(state: str) -> str:
+    """Return a state in lower case, and what follows it as it is."""
+    word, space, rest = state.partition(" ")
+    return word.lower() + (f": {rest}" if space else "")

@@ -1,0 +1,14 @@
+"""A last image that lacks its last row, and whole images."""
+
+from tests.support.digits import draw_digits
+from tests.support.request_examples import sent
+
+X = draw_digits(4, seed=9)[0]
+
+
+def fires():
+    return sent([*X[:3].tolist(), X[3, :27].tolist()])
+
+
+def silent():
+    return sent(X.tolist())

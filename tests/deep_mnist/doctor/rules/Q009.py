@@ -1,0 +1,14 @@
+"""Pixels divided by 255 for an input of whole numbers, and as they are."""
+
+from tests.support.digits import draw_digits
+from tests.support.request_examples import sent
+
+X = draw_digits(4, seed=9)[0]
+
+
+def fires():
+    return sent((X / 255).tolist())
+
+
+def silent():
+    return sent(X.tolist())
