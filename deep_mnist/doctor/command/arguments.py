@@ -35,6 +35,7 @@ def parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if unknown:
         print(f"doctor: {_hint(own, unknown, rest, list(made._option_string_actions))}", file=sys.stderr)
         raise SystemExit(2)
+    options.given = tuple(given)
     return options, rest
 
 

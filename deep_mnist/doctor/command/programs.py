@@ -43,7 +43,7 @@ def judge_program(options: argparse.Namespace, kind: Kind | None, arguments: Seq
     overrides = {name: value for name, value in overrides_of(options).items() if value is not None}
     script = ScriptOptions(
         options.train, options.all, choices, overrides, reports.take, partial(_relay, options, stdout),
-        options.rehearse, reports.deliver,
+        options.rehearse, reports.deliver, options.given,
     )  # fmt: skip
     try:
         status = run_program(program, arguments, script)

@@ -133,7 +133,7 @@ class ProgramRun:
         if isinstance(error, NotUsableError) and not self._is_own_code(error.__traceback__):
             raise error
         if is_own_fault(error):
-            return 1 if "unfit" in self.judge.verdicts else tell_fault(error)
+            return 1 if "unfit" in self.judge.verdicts else tell_fault(error, self.judge.options.command)
         kept = self._from_own_code(error.__traceback__)
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -41,6 +41,7 @@ class ScriptOptions:
         report: Called with each diagnosis.
         relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
         rehearse: Run the network for some seconds when nothing was found.
+        command: The doctor's own arguments, for the report of a fault.
         deliver: Called before this process ends without returning from the script: writes what was reported.
     """
 
@@ -52,6 +53,7 @@ class ScriptOptions:
     relay: Callable[[str, str], None] = lambda text, _: print(text)
     rehearse: bool = False
     deliver: Callable[[], None] = lambda: None
+    command: Sequence[str] = ()
 
 
 class ScriptEnd(BaseException):
@@ -118,7 +120,7 @@ class ScriptJudge:
             return act()
         except Exception as error:
             if is_own_fault(error):
-                tell_fault(error)
+                tell_fault(error, self.options.command)
                 self.faults += 1
                 return None
             if not is_refusal(error):

@@ -13,6 +13,7 @@ from tests.support.digits import draw_digits
 from tests.support.doctor_cases import digits
 from tests.support.doctor_commands import Ended, doctor, doctors
 from tests.support.doors import PROGRAM
+from tests.support.own_rules import write_rules
 
 # What breaks -> a line that leaves a part of the doctor with nothing to call.
 BROKEN = {
@@ -28,6 +29,11 @@ OURS = "a fault of the doctor, not of your program"
 WITH_OPTIONS = {"rehearsal": ["--rehearse"]}
 
 
+def write_broken(path: Path, line: str) -> None:
+    """Write a file of rules that breaks a part of the doctor before its own rule is judged."""
+    path.write_text(f"{line}\n{write_rules(path).read_text()}")
+
+
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     """A sound script under each broken doctor, with and without --train; and faulty scripts under a sound one."""
@@ -40,8 +46,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
         "print(", "def batches():\n    raise LookupError('of the user')\n    yield x, y\nprint(", 1))  # fmt: skip
     (place / "refuses.py").write_text(PROGRAM.replace("x, y, epochs=2", "x[:, :14], y, epochs=2"))
     for name, line in BROKEN.items():
-        (place / f"{name}.py").write_text(line)
-    runs = {name: ["train.py", "--rules", f"{name}.py", *WITH_OPTIONS.get(name, [])] for name in BROKEN}
+        write_broken(place / f"{name}.py", line)
+    ignoring = ["--ignore", "OWN001"]
+    runs = {name: ["train.py", "--rules", f"{name}.py", *ignoring, *WITH_OPTIONS.get(name, [])] for name in BROKEN}
     runs |= {f"{name} train": [*run, "--train"] for name, run in runs.items()}
     runs |= {"theirs": ["yields.py"], "keras": ["refuses.py", "--train"]}
     (place / "outputs").mkdir()
@@ -58,7 +65,7 @@ def test_a_fault_ends_with_3_and_a_file_to_report_it(ended, part):
 
     assert run.status == 3 and OURS in run.err
     assert "Expected" not in run.err and "Traceback" not in run.err
-    assert "TypeError" in written and "Python 3." in written and "train.py --rules" in written
+    assert "TypeError" in written and "Python 3." in written and "Called with: train.py --rules" in written
 
 
 @pytest.mark.parametrize("part", ["drawing", "pipelines", "call", "names", "rehearsal"])
@@ -94,7 +101,7 @@ def test_what_keras_raises_in_training_stays_theirs(ended):
 
 def test_a_fault_on_a_folder_ends_with_3(tmp_path):
     """By the real command, as for a script."""
-    (tmp_path / "rules.py").write_text("from deep_mnist.doctor import judge; judge.finish = None")
+    write_broken(tmp_path / "rules.py", "from deep_mnist.doctor import judge; judge.finish = None")
 
     run = doctor(digits().write(tmp_path / "data"), "--rules", tmp_path / "rules.py", TMPDIR=str(tmp_path))
 
