@@ -19,7 +19,7 @@ from typing import Protocol
 
 from deep_mnist.doctor.capture.source import NotebookPlace, cell_at, remember_cell
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.script.notebook import Notebook, NotebookCell, without_installs
+from deep_mnist.doctor.script.notebook import Notebook, NotebookCell, with_its_lines, without_installs
 
 NO_FIT = "give the script that trains, with its arguments after --."
 
@@ -173,7 +173,8 @@ class NotebookRun:
                 text, installs = without_installs(cell.source)
                 for line in installs:
                     _say(f"cell {cell.number}: {line!r} was not run; the packages are those of {sys.executable}")
-                run(text, remember_cell(self.path, cell.number, cell.execution, text))
+                name = remember_cell(self.path, cell.number, cell.execution, text)
+                run(with_its_lines(text), name)
 
     def _cells(self) -> Sequence[NotebookCell]:
         last = self.stop_before
