@@ -8,6 +8,8 @@
 accelerator is requested before the data have passed. Where training is given accelerators, `rehearse` runs the network
 for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
 
+On a cluster, where each step costs two pods, the first three are one, `prepare`: five tasks. The gate behind it stays.
+
 `steps.py` wires what `sweep.py` has too; here is the order, and what each step is given. `retraining.py` puts `compare`
 and `remember` around the last three, for schedules.
 """
@@ -54,7 +56,7 @@ def build_pipeline(
         settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    steps = Steps(placed, images, rehearsal)
+    steps = Steps(placed, images, rehearsal, joined=cluster)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(
@@ -95,10 +97,9 @@ def build_pipeline(
         of_registry = {"registry": registry, "model_name": model_name}
         choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
-            raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
-            prepared, ready = steps.prepare(
-                raw,
-                source=dataset,
+            prepared, ready = steps.fetch_and_prepare(
+                dataset=dataset,
+                dataset_digest=dataset_digest,
                 preparation=preparation,
                 validation_fraction=validation_fraction,
                 seed=seed,

@@ -51,6 +51,7 @@ class Diagnosis:
         broken: Checks that raised; what they look for was not judged.
         ignored: Codes of rules that the user has switched off.
         not_judged: What was not there to be judged, a sentence each.
+        failure: The error that ended the program before its fit, "" where there was none.
     """
 
     findings: Sequence[Finding]
@@ -60,10 +61,12 @@ class Diagnosis:
     broken: Sequence[Broken] = ()
     ignored: frozenset[str] = frozenset()
     not_judged: Sequence[str] = ()
+    failure: str = ""
 
     @property
     def verdict(self) -> str:
-        return verdict(self.findings)
+        """Return "fit" or "unfit"; "failed" where the program ended by an error and there is no fit to judge."""
+        return "failed" if self.failure else verdict(self.findings)
 
     @property
     def errors(self) -> int:
@@ -73,6 +76,8 @@ class Diagnosis:
         """Return the object that `--json` prints."""
         findings = [each.to_dict() for each in self.findings]
         values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        if self.failure:
+            values["error"] = self.failure
         if self.broken:
             values["broken"] = [each.to_dict() for each in self.broken]
         if self.ignored:

@@ -44,7 +44,7 @@ def programs(file: str) -> Iterator[Program]:
 
 
 def first_fit(program: Program) -> FitCall:
-    """Return the call of fit that a program makes first; it is not made."""
+    """Return the call of fit that a program makes first, which is not made; its `names` are the program's."""
     import keras
 
     calls: list[FitCall] = []
@@ -56,13 +56,15 @@ def first_fit(program: Program) -> FitCall:
     keras.utils.set_random_seed(0)
     watch, remove = methods_watch((Verb.FIT, Verb.TRAIN_ON_BATCH), before)
     watch.start()
+    names: dict[str, Any] = {"__name__": "__main__"}
     try:
-        exec(compile(program.text, f"<{program.name}>", "exec"), {"__name__": "__main__"})
+        exec(compile(program.text, f"<{program.name}>", "exec"), names)
     except FitReachedError:
         pass
     finally:
         watch.stop()
         remove()
+    calls[0].names = names  # type: ignore[attr-defined]
     return calls[0]
 
 

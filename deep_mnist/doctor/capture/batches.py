@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deep_mnist.doctor.capture import batch_fixes as fixes
 from deep_mnist.doctor.capture.batch_rules import (
     BATCHES_OVERLAP,
     COUNTS_DIFFER,
@@ -27,6 +26,7 @@ from deep_mnist.doctor.capture.batch_rules import (
 )
 from deep_mnist.doctor.capture.draw import Drawn, as_array, is_kind, parts_of
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks import batch_fixes as fixes
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator

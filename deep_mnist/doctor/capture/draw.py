@@ -77,13 +77,26 @@ def as_array(value: Any) -> np.ndarray | None:
         return np.asarray(value.detach().cpu().numpy())
     for method in ("to_numpy", "numpy"):
         if callable(getattr(value, method, None)):
-            return np.asarray(getattr(value, method)())
+            array = np.asarray(getattr(value, method)())
+            return _numbers_of_frame(value) if array.dtype.kind == "O" and _holds_numbers(value) else array
     if hasattr(value, "__array__") and hasattr(value, "shape"):
         try:
             return np.asarray(value)
         except (NotImplementedError, TypeError):  # a symbol of a graph has no numbers
             return None
     return None
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Whether every column of a data frame or series is of numbers or booleans, though of different dtypes."""
+    dtypes: Any = getattr(value, "dtypes", None)
+    kinds = [getattr(each, "kind", "O") for each in (dtypes if hasattr(dtypes, "__iter__") else [dtypes])]
+    return bool(kinds) and all(each in "biuf" for each in kinds)
+
+
+def _numbers_of_frame(value: Any) -> np.ndarray:
+    """Return a frame of several dtypes as Keras casts it: float32, what is missing NaN."""
+    return np.asarray(value.to_numpy(dtype="float32", na_value=np.nan))
 
 
 def draw_arrays(split: str, x: Any, y: Any, inputs: int, outputs: int = 1) -> Drawn:

@@ -43,7 +43,7 @@ def judge_program(options: argparse.Namespace, kind: Kind | None, arguments: Seq
     overrides = {name: value for name, value in overrides_of(options).items() if value is not None}
     script = ScriptOptions(
         options.train, options.all, choices, overrides, reports.take, partial(_relay, options, stdout),
-        options.rehearse, reports.deliver, options.given,
+        options.rehearse, reports.deliver, options.given, reports.failed,
     )  # fmt: skip
     try:
         status = run_program(program, arguments, script)
@@ -85,6 +85,11 @@ class Reports:
         text = self.options.format == "text"
         if (self.options.train and (text or not self.options.all)) or os.getpid() != self.owner:
             self.deliver()
+
+    def failed(self, diagnosis: Diagnosis) -> None:
+        """Write what is known of the error of a program without a fit; the text form has said it already."""
+        if self.options.format != "text" or any(getattr(self.options, name) is not None for name in FILES):
+            write(self.options, [diagnosis], self.stdout)
 
     def deliver(self) -> None:
         """Write what was not written yet: as text one report a fit, in any other form one for all."""

@@ -9,12 +9,12 @@ import ast
 import copy
 import functools
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-LONGEST_STATEMENT = 400  # characters of a statement that is shown as a fix
+LONGEST_STATEMENT = 1200  # characters of a statement that is shown as a fix
 
 
 class ProgramText:
@@ -77,12 +77,12 @@ class ProgramText:
         """Return a fix that stands for a statement, with the line on which it belongs."""
         return f"{text}  # in place of {self.at(statement)}"
 
-    def rewritten(self, call: ast.Call, **keywords: ast.expr) -> str:
-        """Return the statement around a call with keywords set, and where it belongs; "" where it is no plain one."""
+    def rewritten(self, call: ast.Call, positional: Sequence[ast.expr] = (), **keywords: ast.expr) -> str:
+        """Return the statement around a call with arguments set, and where it belongs; "" where it is no plain one."""
         statement = self.statement_of(call)
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
             return ""
-        text = ast.unparse(with_keywords(statement, call, keywords))
+        text = ast.unparse(with_keywords(statement, call, keywords, positional))
         return self.in_place(text, statement) if len(text) <= LONGEST_STATEMENT else ""
 
 
@@ -97,11 +97,14 @@ def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
     return next((each.value for each in call.keywords if each.arg == name), None)
 
 
-def with_keywords(statement: ast.stmt, call: ast.Call, keywords: dict[str, ast.expr]) -> ast.stmt:
-    """Return a copy of a statement in which a call of it states these keywords."""
+def with_keywords(
+    statement: ast.stmt, call: ast.Call, keywords: dict[str, ast.expr], positional: Sequence[ast.expr] = ()
+) -> ast.stmt:
+    """Return a copy of a statement in which a call of it states these keywords, and begins with these arguments."""
     again = copy.deepcopy(statement)
     for node in ast.walk(again):
         if isinstance(node, ast.Call) and _position(node) == _position(call):
+            node.args = [*positional, *node.args[len(positional) :]]
             kept = [each for each in node.keywords if each.arg not in keywords]
             added = [ast.keyword(name, value) for name, value in keywords.items()]
             spread = [each for each in kept if each.arg is None]

@@ -16,24 +16,26 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from deep_mnist.doctor.capture.crashes.explain import finding_of
 from deep_mnist.doctor.capture.custom_loop import watch_calls
 from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
-from deep_mnist.doctor.script.failures import explained
+from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of
 from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.script.surroundings import explained_by_surroundings
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
-from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
+from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
 
 def run_program(program: Program, arguments: Sequence[str], options: ScriptOptions) -> int:
@@ -65,15 +67,16 @@ class ProgramRun:
     """One run of a program under the doctor, in this process and in those that it starts."""
 
     def __init__(self, program: Program, judge: ScriptJudge) -> None:
-        self.program, self.judge = program, judge
+        self.program, self.judge, self.started = program, judge, time.perf_counter()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Put the doctor before every fit of this process and of those that it starts."""
         methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
-        sessions, restore_sessions = watch_sessions(self.judge.before_run)
-        watches = [methods, calls, sessions, ImportWatch(dataset_patches())]
+        sessions, restore_sessions = watch_sessions(self.judge.before_run, self.judge.wants_runs)
+        frames = ImportWatch({"keras.src.utils.traceback_utils": keep_frames})
+        watches = [methods, calls, sessions, ImportWatch(dataset_patches()), frames]
         tutorials = TutorialFinder()
         sys.meta_path.append(tutorials)
         os._exit = self._os_exit  # type: ignore[assignment]
@@ -97,6 +100,7 @@ class ProgramRun:
         """Run the program; return the doctor's exit status."""
         try:
             self.program.run()
+            self.judge.after_last_run()
         except ScriptEnd:
             pass
         except SystemExit as error:
@@ -134,12 +138,16 @@ class ProgramRun:
             raise error
         if is_own_fault(error):
             return 1 if "unfit" in self.judge.verdicts else tell_fault(error, self.judge.options.command)
-        kept = self._from_own_code(error.__traceback__)
+        finding = None if is_refusal(error) else finding_of(error, self.program.path)
+        kept = own_frames(self._from_own_code(error.__traceback__))
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"
-        path = self.program.path
-        said = "" if is_refusal(error) else explained_by_surroundings(error, path) or explained(error, path)
+        how = explained_by_surroundings(error, self.program.path)
+        said = "" if is_refusal(error) else how or sentence_of(finding)
         print(f"\ndoctor: {self.program.name} failed {when} its first fit. {said}", file=sys.stderr)
+        if not self.judge.verdicts:
+            seconds = time.perf_counter() - self.started
+            self.judge.options.failed(diagnosis_of(error, finding, self.program.path, seconds))
         return 2 if not self.judge.verdicts else 1
 
     def _is_own_code(self, trace: TracebackType | None) -> bool:

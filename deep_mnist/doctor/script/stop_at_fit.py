@@ -27,6 +27,7 @@ from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
 Result = TypeVar("Result")
 UNJUDGED = "not judged"
+MOST_READ = 16  # runs of a session that read before one trains, and are made
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ScriptOptions:
         rehearse: Run the network for some seconds when nothing was found.
         command: The doctor's own arguments, for the report of a fault.
         deliver: Called before this process ends without returning from the script: writes what was reported.
+        failed: Called with what is known of the error, when the script fails before its first fit.
     """
 
     train: bool = False
@@ -54,6 +56,7 @@ class ScriptOptions:
     rehearse: bool = False
     deliver: Callable[[], None] = lambda: None
     command: Sequence[str] = ()
+    failed: Callable[[Diagnosis], None] = lambda _: None
 
 
 class ScriptEnd(BaseException):
@@ -73,6 +76,7 @@ class ScriptJudge:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
         self.faults = 0  # fits that were not judged, by a fault of ours
+        self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
         self.exit_process = os._exit
 
@@ -86,16 +90,41 @@ class ScriptJudge:
             self.leave(self.code)
         return self.after(self.judged(lambda: self.judge(call, frame)), resume, lambda: result_of(call))
 
+    def wants_runs(self) -> bool:
+        """Whether runs of sessions are still looked at; after the script's end was caught, to end it again."""
+        return not (self.verdicts or self.faults) or self.code is not None
+
     def before_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
-        """Judge the first run of a session that feeds placeholders; later ones are its training."""
+        """Judge the first run of a session that trains; runs before it that only read are made, a few of them."""
         if self.code is not None:
             self.leave(self.code)
         if self.verdicts or self.faults:
             return resume()
-        options = self.options
-        return self.after(
-            self.judged(lambda: judge_run(run, frame, choices=options.choices, overrides=options.overrides)), resume
-        )
+        if run.reads_only and len(self.read) < MOST_READ:
+            self.read.append((run, frame))
+            return resume()
+        return self.judge_run(run, frame, resume)
+
+    def after_last_run(self) -> None:
+        """Judge the last run that only read, of a script that has ended without one that trains."""
+        if self.read and not (self.verdicts or self.faults) and self.code is None:
+            run, frame = self.read.pop()
+            self.judge_run(run, frame, lambda: None)
+
+    def judge_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
+        """Judge a run of a session; return its result, or end the script."""
+        options, earlier = self.options, [each for each, _ in self.read]
+
+        def judge() -> Diagnosis:
+            judged = judge_run(
+                run, frame, choices=options.choices, overrides=options.overrides, earlier=earlier,
+                rehearse=options.rehearse,
+            )  # fmt: skip
+            if judged.fails and judged.diagnosis.verdict == "fit":
+                resume()  # TensorFlow says what is wrong, and `explained` in the field's words
+            return judged.diagnosis
+
+        return self.after(self.judged(judge), resume)
 
     def after(self, verdict: str, resume: Callable[[], Any], unrun: Callable[[], Any] | None = None) -> Any:
         """Go on as the options and the verdict say: make the call, return what it would have, or end the script."""

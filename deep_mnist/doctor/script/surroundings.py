@@ -1,18 +1,12 @@
-"""Ends of a program that lie in how it was started or written down: its package, standard input, its syntax."""
+"""Ends of a program that lie in how it was started: outside its package, or without standard input."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 COMMAND = "python -m deep_mnist.doctor"
-# What Python 3 says of source that Python 2 reads.
-PYTHON_2 = re.compile(
-    r"Missing parentheses in call to '(?:print|exec)'|multiple exception types must be parenthesized|"
-    r"leading zeros in decimal integer literals|invalid hexadecimal literal|inconsistent use of tabs"
-)
 
 
 def explained_by_surroundings(error: BaseException, path: Path) -> str:
@@ -23,19 +17,10 @@ def explained_by_surroundings(error: BaseException, path: Path) -> str:
         path: Of the program's file.
     """
     ways: tuple[tuple[type[BaseException], Callable[..., str]], ...] = (
-        (SyntaxError, _syntax),
         (ImportError, _relative_import),
         (EOFError, _standard_input),
     )
     return next((way(error, path) for kind, way in ways if isinstance(error, kind)), "")
-
-
-def _syntax(error: SyntaxError, path: Path) -> str:
-    place = f"{Path(error.filename or path).name}, line {error.lineno}"
-    text = (error.text or "").strip()
-    if PYTHON_2.search(error.msg or "") or re.match(r"(?:print|exec)\s+[^=(]", text):
-        return f"Expected Python 3. Received: Python 2 in {place}: {text[:60]}. Fix: 2to3 -w {path}"
-    return f"Expected Python that can be read. Received: {error.msg} in {place}. Fix: correct that line or one above."
 
 
 def _relative_import(error: ImportError, path: Path) -> str:

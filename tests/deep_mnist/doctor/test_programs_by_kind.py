@@ -12,9 +12,11 @@ from tests.support.programs import judged, mended, programs
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-KINDS = ("splits", "generators")
+KINDS = ("splits", "generators", "masks", "values")
 FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
 HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
+
+SENTENCES = {"a_layer_of_ones_own_whitens"}  # whose fix is told in words
 
 
 def graver(diagnosis):
@@ -35,9 +37,12 @@ def test_a_fault_is_named_first_and_its_fix_mends_it(program):
     """The gravest finding is the program's own fault; with its fix in place the program is sound."""
     diagnosis = judged(program)
     first = graver(diagnosis)[0]
+    assert first.rule.code in program.fields
+    assert diagnosis.broken == []
+    if first.fix[:1].isupper() and program.name in SENTENCES:
+        return
 
     again = judged(mended(program, first.fix, diagnosis.origin.line))
 
-    assert first.rule.code in program.fields
-    assert diagnosis.broken == []
-    assert graver(again) == []
+    assert not {each.rule.code for each in again.findings} & {*program.fields}
+    assert again.verdict == "fit"

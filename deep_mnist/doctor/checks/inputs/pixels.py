@@ -44,6 +44,7 @@ NOT_FINITE = Rule(
     needs=(Need.SURVEY,),
     summary="There are NaN or infinite numbers among the inputs.",
     why="One such example makes the loss NaN, and with it all weights.",
+    follows=(Follows(rules=("I227",)),),
 )
 
 
@@ -53,8 +54,10 @@ def check_finite(case: Case, split: Split) -> Iterator[Finding]:
     seen, images, labels, example = split.survey, f"{split.name}_images", f"{split.name}_labels", case.example
     if seen is None or not seen.not_finite:
         return
+    is_frame = case.call is not None and hasattr(case.call.x, "isna")
+    finite = f'np.isfinite(np.asarray({images}, "float32")).reshape(len({images}), -1).all(1)'
     fix = (
-        f"keep = np.isfinite({images}).reshape(len({images}), -1).all(1); "
+        f"keep = {f'{images}.notna().all(axis=1).to_numpy()' if is_frame else finite}; "
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
         if seen.not_finite < seen.count
         else f"Write {images} again: a division by zero (epsilon!) or an overflow made every {example} NaN or infinite."

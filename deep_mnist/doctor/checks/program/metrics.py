@@ -213,7 +213,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Fault
         return None
     if not (predictions.covers or "Accuracy" in each.kind or predictions.kind is Predicted.NUMBERS):
         return None  # of a class that is not there, precision and its kin are 0
-    if predictions.logits and _differs(each.metric, predictions):
+    if predictions.logits and not _takes_logits(each.metric) and _differs(each.metric, predictions):
         expected = "a metric that takes logits, as the loss does (from_logits=True)"
         severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
         return Fault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
@@ -240,6 +240,13 @@ def _tensor(array: np.ndarray) -> Any:
     return ops.convert_to_tensor(array)
 
 
+def _takes_logits(metric: Any) -> bool:
+    """Whether it was told of logits, or its thresholds are none of probabilities."""
+    stated = getattr(metric, "thresholds", None) or [getattr(metric, "threshold", None)]
+    between = [0 < each < 1 for each in stated if isinstance(each, float | int)]
+    return bool(getattr(metric, "_from_logits", False)) or (bool(between) and not any(between))
+
+
 def _differs(metric: Any, predictions: Predictions) -> bool:
     logits = _value(metric, predictions.labels, predictions.mixed)
     return abs(logits - _value(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
@@ -254,9 +261,12 @@ def _is_by_the_way(case: Case, predictions: Predictions) -> bool:
 
 def _undeserved(each: OutputMetric, predictions: Predictions) -> str | None:
     """Return what the metric says of predictions without merit, None where it falls."""
-    if predictions.kind is not Predicted.ONE_CLASS or predictions.units < 3 or "TopK" in each.kind:
+    several = predictions.kind is Predicted.ONE_CLASS and predictions.units > 2 and "TopK" not in each.kind
+    if not several and predictions.kind is not Predicted.YES_OR_NO:
         return None
     wrong = _value(each.metric, predictions.labels, predictions.wrong)
+    if not several:
+        return f"{wrong:.2g} when not one answer is right" if wrong >= MOST_OF_WRONG else None
     if predictions.units > 3 and wrong >= MOST_OF_WRONG:
         return f"{wrong:.2g} when not one class is right"
     alike = _value(each.metric, predictions.labels, predictions.alike)

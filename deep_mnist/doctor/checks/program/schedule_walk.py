@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.checks.program.compiled_metrics import names_kept
+
 POINTS = 48  # of a walk over updates: each costs a call of some operations
 MOST_EPOCHS = 300
 PURE_MODULES = ("math", "numpy", "tensorflow", "keras", "np", "tf")
@@ -73,7 +75,8 @@ def walk_schedule(schedule: Any, total: int, per_epoch: int) -> Walk | None:
     even = np.linspace(0, total - 1, POINTS // 2)
     at = np.unique(np.concatenate([near, even, [0, min(per_epoch, total - 1)]]).astype(np.int64))
     try:
-        rates = np.array([float(_of_step(schedule, int(step))) for step in at])
+        with names_kept():
+            rates = np.array([float(_of_step(schedule, int(step))) for step in at])
     except Exception:  # a schedule of the user's own may ask for anything
         return None
     return Walk(at, rates, total) if np.isfinite(rates).all() else None
@@ -106,7 +109,7 @@ def walk_function(function: Any, rate: float, epochs: range) -> Walk | None:
         return None
     rates: list[float] = []
     for epoch in epochs[:MOST_EPOCHS]:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), names_kept():
             value = _called(function, epoch, rate)
         if value is _FAILED:
             return None

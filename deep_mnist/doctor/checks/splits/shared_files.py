@@ -71,7 +71,7 @@ def _cause(case: Case, all_of_them: bool) -> tuple[str, str]:
         ours, theirs = keyword_of(train, name), keyword_of(test, name)
         if _text(ours) != _text(theirs):
             call, stated = (test, ours) if ours is not None else (train, theirs)
-            fix = text.rewritten(call, **{name: stated}) if stated is not None else ""
+            fix = text.rewritten(call, (), **{name: stated}) if stated is not None else ""
             return f"{words}={_text(ours)} for train and {words}={_text(theirs)} for validation", fix or sentence
     return general, sentence
 

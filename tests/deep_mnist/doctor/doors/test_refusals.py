@@ -58,8 +58,8 @@ def test_a_wrong_line_is_answered_with_the_one_to_type(arguments, words):
         (["-m", "package.below.nothing"], "Expected a module package.below.nothing", "Traceback"),
         (["-m", "package.below.train"], "ended by its last line", "Traceback"),
         (["asks.py"], "Expected standard input", "pip install"),
-        (["open.py"], "'(' was never closed in open.py, line 2", "2to3"),
-        (["old.py"], "2to3 -w old.py", "pip install"),
+        (["open.py"], "'(' was never closed in line 2", "2to3"),
+        (["old.py"], "print('two')", "pip install"),
         (["library.py"], "libcudart.so.11", "pip install"),
     ],
 )

@@ -309,6 +309,20 @@ def same_slice(case: Case, code: CodeType | None) -> str:
     return ""
 
 
+def with_part(case: Case, code: CodeType | None, part: int, expression: str) -> str:
+    """Return the yield or return whose first (0) or second (1) part becomes an expression of {}."""
+    found = _function(case, code)
+    for statement in _plain(found[1]) if found is not None else ():
+        again = copy.deepcopy(statement)
+        given = _given(again)
+        if found is None or given is None or len(given.elts) <= part:
+            continue
+        stated = ast.unparse(given.elts[part])
+        given.elts[part] = ast.parse(expression.format(f"({stated})"), mode="eval").body
+        return found[0].in_place(ast.unparse(again), statement)
+    return ""
+
+
 def resized(case: Case, code: CodeType | None, required: tuple[int | None, ...]) -> str:
     """Return the yield or return whose first part is resized to the network's rows and columns."""
     found = _function(case, code)
