@@ -11,9 +11,9 @@ from deep_mnist.doctor.acceptance import Accept, choices_of
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside, methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
-from deep_mnist.doctor.capture.own_fault import is_own_fault, tell_fault
 from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.report.own_fault import is_own_fault, tell_fault
 
 
 @contextmanager

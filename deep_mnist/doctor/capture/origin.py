@@ -149,7 +149,7 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     text = source.text(node)
     compiled_in, compiled_at = source.compile_place(variables["model"].expression)
     repeats = source.may_repeat(node)
-    return Origin(source.path, frame.f_lineno, text, variables, notes, compiled_at, repeats, compiled_in)
+    return Origin(source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in)
 
 
 def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:

@@ -77,18 +77,17 @@ def _passes(frame: FrameType, error: BaseException) -> bool:
     return DRAWING in place and type(error).__module__.startswith("tensorflow.")  # the user's pipeline, run to draw
 
 
-def write_fault(error: BaseException, arguments: Sequence[str] | None = None) -> Path:
+def write_fault(error: BaseException, arguments: Sequence[str]) -> Path:
     """Write what is needed to report a fault into the temporary folder: versions, command, traceback; no values.
 
     Args:
         error: As it was caught.
-        arguments: Of the command; sys.argv by default.
+        arguments: Of the command.
     """
     number, name = tempfile.mkstemp(prefix="doctor-fault-", suffix=".txt")
-    given = sys.argv[1:] if arguments is None else arguments
     lines = [
         "A fault of the doctor (deep_mnist.doctor). This file holds no data and no values.",
-        f"Called with: {_command(given)}",
+        f"Called with: {_command(arguments)}",
         f"Python {platform.python_version()} on {platform.platform()}",
         *(f"{each} {version}" for each in LIBRARIES if (version := _version(each))),
         "",
@@ -114,7 +113,7 @@ def sentence(error: BaseException, path: Path) -> str:
     )
 
 
-def tell_fault(error: BaseException, arguments: Sequence[str] | None = None) -> int:
+def tell_fault(error: BaseException, arguments: Sequence[str]) -> int:
     """Write a fault down, say so on standard error, and return the exit status."""
     print(sentence(error, write_fault(error, arguments)), file=sys.stderr, flush=True)
     return STATUS
