@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import argparse
 
 STARTED = time.perf_counter()
-LOG_VARIABLES = ("TF_CPP_", "ABSL_")  # by which a user asks TensorFlow for its own log
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _judge(options, own)
     except Exception as error:
-        from deep_mnist.doctor.capture.own_fault import is_own_fault, is_refusal, tell_fault
+        from deep_mnist.doctor.report.own_fault import is_own_fault, is_refusal, tell_fault
 
         if isinstance(error, OSError) or is_refusal(error):
             print(f"doctor: {error}", file=sys.stderr)
@@ -63,7 +61,9 @@ def _judge(options: argparse.Namespace, arguments: list[str]) -> int:
     if kind is not None:
         refuse_kind(options.target, kind)
     refuse_options(options, kind, arguments)
-    _silence_tensorflow()
+    from deep_mnist.doctor.script.quiet import silence_tensorflow
+
+    silence_tensorflow()
     if kind is None or program:
         from deep_mnist.doctor.command.programs import judge_program
 
@@ -71,12 +71,6 @@ def _judge(options: argparse.Namespace, arguments: list[str]) -> int:
     from deep_mnist.doctor.command.files import judge_files
 
     return judge_files(options, kind, STARTED)
-
-
-def _silence_tensorflow() -> None:
-    """Keep TensorFlow's, absl's and CUDA's own log off the report, here and in child processes, unless asked for."""
-    if not any(name.startswith(LOG_VARIABLES) for name in os.environ):
-        os.environ.update(QUIET)
 
 
 def _leave(status: int) -> NoReturn:

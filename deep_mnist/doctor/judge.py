@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,9 +23,11 @@ from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.background import BackgroundCall
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
+from deep_mnist.doctor.report.own_fault import is_own_fault
 from deep_mnist.doctor.rule import Check, Need, Rule, Scope
 from deep_mnist.doctor.settings import contract_for, known_record, read_settings
 
+Result = TypeVar("Result")
 LARGE = 1 << 22  # bytes of images, from which on a thread is worth its start
 OF_INPUT = (Scope.NETWORK_INPUT, Scope.INPUT)
 OF_OUTPUT = (Scope.NETWORK_OUTPUT, Scope.TARGET)
@@ -213,6 +215,28 @@ def broken_of(check: Check, error: Exception) -> Broken:
     codes = tuple(rule.code for rule in check.rules)
     trace = "".join(traceback.format_exception(error))
     return Broken(check.run.__name__, codes, f"{type(error).__name__}: {error}", trace)
+
+
+def isolated(
+    broken: list[Broken], part: str, judged: Sequence[str], act: Callable[[], Result], instead: Result
+) -> Result:
+    """Return what a part of the doctor returns, or `instead` when it breaks, which costs that part alone.
+
+    Args:
+        broken: Where it is kept then.
+        part: Its name.
+        judged: What is not judged then: codes of rules, or words.
+        act: The part; what the user's own code raises in it, comes out.
+        instead: Returned when it breaks.
+    """
+    try:
+        return act()
+    except Exception as error:
+        if not is_own_fault(error):
+            raise
+        trace = "".join(traceback.format_exception(error))
+        broken.append(Broken(part, tuple(judged), f"{type(error).__name__}: {error}", trace))
+        return instead
 
 
 def applies(rule: Rule, case: Case, split: Split | None = None) -> bool:

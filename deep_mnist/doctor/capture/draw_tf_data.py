@@ -22,6 +22,7 @@ from deep_mnist.doctor.capture.rules import (
     SHUFFLED_AFTER_BATCH,
     SORTED_DATASET,
 )
+from deep_mnist.doctor.evidence.dataset_stages import is_random
 from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
@@ -209,7 +210,7 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
 
 def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
     for index, node in enumerate(chain):
-        if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
+        if node.kind == "Cache" and any(is_random(each.dataset) for each in chain[index:] if each.kind == "Map"):
             yield AUGMENTATION_CACHED.found(
                 "train",
                 expected="random augmentation after cache()",
@@ -217,15 +218,6 @@ def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
                 fix="Move cache() before the random map() in train_images.",
             )
             return
-
-
-def _is_random(node: DatasetNode) -> bool:
-    try:
-        graph = node.dataset._map_func.function.graph.as_graph_def()
-    except AttributeError:
-        return False
-    operations = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
-    return any(each.op.startswith(("Random", "StatelessRandom", "StatelessSampleDistorted")) for each in operations)
 
 
 def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:

@@ -21,7 +21,10 @@ from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.finding import Finding
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
-MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
+MODEL = re.compile(
+    r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable|get_compile_config|compile_from_config)\b"
+    r"| = keras\b)|(?<=clone_model\()model(?=\))"
+)
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {Verb.FIT: FIT, Verb.CHECK: ("model", "x", "y"), Verb.ASSERT_FIT: ("model", "x", "y")}
 
@@ -146,7 +149,7 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     text = source.text(node)
     compiled_in, compiled_at = source.compile_place(variables["model"].expression)
     repeats = source.may_repeat(node)
-    return Origin(source.path, frame.f_lineno, text, variables, notes, compiled_at, repeats, compiled_in)
+    return Origin(source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in)
 
 
 def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:

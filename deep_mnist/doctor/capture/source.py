@@ -8,7 +8,7 @@ import linecache
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 MOST_NAMES = 400  # of one namespace or object, searched for a value
 MOST_ITEMS = 8  # of one tuple or list, as above
 LONGEST_CALL = 100  # characters of the call shown
+TIMED = ("<timed exec>", "<timed eval>")  # the names that IPython gives to what %time runs
 # What a cell may hold that is no Python, and what stands in its place when the cell is read.
 MAGICS = (
     (re.compile(r"^(\s*)%(?:time|timeit)[ \t]+(?=\S)", re.M), r"\1"),
@@ -48,6 +49,7 @@ class NotebookPlace:
     notebook: Path
     number: int | None
     execution: int | None
+    text: str = field(default="", repr=False)
 
     def at(self, line: int | None) -> str:
         """Return a line of the cell in words.
@@ -71,7 +73,7 @@ _CELLS: dict[str, NotebookPlace] = {}  # by the name of a cell's code, in the or
 def remember_cell(notebook: Path, number: int, execution: int | None, text: str) -> str:
     """Return the name of a cell's code, by which its frames are known from now on; tracebacks show its lines."""
     name = f"{notebook.name}, cell {number}"
-    _CELLS[name] = NotebookPlace(notebook, number, execution)
+    _CELLS[name] = NotebookPlace(notebook, number, execution, text)
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     return name
 
@@ -103,8 +105,9 @@ class Source:
 
     def __init__(self, frame: FrameType) -> None:
         self.frame = frame
-        self.path = frame.f_code.co_filename
-        self.lines = linecache.getlines(self.path, frame.f_globals)
+        self.path, self.shift = _place_of_code(frame)
+        self.line = frame.f_lineno + self.shift
+        self.lines = _lines_of(self.path) or linecache.getlines(self.path, frame.f_globals)
         self.tree = _parsed("".join(self.lines))
 
     def call_of(self, verb: str) -> ast.Call | None:
@@ -112,9 +115,10 @@ class Source:
         where = _position(self.frame.f_code, self.frame.f_lasti)
         calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         for node in calls:
-            if where == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
+            lines = node.lineno - self.shift, (node.end_lineno or node.lineno) - self.shift
+            if where == (*lines, node.col_offset, node.end_col_offset):
                 return node
-        line = self.frame.f_lineno
+        line = self.line
         near = [node for node in calls if node.lineno <= line <= (node.end_lineno or node.lineno)]
         named = [node for node in near if isinstance(node.func, ast.Attribute) and node.func.attr == verb]
         return named[0] if named else None
@@ -137,7 +141,7 @@ class Source:
         )
 
     def text(self, node: ast.Call | None) -> str:
-        line = self.frame.f_lineno
+        line = self.line
         plain = ast.unparse(node) if node is not None else "".join(self.lines[line - 1 : line]).strip()
         return plain if len(plain) <= LONGEST_CALL else plain[: LONGEST_CALL - 2] + " …"
 
@@ -178,7 +182,7 @@ class Source:
         return next((place for node in found if (place := self._set_at(node.id)) is not None), ("", None))
 
     def _set_at(self, name: str) -> tuple[str, int] | None:
-        before = [line for line in _assignments(self.tree).get(name, ()) if line <= self.frame.f_lineno]
+        before = [line for line in _assignments(self.tree).get(name, ()) if line <= self.line]
         if before:
             return "", max(before)
         for cell in _earlier_cells(self.path):
@@ -189,15 +193,35 @@ class Source:
     def compile_place(self, model: str) -> tuple[str, int | None]:
         """Return the model's last compile() before the call: other cell ("" for here), line."""
         lines = _compiles(self.tree, model)
-        near = max((line for line in lines if line <= self.frame.f_lineno), default=max(lines, default=None))
+        near = max((line for line in lines if line <= self.line), default=max(lines, default=None))
         if near is not None:
             return "", near
         cells = ((cell, _compiles(_tree_of(cell), model)) for cell in _earlier_cells(self.path))
         return next(((cell, max(found)) for cell, found in cells if found), ("", None))
 
 
+def _place_of_code(frame: FrameType) -> tuple[str, int]:
+    """Return the name of a frame's code, and by how many lines it stands below in it: more than 0 under %time alone."""
+    path = frame.f_code.co_filename
+    outer: FrameType | None = frame
+    while path.startswith(TIMED) and outer is not None and cell_at(outer.f_code.co_filename) is None:
+        outer = outer.f_back
+    if outer is None or outer is frame:
+        return path, 0
+    cell = outer.f_code.co_filename
+    filled = [place for place, line in enumerate(_lines_of(cell)) if line.strip()]
+    whole = len(filled) > 1 and _lines_of(cell)[filled[0]].startswith("%%")
+    return cell, filled[1] if whole else outer.f_lineno - 1  # IPython leaves out empty lines before the first
+
+
+def _lines_of(path: str) -> list[str]:
+    """Return a cell's lines as they stand in the notebook, not as IPython rewrites them; [] of any other code."""
+    cell = _CELLS.get(path)
+    return cell.text.splitlines(True) if cell is not None else []
+
+
 def _tree_of(path: str) -> ast.AST:
-    return _parsed("".join(linecache.getlines(path)))
+    return _parsed("".join(_lines_of(path) or linecache.getlines(path)))
 
 
 def _compiles(tree: ast.AST, model: str) -> list[int]:

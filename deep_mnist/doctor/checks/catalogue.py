@@ -24,9 +24,9 @@ ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.capture.rules",
     "deep_mnist.doctor.capture.batch_rules",
     "deep_mnist.doctor.tensorflow1.rules",
-    "deep_mnist.doctor.tensorflow1.loss_rules",
-    "deep_mnist.doctor.tensorflow1.program_rules",
-    "deep_mnist.doctor.tensorflow1.rehearsal_rules",
+    "deep_mnist.doctor.tensorflow1.faults.loss_rules",
+    "deep_mnist.doctor.tensorflow1.faults.program_rules",
+    "deep_mnist.doctor.tensorflow1.steps.rehearsal_rules",
     "deep_mnist.doctor.rehearsal.rules",
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,9 @@ def parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if options.module is None and options.target is None:
         made.error("expected folder|file|script.py, or -m MODULE")
     if unknown:
-        made.error(_hint(own, unknown, rest, list(made._option_string_actions)))
+        print(f"doctor: {_hint(own, unknown, rest, list(made._option_string_actions))}", file=sys.stderr)
+        raise SystemExit(2)
+    options.given = tuple(given)
     return options, rest
 
 
@@ -47,7 +50,7 @@ def _hint(own: Sequence[str], unknown: Sequence[str], rest: Sequence[str], known
     near = [match for each in unknown for match in difflib.get_close_matches(each, known, n=1, cutoff=0.8)]
     line = f"{COMMAND} {shlex.join([*kept, '--', *unknown, *rest])}"
     meant = f"{' '.join(near)}, where an option of the doctor is meant; else " if near else ""
-    return f"expected a program's own arguments after --, received: {shlex.join(unknown)}. Fix: {meant}{line}"
+    return f"Expected a program's own arguments after --. Received: {shlex.join(unknown)}. Fix: {meant}{line}"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -71,9 +71,12 @@ def _of_data(options: argparse.Namespace, data: Path, model: Path | None, starte
     from deep_mnist.doctor.evidence.background import passing_the_lock_on_sooner
 
     with passing_the_lock_on_sooner():
-        from deep_mnist.doctor.case import read_splits, survey_in_background
+        from deep_mnist.doctor.case import NotUsableError, read_splits, survey_in_background
 
-        splits = read_splits(data)
+        try:
+            splits = read_splits(data)
+        except NotUsableError as error:
+            raise NotUsableError(f"{error}{_instead(data)}") from error
         survey_in_background(splits)  # while the rest is imported
         from deep_mnist.doctor.command.arguments import choices_from
         from deep_mnist.doctor.judge import judge_folder
@@ -85,6 +88,14 @@ def _of_data(options: argparse.Namespace, data: Path, model: Path | None, starte
     if options.rehearse and diagnosis.verdict == "fit":
         diagnosis = _rehearsed(model or data / "model.keras", diagnosis, choices)
     return diagnosis
+
+
+def _instead(folder: Path) -> str:
+    """Return what a folder without data may have been meant for."""
+    if (folder / "__main__.py").is_file() or (folder / "__init__.py").is_file():
+        return f" Fix: python -m deep_mnist.doctor -m {folder.name}.MODULE, to run a module of this package."
+    models = sorted(each for each in folder.glob("*.keras")) if folder.is_dir() else []
+    return f" Fix: python -m deep_mnist.doctor {models[0]}, for the network alone." if models else ""
 
 
 def _of_model(options: argparse.Namespace, model: Path, started: float) -> Diagnosis:

@@ -19,6 +19,7 @@ from deep_mnist.doctor.script.programs import Module, NotebookRun, Program, Scri
 from deep_mnist.doctor.script.run import run_program
 from deep_mnist.doctor.script.stop_at_fit import ScriptOptions
 
+OWN_FAULT = 3
 FILES = ("html", "markdown")  # options that name a file to write
 
 
@@ -42,13 +43,16 @@ def judge_program(options: argparse.Namespace, kind: Kind | None, arguments: Seq
     overrides = {name: value for name, value in overrides_of(options).items() if value is not None}
     script = ScriptOptions(
         options.train, options.all, choices, overrides, reports.take, partial(_relay, options, stdout),
-        options.rehearse, reports.deliver, reports.failed,
+        options.rehearse, reports.deliver, options.given, reports.failed,
     )  # fmt: skip
     try:
         status = run_program(program, arguments, script)
     finally:
         reports.deliver()
-    return status_of(reports.taken) if status == 0 and reports.taken else status
+    if status or not reports.taken:
+        return status
+    judged = status_of(reports.taken)
+    return 0 if options.train and judged == OWN_FAULT else judged  # which stops no training
 
 
 def _program(options: argparse.Namespace, kind: Kind | None) -> Program:
@@ -83,7 +87,7 @@ class Reports:
             self.deliver()
 
     def failed(self, diagnosis: Diagnosis) -> None:
-        """Write what is known of the error of a program without a fit; as text, that stands beside the traceback."""
+        """Write what is known of the error of a program without a fit; the text form has said it already."""
         if self.options.format != "text" or any(getattr(self.options, name) is not None for name in FILES):
             write(self.options, [diagnosis], self.stdout)
 

@@ -141,3 +141,16 @@ def without_installs(source: str) -> tuple[str, list[str]]:
         return f"{match['indent']}pass  # not run: {line}"
 
     return INSTALLS.sub(put_out, source), found
+
+
+def with_its_lines(source: str) -> str:
+    """Return a cell's text with comments for the empty lines before its first, which IPython would leave out.
+
+    >>> with_its_lines("\\n \\nx = 1"), with_its_lines("\\n%%time\\nx = 1")
+    ('#\\n#\\nx = 1', '\\n%%time\\nx = 1')
+    """
+    rest = source.lstrip()
+    empty = source[: len(source) - len(rest)].count("\n")
+    if not empty or rest.startswith("%%"):
+        return source
+    return "#\n" * empty + source.split("\n", empty)[-1]

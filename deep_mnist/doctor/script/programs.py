@@ -19,7 +19,9 @@ from typing import Protocol
 
 from deep_mnist.doctor.capture.source import NotebookPlace, cell_at, remember_cell
 from deep_mnist.doctor.case import NotUsableError
-from deep_mnist.doctor.script.notebook import Notebook, NotebookCell, without_installs
+from deep_mnist.doctor.script.notebook import Notebook, NotebookCell, with_its_lines, without_installs
+
+NO_FIT = "give the script that trains, with its arguments after --."
 
 
 class Program(Protocol):
@@ -29,6 +31,7 @@ class Program(Protocol):
         name: As messages call it.
         path: Its file, beside which the files that it reads may lie.
         last: How it ends by itself, in a message.
+        no_fit: What helps where it has ended without a fit.
     """
 
     @property
@@ -39,6 +42,9 @@ class Program(Protocol):
 
     @property
     def last(self) -> str: ...
+
+    @property
+    def no_fit(self) -> str: ...
 
     def place(self, folder: Path) -> contextlib.AbstractContextManager[None]:
         """Put sys.path and what else it finds around it in place; `folder` is there to write to."""
@@ -56,6 +62,7 @@ class Script:
 
     path: Path
     last: str = "its last line"
+    no_fit: str = NO_FIT
 
     @property
     def name(self) -> str:
@@ -79,6 +86,7 @@ class Module:
 
     name: str
     last: str = "its last line"
+    no_fit: str = NO_FIT
 
     @property
     def path(self) -> Path:
@@ -136,7 +144,11 @@ class NotebookRun:
 
     @property
     def last(self) -> str:
-        return "its last cell" if self.stop_before is None else f"cell {self.stop_before}, before which it was stopped"
+        return "its last cell" if self.stop_before is None else f"--cell {self.stop_before}, before which it stops"
+
+    @property
+    def no_fit(self) -> str:
+        return "give the notebook that trains." if self.stop_before is None else "a later --cell, or none."
 
     @contextlib.contextmanager
     def place(self, folder: Path) -> Iterator[None]:
@@ -161,7 +173,8 @@ class NotebookRun:
                 text, installs = without_installs(cell.source)
                 for line in installs:
                     _say(f"cell {cell.number}: {line!r} was not run; the packages are those of {sys.executable}")
-                run(text, remember_cell(self.path, cell.number, cell.execution, text))
+                name = remember_cell(self.path, cell.number, cell.execution, text)
+                run(with_its_lines(text), name)
 
     def _cells(self) -> Sequence[NotebookCell]:
         last = self.stop_before

@@ -25,14 +25,15 @@ from types import TracebackType
 from deep_mnist.doctor.capture.custom_loop import watch_calls
 from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
-from deep_mnist.doctor.capture.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.checks.crashes.explain import finding_of
+from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of
 from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
+from deep_mnist.doctor.script.surroundings import explained_by_surroundings
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
 from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
@@ -122,8 +123,8 @@ class ProgramRun:
         if self.judge.verdicts or self.judge.faults:
             return status if isinstance(status, int) else int(status is not None)
         print(
-            f"doctor: Expected a call of fit in {self.program.name}. Received: none; the script ended by {how}. "
-            "Fix: give the script that trains, with its arguments after --.",
+            f"doctor: Expected a call of fit in {self.program.name}. Received: none; it ended by {how}. "
+            f"Fix: {self.program.no_fit}",
             file=sys.stderr,
         )
         return 2
@@ -136,12 +137,13 @@ class ProgramRun:
         if isinstance(error, NotUsableError) and not self._is_own_code(error.__traceback__):
             raise error
         if is_own_fault(error):
-            return 1 if "unfit" in self.judge.verdicts else tell_fault(error)
+            return 1 if "unfit" in self.judge.verdicts else tell_fault(error, self.judge.options.command)
         finding = None if is_refusal(error) else finding_of(error, self.program.path)
         kept = own_frames(self._from_own_code(error.__traceback__))
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"
-        said = "" if is_refusal(error) else sentence_of(finding)
+        how = explained_by_surroundings(error, self.program.path)
+        said = "" if is_refusal(error) else how or sentence_of(finding)
         print(f"\ndoctor: {self.program.name} failed {when} its first fit. {said}", file=sys.stderr)
         if not self.judge.verdicts:
             seconds = time.perf_counter() - self.started

@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -19,8 +19,10 @@ from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
-from deep_mnist.doctor.capture.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.checks.program.earlier_fits import Fits
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
+from deep_mnist.doctor.judge import isolated
+from deep_mnist.doctor.report.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
@@ -41,6 +43,7 @@ class ScriptOptions:
         report: Called with each diagnosis.
         relay: Called with a diagnosis of a process that the script has spawned, as text and as JSON.
         rehearse: Run the network for some seconds when nothing was found.
+        command: The doctor's own arguments, for the report of a fault.
         deliver: Called before this process ends without returning from the script: writes what was reported.
         failed: Called with what is known of the error, when the script fails before its first fit.
     """
@@ -53,6 +56,7 @@ class ScriptOptions:
     relay: Callable[[str, str], None] = lambda text, _: print(text)
     rehearse: bool = False
     deliver: Callable[[], None] = lambda: None
+    command: Sequence[str] = ()
     failed: Callable[[Diagnosis], None] = lambda _: None
 
 
@@ -72,6 +76,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.fits = Fits()
         self.faults = 0  # fits that were not judged, by a fault of ours
         self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
@@ -146,7 +151,7 @@ class ScriptJudge:
             return act()
         except Exception as error:
             if is_own_fault(error):
-                tell_fault(error)
+                tell_fault(error, self.options.command)
                 self.faults += 1
                 return None
             if not is_refusal(error):
@@ -157,14 +162,23 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
         """Return the diagnosis of a call of Keras."""
+        call.earlier = self.fits.earlier()
         with inside():
             with _eagerly():
                 overrides = {**call.overrides, **self.options.overrides}
                 call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
                 diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
-                diagnosis = rehearsed(diagnosis, call, self.options.choices)  # a tape records nothing in init_scope
+                diagnosis = self._rehearsed(diagnosis, call)  # a tape records nothing in init_scope
+        if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
+            self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis
+
+    def _rehearsed(self, diagnosis: Diagnosis, call: FitCall) -> Diagnosis:
+        broken: list[Broken] = []
+        choices = self.options.choices
+        found = isolated(broken, "rehearse", ("the rehearsal",), lambda: rehearsed(diagnosis, call, choices), diagnosis)
+        return replace(found, broken=[*found.broken, *broken])
 
     def end(self, code: int) -> Any:
         """End the script; of a thread or a process of its own, the whole program."""

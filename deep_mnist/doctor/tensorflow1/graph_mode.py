@@ -24,19 +24,21 @@ from deep_mnist.doctor.capture.draw import as_array, draw_arrays
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
-from deep_mnist.doctor.capture.origin import origin_of
+from deep_mnist.doctor.capture.origin import Origin, origin_of
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
+from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.tensorflow1 import queues
 from deep_mnist.doctor.tensorflow1.clone import Clone, NotCopiedError, cloned
 from deep_mnist.doctor.tensorflow1.graph_contract import contract_of_graph
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
 from deep_mnist.doctor.tensorflow1.graph_walk import Loss, ancestors, loss_of, trains
 from deep_mnist.doctor.tensorflow1.names import Names
-from deep_mnist.doctor.tensorflow1.rehearsal import BUDGET, REHEARSAL_BUDGET
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps.rehearsal import REHEARSAL_BUDGET
+from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET
 from deep_mnist.doctor.tensorflow1.supervision import SOURCES
 
 # A run of these hands examples on to an iterator or a queue; nothing is computed of them.
@@ -236,8 +238,12 @@ def _with_arrays(
     call = whole_of_batch(call, frame)
     train = draw_arrays("train", examples_of(call.x), examples_of(call.y), 1)
     contract = with_settings(contract_of_graph(case), **(overrides or {}))
-    origin = origin_of(call, frame, train, None, None)
-    return diagnose_drawn(call, contract, train, None, origin, choices=choices, extra=extra, started=started)
+    broken: list[Broken] = []
+    lines = ("names and lines",)
+    origin = isolated(broken, "origin", lines, lambda: origin_of(call, frame, train, None, None), Origin())
+    return diagnose_drawn(
+        call, contract, train, None, origin, choices=choices, extra=extra, started=started, broken=broken
+    )
 
 
 def _without_arrays(extra: list[Finding], choices: Choices | None, started: float) -> Diagnosis:

@@ -111,6 +111,14 @@ def _reshape(crash: Crash, size: int, target: str) -> Finding:
     )
 
 
+# What Python 3 says of source that Python 2 reads, or such source itself.
+ONLY_PYTHON_2 = re.compile(
+    r"Missing parentheses in call|leading zeros in decimal|invalid decimal literal\n.*\d[lL]\b|^exec\s+[^=(]|<>|`|"
+    r"\bur['\"]|^raise\s+\w+\s*,",
+    re.M,
+)
+
+
 def _syntax(error: SyntaxError) -> Finding:
     line = (error.text or "").strip()
     if PRINT.match(line) or "Missing parentheses in call to 'print'" in str(error):
@@ -125,10 +133,14 @@ def _syntax(error: SyntaxError) -> Finding:
     if re.search(r"except\s+[\w.]+\s*,\s*\w+\s*:", line):
         mended = re.sub(r"except\s+([\w.]+)\s*,\s*(\w+)", r"except \1 as \2", line)
         return NOT_PYTHON_3.found(expected="Python 3", received=f"line {error.lineno}: {line}", fix=mended)
+    if ONLY_PYTHON_2.search(f"{error.msg}\n{line}"):
+        return NOT_PYTHON_3.found(
+            expected="Python 3", received=f"line {error.lineno}: {line}", fix="2to3 -w, for a script of Python 2."
+        )
     return NOT_PYTHON_3.found(
-        expected="Python 3",
-        received=f"line {error.lineno} cannot be read: {line}",
-        fix="2to3 for a script of Python 2.",
+        expected="Python that can be read",
+        received=f"{error.msg} in line {error.lineno}: {line}",
+        fix="Correct that line, or one above it.",
     )
 
 

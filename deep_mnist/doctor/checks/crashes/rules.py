@@ -162,7 +162,7 @@ INDEX_RANGE = _rule(
 )
 MADE_IN_CALL = _rule(
     "E119",
-    "layers-made-in-call",
+    "layers-made-at-every-call",
     "model.layers",
     "Layers or variables are made in call(), anew at every step.",
 )
