@@ -140,7 +140,7 @@ def _random_states() -> list[Callable[[], None]]:
     state_of_keras = sys.modules.get("keras.src.backend.common.global_state")
     attributes = getattr(getattr(state_of_keras, "GLOBAL_STATE_TRACKER", None), "__dict__", None)
     if attributes is not None:
-        kept = {name: each.copy() if isinstance(each, dict) else each for name, each in attributes.items()}
+        kept = {name: each.copy() if isinstance(each, CONTAINERS) else each for name, each in attributes.items()}
         restore.append(lambda: (attributes.clear(), attributes.update(kept))[0])
         if (seeds := attributes.get("global_seed_generator")) is not None and hasattr(seeds, "state"):
             restore.append(_of_variable(seeds.state))

@@ -12,7 +12,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.rules import STEP_FAILS
-from deep_mnist.doctor.evidence.unchanged import unchanged
+from deep_mnist.doctor.evidence.restoring import is_small, unchanged
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
@@ -25,7 +25,7 @@ SURE = ("E101", "E102", "E103", "E104", "E105", "E107", "E108", "E111", "E112", 
 def check_first_step(case: Case) -> Iterator[Finding]:
     """Yield what the first step of fit raises, where it is sure what it is."""
     call = case.call
-    if call is None or call.verb not in TRIED or not _can_be_tried(call.model):
+    if call is None or call.verb not in TRIED or not _can_be_tried(call.model) or not is_small(call.model):
         return
     x, y = _rows(case, "inputs"), _rows(case, "targets")
     if x is None:
