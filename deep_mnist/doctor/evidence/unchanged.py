@@ -78,6 +78,7 @@ def _contents(values: dict[str, Any], depth: int) -> list[tuple[Any, Any]]:
             continue
         elif type(value).__name__ == "Tracker":
             inner = dict(vars(value))
+            found.append((vars(value), inner))
         else:
             continue
         if depth:
@@ -87,6 +88,7 @@ def _contents(values: dict[str, Any], depth: int) -> list[tuple[Any, Any]]:
 
 def _refill(container: Any, content: Any) -> None:
     """Give a container its content again, past what a subclass does when it changes."""
+    container = getattr(container, "__wrapped__", container)  # TensorFlow wraps the dictionaries of its modules
     kind = next(each for each in (list, dict, set) if isinstance(container, each))
     kind.clear(container)
     if kind is list:

@@ -130,7 +130,8 @@ def inserted(crash: Crash, code: str) -> str:
     call = step.call if step is not None else None
     if call is not None and isinstance(call.func, ast.Attribute) and call.func.attr == "add":
         return f"{ast.unparse(call.func)}({code})"
-    if call is not None and call.args and _is_layer_call(call):
+    is_tried = step is not None and step.frame is crash.caller
+    if call is not None and call.args and not is_tried and _is_layer_call(call):
         value = call.args[0]
         if isinstance(value, ast.Name | ast.Attribute | ast.Subscript):
             return f"{ast.unparse(value)} = {code}({ast.unparse(value)})"
