@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding, first_of
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
