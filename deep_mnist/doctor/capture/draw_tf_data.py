@@ -32,7 +32,7 @@ from deep_mnist.doctor.capture.rules import (
     SHUFFLED_AFTER_BATCH,
     SORTED_DATASET,
 )
-from deep_mnist.doctor.evidence.dataset_stages import is_random
+from deep_mnist.doctor.evidence.live.dataset_stages import is_random
 from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
