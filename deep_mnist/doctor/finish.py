@@ -15,8 +15,8 @@ from deep_mnist.doctor.rule import Follows, On, Scope
 # Labels and images are not each other's (load_data() unpacked in another order): whatever else is said of them follows.
 MIXED_UP = Follows(rules=("S101", "S102"), on=On.BOTH)
 OF_ARRAYS = ("images.", "labels.")
-# A sequence or generator that yields one batch again and again says nothing of the set behind it.
-ONE_BATCH = Follows(rules=("D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
+# A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
+SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
 OF_SETS = (
     "splits.",
     "images.distribution",
@@ -84,7 +84,7 @@ def _rows(finding: Finding) -> tuple[Follows, ...]:
     of_arrays = finding.field.startswith(OF_ARRAYS) and finding.split in ("train", "test")
     rows = finding.rule.follows
     if finding.field.startswith(OF_SETS) and finding.rule.scope is not Scope.PIPELINE:
-        rows = (*rows, ONE_BATCH)
+        rows = (*rows, SPOILED)
     return (*rows, MIXED_UP) if of_arrays else rows
 
 

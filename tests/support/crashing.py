@@ -1,7 +1,8 @@
-"""Small programs that end by an error, and the same mended: run in this process, and what the doctor knows of the error.
+"""Small programs that end by an error, and the same mended: run here, and what the doctor knows of the error.
 
-A file of programs holds one after another, each headed `# === name | code | words that the finding says`. Lines that end
-in #BAD are of the failing one alone, those in #GOOD are what the fix says, those in #MORE belong to the mended one too.
+A file of programs holds one after another, each headed `# === name | code | words that the finding says`. Lines
+that end in #BAD are of the failing one alone, those in #GOOD are what the fix says, those in #MORE belong to the
+mended one too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from deep_mnist.doctor.capture.crashes.explain import finding_of
+from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.finding import Finding
 
 FOLDER = Path(__file__).parents[1] / "deep_mnist" / "doctor" / "programs"

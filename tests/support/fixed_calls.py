@@ -37,7 +37,7 @@ def fixed(call: FitCall, fix: str, names: dict[str, Any] | None = None) -> FitCa
             call = _with_callback(call, eval(_code(statement.value), space))
         else:
             exec(compile(ast.Module([statement], []), "<fix>", "exec"), space)
-    return call
+    return replace(call, model=space["model"])
 
 
 def _code(node: Any) -> CodeType:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -121,3 +121,40 @@ def mended(program: Program, fix: str, line_of_fit: int) -> Program:
 def told(file: str, name: str) -> Diagnosis:
     """Return the diagnosis of one program of a file."""
     return next(judged(each) for each in programs(file) if each.name == name)
+
+
+def every_fit(program: Program, *, ran: bool, seen: Callable[[FitCall, Any], None] = lambda *_: None) -> list[Any]:
+    """Return the diagnoses of all fits of a program in order, each judged with those before it.
+
+    Args:
+        program: Its fits are made as they stand, or answered with NaN.
+        ran: They are made.
+        seen: Called with each call and its diagnosis before the call is made.
+    """
+    from deep_mnist.doctor.capture.intercept import inside
+    from deep_mnist.doctor.capture.live_call import judge_call
+    from deep_mnist.doctor.checks.program.earlier_fits import Fits
+    from deep_mnist.doctor.script.unrun_fit import result_of
+
+    fits, diagnoses = Fits(), list[Any]()
+    lines = program.text.splitlines(keepends=True)
+    linecache.cache[f"<{program.name}>"] = (len(program.text), None, lines, program.name)
+
+    def before(call: FitCall, frame: Any, resume: Any) -> Any:
+        call.earlier = fits.earlier()
+        with inside():
+            diagnoses.append(judge_call(call, frame))
+            seen(call, diagnoses[-1])
+        fits.add(call, diagnoses[-1].case, ran=ran)
+        return resume() if ran else result_of(call)
+
+    watch, remove = methods_watch((Verb.FIT,), before)
+    watch.start()
+    try:
+        exec(compile(program.text, f"<{program.name}>", "exec"), {"__name__": "__main__"})
+    except ValueError:  # what Keras refuses was judged before
+        pass
+    finally:
+        watch.stop()
+        remove()
+    return diagnoses

@@ -46,7 +46,8 @@ def judged(name: str, text: str) -> Diagnosis | None:
 
     reports: list[Diagnosis] = []
     with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default():
-        judge = ScriptJudge(ScriptOptions(report=reports.append), Path(folder) / "status", os.getpid())
+        options = ScriptOptions(report=reports.append, rehearse="DOCTOR_REHEARSE" in os.environ)
+        judge = ScriptJudge(options, Path(folder) / "status", os.getpid())
         watch, remove = watch_sessions(judge.before_run, judge.wants_runs)
         watch.start()
         try:
@@ -101,16 +102,20 @@ def _replaced(text: str, statement: ast.Assign) -> str | None:
     ]
     if not own:
         return None
-    last = {ast.unparse(each.targets[0]): each for each in sorted(own, key=lambda each: each.lineno)}
+    last = {ast.unparse(each.targets[0]): each for each in sorted(own, key=_place)}
     taken = {each.id for each in ast.walk(statement.value) if isinstance(each, ast.Name)} & set(names)
     lines = text.splitlines()
     if len(names) == 1:
-        last = {names[0]: max(last.values(), key=lambda each: each.lineno)}
-    for place, node in enumerate(sorted(last.values(), key=lambda each: each.lineno)):
+        last = {names[0]: max(last.values(), key=_place)}
+    for place, node in enumerate(sorted(last.values(), key=_place)):
         line, new = lines[node.lineno - 1], ast.unparse(statement) if place == 0 else "pass"
         new = f"{ast.unparse(node)}; {new}" if taken else new
         lines[node.lineno - 1] = line[: node.col_offset] + new + line[node.end_col_offset :]
     return "\n".join(lines)
+
+
+def _place(node: ast.Assign) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 def _holds(target: ast.expr, names: list[str]) -> bool:

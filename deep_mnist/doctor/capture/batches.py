@@ -27,6 +27,7 @@ from deep_mnist.doctor.capture.batch_rules import (
 from deep_mnist.doctor.capture.draw import Drawn, as_array, is_kind, parts_of
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks import batch_fixes as fixes
+from deep_mnist.doctor.checks.shuffle_fixes import two_shuffles
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator
@@ -243,7 +244,7 @@ def _refused(required: tuple[int | None, ...], one: tuple[int, ...], two: tuple[
 
 
 def _shuffled_apart(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
-    found = fixes.two_shuffles(case, type(sequence))
+    found = two_shuffles(case, type(sequence))
     if found is None:
         return
     where, examples, labels, fix = found

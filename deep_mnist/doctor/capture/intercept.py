@@ -14,11 +14,10 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb, bound_call
-from deep_mnist.doctor.report.own_fault import is_of_a_library
+from deep_mnist.doctor.evidence.own_code import is_of_a_library
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
-
 
 # Called before each first-hand call with the call, the caller's frame and the original method, already bound to
 # (model, *args, **kwargs) of which x may have been replaced; what it returns is the call's result.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,9 +22,11 @@ from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
+from deep_mnist.doctor.checks.own_words import in_own_words
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
@@ -173,7 +174,12 @@ def diagnose_drawn(
         ("the call", lambda: [*_of_call(call)]),
     ):
         of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
-    findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
+
+    def said(finding: Finding) -> Finding:
+        return named(in_pipeline_words(finding, call, frame), origin)
+
+    of_case = [in_own_words(case, each) for each in judged.findings]
+    findings = finish([*of_case, *of_call], case, choices, said)
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 
@@ -221,10 +227,13 @@ def validation_start(call: FitCall, train: Drawn) -> int | None:
 
 
 def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
-    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it."""
+    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it.
+
+    "batches" are those of one epoch by the pipeline's own word, None when it gives none.
+    """
     facts = {name: value for name, value in call.facts.items() if name != "validation_split"}
     if train.source != "array":
-        facts["shuffle"] = True
+        facts |= {"shuffle": True, "batches": train.steps}
     return facts
 
 

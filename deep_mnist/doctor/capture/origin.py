@@ -21,7 +21,10 @@ from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.finding import Finding
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
-MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
+MODEL = re.compile(
+    r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable|get_compile_config|compile_from_config)\b"
+    r"| = keras\b)|(?<=clone_model\()model(?=\))"
+)
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {Verb.FIT: FIT, Verb.CHECK: ("model", "x", "y"), Verb.ASSERT_FIT: ("model", "x", "y")}
 

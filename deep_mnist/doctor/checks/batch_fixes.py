@@ -16,8 +16,6 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.source_text import ProgramText, called
 
-SHUFFLES = ("shuffle",)
-
 
 def code_of(owner: type, method: str) -> CodeType | None:
     """Return the code of a class's own method, None where it is inherited from a library or not Python's."""
@@ -32,7 +30,8 @@ def source_of(replay: Any) -> Any:
     return replay
 
 
-def _function(case: Case, code: CodeType | None) -> tuple[ProgramText, ast.FunctionDef] | None:
+def function_of(case: Case, code: CodeType | None) -> tuple[ProgramText, ast.FunctionDef] | None:
+    """Return a function's program and definition by its code, None without source."""
     if case.frame is None or code is None:
         return None
     text = ProgramText(case.frame, code.co_filename)
@@ -45,17 +44,18 @@ def _function(case: Case, code: CodeType | None) -> tuple[ProgramText, ast.Funct
 
 def by_index(case: Case, sequence: Any, size: int) -> str:
     """Return the lines of __getitem__ that begin at the index, where they begin at a constant."""
-    found = _function(case, code_of(type(sequence), "__getitem__"))
+    found = function_of(case, code_of(type(sequence), "__getitem__"))
     if found is None or len(found[1].args.args) < 2:
         return ""
     text, definition = found
     index = definition.args.args[1].arg
     stride = _size_of(sequence, definition.args.args[0].arg, size)
-    changed = [(each, _from_index(each, index, stride)) for each in _plain(definition)]
+    changed = [(each, _from_index(each, index, stride)) for each in plain_statements(definition)]
     return _joined(text, [(each, again) for each, again in changed if again])
 
 
-def _plain(definition: ast.FunctionDef) -> list[ast.stmt]:
+def plain_statements(definition: ast.FunctionDef) -> list[ast.stmt]:
+    """Return the statements of a function without those that hold others, in the order of lines."""
     kinds = (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)
     found = [each for each in ast.walk(definition) if isinstance(each, kinds)]
     return sorted(found, key=lambda each: each.lineno)
@@ -105,7 +105,7 @@ def _begins_at_zero(part: ast.Slice) -> bool:
 
 def by_size(case: Case, sequence: Any, size: int) -> str:
     """Return the lines of __getitem__ that take `index: index + size`, begun at index * size."""
-    found = _function(case, code_of(type(sequence), "__getitem__"))
+    found = function_of(case, code_of(type(sequence), "__getitem__"))
     if found is None or len(found[1].args.args) < 2:
         return ""
     text, definition = found
@@ -114,9 +114,9 @@ def by_size(case: Case, sequence: Any, size: int) -> str:
     begin = ast.parse(f"{index} * {stride}", mode="eval").body
     end = ast.parse(f"({index} + 1) * {stride}", mode="eval").body
     changed = []
-    for statement in _plain(definition):
+    for statement in plain_statements(definition):
         again = copy.deepcopy(statement)
-        slices = [each for each in ast.walk(again) if isinstance(each, ast.Slice) and _is_name(each.lower, index)]
+        slices = [each for each in ast.walk(again) if isinstance(each, ast.Slice) and is_name(each.lower, index)]
         for each in slices:
             each.lower, each.upper = begin, end
         if slices:
@@ -124,14 +124,17 @@ def by_size(case: Case, sequence: Any, size: int) -> str:
     return _joined(text, changed)
 
 
-def _is_name(node: ast.expr | None, name: str) -> bool:
+def is_name(node: ast.expr | None, name: str) -> bool:
+    """Whether an expression is this name alone."""
     return isinstance(node, ast.Name) and node.id == name
 
 
 def length(case: Case, sequence: Any, count: int) -> str:
     """Return the return statement of __len__ that gives as many batches as there are."""
-    found = _function(case, code_of(type(sequence), "__len__"))
-    returned = [each for each in _plain(found[1]) if isinstance(each, ast.Return)] if found is not None else []
+    found = function_of(case, code_of(type(sequence), "__len__"))
+    returned = (
+        [each for each in plain_statements(found[1]) if isinstance(each, ast.Return)] if found is not None else []
+    )
     if found is None or len(returned) != 1 or returned[0].value is None:
         return ""
     own = found[1].args.args[0].arg if found[1].args.args else "self"
@@ -148,86 +151,13 @@ def length(case: Case, sequence: Any, count: int) -> str:
     return found[0].in_place(f"return {count}", returned[0])
 
 
-def two_shuffles(case: Case, owner: type) -> tuple[str, str, str, str] | None:
-    """Return (where, examples, labels, fix) of on_epoch_end or __init__ that shuffles what is paired, one by one."""
-    paired = _paired_attributes(case, owner)
-    for method in ("on_epoch_end", "__init__", "on_epoch_begin") if paired else ():
-        found = _function(case, code_of(owner, method))
-        if found is None:
-            continue
-        text, definition = found
-        shuffles = [each for each in definition.body if _shuffled(each)]
-        if any("seed" in ast.unparse(each) or "state" in ast.unparse(each) for each in definition.body):
-            continue
-        named = {_shuffled(each): each for each in shuffles}
-        for examples, labels in paired:
-            if examples in named and labels in named:
-                one, other = named[examples], named[labels]
-                fix = _one_order(text, examples, labels, one, other)
-                return text.at(one), examples, labels, fix
-    return None
-
-
-def _shuffled(statement: ast.stmt) -> str:
-    """Return what a statement such as np.random.shuffle(self.x) shuffles, "" of others."""
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    if isinstance(call, ast.Call) and called(call) in SHUFFLES and len(call.args) == 1:
-        return ast.unparse(call.args[0])
-    return ""
-
-
-def _one_order(text: ProgramText, examples: str, labels: str, one: ast.stmt, other: ast.stmt) -> str:
-    drawn = ast.unparse(one).startswith(("np.", "numpy."))
-    if drawn:
-        line = (
-            f"order = np.random.permutation(len({examples})); {examples}, {labels} = {examples}[order], {labels}[order]"
-        )
-    else:
-        line = (
-            f"pairs = list(zip({examples}, {labels})); {ast.unparse(one).partition('(')[0]}(pairs); "
-            f"{examples}, {labels} = map(list, zip(*pairs))"
-        )
-    return f"{line}  # in place of {text.at(one)} and {text.at(other)}"
-
-
-def _paired_attributes(case: Case, owner: type) -> list[tuple[str, str]]:
-    """Return the attributes that __getitem__ returns side by side, as examples and as labels."""
-    found = _function(case, code_of(owner, "__getitem__"))
-    if found is None or not found[1].args.args:
-        return []
-    own, held = found[1].args.args[0].arg, dict[str, set[str]]()
-    for statement in _plain(found[1]):
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
-                    for each, value in zip(target.elts, statement.value.elts, strict=False):
-                        held.setdefault(ast.unparse(each), set()).update(_attributes(value, own, held))
-                else:
-                    held.setdefault(ast.unparse(target), set()).update(_attributes(statement.value, own, held))
-        elif isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
-            parts = [_attributes(each, own, held) for each in statement.value.elts[:2]]
-            if len(parts) == 2:
-                return [(one, two) for one in parts[0] - parts[1] for two in parts[1] - parts[0]]
-    return []
-
-
-def _attributes(node: ast.expr, own: str, held: dict[str, set[str]]) -> set[str]:
-    found = set()
-    for each in ast.walk(node):
-        if isinstance(each, ast.Attribute) and _is_name(each.value, own):
-            found.add(ast.unparse(each))
-        elif isinstance(each, ast.Name):
-            found |= held.get(each.id, set())
-    return found
-
-
 # --- generators -------------------------------------------------------------------------------------
 
 
 def moving(case: Case, code: CodeType | None) -> str:
     """Return the yield of a first batch as a loop over all batches."""
-    found = _function(case, code)
-    for statement in _plain(found[1]) if found is not None else ():
+    found = function_of(case, code)
+    for statement in plain_statements(found[1]) if found is not None else ():
         if found is None or not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Yield):
             continue
         again = copy.deepcopy(statement)
@@ -274,7 +204,7 @@ def _made(case: Case, argument: str) -> tuple[str, str] | None:
         values = [
             each.value
             for each in ast.walk(text.tree)
-            if isinstance(each, ast.Assign) and _is_name(each.targets[0], given.id) and each.lineno <= call.lineno
+            if isinstance(each, ast.Assign) and is_name(each.targets[0], given.id) and each.lineno <= call.lineno
         ]
         if values and isinstance(values[-1], ast.Call):
             return given.id, ast.unparse(values[-1])
@@ -287,8 +217,8 @@ def _sides(array: np.ndarray) -> str:
 
 def same_slice(case: Case, code: CodeType | None) -> str:
     """Return the yield or return whose second part takes the slice of the first."""
-    found = _function(case, code)
-    for statement in _plain(found[1]) if found is not None else ():
+    found = function_of(case, code)
+    for statement in plain_statements(found[1]) if found is not None else ():
         given = _given(statement)
         if found is None or given is None or len(given.elts) < 2:
             continue
@@ -311,8 +241,8 @@ def same_slice(case: Case, code: CodeType | None) -> str:
 
 def with_part(case: Case, code: CodeType | None, part: int, expression: str) -> str:
     """Return the yield or return whose first (0) or second (1) part becomes an expression of {}."""
-    found = _function(case, code)
-    for statement in _plain(found[1]) if found is not None else ():
+    found = function_of(case, code)
+    for statement in plain_statements(found[1]) if found is not None else ():
         again = copy.deepcopy(statement)
         given = _given(again)
         if found is None or given is None or len(given.elts) <= part:
@@ -325,10 +255,10 @@ def with_part(case: Case, code: CodeType | None, part: int, expression: str) -> 
 
 def resized(case: Case, code: CodeType | None, required: tuple[int | None, ...]) -> str:
     """Return the yield or return whose first part is resized to the network's rows and columns."""
-    found = _function(case, code)
+    found = function_of(case, code)
     if len(required) != 3 or None in required[:2] or required[2] not in (1, 3, 4):
         return ""
-    for statement in _plain(found[1]) if found is not None else ():
+    for statement in plain_statements(found[1]) if found is not None else ():
         given = _given(statement)
         if found is None or given is None:
             continue

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+from dataclasses import replace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks import batch_fixes
 from deep_mnist.doctor.evidence.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.source_text import ProgramText
+from deep_mnist.doctor.finding import Finding
 
 
 def changed(case: Case, split: str, part: str, expression: str) -> str:
@@ -72,3 +75,20 @@ def _is_batches(data: Any) -> bool:
     if data is None or hasattr(data, "shape") or isinstance(data, list | tuple | dict):
         return False
     return hasattr(data, "__next__") or any(each.__name__ in ("PyDataset", "Sequence") for each in type(data).__mro__)
+
+
+def in_own_words(case: Case, finding: Finding) -> Finding:
+    """Return a finding on images whose statement on an array runs on what fit is given: a dataset, batches.
+
+    Statements of another form (rows left out, several at once) are returned as they are.
+    """
+    name = f"{finding.split}_images"
+    body, mark, comment = finding.fix.partition("  # ")
+    target, _, stated = body.partition(" = ")
+    data = data_of(case, finding.split)
+    if target != name or name not in stated or ";" in body or not (is_dataset(data) or _is_batches(data)):
+        return finding
+    plain = stated.partition(f" if {name}")[0].replace('.astype("float32")', "")
+    called = re.sub(rf"\b{name}\.|np\.(?!array)", "", plain) != plain  # a method or function of arrays
+    line = "" if called else changed(case, finding.split, "images", plain.replace(name, "{}"))
+    return replace(finding, fix=f"{line}{mark}{comment}") if line else finding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +138,15 @@ def _stops(layer: Any) -> bool:
     """Whether a layer reads: it has weights that are trained, normalizes, pools, or is a network of such."""
     if type(layer).__name__.startswith((*NORMALIZING, *POOLING)) or bool(getattr(layer, "trainable_weights", ())):
         return True
+    if not getattr(layer, "built", True) and _builds(layer):
+        return True  # a call would make its weights
     return any(each.weights and type(each).__name__ != "Normalization" for each in _leaves(layer))
+
+
+def _builds(layer: Any) -> bool:
+    """Whether a layer has a build() of its own, as those with weights have."""
+    own = itertools.takewhile(lambda kind: kind.__name__ != "Layer", type(layer).__mro__)
+    return any("build" in vars(kind) for kind in own)
 
 
 def _leaves(layer: Any) -> Iterator[Any]:

@@ -66,3 +66,19 @@ def loss_between(before: Spread, after: Spread) -> str:
     if moved > MOVED * width:
         return f"images move by {moved:.3g} on the median, {moved / width:.1f} times what they deviate"
     return ""
+
+
+def drowned(before: Spread, after: Spread) -> str:
+    """Return in words what a map, which may scale too, took from the images; "" if they are recognizable still."""
+    width = after.high - after.low
+    were_flat = before.within < FLAT_SHARE * (before.high - before.low)
+    flat = float((after.within < FLAT_SHARE * width).mean() - were_flat.mean())
+    if width <= 0 or before.usual <= 0:
+        return "" if before.usual <= 0 else "all values are one"
+    if flat > LOST_IMAGES and float((after.within <= 1e-3 * width).mean()) > LOST_IMAGES:
+        return f"{flat:.0%} of the images are one value throughout"
+    were = float(before.level.std()) / before.usual
+    are = float(after.level.std()) / after.usual if after.usual > 0 else np.inf
+    if are > DROWNED * max(were, 1 / DROWNED):
+        return f"their brightness varies {are:.0f} times as much as what they show"
+    return ""

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import sys
-import sysconfig
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
-# Modules whose frames are a library's, wherever they lie, and where Python's own files lie.
-OF_LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
-INSTALLED = (sysconfig.get_path("stdlib"), "<frozen ")
+from deep_mnist.doctor.evidence.own_code import is_of_a_library
+
 STATUS = 3
 PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
 # Functions that stand between the user's code and a library's, or in a library's place: what passes them is not ours.
@@ -65,14 +63,6 @@ def is_refusal(error: BaseException) -> bool:
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is of this package's code."""
     return frame.f_code.co_filename.startswith(PACKAGE)
-
-
-def is_of_a_library(frame: FrameType) -> bool:
-    """Whether a frame is of installed code, of Python's own, or ours; else it is the user's."""
-    file = frame.f_code.co_filename
-    if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(OF_LIBRARIES):
-        return True
-    return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.capture.crashes.crash import Crash
-from deep_mnist.doctor.capture.crashes.explain import finding_of
 from deep_mnist.doctor.capture.origin import Origin
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.evidence.own_code import is_of_a_library
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.report.own_fault import is_of_a_library
 
 UNKNOWN = "The doctor knows no more of this error than is said above."
 LONGEST_MESSAGE = 2000  # characters of an error's own message, in a report

@@ -22,11 +22,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from deep_mnist.doctor.capture.crashes.explain import finding_of
 from deep_mnist.doctor.capture.custom_loop import watch_calls
 from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of

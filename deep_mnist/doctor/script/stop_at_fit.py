@@ -19,6 +19,7 @@ from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
+from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.report.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
@@ -75,6 +76,7 @@ class ScriptJudge:
     def __init__(self, options: ScriptOptions, status_file: Path, owner: int) -> None:
         self.options, self.status_file, self.owner = options, status_file, owner
         self.verdicts: list[str] = []
+        self.fits = Fits()
         self.faults = 0  # fits that were not judged, by a fault of ours
         self.read: list[tuple[FedRun, FrameType | None]] = []
         self.code: int | None = None
@@ -160,6 +162,7 @@ class ScriptJudge:
 
     def judge(self, call: FitCall, frame: FrameType | None) -> Diagnosis:
         """Return the diagnosis of a call of Keras."""
+        call.earlier = self.fits.earlier()
         with inside():
             with _eagerly():
                 overrides = {**call.overrides, **self.options.overrides}
@@ -167,6 +170,8 @@ class ScriptJudge:
                 diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
                 diagnosis = self._rehearsed(diagnosis, call)  # a tape records nothing in init_scope
+        if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
+            self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis
 
     def _rehearsed(self, diagnosis: Diagnosis, call: FitCall) -> Diagnosis:

@@ -12,6 +12,7 @@ from deep_mnist.doctor.tensorflow1.session_case import SessionCase
 from deep_mnist.doctor.tensorflow1.supervision import Supervision
 
 LEAVES_VALUES = ("Reshape", "Identity", "Cast", "ExpandDims", "Squeeze", "Pad", "StopGradient")
+OWN_LOSS = "own"  # of which no check knows what labels it takes
 RAW_PIXEL_STEP = 1 / 32  # a factor below this takes 0..255 in, not 0..1
 
 
@@ -52,7 +53,8 @@ def _with_made_labels(contract: Contract, met: Supervision) -> Contract:
     """Return the contract of a graph that makes one-hot rows of class numbers; of other labels it makes, no loss."""
     made = ancestors([met.labels.op], control=False)
     if met.kind != "softmax" or not any(each.type == "OneHot" for each in made):
-        return replace(contract, unknown=(*contract.unknown, "loss: the graph makes its labels of what is fed"))
+        unknown = (*contract.unknown, "loss: the graph makes its labels of what is fed")
+        return replace(contract, loss=OWN_LOSS, unknown=unknown)
     units = units_of(met.output)
     return replace(
         contract, loss="sparse_categorical_crossentropy", from_logits=True, num_classes=units, output_units=units,
@@ -63,10 +65,10 @@ def _with_made_labels(contract: Contract, met: Supervision) -> Contract:
 def _with_loss(contract: Contract, loss: Loss | None, met: Supervision | None) -> Contract:
     if loss is None:
         unknown = (*contract.unknown, "loss: no cross-entropy of TensorFlow's is in the graph")
-        return replace(contract, unknown=unknown)
+        return replace(contract, loss=OWN_LOSS, unknown=unknown)
     units = units_of(loss.scores)
     if units == 1:  # a rule of its own says so
-        return replace(contract, unknown=(*contract.unknown, "loss: a softmax of one unit"))
+        return replace(contract, loss=OWN_LOSS, unknown=(*contract.unknown, "loss: a softmax of one unit"))
     named = met is not None and met.takes_logits  # what is wrong with its output has rules of its own
     with_loss = replace(
         contract,

@@ -12,12 +12,12 @@ import numpy as np
 from deep_mnist.doctor.capture.source import Source
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Scope
-from deep_mnist.doctor.tensorflow1.accuracy_faults import accuracy_faults
+from deep_mnist.doctor.tensorflow1.faults.accuracy_faults import accuracy_faults
+from deep_mnist.doctor.tensorflow1.faults.layer_faults import layer_faults
+from deep_mnist.doctor.tensorflow1.faults.loss_faults import loss_faults
+from deep_mnist.doctor.tensorflow1.faults.loss_words import cross_entropy
+from deep_mnist.doctor.tensorflow1.faults.program_faults import program_faults
 from deep_mnist.doctor.tensorflow1.graph_walk import consumers, rates_of, trains
-from deep_mnist.doctor.tensorflow1.layer_faults import layer_faults
-from deep_mnist.doctor.tensorflow1.loss_faults import cross_entropy, loss_faults
-from deep_mnist.doctor.tensorflow1.program_faults import program_faults
-from deep_mnist.doctor.tensorflow1.rehearsal import BUDGET, StepFailedError, rehearsal_findings
 from deep_mnist.doctor.tensorflow1.rules import (
     DROPOUT_IN_EVALUATION,
     GRAPH_RATE_NOT_POSITIVE,
@@ -25,6 +25,8 @@ from deep_mnist.doctor.tensorflow1.rules import (
     LOG_OF_SOFTMAX,
 )
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps.rehearsal import rehearsal_findings
+from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET, StepFailedError
 from deep_mnist.doctor.tensorflow1.training_words import minimized
 
 if TYPE_CHECKING:

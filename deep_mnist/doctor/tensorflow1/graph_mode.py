@@ -36,8 +36,9 @@ from deep_mnist.doctor.tensorflow1.graph_contract import contract_of_graph
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
 from deep_mnist.doctor.tensorflow1.graph_walk import Loss, ancestors, loss_of, trains
 from deep_mnist.doctor.tensorflow1.names import Names
-from deep_mnist.doctor.tensorflow1.rehearsal import BUDGET, REHEARSAL_BUDGET
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps.rehearsal import REHEARSAL_BUDGET
+from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET
 from deep_mnist.doctor.tensorflow1.supervision import SOURCES
 
 # A run of these hands examples on to an iterator or a queue; nothing is computed of them.

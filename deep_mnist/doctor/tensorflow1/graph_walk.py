@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
 # Which input of a training operation is the rate.
 RATE_INPUT = {"Adam": 5, "GradientDescent": 1, "Momentum": 2, "RMSProp": 3, "Adagrad": 2, "AdagradV2": 2,
               "Adadelta": 3, "CenteredRMSProp": 4, "KerasMomentum": 2}  # fmt: skip
+ASSIGNING = ("Assign", "AssignSub", "AssignAdd", "AssignVariableOp", "AssignSubVariableOp", "AssignAddVariableOp")
+GRADIENT_SEED = re.compile(r"grad_ys_\d+$")  # what a gradient begins with
 MOST_OPERATIONS = 200_000
 
 
@@ -90,7 +93,21 @@ def ancestors(operations: Iterable[Any], *, control: bool = True) -> list[Any]:
 
 def trains(operation: Any) -> bool:
     """Whether running an operation updates weights."""
-    return any(each.type.startswith(TRAINING) for each in ancestors([operation]))
+    return bool(updates_in(ancestors([operation])))
+
+
+def updates_in(reached: Iterable[Any]) -> list[Any]:
+    """Return the operations that update weights: an optimizer's, else assignments of what a gradient gives."""
+    operations = list(reached)
+    found = [each for each in operations if each.type.startswith(TRAINING)]
+    if found or not any(GRADIENT_SEED.search(each.name) for each in operations):
+        return found
+    assigning = [each for each in operations if each.type in ASSIGNING and each.inputs]
+    return [each for each in assigning if any(map(_is_seed, ancestors([each], control=False)))]
+
+
+def _is_seed(operation: Any) -> bool:
+    return bool(GRADIENT_SEED.search(operation.name))
 
 
 def optimizer_name(apply: Any) -> str:

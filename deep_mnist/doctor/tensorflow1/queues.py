@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.tensorflow1.faults.program_rules import NEVER_FILLED
 from deep_mnist.doctor.tensorflow1.graph_walk import ancestors
 from deep_mnist.doctor.tensorflow1.names import Names
-from deep_mnist.doctor.tensorflow1.program_rules import NEVER_FILLED
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.tensorflow1.graph_mode import FedRun

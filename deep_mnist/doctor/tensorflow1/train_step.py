@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from deep_mnist.doctor.tensorflow1.graph_walk import (
+    GRADIENT_SEED,
     MOST_OPERATIONS,
     TRAINING,
     VARIABLES,
@@ -16,9 +16,8 @@ from deep_mnist.doctor.tensorflow1.graph_walk import (
     behind,
     optimizer_name,
     rate_tensor,
+    updates_in,
 )
-
-GRADIENT_SEED = re.compile(r"grad_ys_\d+$")
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class TrainStep:
         graph: It is in.
         applies: The operations that update one variable each.
         loss: Tensor that the gradients are those of; None where the graph does not tell.
+        of_several: They are the gradients of several losses, as those of adversaries are: one may rise.
     """
 
     graph: Any
     applies: tuple[Any, ...]
     loss: Any
+    of_several: bool = False
 
     @cached_property
     def variables(self) -> tuple[Any, ...]:
@@ -61,8 +62,11 @@ class TrainStep:
 
 def train_step(graph: Any, operations: Iterable[Any]) -> TrainStep | None:
     """Return the training among what a run does, None when it trains nothing."""
-    applies = tuple(each for each in ancestors(operations) if each.type.startswith(TRAINING))
-    return TrainStep(graph, applies, _loss_of(graph, applies)) if applies else None
+    applies = tuple(updates_in(ancestors(operations)))
+    if not applies:
+        return None
+    seeds = _seeds_of(applies)
+    return TrainStep(graph, applies, _loss_of(graph, seeds), of_several=len(seeds) > 1)
 
 
 def train_steps(graph: Any) -> list[TrainStep]:
@@ -87,12 +91,15 @@ def variable_of(apply: Any) -> Any:
     return operation if operation.type in VARIABLES else None
 
 
-def _loss_of(graph: Any, applies: tuple[Any, ...]) -> Any:
-    """Return the tensor whose gradient these operations apply; the seed of a gradient names it."""
+def _seeds_of(applies: tuple[Any, ...]) -> list[Any]:
+    """Return what the gradients that these operations apply begin with."""
     gradients = [each.inputs[-1].op for each in applies if each.inputs and "Sparse" not in each.type]
     gradients += [tensor.op for each in applies if "Sparse" in each.type for tensor in each.inputs]
-    forward = {each for each in applies if variable_of(each) is not None}
-    seeds = [each for each in ancestors([*gradients, *forward], control=False) if GRADIENT_SEED.search(each.name)]
+    return [each for each in ancestors([*gradients, *applies], control=False) if GRADIENT_SEED.search(each.name)]
+
+
+def _loss_of(graph: Any, seeds: list[Any]) -> Any:
+    """Return the tensor whose gradient begins with one of these; the first gradient bears its name."""
     for seed in seeds:
         if seed.type == "Fill" and seed.inputs[0].op.type == "Shape":
             return seed.inputs[0].op.inputs[0]

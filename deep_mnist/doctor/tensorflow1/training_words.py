@@ -25,6 +25,8 @@ def minimized(case: SessionCase, *, rate: float | None = None, more: str = "") -
     """
     if case.step is None:
         return ""
+    if case.step.rate is None:
+        return "Take a lower rate where the variables are updated." if rate is None else f"Take a rate of {rate:.2g}."
     own = case.names.of(case.step.rate, "") if case.step.rate is not None else ""
     value = f"{rate:.2g}" if rate is not None else own or f"{rate_of(case):.3g}"
     momentum = ", 0.9" if case.step.optimizer == "Momentum" else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deep_mnist.doctor.capture.crashes.explain import finding_of
+from deep_mnist.doctor.checks.crashes.explain import finding_of
 from tests.support.crashing import Crashing, crashing, error_of
 
 pytest.importorskip("keras")

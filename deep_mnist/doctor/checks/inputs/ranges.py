@@ -35,8 +35,11 @@ DOCUMENTED = {
 }
 MOST_CELLS = 400  # of a board game, per plane; 19 x 19 is the largest
 ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 13 %, divided as integers 0.7 %
-CENTRED_TWICE = Follows(rules=("I182",), on=On.TRAIN)
-CORRUPTED = Follows(rules=("I110",), on=On.SAME_OR_TRAIN)  # pixels far beyond all others spoil what is said of ranges
+CAUSES = (
+    Follows(rules=("I110",), on=On.SAME_OR_TRAIN),  # pixels far beyond all others spoil what is said of ranges
+    Follows(rules=("I182", "D041", "D042"), on=On.ANY_SPLIT),
+    Follows(rules=("D043",)),
+)
 
 GREYS_LOST = Rule(
     code="I100",
@@ -60,7 +63,7 @@ OUT_OF_RANGE = Rule(
     inputs=IMAGES,
     summary="Pixels lie far outside the range that the network is built for.",
     why="The network sees pixels far outside the range it is built for.",
-    follows=(CORRUPTED, CENTRED_TWICE),
+    follows=CAUSES,
 )
 NOT_PREPROCESSED = Rule(
     code="I104",
@@ -72,7 +75,7 @@ NOT_PREPROCESSED = Rule(
     inputs=IMAGES,
     summary="Raw pixels meet a network of keras.applications, whose preprocess_input makes another range of them.",
     why="Its published weights were trained on that range: on raw pixels it predicts nonsense, and learns slowly.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 SCALED_TWICE = Rule(
     code="I105",
@@ -84,7 +87,7 @@ SCALED_TWICE = Rule(
     inputs=IMAGES,
     summary="Pixels were scaled once more than the network expects: in the data twice, or in the data and by a layer.",
     why="All images look alike to the network: accuracy stays at chance.",
-    follows=(CORRUPTED, CENTRED_TWICE),
+    follows=CAUSES,
 )
 NEVER_SCALED = Rule(
     code="I106",
@@ -96,7 +99,7 @@ NEVER_SCALED = Rule(
     inputs=IMAGES,
     summary="Pixels of 0..255 meet a network that has no layer to scale them.",
     why="Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 NEAR_ONE = Rule(
     code="I107",
@@ -108,7 +111,7 @@ NEAR_ONE = Rule(
     inputs=IMAGES,
     summary="All pixels of all images lie near one value.",
     why="All images look alike to the network: accuracy stays at chance.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 OTHER_STATISTICS = Rule(
     code="I108",
@@ -120,7 +123,7 @@ OTHER_STATISTICS = Rule(
     inputs=IMAGES,
     summary="Pixels were standardized by the mean and deviation of other data.",
     why="The inputs are off centre; weights must first undo it, and published results do not repeat.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 LOW_CONTRAST = Rule(
     code="I109",
@@ -132,7 +135,7 @@ LOW_CONTRAST = Rule(
     inputs=IMAGES,
     summary="Pixels use a small part of their range, as images of heat, haze or X-rays do.",
     why="Right as they are, they train slowly: images look alike to the first weights.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 
 

@@ -110,12 +110,10 @@ def _alike(text: ProgramText, one: ast.Call, other: ast.Call) -> str:
     differ = [(a, b) for a, b in zip(stated, others, strict=True) if b is None or ast.unparse(a) != ast.unparse(b)]
     seeds = [(a, b) for a, b in differ if isinstance(a, ast.Constant) and isinstance(b, ast.Constant)]
     statement = text.statement_of(other)
-    if (
-        len(seeds) != 1
-        or (len(differ) < 2 and ast.unparse(one.func) == ast.unparse(other.func))
-        or not isinstance(statement, ast.Assign)
-        or type(getattr(seeds[0][0], "value", None)) is not int
-    ):
+    data = [text.value_of(each) for pair in differ for each in pair if isinstance(each, ast.Name)]
+    if len(seeds) != 1 or len(data) < 2 or not all(hasattr(each, "shape") or hasattr(each, "__len__") for each in data):
+        return ""
+    if not isinstance(statement, ast.Assign) or type(getattr(seeds[0][0], "value", None)) is not int:
         return ""
     ours, theirs = seeds[0]
     place = (theirs.lineno, theirs.col_offset) if theirs is not None else None

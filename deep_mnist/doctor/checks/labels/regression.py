@@ -120,6 +120,11 @@ def _explodes(case: Case, size: float, rate: float) -> Iterator[Finding]:
 def scaled_targets(case: Case) -> str:
     """Return the statements that standardize the targets of every split by train's mean and deviation."""
     names = [f"{name}_labels" for name, each in case.splits.items() if each.labels is not None and _is_own(case, name)]
+    labels = case.train.labels
+    if case.call is not None and not hasattr(case.call.x, "shape") and case.call.y is None and labels is not None:
+        mean, spread = float(np.mean(labels)), float(np.std(labels)) or 1.0  # of what was drawn of a pipeline
+        scaled = "; ".join(f"{name} = ({name} - {mean:.6g}) / {spread:.6g}" for name in names)
+        return f"{scaled}  # and back again: model.predict(x) * {spread:.6g} + {mean:.6g}"
     scaled = "; ".join(f"{name} = ({name} - mean) / spread" for name in names)
     return (
         f"mean, spread = train_labels.mean(), train_labels.std(); {scaled}"

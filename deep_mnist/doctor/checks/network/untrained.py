@@ -82,6 +82,5 @@ def _is_new(layer: Any) -> bool | None:
 
 def _may_be_trained(case: Case, frozen: list[Any]) -> bool:
     """Whether an earlier fit, which was judged and not run, was to train these layers."""
-    earlier = getattr(case.call, "earlier", ())
-    held = {id(each) for each in frozen}
-    return any(not fit.ran and held & fit.trained_layers for fit in earlier)
+    earlier = case.call.earlier if case.call is not None else ()
+    return any(not fit.ran and any(each in fit.trained for each in frozen) for fit in earlier)

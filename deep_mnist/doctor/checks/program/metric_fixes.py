@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deep_mnist.doctor.checks.program.compiled_metrics import OutputMetric, expression_of, stated_metrics
-from deep_mnist.doctor.evidence.predictions import Predicted, Predictions
+from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions
 
 Chosen = Sequence[tuple[OutputMetric, str]]  # wrong metrics, and what to write in their place
 

@@ -20,7 +20,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     trains_in_own_way,
 )
 from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
-from deep_mnist.doctor.evidence.predictions import Predicted, Predictions, predictions_of
+from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions, predictions_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 

@@ -71,12 +71,13 @@ def check_repeated_rows(case: Case) -> Iterator[Finding]:
     if train is None or test is None or train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
         return
     ours, theirs = hash_rows(_bytes(train)), hash_rows(_bytes(test))
-    shared = np.isin(theirs, ours)
+    ours, theirs = ours[_vary(train)], np.where(_vary(test), theirs, 0)
+    shared = np.isin(theirs, ours) & _vary(test)
     unique, inverse, counts = np.unique(ours, return_inverse=True, return_counts=True)
     twice = counts[inverse] > 1
     if len(theirs) < FEWEST or shared.mean() < SHARE or twice.mean() < WITHIN * shared.mean() or len(unique) < FEWEST:
         return
-    words = _by_class(case, twice)
+    words = _by_class(case, twice, _vary(train))
     if not words and not _could_hardly_be_equal(train, test, case.input_kind):
         return
     yield REPEATED.found(
@@ -87,6 +88,13 @@ def check_repeated_rows(case: Case) -> Iterator[Finding]:
         fix=split_by_groups(case, SAME) or "Split first; then repeat, oversample or augment the train part alone.",
         where=first_of(shared),
     )
+
+
+def _vary(rows: np.ndarray) -> np.ndarray:
+    """Return bool (n,): rows that are not one value throughout; blank ones are alike by nature."""
+    flat = rows.reshape(len(rows), -1)
+    varied: np.ndarray = flat.min(axis=1) < flat.max(axis=1) if flat.shape[1] > 1 else np.ones(len(flat), bool)
+    return varied
 
 
 def rows_of(split: Split | None) -> np.ndarray | None:
@@ -103,12 +111,12 @@ def _bytes(rows: np.ndarray) -> np.ndarray:
     return rows.reshape(len(rows), -1).view(np.uint8)
 
 
-def _by_class(case: Case, twice: np.ndarray) -> str:
+def _by_class(case: Case, twice: np.ndarray, varied: np.ndarray) -> str:
     """Return which classes' rows are nearly all there twice, where others' hardly ever are; "" else."""
     classes = case.train.classes
-    if classes is None or len(classes) != len(twice):
+    if classes is None or len(classes) != len(varied):
         return ""
-    numbers = classes.at(np.arange(len(classes)))
+    numbers = classes.at(np.arange(len(classes)))[varied]
     shares = {int(each): float(twice[numbers == each].mean()) for each in np.unique(numbers)[:1000]}
     if not shares or max(shares.values()) < NEARLY_ALL or min(shares.values()) > HARDLY_ANY:
         return ""
