@@ -8,7 +8,7 @@ from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipel
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
 from deep_mnist.doctor.capture.fit_call import FitCall
-from deep_mnist.doctor.randomness import unchanged_random_states
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 
 
 def rank_of(model: Any, x: Any = None) -> int | None:

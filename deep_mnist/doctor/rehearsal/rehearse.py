@@ -24,8 +24,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.finding import SEVERITIES, Finding
-from deep_mnist.doctor.randomness import unchanged_random_states
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.budget import Budget
 from deep_mnist.doctor.rehearsal.stage import Stage

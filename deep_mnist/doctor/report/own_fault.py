@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
-from deep_mnist.doctor.evidence.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 
 STATUS = 3
 PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
