@@ -22,8 +22,8 @@ from deep_mnist.doctor.capture.draw import as_array, is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.source import attributes_of
-from deep_mnist.doctor.evidence.loop_text import step_of_frames
-from deep_mnist.doctor.evidence.own_step import OwnStep, is_recording, is_trainer
+from deep_mnist.doctor.evidence.live.loop_text import step_of_frames
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_recording, is_trainer
 
 MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
-from deep_mnist.doctor.evidence.own_step import OwnStep
+from deep_mnist.doctor.evidence.live.own_step import OwnStep
 
 FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
 

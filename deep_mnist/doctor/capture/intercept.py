@@ -14,7 +14,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb, bound_call
-from deep_mnist.doctor.evidence.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}

@@ -227,10 +227,13 @@ def validation_start(call: FitCall, train: Drawn) -> int | None:
 
 
 def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
-    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it."""
+    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it.
+
+    "batches" are those of one epoch by the pipeline's own word, None when it gives none.
+    """
     facts = {name: value for name, value in call.facts.items() if name != "validation_split"}
     if train.source != "array":
-        facts["shuffle"] = True
+        facts |= {"shuffle": True, "batches": train.steps}
     return facts
 
 

@@ -165,6 +165,10 @@ class _Translator(ast.NodeTransformer):
                               f"{ast.unparse(value.args[0])})")  # fmt: skip
         return self.generic_visit(node)
 
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        test, body, other = (ast.unparse(self.visit(each)) for each in (node.test, node.body, node.orelse))
+        return self._call(f"where({test}, {body}, {self.tensorflow}.cast({other}, 'float32'))")
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Attribute):
             raise NoPlainFormError(ast.unparse(node))
@@ -194,6 +198,7 @@ class _Translator(ast.NodeTransformer):
         known = {
             "astype": f"cast({value}, {_dtype(arguments)})",
             "reshape": f"reshape({value}, {shape if shape[:1] in '[(' else f'[{shape}]'})",
+            "max": f"reduce_max({value})",
             "argmax": f"argmax({value}, axis={axis})",
             "transpose": f"transpose({value}, {shape})",
             "repeat": f"repeat({value}, {arguments[0] if arguments else 1}, axis={axis})",

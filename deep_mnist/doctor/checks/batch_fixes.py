@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 
 def code_of(owner: type, method: str) -> CodeType | None:

@@ -6,7 +6,7 @@ import ast
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.batch_fixes import code_of, function_of, is_name, plain_statements
-from deep_mnist.doctor.evidence.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 SHUFFLES = ("shuffle",)
 

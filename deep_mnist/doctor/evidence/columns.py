@@ -43,6 +43,7 @@ class Column:
         values: The different words, sorted; () where there are too many, or none.
         gaps: Cells that are no number among numbers written as text, different ones.
         are_objects: Dates are Python's or pandas's objects, not text.
+        is_day_first: Dates as text begin with the day.
         is_plain: Every number written as text can be read as it is.
     """
 
@@ -53,6 +54,7 @@ class Column:
     gaps: tuple[str, ...] = ()
     are_objects: bool = False
     is_plain: bool = False
+    is_day_first: bool = False
 
     @property
     def quoted(self) -> str:
@@ -131,7 +133,8 @@ def _of_texts(key: Any, texts: Sequence[str], others: Sequence[Any]) -> Column:
     different = dict.fromkeys(texts)
     dates = [each for each in different if DATE.fullmatch(each)]
     if len(dates) == len([each for each in different if each.strip().lower() not in GAPS]) > 0:
-        return Column(key, Cells.DATES, dates[0])
+        first = [re.split(r"[-/.]", each.strip())[0] for each in dates]
+        return Column(key, Cells.DATES, dates[0], is_day_first=any(12 < int(each) < 32 for each in first))
     gaps = [each for each in different if not is_number(each)]
     is_gap = [each.strip().lower() in GAPS for each in gaps]
     count = sum(not is_number(each) for each in texts)

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
-from deep_mnist.doctor.evidence.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 
 STATUS = 3
 PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
@@ -22,7 +22,7 @@ PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
 PASSING = {
     "capture/intercept.py": ("method", "_resumed", "<lambda>", "execute_and_patch"),
     "capture/custom_loop.py": ("call", "_resumed", "<lambda>"),
-    "tensorflow1/graph_mode.py": ("run", "resume"),
+    "tensorflow1/session_watch.py": ("run", "resume"),
     "script/served_data.py": ("load_data",),
     "script/tutorial_data.py": ("next_batch", "read_data_sets"),
     "script/programs.py": ("run",),

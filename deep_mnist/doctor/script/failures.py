@@ -12,7 +12,7 @@ from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.evidence.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 from deep_mnist.doctor.finding import Finding
 
 UNKNOWN = "The doctor knows no more of this error than is said above."

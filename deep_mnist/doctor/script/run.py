@@ -140,6 +140,8 @@ class ProgramRun:
             return 1 if "unfit" in self.judge.verdicts else tell_fault(error, self.judge.options.command)
         finding = None if is_refusal(error) else finding_of(error, self.program.path)
         kept = own_frames(self._from_own_code(error.__traceback__))
+        if isinstance(error, SyntaxError) and not self._is_own_code(error.__traceback__):
+            kept = None  # the program's text was not read: nothing of it has run
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"
         how = explained_by_surroundings(error, self.program.path)

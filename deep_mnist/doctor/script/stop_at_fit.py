@@ -116,17 +116,17 @@ class ScriptJudge:
     def judge_run(self, run: FedRun, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         """Judge a run of a session; return its result, or end the script."""
         options, earlier = self.options, [each for each, _ in self.read]
-
-        def judge() -> Diagnosis:
-            judged = judge_run(
+        judged = self._isolated(
+            lambda: judge_run(
                 run, frame, choices=options.choices, overrides=options.overrides, earlier=earlier,
-                rehearse=options.rehearse,
-            )  # fmt: skip
-            if judged.fails and judged.diagnosis.verdict == "fit":
-                resume()  # TensorFlow says what is wrong, and `explained` in the field's words
-            return judged.diagnosis
-
-        return self.after(self.judged(judge), resume)
+                rehearse=options.rehearse, goes_on=options.train,
+            )
+        )  # fmt: skip
+        if judged is None:
+            return self.after(UNJUDGED, resume)
+        if judged.fails and judged.diagnosis.verdict == "fit":
+            resume()  # TensorFlow says what is wrong, and `explained` in the field's words
+        return self.after(self.judged(lambda: judged.diagnosis), resume)
 
     def after(self, verdict: str, resume: Callable[[], Any], unrun: Callable[[], Any] | None = None) -> Any:
         """Go on as the options and the verdict say: make the call, return what it would have, or end the script."""

@@ -31,7 +31,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
 from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.tensorflow1 import queues
-from deep_mnist.doctor.tensorflow1.clone import Clone, NotCopiedError, cloned
+from deep_mnist.doctor.tensorflow1.clone import Clone, NotCopiedError, calls_python, cloned
 from deep_mnist.doctor.tensorflow1.graph_contract import contract_of_graph
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
 from deep_mnist.doctor.tensorflow1.graph_walk import Loss, ancestors, loss_of, trains
@@ -177,6 +177,7 @@ def judge_run(
     overrides: Mapping[str, Any] | None = None,
     earlier: Sequence[FedRun] = (),
     rehearse: bool = False,
+    goes_on: bool = False,
 ) -> Judged:
     """Return the diagnosis of a run: its graph against what is fed, and some of its steps in a copy of the session.
 
@@ -185,6 +186,7 @@ def judge_run(
         frame: Of the caller, for names and lines.
         choices, overrides: As in `judge_call`.
         earlier: Runs before it that only read.
+        goes_on: The run is made afterwards: then no generator of the user's may be called for a copy.
         rehearse: Take as many steps as a rehearsal does, not only those that cost next to nothing.
 
     Raises:
@@ -195,7 +197,7 @@ def judge_run(
         stuck = queues.never_filled(run)
         if stuck is not None:
             return Judged(_without_arrays([queues.finding(stuck, Names(frame))], choices, started))
-        with _copy_of(run) as clone:
+        with _copy_of(run, goes_on) as clone:
             run = with_drawn(run, clone) if clone is not None and run.images is None else run
             case = SessionCase(run, Names(frame), clone)
             budget = REHEARSAL_BUDGET if rehearse else BUDGET
@@ -206,9 +208,9 @@ def judge_run(
 
 
 @contextmanager
-def _copy_of(run: FedRun) -> Iterator[Clone | None]:
+def _copy_of(run: FedRun, goes_on: bool) -> Iterator[Clone | None]:
     """Give a copy of the run's session, None where there is none to be had."""
-    if run.session is None or queues.filled_by_hand(run):
+    if run.session is None or queues.filled_by_hand(run) or (goes_on and calls_python(run.graph)):
         yield None
         return
     try:

@@ -21,7 +21,8 @@ FAULTY = {name: codes for name, codes, _ in programs_of("tf1_faulty.txt")}
 NOT_A_STATEMENT = {
     "labels_left_out", "training_never_run", "initialized_at_every_step", "initialized_at_every_epoch",
     "queue_never_filled", "shuffled_apart", "restored_then_initialized", "keep_prob_of_a_tenth",
-    "rate_of_nine_tenths", "dropout_always_on",
+    "rate_of_nine_tenths", "dropout_always_on", "autoencoder_of_raw_pixels", "gradient_ascent_by_hand",
+    "clipped_to_nothing", "net_built_in_the_loop", "manual_update_rising", "flat_by_stop_gradient",
 }  # fmt: skip
 
 

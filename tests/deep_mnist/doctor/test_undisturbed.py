@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.doctor import check
-from deep_mnist.doctor.evidence.undisturbed import undisturbed
+from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")

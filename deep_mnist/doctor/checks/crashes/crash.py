@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-from deep_mnist.doctor.evidence.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OF_LAYER = re.compile(

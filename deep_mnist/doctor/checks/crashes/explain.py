@@ -29,6 +29,7 @@ from deep_mnist.doctor.finding import Finding
 # In this order: what names the cause most exactly first.
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     machine.explain_machine,
+    machine.explain_key,
     explain_name,
     explain_argument,
     models.explain_option,

@@ -68,6 +68,19 @@ def explain_machine(crash: Crash) -> Finding | None:
     return None
 
 
+def explain_key(crash: Crash) -> Finding | None:
+    """Name a metric of a history by its name before Keras 2.3."""
+    key = crash.error.args[0] if isinstance(crash.error, KeyError) and crash.error.args else None
+    step = crash.user
+    if key not in ("acc", "val_acc") or step is None:
+        return None
+    new = key.replace("acc", "accuracy")
+    line = re.sub(rf"""(['"]){key}\1""", lambda quoted: f"{quoted.group(1)}{new}{quoted.group(1)}", step.text)
+    return NAME_GONE.found(
+        expected=f"'{new}'", received=f"'{key}', its name before Keras 2.3, at {crash.place}", fix=line
+    )
+
+
 def explain_arrays(crash: Crash) -> Finding | None:
     """Name a reshape, an unpacking or a file of numpy that does not hold."""
     if (match := RESHAPE.search(crash.text)) is not None:

@@ -15,10 +15,10 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.own_words import changed
-from deep_mnist.doctor.evidence.first_layers import NORMALIZING, Stage, Way, way_of
+from deep_mnist.doctor.evidence.live.first_layers import NORMALIZING, Stage, Way, way_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.spread import Spread, loss_between, spread_of
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
-from deep_mnist.doctor.evidence.source_text import ProgramText
-from deep_mnist.doctor.evidence.spread import Spread, loss_between, spread_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 

@@ -9,7 +9,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.chunks import extent
-from deep_mnist.doctor.evidence.text_inputs import takes_text
+from deep_mnist.doctor.evidence.live.text_inputs import takes_text
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.dataset_stages import MapStage, random_maps
+from deep_mnist.doctor.evidence.live.dataset_stages import MapStage, random_maps
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.spread import drowned, loss_between, spread_of
+from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
 from deep_mnist.doctor.evidence.sampling import sample_indices
-from deep_mnist.doctor.evidence.source_text import ProgramText, called, keyword_of
-from deep_mnist.doctor.evidence.spread import drowned, loss_between, spread_of
-from deep_mnist.doctor.evidence.undisturbed import undisturbed
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 

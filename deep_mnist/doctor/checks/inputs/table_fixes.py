@@ -22,7 +22,8 @@ def fix_of_frames(names: Sequence[str], columns: Sequence[Column], pandas: str, 
     for index, each in enumerate(columns):
         key, column = each.quoted, f"{{name}}[{each.quoted}]"
         if each.cells is Cells.DATES:
-            value = f'({pandas}.to_datetime({column}) - {pandas}.Timestamp("2000-01-01")).dt.days / 365.25'
+            order = ", dayfirst=True" if each.is_day_first else ""
+            value = f'({pandas}.to_datetime({column}{order}) - {pandas}.Timestamp("2000-01-01")).dt.days / 365.25'
         elif each.cells is Cells.NUMBERS_AS_TEXT:
             plain = f'{column}.astype(str).str.replace(r"[^0-9.eE+-]", "", regex=True)'
             value = f'{pandas}.to_numeric({plain}, errors="coerce")'

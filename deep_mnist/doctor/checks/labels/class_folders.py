@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.dataset_graph import below, is_dataset
-from deep_mnist.doctor.evidence.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.dataset_graph import below, is_dataset
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 

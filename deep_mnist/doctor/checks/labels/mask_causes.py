@@ -9,8 +9,8 @@ import re
 from pathlib import PurePath
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.dataset_graph import below, is_dataset, path_columns
-from deep_mnist.doctor.evidence.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.dataset_graph import below, is_dataset, path_columns
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 
 FEWEST = 16  # files of a list
 

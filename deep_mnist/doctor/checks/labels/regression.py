@@ -175,7 +175,13 @@ def check_targets_among_inputs(case: Case) -> Iterator[Finding]:
         return
     if images.dtype.kind not in REAL_KINDS or labels.dtype.kind not in REAL_KINDS or len(images) != len(labels):
         return
-    if labels.size != len(labels) or images.ndim < 2 or images.size == 0 or case.contract.vocabulary is not None:
+    if (
+        case.task.has_classes
+        or labels.size != len(labels)
+        or images.ndim < 2
+        or images.size == 0
+        or case.contract.vocabulary is not None
+    ):
         return
     place = _same_column(images.reshape(len(images), -1), labels.reshape(-1))
     if place is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.rules import STEP_FAILS
-from deep_mnist.doctor.evidence.restoring import is_small, unchanged
+from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 

@@ -85,8 +85,9 @@ def check_updates(case: Case) -> Iterator[Finding]:
     if not case.train.is_whole and not _number(case.fit.get("steps_per_epoch")):
         return  # a sample does not tell how many batches an epoch has
     batch = _number(case.fit.get("batch_size"))
-    steps = _number(case.fit.get("steps_per_epoch")) or math.ceil(count * (1 - split) / max(batch or 32, 1))
-    if steps * epochs >= FEW_UPDATES:
+    stated = case.fit.get("batches", math.ceil(count * (1 - split) / max(batch or 32, 1)))  # None: nobody knows
+    steps = _number(case.fit.get("steps_per_epoch")) or _number(stated)
+    if not steps or steps * epochs >= FEW_UPDATES:
         return
     whole = steps == 1 and count > 64 and batch is not None
     more = f"model.fit(..., epochs={math.ceil(10 * FEW_UPDATES / steps)})"

@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.splits.repeated_rows import rows_of
 from deep_mnist.doctor.evidence.hashes import hash_rows
-from deep_mnist.doctor.evidence.source_text import ProgramText, called, keyword_of, names_set
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of, names_set
 from deep_mnist.doctor.finding import Finding, first_of
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 

@@ -7,7 +7,7 @@ import ast
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
 
 PARTS = ("images", "labels")
 SAME = "row.tobytes()"

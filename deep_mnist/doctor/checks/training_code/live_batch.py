@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.own_step import OwnStep
-from deep_mnist.doctor.evidence.restoring import is_small, unchanged
+from deep_mnist.doctor.evidence.live.own_step import OwnStep
+from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged
 
 ROWS = 8
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import step_of
-from deep_mnist.doctor.evidence.loss_trial import LossTrial
-from deep_mnist.doctor.evidence.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 PLAIN = (ast.Assign, ast.Return, ast.Expr, ast.AugAssign, ast.AnnAssign)
 ROUNDING = ("round", "rint", "sign", "floor", "ceil", "stop_gradient")

@@ -25,7 +25,7 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     RULES,
     SWAPPED,
 )
-from deep_mnist.doctor.evidence.loss_trial import Evaluated, LossTrial, of_compiled, of_step
+from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, of_compiled, of_step
 from deep_mnist.doctor.evidence.task import is_one_hot
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check

@@ -9,8 +9,8 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
-from deep_mnist.doctor.evidence.call_trial import MadeInCall, made_in_call
-from deep_mnist.doctor.evidence.own_step import OwnStep, StepRecord
+from deep_mnist.doctor.evidence.live.call_trial import MadeInCall, made_in_call
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 

@@ -51,8 +51,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     runs = {name: ["train.py", "--rules", f"{name}.py", *ignoring, *WITH_OPTIONS.get(name, [])] for name in BROKEN}
     runs |= {f"{name} train": [*run, "--train"] for name, run in runs.items()}
     runs |= {"theirs": ["yields.py"], "keras": ["refuses.py", "--train"]}
-    (place / "outputs").mkdir()
-    return doctors(runs, place, place / "outputs")
+    for name in ("outputs", "temporary"):
+        (place / name).mkdir()
+    return doctors(runs, place, place / "outputs", TMPDIR=str(place / "temporary"))
 
 
 @pytest.mark.parametrize("part", ["everything", "report"])

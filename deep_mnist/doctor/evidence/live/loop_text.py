@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
-from deep_mnist.doctor.evidence.own_step import OwnStep, is_trainer
-from deep_mnist.doctor.evidence.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_trainer
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 MOST_STATEMENTS = 40  # run behind the model's call
 

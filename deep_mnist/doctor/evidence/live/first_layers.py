@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.undisturbed import undisturbed
+from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
 
 MOST_LAYERS = 60
 NORMALIZING = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization")

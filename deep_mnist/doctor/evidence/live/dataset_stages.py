@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.dataset_graph import inputs_of, is_dataset, kind_of
+from deep_mnist.doctor.evidence.live.dataset_graph import inputs_of, is_dataset, kind_of
+from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
 from deep_mnist.doctor.evidence.sampling import sample_indices
-from deep_mnist.doctor.evidence.undisturbed import undisturbed
 
 PASSED_OVER = ("Shuffle", "Repeat", "Cache", "MemoryCache", "Prefetch", "Options", "Take", "Skip", "Model")
 SOURCES = ("TensorSlice", "Zip")

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.own_step import OwnStep, recording
-from deep_mnist.doctor.evidence.restoring import unchanged
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, recording
+from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 LIBRARIES = ("keras.", "tf_keras.", "tensorflow.")
 

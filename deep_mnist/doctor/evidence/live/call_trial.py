@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deep_mnist.doctor.evidence.restoring import unchanged
+from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 
 @dataclass(frozen=True)

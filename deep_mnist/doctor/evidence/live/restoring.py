@@ -10,6 +10,7 @@ import io
 import random
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,8 +141,9 @@ def _random_states() -> list[Callable[[], None]]:
     state_of_keras = sys.modules.get("keras.src.backend.common.global_state")
     attributes = getattr(getattr(state_of_keras, "GLOBAL_STATE_TRACKER", None), "__dict__", None)
     if attributes is not None:
-        kept = {name: each.copy() if isinstance(each, CONTAINERS) else each for name, each in attributes.items()}
-        restore.append(lambda: (attributes.clear(), attributes.update(kept))[0])
+        names = attributes.get("object_name_uids")  # the rest tells what Keras is about to initialize: not ours
+        if isinstance(names, dict):
+            restore.append(partial(_refill, names, dict(names)))
         if (seeds := attributes.get("global_seed_generator")) is not None and hasattr(seeds, "state"):
             restore.append(_of_variable(seeds.state))
     return restore

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.restoring import unchanged
+from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 
 @dataclass
