@@ -11,6 +11,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, is_layer, is_model
 from deep_mnist.doctor.checks.crashes.rules import LAYER_RANK, LAYER_WIDTH
 from deep_mnist.doctor.checks.crashes.source_code import (
     at_line,
+    given_array,
     inserted,
     made_at,
     restated_input,
@@ -55,7 +56,7 @@ def takes(layer: Any, rank: int, least: bool) -> str:
         form = TAKES.get(f"Conv{name[-2]}D")
     if form is None or form.count(",") != rank - 1:
         form = ""
-    return f"{rank} axes{' or more' if least and form == '' else ''}{', ' + form if form else ''}"
+    return f"rank {rank}{' or more' if least and form == '' else ''}{', ' + form if form else ''}"
 
 
 def explain_rank(crash: Crash) -> Finding | None:
@@ -86,7 +87,7 @@ def explain_inner_rank(crash: Crash) -> Finding | None:
     text = ast.unparse(node.args[0]) if node is not None and node.args else f"{own}(…)"
     return LAYER_RANK.found(
         expected=f"TimeDistributed gives each step to {told(inner)}, which takes {takes(inner, rank, False)}: "
-        f"{rank + 1} axes in all",
+        f"rank {rank + 1} in all",
         received=f"each step is {shape_text(shape)}, of {len(shape) + 1} axes",
         fix=f"{text}  # without TimeDistributed; or put the axis of steps first: Input((steps, …))",
     )
@@ -127,6 +128,9 @@ def _mend_rank(crash: Crash, layer: Any, rank: int, shape: Shape, before: Any) -
     if rank == 2 and len(shape) > 2:
         return f"{inserted(crash, spoken(crash, 'Flatten') + '()')}  # before {own}"
     target_shape = _reshaped(layer, rank, shape)
+    if target_shape is not None and (array := given_array(crash)):
+        added = target_shape == (*shape[1:], 1)
+        return f"{array}[..., None]  # the channel axis" if added else f"{array}.reshape{(-1, *target_shape)}"
     if target_shape is not None and _is_input(before) and target_shape == (*shape[1:], 1):
         stated = restated_input(crash, layer, shape[1:], target_shape)
         if stated:

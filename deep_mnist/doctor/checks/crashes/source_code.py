@@ -171,6 +171,18 @@ def assigned(name: str, value: str) -> str:
     return f"{name} = {value}" if plain else value
 
 
+def given_array(crash: Crash) -> str:
+    """Return what the user's line calls the array that it gives a layer or model directly; "" where it is no array."""
+    step = crash.user
+    call = step.call if step is not None else None
+    if call is None or step is None or step.function == "call" or step.frame is crash.caller or not call.args:
+        return ""
+    is_array = type(crash.symbol).__module__.partition(".")[0] in ("numpy", "tensorflow") or type(
+        crash.symbol
+    ).__name__ in ("EagerTensor", "ndarray")
+    return ast.unparse(call.args[0]) if is_array and _is_layer_call(call) else ""
+
+
 def _is_layer_call(call: ast.Call) -> bool:
     """Whether a call is layer(tensor): of a call, `self.dense(x)`, or of a name that is no class."""
     if isinstance(call.func, ast.Call):
