@@ -42,8 +42,8 @@ def fixed(model: Any, data: dict[str, Any], **fit: Any) -> tuple[list[Finding], 
     x, y = data["x"], data.get("y")
     found = graver(check(model, x, y, **fit).findings)
     space = {"x": x, "y": y, "model": model, "np": np, "keras": keras, "tf": tf}
-    for each in found:
-        if is_statement(each.fix):
-            exec(compile(each.fix, "<fix>", "exec"), space)
+    for fix in dict.fromkeys(each.fix for each in found):  # one line that two findings name is one change
+        if is_statement(fix):
+            exec(compile(fix, "<fix>", "exec"), space)
     again = graver(check(model, *(space[name] for name in ("x", "y")), **fit).findings)
     return found, again, space

@@ -15,7 +15,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.memory import Memory, memory_of
 from deep_mnist.doctor.rehearsal.rates import SMALL_UPDATE, USUAL_STEPS
-from deep_mnist.doctor.rehearsal.trial import Trial
+from deep_mnist.doctor.rehearsal.trial import StepTrial
 from deep_mnist.doctor.rehearsal.vitals import as_tensors, compiled_loss
 from deep_mnist.doctor.rehearsal.yardstick import Yardstick
 
@@ -39,7 +39,7 @@ class Causes:
         planned: Steps of the real training, None where they are not known.
     """
 
-    def __init__(self, trial: Trial, yardstick: Yardstick, losses: Sequence[float], planned: int | None) -> None:
+    def __init__(self, trial: StepTrial, yardstick: Yardstick, losses: Sequence[float], planned: int | None) -> None:
         self.trial, self.yardstick, self.losses, self.planned = trial, yardstick, losses, planned
         labels = trial.pair(trial.probed)[1]
         self.constant = yardstick.of(labels) or 0.0
@@ -117,7 +117,7 @@ class Causes:
         return memory is not None and memory.learned
 
 
-def turned_sign(trial: Trial, losses: Sequence[float]) -> list[Finding]:
+def turned_sign(trial: StepTrial, losses: Sequence[float]) -> list[Finding]:
     """Return that a loss of the user's own is highest where the predictions are the targets, and falls below 0."""
     if not _is_own(trial.model.loss) or not losses or not losses[-1] < min(0.0, losses[0]):
         return []

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from deep_mnist.doctor.rehearsal.losses import LEARNED_FEW, LONG_FACTOR, LONG_STEPS
-from deep_mnist.doctor.rehearsal.trial import FEW_EXAMPLES, Trial
+from deep_mnist.doctor.rehearsal.trial import FEW_EXAMPLES, StepTrial
 from deep_mnist.doctor.rehearsal.yardstick import Yardstick
 
 FACTORS = (1.0, 10.0, 100.0, 0.1)  # of the user's rate
@@ -47,14 +47,14 @@ class Memory:
     learned: bool
 
 
-def memory_of(trial: Trial, yardstick: Yardstick, *, scaled: bool = False, **how: bool) -> Memory | None:
+def memory_of(trial: StepTrial, yardstick: Yardstick, *, scaled: bool = False, **how: bool) -> Memory | None:
     """Return whether a network learns a few examples at any of FACTORS times its rate; None where none can be chosen.
 
     Args:
         trial: Left in any state.
         yardstick: Of the network's loss.
         scaled: Targets that are numbers are first brought to a mean of 0 and a deviation of 1.
-        **how: dropout and penalty of `Trial.run`.
+        **how: dropout and penalty of `StepTrial.run`.
 
     Raises:
         SpentError: Before that was known.
@@ -76,7 +76,7 @@ def memory_of(trial: Trial, yardstick: Yardstick, *, scaled: bool = False, **how
 
 
 def _memory_of_group(
-    trial: Trial,
+    trial: StepTrial,
     yardstick: Yardstick,
     rows: np.ndarray,
     scaled: bool,
@@ -101,7 +101,7 @@ def _memory_of_group(
 class _Seen:
     """Looks at the few examples' loss between the steps."""
 
-    def __init__(self, trial: Trial, x: Any, y: Any, constant: float) -> None:
+    def __init__(self, trial: StepTrial, x: Any, y: Any, constant: float) -> None:
         self.trial, self.x, self.y, self.constant = trial, x, y, constant
         self.best, self.learned = float("inf"), False
 

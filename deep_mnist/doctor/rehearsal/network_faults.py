@@ -11,7 +11,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal.rules import DEAD_UNITS, SOFTMAX_AXIS, UNITS_ALIKE, VANISHING
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.rehearsal.trial import Trial
+    from deep_mnist.doctor.rehearsal.trial import StepTrial
 
 SHOWN = 4  # names in one line
 BOTH = ", before and after the run"
@@ -91,7 +91,7 @@ def units_alike(before: dict[str, float], after: dict[str, float]) -> list[Findi
     return [found]
 
 
-def softmax_axis(trial: Trial, loss: str | None) -> list[Finding]:
+def softmax_axis(trial: StepTrial, loss: str | None) -> list[Finding]:
     """Return the finding on outputs that are probabilities over the examples, or over positions, not over classes."""
     if loss not in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
         return []

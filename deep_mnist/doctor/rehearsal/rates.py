@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.losses import diverged
-from deep_mnist.doctor.rehearsal.trial import Trial
+from deep_mnist.doctor.rehearsal.trial import StepTrial
 
 RANGE_STEPS = 15  # at each other rate
 LOWER = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -35,7 +35,7 @@ class Rates:
         planned: Steps of the real training, None where they are not known.
     """
 
-    def __init__(self, trial: Trial, losses: Sequence[float], planned: int | None) -> None:
+    def __init__(self, trial: StepTrial, losses: Sequence[float], planned: int | None) -> None:
         self.trial, self.losses, self.planned = trial, losses, planned
         self.rate = trial.rate
 

@@ -29,7 +29,7 @@ from deep_mnist.doctor.finding import SEVERITIES, Finding
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.budget import Budget
 from deep_mnist.doctor.rehearsal.stage import Stage
-from deep_mnist.doctor.rehearsal.trial import Trial, rows_of
+from deep_mnist.doctor.rehearsal.trial import StepTrial, rows_of
 from deep_mnist.doctor.rehearsal.vitals import as_tensors, remember
 
 SECONDS = 600.0  # the last resort: steps and work end a rehearsal
@@ -98,7 +98,7 @@ def rehearse(
     if planned is None and epochs and examples:
         planned = epochs * math.ceil(examples / size)
     with restored(model) as rewind:
-        trial = Trial(model, x, y, count, min(size, MOST_BATCH, count), budget, rewind)
+        trial = StepTrial(model, x, y, count, min(size, MOST_BATCH, count), budget, rewind)
         stage = Stage(trial, planned)
         findings = stage.perform()
         cost = _cost(trial, examples or count, epochs)
@@ -159,7 +159,7 @@ def _sample(x: Any, y: Any, seed: int) -> tuple[Any, Any, int]:
     return tf.nest.map_structure(taken, x), None if y is None else tf.nest.map_structure(taken, y), len(rows)
 
 
-def _cost(trial: Trial, examples: int, epochs: int | None) -> Finding:
+def _cost(trial: StepTrial, examples: int, epochs: int | None) -> Finding:
     step = statistics.median(trial.step_seconds) if trial.step_seconds else math.nan
     trial.facts |= {"seconds_per_step": step, "memory_bytes": float(_resident_bytes())}
     epoch = step * math.ceil(examples / trial.batch)

@@ -22,7 +22,7 @@ from deep_mnist.doctor.rehearsal.losses import (
 )
 from deep_mnist.doctor.rehearsal.network_faults import alike_units, softmax_axis, units_alike
 from deep_mnist.doctor.rehearsal.rates import Rates
-from deep_mnist.doctor.rehearsal.trial import SpentError, Trial
+from deep_mnist.doctor.rehearsal.trial import SpentError, StepTrial
 from deep_mnist.doctor.rehearsal.vitals import CONSTANT_SPREAD, Vitals, as_tensors, broken_weights, first_broken_layer
 from deep_mnist.doctor.rehearsal.yardstick import yardstick_of
 
@@ -47,7 +47,7 @@ class Stage:
         facts: What was measured.
     """
 
-    def __init__(self, trial: Trial, planned: int | None) -> None:
+    def __init__(self, trial: StepTrial, planned: int | None) -> None:
         self.trial, self.planned = trial, planned
         self.model, self.facts = trial.model, trial.facts
         self.yardstick = yardstick_of(trial.model)

@@ -24,7 +24,7 @@ class SpentError(Exception):
     """The budget of a rehearsal is spent."""
 
 
-class Trial:
+class StepTrial:
     """A compiled network, its sample and what may be spent on them.
 
     Args:

@@ -84,7 +84,7 @@ class FedRun:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRun:
     """What came of judging a run.
 
     Attributes:
@@ -178,7 +178,7 @@ def judge_run(
     earlier: Sequence[FedRun] = (),
     rehearse: bool = False,
     goes_on: bool = False,
-) -> Judged:
+) -> JudgedRun:
     """Return the diagnosis of a run: its graph against what is fed, and some of its steps in a copy of the session.
 
     Args:
@@ -196,15 +196,15 @@ def judge_run(
     with inside(), np.errstate(all="ignore"):
         stuck = queues.never_filled(run)
         if stuck is not None:
-            return Judged(_without_arrays([queues.finding(stuck, Names(frame))], choices, started))
+            return JudgedRun(_without_arrays([queues.finding(stuck, Names(frame))], choices, started))
         with _copy_of(run, goes_on) as clone:
             run = with_drawn(run, clone) if clone is not None and run.images is None else run
             case = SessionCase(run, Names(frame), clone)
             budget = REHEARSAL_BUDGET if rehearse else BUDGET
             extra, fails = faults_of(case, frame, earlier, budget)
             if run.images is None:
-                return Judged(_without_arrays(extra, choices, started), fails)
-            return Judged(_with_arrays(case, frame, extra, choices, overrides, started), fails)
+                return JudgedRun(_without_arrays(extra, choices, started), fails)
+            return JudgedRun(_with_arrays(case, frame, extra, choices, overrides, started), fails)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ CONTAINERS = ("Sequential", "Functional", "Model")
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceStep:
     """One frame of a traceback: where it was, and what it held."""
 
     frame: FrameType
@@ -96,17 +96,17 @@ class Crash:
         return COLOUR.sub("", str(self.error))
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        own = [Step(self.caller, self.caller.f_lineno, self.caller.f_lasti)] if self.caller is not None else []
+    def steps(self) -> tuple[TraceStep, ...]:
+        own = [TraceStep(self.caller, self.caller.f_lineno, self.caller.f_lasti)] if self.caller is not None else []
         return (*own, *_steps(self.error.__traceback__))
 
     @cached_property
-    def user(self) -> Step | None:
+    def user(self) -> TraceStep | None:
         """The innermost frame of the user's own code."""
         return next((each for each in reversed(self.steps) if each.is_own), None)
 
     @cached_property
-    def outer(self) -> Step | None:
+    def outer(self) -> TraceStep | None:
         """The outermost frame of the user's own code that has a source: the script's line."""
         return next((each for each in self.steps if each.is_own and each.tree.body), None)
 
@@ -171,13 +171,13 @@ class Crash:
         return None
 
 
-def _steps(trace: TracebackType | None) -> Iterator[Step]:
+def _steps(trace: TracebackType | None) -> Iterator[TraceStep]:
     while trace is not None:
-        yield Step(trace.tb_frame, trace.tb_lineno, trace.tb_lasti)
+        yield TraceStep(trace.tb_frame, trace.tb_lineno, trace.tb_lasti)
         trace = trace.tb_next
 
 
-def _owners(step: Step) -> Iterator[Any]:
+def _owners(step: TraceStep) -> Iterator[Any]:
     """Yield the objects whose method a frame is of, or whose method it wraps."""
     if "self" in step.held:
         yield step.held["self"]
@@ -189,7 +189,7 @@ def _owners(step: Step) -> Iterator[Any]:
         yield step.held["obj"]
 
 
-def _inputs(step: Step, layer: Any) -> Iterator[Any]:
+def _inputs(step: TraceStep, layer: Any) -> Iterator[Any]:
     arguments = step.held.get("args")
     if isinstance(arguments, tuple):
         yield from (each for each in arguments if each is not layer)

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step, shape_of
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, shape_of
 from deep_mnist.doctor.checks.crashes.layers import parsed_shape
 from deep_mnist.doctor.checks.crashes.rules import (
     GRAPH_MODE,
@@ -209,6 +209,6 @@ def explain_mode(crash: Crash) -> Finding | None:
     return None
 
 
-def _before(step: Step, method: str) -> str:
+def _before(step: TraceStep, method: str) -> str:
     match = re.search(rf"([\w.\[\]]+){re.escape(method)}\(", step.text)
     return match.group(1) if match else "the tensor"

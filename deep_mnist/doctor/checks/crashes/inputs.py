@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step, is_layer, shape_of
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_layer, shape_of
 from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.rules import EXAMPLE_COUNT, INPUT_COUNT, INPUT_SHAPE
 from deep_mnist.doctor.checks.crashes.source_code import argument, assigned, receiver, shape_text
@@ -126,7 +126,7 @@ def data_of(crash: Crash) -> tuple[str, Any]:
     return argument(crash, 0, "x"), value
 
 
-def entry(crash: Crash) -> Step | None:
+def entry(crash: Crash) -> TraceStep | None:
     """Return the library's frame that the user's own line went into."""
     steps = list(crash.steps)
     if crash.user is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.operands import argument_named, names_of
 from deep_mnist.doctor.checks.crashes.rules import DTYPE_REFUSED, OPERANDS
 from deep_mnist.doctor.finding import Finding
@@ -63,7 +63,7 @@ def explain_types(crash: Crash) -> Finding | None:
     return None
 
 
-def _cast(crash: Crash, step: Step, kind: str, place: int, has: str, wants: str) -> Finding:
+def _cast(crash: Crash, step: TraceStep, kind: str, place: int, has: str, wants: str) -> Finding:
     value = names_of(step, 2)[place] if place < 2 else "it"
     return DTYPE_REFUSED.found(
         expected=f"{kind}: both of {wants}",
@@ -72,7 +72,7 @@ def _cast(crash: Crash, step: Step, kind: str, place: int, has: str, wants: str)
     )
 
 
-def _old_order(step: Step) -> str | None:
+def _old_order(step: TraceStep) -> str | None:
     """Return tf.concat(1, [a, b]) and tf.split(0, 2, x) in the order of today, None where they are in it."""
     call = step.call
     if call is None or not isinstance(call.func, ast.Attribute) or call.func.attr not in OLD_ORDER or call.keywords:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.layers import Shape
 
 
-def names_of(step: Step, count: int) -> list[str]:
+def names_of(step: TraceStep, count: int) -> list[str]:
     """Return what the operands of the user's call or operator are called there."""
     node = operands_at(step)
     if isinstance(node, ast.BinOp):
@@ -29,7 +29,7 @@ def names_of(step: Step, count: int) -> list[str]:
     return words + ["the first", "the second"][len(words) : count]
 
 
-def operands_at(step: Step) -> ast.expr | None:
+def operands_at(step: TraceStep) -> ast.expr | None:
     """Return the call or the operator that a frame was in."""
     positions = list(step.frame.f_code.co_positions())
     where = positions[step.offset // 2] if 0 <= step.offset // 2 < len(positions) else None
@@ -40,20 +40,20 @@ def operands_at(step: Step) -> ast.expr | None:
     return None
 
 
-def listed_operands(step: Step) -> list[str]:
+def listed_operands(step: TraceStep) -> list[str]:
     call = step.call
     if call is None or not call.args or not isinstance(call.args[0], ast.List | ast.Tuple):
         return []
     return [ast.unparse(each) for each in call.args[0].elts]
 
 
-def argument_named(step: Step, name: str) -> str:
+def argument_named(step: TraceStep, name: str) -> str:
     call = step.call
     value = next((each.value for each in call.keywords if each.arg == name), None) if call is not None else None
     return ast.unparse(value) if value is not None else ""
 
 
-def resized(step: Step, name: str, old: Shape, new: Sequence[int | None]) -> str:
+def resized(step: TraceStep, name: str, old: Shape, new: Sequence[int | None]) -> str:
     """Return the line that makes a variable, with another shape in it; a sentence where it is not found."""
     if not name.isidentifier():
         changed = _Reshaped(old, [each or -1 for each in new])
@@ -68,7 +68,7 @@ def resized(step: Step, name: str, old: Shape, new: Sequence[int | None]) -> str
     return f"Make {name} with the shape {bracketed(tuple(new))}."
 
 
-def _assignments(step: Step, name: str) -> list[ast.Assign]:
+def _assignments(step: TraceStep, name: str) -> list[ast.Assign]:
     found = [node for node in ast.walk(step.tree) if isinstance(node, ast.Assign)]
     return [
         each
@@ -119,6 +119,6 @@ def many_shapes(shapes: list[Shape], crash: Crash) -> str:
     return f"{' and '.join(map(bracketed, shapes))}, at {crash.place}"
 
 
-def place_of(step: Step) -> str:
+def place_of(step: TraceStep) -> str:
 
     return f"{Path(step.file).name}:{step.line}"

@@ -6,7 +6,7 @@ import ast
 import math
 import re
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.operands import (
     bracketed,
@@ -63,7 +63,7 @@ def _parts(crash: Crash) -> tuple[str, list[Shape]] | None:
 # --- each kind of operation ----------------------------------------------------------------------------
 
 
-def _matmul(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding | None:
+def _matmul(crash: Crash, step: TraceStep, kind: str, shapes: list[Shape]) -> Finding | None:
     if len(shapes) < 2:
         return None
     one, other = shapes[:2]
@@ -100,7 +100,7 @@ def _matmul(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding
     )
 
 
-def _conv(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding | None:
+def _conv(crash: Crash, step: TraceStep, kind: str, shapes: list[Shape]) -> Finding | None:
     if len(shapes) < 2:
         return None
     images, kernel = shapes[:2]
@@ -127,7 +127,7 @@ def _conv(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding |
     )
 
 
-def _pool(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding | None:
+def _pool(crash: Crash, step: TraceStep, kind: str, shapes: list[Shape]) -> Finding | None:
     size = re.search(r"ksize=\[(\d+), (\d+), (\d+), (\d+)\]", crash.text)
     if len(shapes[0]) != 4 or size is None or "Negative" not in crash.text:
         return None
@@ -138,7 +138,7 @@ def _pool(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding |
     )
 
 
-def _same(step: Step) -> str:
+def _same(step: TraceStep) -> str:
     call = step.call
     if call is None:
         return 'padding="SAME"'
@@ -151,7 +151,7 @@ def values_of(inner: Shape) -> int:
     return math.prod(each or 1 for each in inner)
 
 
-def _concat(crash: Crash, step: Step, _kind: str, shapes: list[Shape]) -> Finding | None:
+def _concat(crash: Crash, step: TraceStep, _kind: str, shapes: list[Shape]) -> Finding | None:
     given = [each for each in shapes[:-1] if each or each == ()]
     if len(given) < 2:
         return None
@@ -176,7 +176,7 @@ def _concat(crash: Crash, step: Step, _kind: str, shapes: list[Shape]) -> Findin
     return None
 
 
-def _elementwise(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Finding | None:
+def _elementwise(crash: Crash, step: TraceStep, kind: str, shapes: list[Shape]) -> Finding | None:
     if kind == "Unpack" and (wrong := re.search(r"Dimension must be (\d+) but is (\d+)", crash.text)) is not None:
         return _unpack(crash, step, *map(int, wrong.groups()))
     pair = [each for each in shapes if each][:2]
@@ -202,7 +202,7 @@ def _elementwise(crash: Crash, step: Step, kind: str, shapes: list[Shape]) -> Fi
     )
 
 
-def _unpack(crash: Crash, step: Step, asked: int, length: int) -> Finding | None:
+def _unpack(crash: Crash, step: TraceStep, asked: int, length: int) -> Finding | None:
     call = step.call
     if call is None:
         return None

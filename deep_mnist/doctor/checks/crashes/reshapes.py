@@ -8,7 +8,7 @@ import re
 import sys
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.operands import bracketed, names_of, place_of
 from deep_mnist.doctor.checks.crashes.rules import RESHAPE_SIZE
@@ -22,7 +22,7 @@ AT_RUN = re.compile(
 AT_NODE = re.compile(r"(?:Node: '|\{\{node )([\w./]+)")
 
 
-def reshape_of(crash: Crash, step: Step, _kind: str, shapes: list[Shape]) -> Finding | None:
+def reshape_of(crash: Crash, step: TraceStep, _kind: str, shapes: list[Shape]) -> Finding | None:
     target = re.search(r"partial shapes: input\[1\] = (\[[^\]]*\])", crash.text)
     given = shapes[0]
     if target is None or None in given[1:]:
@@ -30,7 +30,7 @@ def reshape_of(crash: Crash, step: Step, _kind: str, shapes: list[Shape]) -> Fin
     return reshape_finding(step, given, parsed_shape(target.group(1)))
 
 
-def reshape_finding(step: Step, given: Shape, target: Shape) -> Finding:
+def reshape_finding(step: TraceStep, given: Shape, target: Shape) -> Finding:
     """Return the finding on a reshape of a batch whose examples hold another number of values."""
     have = math.prod(each for each in given[1:] if each)
     want = math.prod(each for each in target if each and each > 0)
@@ -102,7 +102,7 @@ def defined_at(crash: Crash) -> int | None:
     return int(found[0]) if found else None
 
 
-def _call_at(step: Step, line: int | None, name: str) -> ast.Call | None:
+def _call_at(step: TraceStep, line: int | None, name: str) -> ast.Call | None:
     for node in ast.walk(step.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
             if line is not None and node.lineno <= line <= (node.end_lineno or node.lineno):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 
 FIRST_ARGUMENT = ("units", "filters", "rate", "pool_size", "target_shape", "n", "input_dim")
 
@@ -41,7 +41,7 @@ def spoken(crash: Crash, name: str) -> str:
     return f"keras.layers.{name}"
 
 
-def calls_named(step: Step, name: str) -> Iterator[ast.Call]:
+def calls_named(step: TraceStep, name: str) -> Iterator[ast.Call]:
     """Yield the calls of a class or function in the file of a frame, in the order of its lines."""
     found = [node for node in ast.walk(step.tree) if isinstance(node, ast.Call) and _last(node.func) == name]
     yield from sorted(found, key=lambda node: (node.lineno, node.col_offset))

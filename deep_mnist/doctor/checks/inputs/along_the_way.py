@@ -15,9 +15,9 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.own_words import changed
-from deep_mnist.doctor.evidence.live.first_layers import NORMALIZING, Stage, Way, way_of
+from deep_mnist.doctor.evidence.live.first_layers import NORMALIZING, LayerStage, Way, way_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
-from deep_mnist.doctor.evidence.live.spread import Spread, loss_between, spread_of
+from deep_mnist.doctor.evidence.live.spread import SampleSpread, loss_between, spread_of
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
@@ -94,7 +94,7 @@ def check_along_the_way(case: Case) -> Iterator[Finding]:
 # --- augmentation -----------------------------------------------------------------------------------
 
 
-def _augmentations(case: Case, stages: list[Stage]) -> Iterator[Finding]:
+def _augmentations(case: Case, stages: list[LayerStage]) -> Iterator[Finding]:
     for stage in _innermost(stages):
         before, after = spread_of(stage.after), spread_of(stage.in_training)
         if before is None or after is None or not _is_random(stage):
@@ -104,14 +104,14 @@ def _augmentations(case: Case, stages: list[Stage]) -> Iterator[Finding]:
             return
 
 
-def _innermost(stages: list[Stage]) -> Iterator[Stage]:
+def _innermost(stages: list[LayerStage]) -> Iterator[LayerStage]:
     """Yield the stages, those of a nested network of augmentations one by one."""
     for stage in stages:
         inner = way_of(stage.layer, stage.before).stages if hasattr(stage.layer, "layers") else []
         yield from _innermost(inner) if inner else [stage]
 
 
-def _is_random(stage: Stage) -> bool:
+def _is_random(stage: LayerStage) -> bool:
     kind = type(stage.layer).__name__
     dropping = kind.startswith(("Dropout", "SpatialDropout", "GaussianDropout", "AlphaDropout", "GaussianNoise"))
     return (
@@ -121,7 +121,7 @@ def _is_random(stage: Stage) -> bool:
     )
 
 
-def _flattens(case: Case, stage: Stage, before: Spread, words: str) -> Finding:
+def _flattens(case: Case, stage: LayerStage, before: SampleSpread, words: str) -> Finding:
     kind = type(stage.layer).__name__
     stated = getattr(stage.layer, "value_range", None)
     usual = _range_of(before)
@@ -140,7 +140,7 @@ def _flattens(case: Case, stage: Stage, before: Spread, words: str) -> Finding:
     return FLATTENS.found("train", expected=expected, received=received, fix=fix)
 
 
-def _range_of(spread: Spread) -> tuple[float, float]:
+def _range_of(spread: SampleSpread) -> tuple[float, float]:
     if spread.high > 1.5:
         return 0.0, 255.0
     return (-1.0, 1.0) if spread.low < 0 else (0.0, 1.0)

@@ -108,7 +108,7 @@ def check_mask_values(case: Case, split: Split) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
-class Fits:
+class MaskFits:
     """How the edges of images and masks coincide.
 
     Attributes:
@@ -163,7 +163,7 @@ UNDO = {
 }
 
 
-def fits_of(split: Split) -> Fits | None:
+def fits_of(split: Split) -> MaskFits | None:
     """Return how the edges of a split's images and masks coincide, None where the labels are no masks."""
     images, masks = split.images, split.labels
     if images is None or masks is None or not _are_masks(images, masks):
@@ -184,7 +184,7 @@ def fits_of(split: Split) -> Fits | None:
     better = turned.max(axis=0) > own + BETTER
     which = np.bincount(turned.argmax(axis=0)[better], minlength=len(turned))
     way = [*WAYS][int(which.argmax())] if which.sum() and which.max() > 0.9 * len(at) else ""
-    return Fits(_errors(own - scores.mean(axis=1)), max(_errors(gain), _errors(own - scores.mean(axis=1))),
+    return MaskFits(_errors(own - scores.mean(axis=1)), max(_errors(gain), _errors(own - scores.mean(axis=1))),
                 float(better.mean()), way)  # fmt: skip
 
 

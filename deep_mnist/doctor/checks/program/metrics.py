@@ -194,7 +194,7 @@ def _usual(predictions: Predictions | None) -> str:
 
 
 @dataclass(frozen=True)
-class Fault:
+class MetricFault:
     """What is wrong with one metric; `severity` is "" for the rule's own."""
 
     rule: Rule
@@ -203,7 +203,7 @@ class Fault:
     severity: str = ""
 
 
-def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Fault | None:
+def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> MetricFault | None:
     try:
         right = _value(each.metric, predictions.labels, predictions.right)
     except Exception as error:  # whatever it raises here it raises in fit, and that is what is reported
@@ -216,14 +216,14 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Fault
     if predictions.logits and not _takes_logits(each.metric) and _differs(each.metric, predictions):
         expected = "a metric that takes logits, as the loss does (from_logits=True)"
         severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
-        return Fault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
+        return MetricFault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
     if not right >= LEAST_OF_BEST * BEST:
         expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
         severity = "note" if _is_by_the_way(case, predictions) else ""
-        return Fault(NOT_AT_ITS_BEST, expected, f": {right:.2g} when all are right", severity)
+        return MetricFault(NOT_AT_ITS_BEST, expected, f": {right:.2g} when all are right", severity)
     if (high := _undeserved(each, predictions)) is not None:
         expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
-        return Fault(CANNOT_FALL, expected, f": {high}")
+        return MetricFault(CANNOT_FALL, expected, f": {high}")
     return None
 
 
@@ -281,11 +281,11 @@ def _what(predictions: Predictions) -> str:
     return predictions.kind.value
 
 
-def _raised(each: OutputMetric, predictions: Predictions, error: Exception) -> Fault:
+def _raised(each: OutputMetric, predictions: Predictions, error: Exception) -> MetricFault:
     labels, output = (
         str(("n", *array.shape[1:])).replace("'", "") for array in (predictions.labels, predictions.right)
     )
-    return Fault(
+    return MetricFault(
         RAISES,
         expected=f"a metric for labels {labels} and outputs {output}: {_what(predictions)}",
         received=f" raises {type(error).__name__}: {_first_line(error)}",

@@ -10,7 +10,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import stated_metrics
 from deep_mnist.doctor.checks.program.logs import callbacks_of, is_callback
 from deep_mnist.doctor.checks.program.metric_fixes import mended
 from deep_mnist.doctor.checks.program.schedule_walk import NotANumberError, Walk, walk_function, walk_schedule
-from deep_mnist.doctor.checks.program.steps import Steps, steps_of
+from deep_mnist.doctor.checks.program.steps import FitSteps, steps_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -127,7 +127,7 @@ def _has_begun(optimizer: Any) -> bool:
         return True
 
 
-def _of_walk(walk: Walk, title: str, unit: str, fix: str, steps: Steps | None) -> Iterator[Finding]:
+def _of_walk(walk: Walk, title: str, unit: str, fix: str, steps: FitSteps | None) -> Iterator[Finding]:
     field = "" if steps is not None else "fit.callbacks"
     low, nothing = walk.share_below(SPENT), walk.share_below(NOTHING)
     ends = f"{walk.rates[0]:.3g} at first, {walk.rates[-1]:.3g} at the end of {walk.total} {unit}"
@@ -151,14 +151,14 @@ def _of_walk(walk: Walk, title: str, unit: str, fix: str, steps: Steps | None) -
         )
 
 
-def _counts_epochs(walk: Walk, steps: Steps) -> bool:
+def _counts_epochs(walk: Walk, steps: FitSteps) -> bool:
     """Whether a schedule falls for as many updates as there are epochs, and never again."""
     fell = walk.rates[-1] <= HALF * walk.peak
     enough = steps.epochs >= FEW_EPOCHS and (steps.per_epoch or 0) >= FEW_STEPS
     return bool(fell and enough and walk.last_change <= min(steps.epochs, steps.per_epoch or 0))
 
 
-def _longer(schedule: Any, steps: Steps) -> str:
+def _longer(schedule: Any, steps: FitSteps) -> str:
     """Return the statement that gives the optimizer the same schedule, counted in updates."""
     total, per_epoch = steps.total or 1, steps.per_epoch or 1
     config = {key: value for key, value in schedule.get_config().items() if key != "name"}

@@ -12,7 +12,7 @@ DEFAULT_BATCH = 32
 
 
 @dataclass(frozen=True)
-class Steps:
+class FitSteps:
     """The length of a fit.
 
     Attributes:
@@ -33,7 +33,7 @@ class Steps:
         return None if self.per_epoch is None else self.per_epoch * max(self.epochs - self.initial, 0)
 
 
-def steps_of(case: Case) -> Steps:
+def steps_of(case: Case) -> FitSteps:
     """Return the length of the case's fit."""
     call = case.call
     facts = dict(call.facts) if call is not None else dict(case.fit)
@@ -42,7 +42,7 @@ def steps_of(case: Case) -> Steps:
     asked = whole_number(facts.get("steps_per_epoch"))
     per_epoch = asked or (int(data) if data is not None and math.isfinite(data) else None)
     epochs, initial = whole_number(facts.get("epochs")), whole_number(stated.get("initial_epoch"))
-    return Steps(data, per_epoch, 1 if epochs is None else epochs, initial or 0)
+    return FitSteps(data, per_epoch, 1 if epochs is None else epochs, initial or 0)
 
 
 def whole_number(stated: Any) -> int | None:

@@ -17,7 +17,7 @@ POOLING = ("MaxPooling", "AveragePooling", "GlobalMax", "GlobalAverage")
 
 
 @dataclass
-class Stage:
+class LayerStage:
     """One layer or operation on the way.
 
     Attributes:
@@ -43,7 +43,7 @@ class Way:
         reader: Class of the layer that reads it, "" likewise.
     """
 
-    stages: list[Stage]
+    stages: list[LayerStage]
     last: np.ndarray | None = None
     reader: str = ""
 
@@ -120,12 +120,12 @@ def _read_by(layer: Any, value: np.ndarray, way: Way) -> Way:
     return way
 
 
-def _stage(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], before: np.ndarray) -> Stage:
+def _stage(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], before: np.ndarray) -> LayerStage:
     outputs = []
     for training in (False, True):
         told = {**kwargs, "training": training} if getattr(layer, "_call_has_training_arg", False) else kwargs
         outputs.append(np.asarray(layer(*args, **told)))
-    return Stage(layer, before, *outputs)
+    return LayerStage(layer, before, *outputs)
 
 
 def _tensor(value: np.ndarray) -> Any:

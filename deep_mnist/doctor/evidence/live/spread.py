@@ -14,7 +14,7 @@ DROWNED = 4.0  # times: how much more the images' means vary, measured by what v
 
 
 @dataclass(frozen=True)
-class Spread:
+class SampleSpread:
     """Of images (n, …).
 
     Attributes:
@@ -41,16 +41,16 @@ class Spread:
         return float(np.sqrt(np.mean(np.square(self.level) + np.square(self.within))))
 
 
-def spread_of(images: np.ndarray) -> Spread | None:
+def spread_of(images: np.ndarray) -> SampleSpread | None:
     """Return the spread of finite images, None of others."""
     rows = np.asarray(images, np.float64).reshape(len(images), -1) if len(images) else np.zeros((0, 0))
     if rows.shape[1] < 2 or len(rows) < 2 or not np.isfinite(rows).all():
         return None
     between = float(np.sqrt(rows.var(axis=0).mean()))
-    return Spread(float(rows.min()), float(rows.max()), rows.mean(axis=1), rows.std(axis=1), between)
+    return SampleSpread(float(rows.min()), float(rows.max()), rows.mean(axis=1), rows.std(axis=1), between)
 
 
-def loss_between(before: Spread, after: Spread) -> str:
+def loss_between(before: SampleSpread, after: SampleSpread) -> str:
     """Return in words what an augmentation, which should leave images recognizable, did to them; "" if it did not."""
     if before.usual <= 0:
         return ""
@@ -68,7 +68,7 @@ def loss_between(before: Spread, after: Spread) -> str:
     return ""
 
 
-def drowned(before: Spread, after: Spread) -> str:
+def drowned(before: SampleSpread, after: SampleSpread) -> str:
     """Return in words what a map, which may scale too, took from the images; "" if they are recognizable still."""
     width = after.high - after.low
     were_flat = before.within < FLAT_SHARE * (before.high - before.low)

@@ -14,7 +14,13 @@ import numpy as np
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.tensorflow1.session_case import SessionCase
 from deep_mnist.doctor.tensorflow1.steps import rehearsal_findings as say
-from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET, MOST_STEPS, Rehearsal, StepFailedError, Trial
+from deep_mnist.doctor.tensorflow1.steps.trial import (
+    BUDGET,
+    MOST_STEPS,
+    SessionRehearsal,
+    SessionTrial,
+    StepFailedError,
+)
 from deep_mnist.doctor.tensorflow1.training_words import rate_of
 
 REHEARSAL_BUDGET = 4e11
@@ -37,7 +43,7 @@ def rehearsal_findings(case: SessionCase, *, budget: float = BUDGET) -> Iterator
     """
     if case.clone is None or case.step is None or case.step.loss is None or not case.run.is_training:
         return
-    rehearsal = Rehearsal(case, budget)
+    rehearsal = SessionRehearsal(case, budget)
     trial = rehearsal.trial()
     if not np.isfinite(trial.first):
         yield say.start_not_finite(case)
@@ -55,7 +61,7 @@ def rehearsal_findings(case: SessionCase, *, budget: float = BUDGET) -> Iterator
         yield from _cause_of_standstill(case, rehearsal, trial)
 
 
-def _cause_of_divergence(case: SessionCase, rehearsal: Rehearsal, trial: Trial) -> Finding:
+def _cause_of_divergence(case: SessionCase, rehearsal: SessionRehearsal, trial: SessionTrial) -> Finding:
     scaled = _scaled_feed(case)
     if scaled and (again := _tried(rehearsal, scaled)) is not None and again.learns():
         return say.unscaled(case, trial, again)
@@ -66,7 +72,7 @@ def _cause_of_divergence(case: SessionCase, rehearsal: Rehearsal, trial: Trial) 
     return say.diverges(trial)
 
 
-def _cause_of_standstill(case: SessionCase, rehearsal: Rehearsal, trial: Trial) -> Iterator[Finding]:
+def _cause_of_standstill(case: SessionCase, rehearsal: SessionRehearsal, trial: SessionTrial) -> Iterator[Finding]:
     dead = next(_dead_layers(case), None)
     if dead is not None:
         yield say.dead(case, dead)
@@ -85,7 +91,7 @@ def _cause_of_standstill(case: SessionCase, rehearsal: Rehearsal, trial: Trial) 
     yield say.not_falling(trial)
 
 
-def _at_rate(case: SessionCase, rehearsal: Rehearsal, factor: float) -> Trial | None:
+def _at_rate(case: SessionCase, rehearsal: SessionRehearsal, factor: float) -> SessionTrial | None:
     rate = case.step.rate if case.step is not None else None
     now = case.value(rate) if rate is not None else None
     if rate is None or now is None or now.ndim or not now > 0:
@@ -93,7 +99,7 @@ def _at_rate(case: SessionCase, rehearsal: Rehearsal, factor: float) -> Trial | 
     return _tried(rehearsal, {rate.name: now * factor})
 
 
-def _tried(rehearsal: Rehearsal, changed: Mapping[str, Any]) -> Trial | None:
+def _tried(rehearsal: SessionRehearsal, changed: Mapping[str, Any]) -> SessionTrial | None:
     try:
         return rehearsal.trial(changed)
     except StepFailedError:  # what was fed in its place does not fit: not judged
@@ -118,7 +124,7 @@ def _scaled_feed(case: SessionCase) -> dict[str, Any]:
 # --- the weights -----------------------------------------------------------------------------------
 
 
-def _of_weights(case: SessionCase, trial: Trial) -> Iterator[Finding]:
+def _of_weights(case: SessionCase, trial: SessionTrial) -> Iterator[Finding]:
     if case.step is None or case.clone is None or not trial.is_finite:
         return
     still, alike = [], []

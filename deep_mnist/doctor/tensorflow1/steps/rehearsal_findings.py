@@ -14,7 +14,7 @@ from deep_mnist.doctor.tensorflow1.steps import rehearsal_rules as rules
 from deep_mnist.doctor.tensorflow1.training_words import minimized, rate_of
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.tensorflow1.steps.trial import Trial
+    from deep_mnist.doctor.tensorflow1.steps.trial import SessionTrial
 
 
 LARGE = 3.0  # a weight's value that saturates what comes behind
@@ -64,7 +64,7 @@ def _first_not_finite(case: SessionCase) -> Any:
     return None
 
 
-def unscaled(case: SessionCase, trial: Trial, again: Trial) -> Finding:
+def unscaled(case: SessionCase, trial: SessionTrial, again: SessionTrial) -> Finding:
     images = case.run.images
     values = np.asarray(case.run.fed[images], dtype=np.float64)
     name = case.names.of(images, "x")
@@ -76,7 +76,7 @@ def unscaled(case: SessionCase, trial: Trial, again: Trial) -> Finding:
     )
 
 
-def rate_too_high(case: SessionCase, trial: Trial, factor: float) -> Finding:
+def rate_too_high(case: SessionCase, trial: SessionTrial, factor: float) -> Finding:
     summed = is_summed(case) and factor <= 0.1
     loss = case.names.of(case.step.loss, "loss") if case.step is not None else "loss"
     received = (
@@ -102,7 +102,7 @@ def decays_at_once(case: SessionCase, before: float, after: float, steps: int) -
     )
 
 
-def rate_too_low(case: SessionCase, trial: Trial, factor: float) -> Finding:
+def rate_too_low(case: SessionCase, trial: SessionTrial, factor: float) -> Finding:
     return rules.RATE_TOO_LOW.found(
         expected=f"a rate of about {rate_of(case) * factor:.2g}",
         received=f"{rate_of(case):.3g}: {len(trial.losses) - 1} steps on one batch take the loss {_way(trial)}",
@@ -110,7 +110,7 @@ def rate_too_low(case: SessionCase, trial: Trial, factor: float) -> Finding:
     )
 
 
-def diverges(trial: Trial) -> Finding:
+def diverges(trial: SessionTrial) -> Finding:
     return rules.DIVERGES.found(
         expected="a loss that falls",
         received=f"{_way(trial)} in {len(trial.losses) - 1} steps on one batch",
@@ -118,7 +118,7 @@ def diverges(trial: Trial) -> Finding:
     )
 
 
-def not_falling(trial: Trial) -> Finding:
+def not_falling(trial: SessionTrial) -> Finding:
     return rules.NOT_FALLING.found(
         expected="the loss of one batch to fall when its steps are repeated",
         received=f"{_way(trial)} in {len(trial.losses) - 1} steps, and at other rates",
@@ -181,5 +181,5 @@ def _optimizer_line(case: SessionCase, factor: float) -> str:
     return minimized(case, rate=rate)
 
 
-def _way(trial: Trial) -> str:
+def _way(trial: SessionTrial) -> str:
     return f"from {trial.first:.3g} to {trial.last:.3g}" if trial.is_finite else f"from {trial.first:.3g} to NaN"

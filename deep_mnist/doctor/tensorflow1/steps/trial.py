@@ -21,7 +21,7 @@ ENDLESS = 1e12
 
 
 @dataclass
-class Trial:
+class SessionTrial:
     """Some steps from the user's own start.
 
     Attributes:
@@ -65,7 +65,7 @@ class StepFailedError(Exception):
 
 
 @dataclass
-class Rehearsal:
+class SessionRehearsal:
     """The trials of one run's training.
 
     Args:
@@ -81,7 +81,7 @@ class Rehearsal:
         """How many steps the budget allows; fewer than FEWEST_STEPS say nothing of learning."""
         return int(np.clip(self.budget / max(3.0 * _multiplications(self.case), 1.0), 2, MOST_STEPS))
 
-    def trial(self, changed: Mapping[str, Any] | None = None) -> Trial:
+    def trial(self, changed: Mapping[str, Any] | None = None) -> SessionTrial:
         """Return what the steps do from the user's start, with other values fed.
 
         Raises:
@@ -94,7 +94,7 @@ class Rehearsal:
         try:
             before = self._rate(feed)
             losses = self._losses(feed, step.loss.name, trained)
-            return Trial(losses, (before, self._rate(feed)), *self._movement())
+            return SessionTrial(losses, (before, self._rate(feed)), *self._movement())
         finally:
             clone.rewind()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import ARGUMENT_GONE
 from deep_mnist.doctor.finding import Finding
 
@@ -176,7 +176,7 @@ def _mended(call: ast.Call, table: dict[str, str | None], target: str) -> ast.Ca
     return ast.Call(call.func, first, keywords)
 
 
-def _with_batch_shape(step: Step, call: ast.Call, line: str) -> str:
+def _with_batch_shape(step: TraceStep, call: ast.Call, line: str) -> str:
     """Return a line of a layer with the keras.Input before it that states its batch_input_shape."""
     shape = next((each.value for each in call.keywords if each.arg == "batch_input_shape"), None)
     if shape is None or _last(call.func) in ("Input", "InputLayer"):
@@ -200,7 +200,7 @@ def _value(each: ast.keyword) -> ast.expr:
     return each.value
 
 
-def _line_with(step: Step, call: ast.Call, mended: ast.Call) -> str:
+def _line_with(step: TraceStep, call: ast.Call, mended: ast.Call) -> str:
     """Return the user's statement with the call changed, where it is short; else the call alone."""
     old = ast.unparse(call)
     for node in ast.walk(step.tree):

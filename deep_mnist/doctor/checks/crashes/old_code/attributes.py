@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, Step
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.old_code.arguments import RENAMED_OF_FIT
 from deep_mnist.doctor.checks.crashes.old_code.imports import explain_import
 from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of, version_of
@@ -97,17 +97,17 @@ def _attribute(crash: Crash, module: str, name: str) -> Finding | None:
 LEGACY_ROOMS = ("tensorflow.layers.", "tensorflow.nn.rnn_cell.", "tensorflow.nn.dynamic_rnn")
 
 
-def _uses_legacy(step: Step) -> bool:
+def _uses_legacy(step: TraceStep) -> bool:
     """Whether a program of TensorFlow 1 uses layers or cells, which TensorFlow takes from tf_keras."""
     return re.search(r"\btf\.(layers\.|nn\.rnn_cell\.)", ast.unparse(step.tree)) is not None
 
 
-def _is_tensorflow_1(step: Step, module: str) -> bool:
+def _is_tensorflow_1(step: TraceStep, module: str) -> bool:
     text = ast.unparse(step.tree)
     return module.partition(".")[0] == "tensorflow" and TF1.search(text) is not None
 
 
-def _chain(step: Step, module: str, name: str) -> tuple[str, str]:
+def _chain(step: TraceStep, module: str, name: str) -> tuple[str, str]:
     """Return the attribute as the user writes it, `tf.contrib.layers.flatten`, and its whole dotted name."""
     best = ""
     for node in ast.walk(step.tree):
@@ -128,7 +128,7 @@ def _chain(step: Step, module: str, name: str) -> tuple[str, str]:
     return best, f"{home}.{rest}"
 
 
-def _other_module(step: Step, chain: str, new: str) -> str:
+def _other_module(step: TraceStep, chain: str, new: str) -> str:
     """Return an import by which all that the program takes of a module is there, where one module has it all."""
     root, _, leaf = chain.partition(".")
     home = step.frame.f_globals.get(root)
@@ -144,7 +144,7 @@ def _other_module(step: Step, chain: str, new: str) -> str:
     return ""
 
 
-def _with_call(step: Step, chain: str, new: str) -> str:
+def _with_call(step: TraceStep, chain: str, new: str) -> str:
     """Return the user's line with the new name, in the user's own names for modules."""
     shown = _in_own_names(step, new)
     if " " in new:
@@ -162,7 +162,7 @@ def _with_call(step: Step, chain: str, new: str) -> str:
     return f"{needed}{text}"
 
 
-def _in_own_names(step: Step, new: str) -> str:
+def _in_own_names(step: TraceStep, new: str) -> str:
     """Return a dotted name through a module that the user has imported."""
     new = f"tensorflow{new[2:]}" if new.startswith("tf.") else new
     names: Mapping[str, Any] = {**step.frame.f_globals, **step.held}
@@ -177,7 +177,7 @@ def _in_own_names(step: Step, new: str) -> str:
     return f"tf{new[len('tensorflow') :]}" if new.startswith("tensorflow.") and "tf" in names else new
 
 
-def _import_for(step: Step, shown: str) -> str:
+def _import_for(step: TraceStep, shown: str) -> str:
     top = shown.partition(".")[0]
     names = {**step.frame.f_globals, **step.held}
     if "." not in shown or top in names:
@@ -235,7 +235,7 @@ def _keywords(call: ast.Call) -> Iterator[ast.keyword]:
             yield ast.keyword(new, each.value)
 
 
-def _attributes_at(step: Step, name: str) -> Iterator[ast.Attribute]:
+def _attributes_at(step: TraceStep, name: str) -> Iterator[ast.Attribute]:
     for node in ast.walk(step.tree):
         if (
             isinstance(node, ast.Attribute)
