@@ -154,6 +154,12 @@ class Crash:
                         return value
         return None
 
+    @cached_property
+    def is_inside_a_layer(self) -> bool:
+        """Whether the error arose in a layer or model of Keras that the user's line calls, and not in that line."""
+        place = self.steps.index(self.user) + 1 if self.user is not None else 0
+        return any(is_layer(each) for step in self.steps[place:] for each in _owners(step))
+
     def find(self, name: str, *functions: str) -> Any:
         """Return the innermost value of a name in the frames of these functions, None where there is none."""
         for step in reversed(self.steps):

@@ -46,7 +46,7 @@ def explain_model_input(crash: Crash) -> Finding | None:
     name = entry_name(crash)
     takes, value = _input_of(crash.model), data_of(crash)[1]
     whole = shape_of(value)
-    if takes is None or whole is None or name not in ENTRIES or "incompatible with the layer" not in crash.text:
+    if takes is None or whole is None or name not in ENTRIES or not OF_SHAPES.search(crash.text):
         return None
     got = (None, *whole[1:])
     if len(got) == len(takes) and all(a is None or a == b for a, b in zip(takes[1:], got[1:], strict=True)):
@@ -59,6 +59,9 @@ def explain_model_input(crash: Crash) -> Finding | None:
     )
 
 
+OF_SHAPES = re.compile(
+    r"incompatible with the layer|Dimensions must be equal|Matrix size-incompatible|Inner dimensions"
+)
 ENTRIES = ("fit", "predict", "evaluate", "train_on_batch", "predict_on_batch", "test_on_batch", "__call__")
 
 

@@ -117,51 +117,34 @@ def explain_mixed(crash: Crash) -> Finding | None:
     added = crash.find("layer", "add", "__init__")
     model = crash.find("self", "add", "__init__")
     homes = [type(each).__module__.partition(".")[0] for each in (added, model)]
-    call = crash.user.call if crash.user is not None else None
-    if isinstance(added, type):
-        return NOT_A_LAYER.found(
-            expected="a layer",
-            received=f"the class {added.__name__}, without ()",
-            fix=f"{receiver(crash)}.add({added.__name__}(…))  # with its arguments",
-        )
-    if isinstance(added, list | tuple) and call is not None and call.args:
-        text = ast.unparse(call.args[0])
-        return NOT_A_LAYER.found(
-            expected="one layer",
-            received=f"a {type(added).__name__} of {len(added)}",
-            fix=f"for layer in {text}: {receiver(crash)}.add(layer)",
-        )
-    if type(added).__name__ == "KerasTensor":
-        text = (
-            ast.unparse(call.args[0].func)
-            if call is not None and call.args and isinstance(call.args[0], ast.Call)
-            else "layer"
-        )
-        return NOT_A_LAYER.found(
-            expected="a layer",
-            received="the output of one",
-            fix=f"{receiver(crash)}.add({text})  # the layer, not called",
-        )
     if any(each.__name__ == "Layer" for each in type(added).__mro__) and homes[0] != homes[1]:
-        fix = (
-            f"import everything from {homes[1]}"
-            if homes[1] != "keras"
-            else "from keras import layers, models, Sequential, Model  # all of one Keras, none from tf_keras"
-        )
+        one = "from keras import layers, models, Sequential, Model  # all of one Keras, none from tf_keras"
         return LIBRARIES_MIXED.found(
             expected=f"layers of {homes[1]}",
             received=f"{type(added).__name__} of {type(added).__module__.rpartition('.')[0] or homes[0]}",
-            fix=fix,
+            fix=one if homes[1] == "keras" else f"import everything from {homes[1]}",
         )
-    if added is None:
-        return None
-    return NOT_A_LAYER.found(
-        expected="a layer",
-        received=f"{type(added).__name__}{' ' + getattr(added, '__name__', '') if callable(added) else ''}",
-        fix=f"{receiver(crash)}.add(keras.layers.Lambda({argument(crash, 0, 'layer')}))"
-        if callable(added)
-        else "Add layers only: keras.layers.…",
+    told_added = None if added is None else _no_layer(crash, added)
+    return (
+        None if told_added is None else NOT_A_LAYER.found(expected="a layer", received=told_added[0], fix=told_added[1])
     )
+
+
+def _no_layer(crash: Crash, added: Any) -> tuple[str, str]:
+    """Return what was added in the place of a layer, and the line that adds one."""
+    add, text = f"{receiver(crash)}.add", argument(crash, 0, "layer")
+    if isinstance(added, type):
+        return f"the class {added.__name__}, without ()", f"{add}({added.__name__}(…))  # with its arguments"
+    if isinstance(added, list | tuple):
+        return f"a {type(added).__name__} of {len(added)}", f"for layer in {text}: {add}(layer)"
+    if type(added).__name__ == "KerasTensor":
+        node = ast.parse(text, mode="eval").body
+        layer = ast.unparse(node.func) if isinstance(node, ast.Call) else "layer"
+        return "the output of one", f"{add}({layer})  # the layer, not called"
+    if callable(added):
+        name = getattr(added, "__name__", type(added).__name__)
+        return f"the function {name}", f"{add}(keras.layers.Lambda({text}))"
+    return f"a {type(added).__name__}", "Add layers only: keras.layers.…"
 
 
 def explain_option(crash: Crash) -> Finding | None:
@@ -242,24 +225,17 @@ def explain_weights(crash: Crash) -> Finding | None:
             fix=_mend_weights("the layer", parsed_shape(own), parsed_shape(saved)),
         )
     if (match := SET_COUNT.search(crash.text)) is not None:
-        return WEIGHTS.found(
-            expected=f"{match.group(2)} arrays of weights",
-            received=match.group(1),
-            fix="Build the same layers as the model that the weights come from, in the same order.",
-        )
+        return _miscounted(f"{match.group(2)} arrays of weights", match.group(1))
     if (match := LAYER_COUNT.search(crash.text)) is not None:
-        return WEIGHTS.found(
-            expected=f"{match.group(1)} layers with weights in the file",
-            received=match.group(2),
-            fix="Build the same layers as the model that the file is of; by_name=True for those of one name.",
-        )
+        return _miscounted(f"{match.group(1)} layers with weights in the file", match.group(2))
     if (match := WEIGHT_COUNT.search(crash.text)) is not None:
-        return WEIGHTS.found(
-            expected=f"{match.group(2)} variables for {match.group(1)}",
-            received=match.group(3),
-            fix="Build the same layers as the model that the file is of, and call it once before load_weights.",
-        )
+        return _miscounted(f"{match.group(2)} variables for {match.group(1)}", match.group(3))
     return None
+
+
+def _miscounted(expected: str, received: str) -> Finding:
+    fix = "Build the same layers, in the same order, as the model that the weights come from, before they are loaded."
+    return WEIGHTS.found(expected=expected, received=received, fix=fix)
 
 
 def _mend_weights(layer: str, own: Any, saved: Any) -> str:

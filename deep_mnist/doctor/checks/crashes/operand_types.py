@@ -21,6 +21,9 @@ EAGER_TYPES = re.compile(
 ALLOWED = re.compile(r"Value passed to parameter '(\w+)' has DataType (\w+) not in list of allowed values: ([\w, ]+)")
 
 
+SIZES = re.compile(
+    r"logits and labels must be (?:broadcastable|same size): logits_size=\[([\d,]+)\] labels_size=\[([\d,]+)\]"
+)
 RANKS = re.compile(r"labels\.shape=(\([^)]*\)) of rank \d+ and logits\.shape=(\([^)]*\))")
 
 
@@ -33,8 +36,15 @@ C_TYPES = {"double": "float64", "float": "float32", "half": "float16", "int32": 
 def explain_types(crash: Crash) -> Finding | None:
     """Name an operation's argument of another type than it takes, and the cast."""
     step = crash.user
-    if step is None:
+    if step is None or crash.is_inside_a_layer:
         return None
+    if (match := SIZES.search(crash.text)) is not None:
+        scores, labels = match.groups()
+        return OPERANDS.found(
+            expected="a score for each column of the labels: logits and labels of one shape",
+            received=f"logits [{scores}], labels [{labels}]",
+            fix=f"Make the last weights and bias {labels.rpartition(',')[2]} wide, as the labels are.",
+        )
     old = _old_order(step)
     if old is not None:
         return OPERANDS.found(expected="the values first, the axis last", received=step.text, fix=old)

@@ -35,8 +35,8 @@ def explain_operation(crash: Crash) -> Finding | None:
         return None
     kind, shapes = parts
     step = crash.user
-    if step is None or not shapes:
-        return None
+    if step is None or not shapes or crash.is_inside_a_layer:
+        return None  # the user's line does not name the operands
     told = {
         "MatMul": _matmul,
         "BatchMatMulV2": _matmul,

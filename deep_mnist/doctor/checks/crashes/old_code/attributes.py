@@ -73,7 +73,9 @@ def _attribute(crash: Crash, module: str, name: str) -> Finding | None:
         return None
     chain, whole = _chain(step, module, name)
     new = successor(whole) or (successor(f"{as_written(module)}.{name}") if whole.count(".") > 1 else None)
-    one = ONE_INTERFACE if _is_tensorflow_1(step, module) else None
+    is_legacy = whole.startswith(LEGACY_ROOMS)
+    new = None if is_legacy else new
+    one = ONE_INTERFACE if is_legacy or _is_tensorflow_1(step, module) else None
     if new is None and one is None:
         return None
     if one is not None and (whole.startswith(LEGACY_ROOMS) or _uses_legacy(step)):
@@ -154,6 +156,8 @@ def _with_call(step: TraceStep, chain: str, new: str) -> str:
         try:
             ast.parse(line)
             text = line.replace(chain, shown)
+            if "image_data_format" in shown:
+                text = re.sub(r"""(['"])th\1""", '"channels_first"', re.sub(r"""(['"])tf\1""", '"channels_last"', text))
         except SyntaxError:
             text = f"{shown}  # in the place of {chain}"
     else:
