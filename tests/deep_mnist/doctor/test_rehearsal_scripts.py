@@ -78,7 +78,7 @@ class Unchanged(keras.callbacks.Callback):
 model.fit(images, labels, callbacks=[Unchanged()], verbose=0)
 """,
 }  # fmt: skip
-RUNS = ("custom_loop", "subclassed", "dataset", "generator", "legacy_keras", "own_training_step")
+RUNS = ("custom_loop", "subclassed", "dataset", "functional", "generator", "legacy_keras", "own_training_step")
 NOT_RUN = {
     "custom_loop": "a loop of its own",
     "own_training_step": "a train_step of its own",
