@@ -169,8 +169,8 @@ def diagnose_drawn(
     of_call = [*extra]
     for part, find in (
         ("order", lambda: [*_order_of_whole(whole, case)]),
+        ("batches", lambda: _of_batches(call, train, test, case)),  # words what drawing found, too
         ("pipelines", lambda: [*_of_pipelines(call, train, test)]),
-        ("batches", lambda: _of_batches(call, train, test, case)),
         ("the call", lambda: [*_of_call(call)]),
     ):
         of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
