@@ -134,7 +134,7 @@ def rehearsed_scripts(folder: Path) -> dict[str, tuple[int, list[str]]]:
     return {name: (statuses[name], said[name]) for name in SCRIPTS}
 
 
-@pytest.mark.slow
+@pytest.mark.load
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("fresh_processes")
 def test_twenty_busy_processes_change_no_word(tmp_path: Path):
