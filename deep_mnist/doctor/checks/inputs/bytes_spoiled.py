@@ -18,6 +18,7 @@ from deep_mnist.doctor.probe import classifier as probe
 from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, Rule, Scope, check
 
 SAMPLE = 400  # images looked at of a split
+MOST_VALUES = 600_000  # pixels looked at; of images so large that these are too few, nothing is judged
 FEWEST = 100
 FACTORS = (1, -1, 2, 3, 4, 5, 6, 7, 8)
 UNLIKE, ALIKE = 0.6, 0.88  # share that two histograms have in common: as they are, and under the map
@@ -89,7 +90,10 @@ def _levels(split: Split | None) -> np.ndarray | None:
     images = split.images if split is not None else None
     if images is None or len(images) < FEWEST or images.dtype.kind not in "fiu":
         return None
-    some = take(images, sample_indices(len(images), SAMPLE)).astype(np.float64)
+    count = min(SAMPLE, MOST_VALUES // max(1, images[0].size))
+    if count < FEWEST:
+        return None
+    some = take(images, sample_indices(len(images), count)).astype(np.float64)
     if not np.isfinite(some).all() or some.min() < 0 or some.max() > 255 or some.max() <= 0:
         return None
     levels = some * 255 if some.max() <= 1 else some
