@@ -5,13 +5,13 @@ from keras import layers
 from tests.support.example_networks import blobs, network, rehearsed
 
 
-def scaled_away():
-    return network(layers.Rescaling(2e-6), layers.Dense(16, activation="relu"))
+def hidden_softmax():
+    return network(layers.Dense(64, activation="softmax"), layers.Dense(64, activation="softmax"))
 
 
 def fires():
-    return rehearsed(scaled_away(), *blobs(), steps=100)
+    return rehearsed(hidden_softmax(), *blobs(), steps=100)
 
 
 def silent():
-    return rehearsed(scaled_away(), *blobs())  # says R052
+    return rehearsed(hidden_softmax(), *blobs(), steps=150)  # says R052
