@@ -123,7 +123,7 @@ def test_prepared_images_on_another_scale(tmp_path: Path) -> None:
     fresh = draw_digits(200, seed=5)[0][..., np.newaxis].astype(np.float32)
 
     (warning,) = compare_with_profile(fresh, profile).warnings
-    assert (warning.check, warning.fix, warning.rows.all()) == ("scale", "x = x / 127.5 - 1", True)
+    assert (warning.check, warning.finding.fix, warning.rows.all()) == ("scale", "x = x / 127.5 - 1", True)
     assert warned(profile, fresh / 127.5 - 1) == {}
 
 
