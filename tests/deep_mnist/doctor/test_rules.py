@@ -17,7 +17,7 @@ def test_the_rules_examples_do_what_they_say(code: str) -> None:
     example = example_of(code)
 
     assert example is not None, f"write tests/deep_mnist/doctor/rules/{code}.py with fires() and silent()"
-    random.seed(0)  # Keras's initializers take their seeds from here
+    random.seed(1)  # Keras's initializers take their seeds from here
     assert code in codes_of(example.fires()), RULES[code].name
     assert code not in codes_of(example.silent()), RULES[code].name
 
