@@ -8,8 +8,8 @@ from components.download.component import download
 from components.download.download import download_dataset
 from components.preprocess.preprocess import preprocess_dataset
 from components.validate.validate import validate_dataset
+from components.verdict import write_reports
 from deep_mnist.contract.load import resolve_contract
-from deep_mnist.doctor.verdict import write_reports
 from deep_mnist.errors import advice_of
 from tests.support.bad_folders import mutations
 from tests.support.bad_folders.mutation import BASES
