@@ -17,7 +17,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run sweep serve rules test check bench bench-gpu doctor compile clean
+.PHONY: help install run sweep serve rules test test-load check bench bench-gpu doctor compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -57,7 +57,10 @@ compile: .venv/deploy ## build/training.yaml, the KFP definition
 # Where Python may keep no bytecode, each of the processes that tests start would compile our modules anew.
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
 	env -u PYTHONDONTWRITEBYTECODE -u KF_PIPELINES_ENDPOINT .venv/bin/python -m $(if $(ARGS),pytest,tests.support.measured) \
-	  -n 2 --dist worksteal -m 'not docker' $(ARGS)
+	  -n 2 --dist worksteal -m 'not docker and not load' $(ARGS)
+
+test-load: .venv/dev ## the same findings under twenty busy processes, word for word (minutes)
+	.venv/bin/python -m pytest -m load $(ARGS)
 
 check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

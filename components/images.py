@@ -17,6 +17,7 @@ COMPONENTS = (
     "download",
     "preprocess",
     "validate",
+    "prepare",
     "compare",
     "rehearse",
     "train",
@@ -30,6 +31,7 @@ IMAGE_OF = {
     "download": "data",
     "preprocess": "data",
     "validate": "light",
+    "prepare": "data",
     "compare": "data",
     "rehearse": "train-cpu",
     "select": "data",
@@ -38,8 +40,8 @@ IMAGE_OF = {
     "publish": "tensorflow",
     "notify": "light",
 }
-# A step that runs another's code and packages: its digest counts that one's too.
-RUNS_CODE_OF = {"rehearse": "train"}
+# A step that runs others' code and packages: its digest counts theirs too.
+RUNS_CODE_OF = {"rehearse": ("train",), "prepare": ("download", "preprocess", "validate")}
 
 
 def image(component: str) -> str:
@@ -79,7 +81,7 @@ def code_digest(component: str) -> str:
     """Hex SHA-256 over the files a component runs: its folder, the library, its lock."""
     root = Path(__file__).resolve().parents[1]
     paths = [*(root / "deep_mnist").rglob("*"), *(root / "components").glob("*.py")]
-    for name in filter(None, (component, RUNS_CODE_OF.get(component))):
+    for name in (component, *RUNS_CODE_OF.get(component, ())):
         paths += [*(root / "components" / name).rglob("*"), *(root / "requirements").glob(f"{name}*.txt")]
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deep_mnist.doctor.diagnosis import Diagnosis
-from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
+if TYPE_CHECKING:
+    from deep_mnist.doctor.diagnosis import Diagnosis
 
 
 def _name(finding: Mapping[str, Any]) -> str:
@@ -64,6 +64,9 @@ class VerdictOutputs(NamedTuple):
 
 def write_reports(diagnosis: Diagnosis, findings: Path, report: Path, summary: Path, *, step: str) -> VerdictOutputs:
     """Write the JSON object, the page and the Markdown, print the findings, and return the step's outputs."""
+    # Not above: the gate, a step of its own, needs nothing of numpy.
+    from deep_mnist.doctor.report.render import as_html, as_json, as_markdown, headline
+
     for path in (findings, report, summary):
         path.parent.mkdir(parents=True, exist_ok=True)
     findings.write_text(as_json(diagnosis) + "\n")

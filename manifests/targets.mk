@@ -21,4 +21,5 @@ mirror: .venv/dev images ## every image of the install in one registry: REGISTRY
 
 test-cluster: .venv/dev ## every test of a real cluster (30 minutes): KF_PIPELINES_ENDPOINT and a kubeconfig; build/test-cluster.xml
 	@mkdir -p build
-	.venv/bin/python -m pytest tests/cluster -n 0 --junitxml build/test-cluster.xml $(ARGS)
+	@status=0; .venv/bin/python -m pytest tests/cluster -n 0 --junitxml build/test-cluster.xml $(ARGS) || status=$$?; \
+	  .venv/bin/python -m pipeline.cluster.works_with build/test-cluster.xml; exit $$status

@@ -36,11 +36,13 @@ class ClusterSettings:
         rehearse: Rehearse the network on a CPU before it is trained; None: where training is given accelerators.
         notify: Name of the Secret with the address of a webhook that receives how a run ended; "" adds no such step.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
+        workspace: Size of a claim of the run for training's checkpoints, such as "5Gi"; "" keeps them in the store.
     """
 
     notify: str = ""
     rehearse: bool | None = None
     pull_secrets: tuple[str, ...] = ()
+    workspace: str = ""
 
 
 def placer(

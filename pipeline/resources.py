@@ -51,6 +51,7 @@ RESOURCES = {
     "download": Resources(0.5, 2048, 512, 30 * MINUTE, reusable=True),
     "preprocess": Resources(0.5, 4096, 512, 30 * MINUTE, reusable=True),
     "validate": Resources(0.5, 4096, 512, 20 * MINUTE, reusable=True),
+    "prepare": Resources(0.5, 4096, 768, 60 * MINUTE, reusable=True),  # the three in one pod, one after the other
     "compare": Resources(0.1, 1024, 256, 10 * MINUTE),
     "rehearse": Resources(1.5, 6144, 1024, 20 * MINUTE, reusable=True, most_cpu=4),
     "train": Resources(1.5, 6144, 1024, 12 * HOUR, retries=3, may_use_gpu=True, shared_memory=1024, most_cpu=4),

@@ -1,6 +1,7 @@
 """The steps that `training.py` and `sweep.py` share, wired three at a time; each task is placed where it runs.
 
     prepare             raw ─▶ preprocess ─▶ validate ─▶ require_valid
+    fetch_and_prepare   the same with `download` before it; on a cluster one step, `prepare`, and require_valid
     train_model         ─▶ ( rehearse ─▶ require_rehearsed ) ─▶ train
     judge_and_publish   ─▶ evaluate ─▶ publish
 
@@ -19,6 +20,7 @@ from kfp import dsl
 from components.download.component import download
 from components.evaluate.component import evaluate
 from components.images import provenance
+from components.prepare.component import prepare
 from components.preprocess.component import preprocess
 from components.publish.component import publish
 from components.train.component import train
@@ -34,17 +36,36 @@ class Steps:
         placed: As `pipeline.placement.placer` returns it.
         images: Component name -> image reference.
         rehearsal: Rehearse the network on a CPU before it is trained.
+        joined: Fetch, prepare and judge the data in one step, where each step costs two pods.
     """
 
     placed: Callable[..., dsl.PipelineTask]
     images: Callable[[str], str]
     rehearsal: bool
+    joined: bool = False
 
     def download(self, **parameters: Any) -> Any:
         """Return the raw data; the parameters are those of `download`."""
         raw = download(**parameters)
         self.placed(raw, "download")
         return raw.outputs["raw"]
+
+    def fetch_and_prepare(
+        self, *, dataset: Any, dataset_digest: Any, choices: Mapping[str, Any], rules: Any, **parameters: Any
+    ) -> tuple[Any, Any]:
+        """Return the dataset and the token that exists once it was found fit, from wherever the data are.
+
+        Args:
+            dataset: As of the pipeline; so `dataset_digest`, `rules`.
+            choices: `accept` and `ignore` of the pipeline.
+            parameters: The others of `preprocess`.
+        """
+        if not self.joined:
+            raw = self.download(dataset=dataset, dataset_digest=dataset_digest)
+            return self.prepare(raw, source=dataset, choices=choices, rules=rules, **parameters)
+        prepared = prepare(source=dataset, dataset_digest=dataset_digest, rules=rules, **choices, **parameters)
+        self.placed(prepared, "prepare")
+        return prepared.outputs["dataset"], self._gate(prepared)
 
     def prepare(
         self, raw: Any, *, choices: Mapping[str, Any], rules: Any, reuse: bool = True, **parameters: Any
@@ -66,9 +87,13 @@ class Steps:
         judged = validate(dataset=prepared.outputs["dataset"], rules=rules, **choices)
         self.placed(judged, "validate")
 
+        return prepared.outputs["dataset"], self._gate(judged)
+
+    def _gate(self, judged: dsl.PipelineTask) -> Any:
+        """Return the token of a task that raises when the verdict is not "fit"."""
         passed = require_valid(findings=judged.outputs["findings"], verdict=judged.outputs["verdict"])
         self.placed(passed, "validate")
-        return prepared.outputs["dataset"], passed.output
+        return passed.output
 
     def train_model(
         self,

@@ -8,6 +8,8 @@
 accelerator is requested before the data have passed. Where training is given accelerators, `rehearse` runs the network
 for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
 
+On a cluster, where each step costs two pods, the first three are one, `prepare`: five tasks. The gate behind it stays.
+
 `steps.py` wires what `sweep.py` has too; here is the order, and what each step is given. `retraining.py` puts `compare`
 and `remember` around the last three, for schedules.
 """
@@ -22,6 +24,7 @@ from components.images import image
 from pipeline.notification import notified
 from pipeline.placement import ClusterSettings, placer
 from pipeline.steps import Steps
+from pipeline.workspace import kept_in, pipeline_config
 
 PIPELINE_NAME = "deep-mnist"
 Around = Callable[..., AbstractContextManager[Callable[[dsl.PipelineTask], None]]]
@@ -53,10 +56,14 @@ def build_pipeline(
         settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    steps = Steps(placed, images, rehearsal)
+    steps = Steps(placed, images, rehearsal, joined=cluster)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
-    @dsl.pipeline(name=PIPELINE_NAME, description="Refuses data the network cannot use, otherwise delivers a model.")
+    @dsl.pipeline(
+        name=PIPELINE_NAME,
+        description="Refuses data the network cannot use, otherwise delivers a model.",
+        pipeline_config=pipeline_config(settings, cluster=cluster),
+    )
     def training(
         dataset: str = "mnist",
         dataset_digest: str = "",
@@ -90,10 +97,9 @@ def build_pipeline(
         of_registry = {"registry": registry, "model_name": model_name}
         choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
-            raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
-            prepared, ready = steps.prepare(
-                raw,
-                source=dataset,
+            prepared, ready = steps.fetch_and_prepare(
+                dataset=dataset,
+                dataset_digest=dataset_digest,
                 preparation=preparation,
                 validation_fraction=validation_fraction,
                 seed=seed,
@@ -113,7 +119,7 @@ def build_pipeline(
                     seed=seed,
                     choices=choices,
                     require_gpu=require_gpu,
-                    checkpoints=checkpoints,
+                    checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,
                         "gpu_type": gpu_type,

@@ -50,6 +50,8 @@ class Diagnosis:
         origin: The call of fit in its source; None when a folder was judged.
         broken: Checks that raised; what they look for was not judged.
         ignored: Codes of rules that the user has switched off.
+        not_judged: What was not there to be judged, a sentence each.
+        failure: The error that ended the program before its fit, "" where there was none.
     """
 
     findings: Sequence[Finding]
@@ -58,10 +60,13 @@ class Diagnosis:
     origin: Origin | None = None
     broken: Sequence[Broken] = ()
     ignored: frozenset[str] = frozenset()
+    not_judged: Sequence[str] = ()
+    failure: str = ""
 
     @property
     def verdict(self) -> str:
-        return verdict(self.findings)
+        """Return "fit" or "unfit"; "failed" where the program ended by an error and there is no fit to judge."""
+        return "failed" if self.failure else verdict(self.findings)
 
     @property
     def errors(self) -> int:
@@ -71,10 +76,14 @@ class Diagnosis:
         """Return the object that `--json` prints."""
         findings = [each.to_dict() for each in self.findings]
         values = {"verdict": self.verdict, "seconds": round(self.seconds, 3), "findings": findings}
+        if self.failure:
+            values["error"] = self.failure
         if self.broken:
             values["broken"] = [each.to_dict() for each in self.broken]
         if self.ignored:
             values["ignored"] = sorted(self.ignored)
+        if self.not_judged:
+            values["not_judged"] = [*self.not_judged]
         return values if self.origin is None else {**values, "source": self.origin.to_dict()}
 
     def raise_if_unfit(self) -> Diagnosis:

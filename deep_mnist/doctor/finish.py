@@ -10,11 +10,22 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.choices import BROAD, UNUSED
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.finding import SEVERITIES, Finding
-from deep_mnist.doctor.rule import Follows, On
+from deep_mnist.doctor.rule import Follows, On, Scope
 
 # Labels and images are not each other's (load_data() unpacked in another order): whatever else is said of them follows.
 MIXED_UP = Follows(rules=("S101", "S102"), on=On.BOTH)
 OF_ARRAYS = ("images.", "labels.")
+# A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
+SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
+OTHER_ORDER = Follows(rules=("L173", "D057"), on=On.ANY_SPLIT)  # the cause by name
+OF_SETS = (
+    "splits.",
+    "images.distribution",
+    "images.orientation",
+    "images.polarity",
+    "labels.alignment",
+    "labels.count",
+)
 
 
 def finish(
@@ -72,7 +83,12 @@ def without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
 
 def _rows(finding: Finding) -> tuple[Follows, ...]:
     of_arrays = finding.field.startswith(OF_ARRAYS) and finding.split in ("train", "test")
-    return (*finding.rule.follows, MIXED_UP) if of_arrays else finding.rule.follows
+    rows = finding.rule.follows
+    if finding.field.startswith(OF_SETS) and finding.rule.scope is not Scope.PIPELINE:
+        rows = (*rows, SPOILED)
+    if finding.field == "labels.alignment":
+        rows = (*rows, OTHER_ORDER)
+    return (*rows, MIXED_UP) if of_arrays else rows
 
 
 def _follows(row: Follows, finding: Finding, found: Sequence[Finding], case: Case) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,13 +23,17 @@ from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.background import BackgroundCall
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
+from deep_mnist.doctor.report.own_fault import is_own_fault
 from deep_mnist.doctor.rule import Check, Need, Rule, Scope
 from deep_mnist.doctor.settings import contract_for, known_record, read_settings
 
+Result = TypeVar("Result")
 LARGE = 1 << 22  # bytes of images, from which on a thread is worth its start
 OF_INPUT = (Scope.NETWORK_INPUT, Scope.INPUT)
 OF_OUTPUT = (Scope.NETWORK_OUTPUT, Scope.TARGET)
 OF_CASE = (Scope.CASE, Scope.SPLIT, Scope.NETWORK, *OF_INPUT, *OF_OUTPUT)
+OF_NETWORK = (Scope.NETWORK, Scope.NETWORK_INPUT, Scope.NETWORK_OUTPUT)
+NO_DATA = "No data were given, so the network was judged by its structure alone. --data FOLDER judges data against it."
 
 
 def diagnose(
@@ -96,6 +100,30 @@ def judge_folder(
     return diagnose(folder, contract, record=record, choices=choices, splits=splits, started=started)
 
 
+def judge_model(
+    path: Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    choices: Choices | None = None,
+    started: float | None = None,
+) -> Diagnosis:
+    """Return what can be said of a model or contract file without data: of its layers, output, loss and optimizer.
+
+    Args:
+        path: Of the file or the SavedModel's folder; nothing in it is run.
+        overrides, choices, started: As in `judge_folder`.
+
+    Raises:
+        NotUsableError: It is no model or contract.
+    """
+    started = time.perf_counter() if started is None else started
+    contract = contract_for(path.parent, model=path, overrides=overrides, settings={})
+    case, choices = Case(path.parent, {"train": Split("train")}, contract), choices or Choices()
+    judged = run_checks(case, choices.ignore, OF_NETWORK)
+    findings, seconds = finish(judged.findings, case, choices), time.perf_counter() - started
+    return Diagnosis(findings, seconds, case, broken=judged.broken, ignored=choices.ignore, not_judged=(NO_DATA,))
+
+
 def judge(case: Case, choices: Choices | None = None) -> list[Finding]:
     """Return every finding on a case, gravest first; those of checks that broke are missing."""
     choices = choices or Choices()
@@ -110,22 +138,24 @@ class Judged:
     broken: list[Broken]
 
 
-def run_checks(case: Case, ignore: Collection[str] = ()) -> Judged:
+def run_checks(case: Case, ignore: Collection[str] = (), scopes: Collection[Scope] = OF_CASE) -> Judged:
     """Return what every check finds whose rules apply.
 
     Args:
         case: What is judged.
         ignore: Codes of rules; a check whose rules are all among them does not run.
+        scopes: Of the checks that run.
     """
     run = CheckRun(frozenset(ignore))
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
-        wanted = [each for each in checks() if each.scope in OF_CASE]
+        wanted = [each for each in checks() if each.scope in scopes]
         background = BackgroundCall(lambda: _in_background(run, wanted, case)) if _is_large(case) else None
         found = {each: run.of(each, case) for each in wanted if not (background and each.in_background)}
         found |= background.result() if background else {}
         case.release_hashes()
-        further = judge_further(case, partial(run.all, scopes=OF_INPUT), partial(run.all, scopes=OF_OUTPUT))
+        of_input, of_output = ([each for each in group if each in scopes] for group in (OF_INPUT, OF_OUTPUT))
+        further = judge_further(case, partial(run.all, scopes=of_input), partial(run.all, scopes=of_output))
         return Judged([*(each for check in wanted for each in found[check]), *further], run.broken)
 
 
@@ -185,6 +215,28 @@ def broken_of(check: Check, error: Exception) -> Broken:
     codes = tuple(rule.code for rule in check.rules)
     trace = "".join(traceback.format_exception(error))
     return Broken(check.run.__name__, codes, f"{type(error).__name__}: {error}", trace)
+
+
+def isolated(
+    broken: list[Broken], part: str, judged: Sequence[str], act: Callable[[], Result], instead: Result
+) -> Result:
+    """Return what a part of the doctor returns, or `instead` when it breaks, which costs that part alone.
+
+    Args:
+        broken: Where it is kept then.
+        part: Its name.
+        judged: What is not judged then: codes of rules, or words.
+        act: The part; what the user's own code raises in it, comes out.
+        instead: Returned when it breaks.
+    """
+    try:
+        return act()
+    except Exception as error:
+        if not is_own_fault(error):
+            raise
+        trace = "".join(traceback.format_exception(error))
+        broken.append(Broken(part, tuple(judged), f"{type(error).__name__}: {error}", trace))
+        return instead
 
 
 def applies(rule: Rule, case: Case, split: Split | None = None) -> bool:

@@ -28,6 +28,7 @@ from deep_mnist.doctor.finding import SEVERITIES, Finding
 CODE = re.compile(r"[A-Z]{1,4}\d{3}")
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 SUBJECTS = {
+    "E": "crashes",
     "F": "files",
     "I": "inputs",
     "L": "labels",
@@ -68,6 +69,7 @@ class Scope(StrEnum):
     GRAPH = "graph"
     REQUEST = "request"
     CHOICES = "what the user chose"
+    CRASH = "an error that ended the program"
 
     @property
     def is_of_split(self) -> bool:

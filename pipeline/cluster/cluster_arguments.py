@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,6 +31,14 @@ cluster_run_options = add_options(
     click.option("--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that training tolerates."),
     click.option("-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Any pipeline parameter by its name."),
 )
+
+
+def _quantity(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"[1-9][0-9]*(Mi|Gi|Ti|M|G|T)", value):
+        raise click.BadParameter(f"Expected a size such as 5Gi. Received: {value!r}.")
+    return value
+
+
 definition_options = add_options(
     click.option(
         "--rehearse/--no-rehearse",
@@ -42,6 +51,13 @@ definition_options = add_options(
         envvar="DEEP_MNIST_NOTIFY",
         metavar="SECRET",
         help="Tell the webhook in this Secret how the run ended; an absent Secret tells nobody.",
+    ),
+    click.option(
+        "--workspace",
+        default="",
+        callback=_quantity,
+        metavar="SIZE",
+        help="Keep training's checkpoints on a volume claim of the run, such as 5Gi, and not in the store.",
     ),
     click.option(
         "--pull-secret",
@@ -65,7 +81,10 @@ install_options = add_options(
 def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
     """Return what `definition_options` say."""
     return ClusterSettings(
-        notify=options["notify"], rehearse=options["rehearse"], pull_secrets=tuple(options["pull_secret"])
+        notify=options["notify"],
+        rehearse=options["rehearse"],
+        pull_secrets=tuple(options["pull_secret"]),
+        workspace=options["workspace"],
     )
 
 
@@ -107,6 +126,11 @@ def sweep_for_cluster(
         click.BadParameter: A value cannot be used on a cluster, or there is no trial.
     """
     settings = cluster_settings(options)
+    if settings.workspace:
+        raise click.BadParameter(
+            "Expected no --workspace for a sweep: its trials run on several nodes, and a claim is mounted on one. "
+            f"Received: {settings.workspace}. Fix: leave it out; the store keeps the checkpoints."
+        )
     definition = compile_sweep(gpu=options["gpu"], reuse=reuse, parallelism=parallelism, settings=settings)
     try:
         trials = trials_of(seeds, networks, model=options["model"])

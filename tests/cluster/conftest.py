@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,18 @@ def missing() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip without a cluster; what takes a part of the cluster away comes last."""
+    """Skip without a cluster; order the tests so that the cluster is idle least."""
     mine = [item for item in items if HERE in item.path.parents]
     for item in mine if missing() else ():
         item.add_marker(pytest.mark.skip("no cluster is named"))
-    last = [item for item in mine if item.get_closest_marker("outage")]
-    items[:] = [item for item in items if item not in last] + last
+    items.sort(key=_turn)  # stable
+
+
+def _turn(item: pytest.Item) -> int:
+    """Return 1 for what waits for the runs in the background, 2 for what takes something away."""
+    if HERE not in item.path.parents:
+        return 0
+    return 2 if item.get_closest_marker("outage") else 1 if item.path.name == "test_runs.py" else 0
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -41,7 +47,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    record_testsuite_property: Callable[[str, object], None],
+) -> Iterator[Cluster]:
     """The session with the cluster: the data are in the store, the runs of `scenarios` on their way."""
     name = f"deep-mnist-test-{uuid.uuid4().hex[:6]}"
     namespace = os.environ.get("KF_PIPELINES_NAMESPACE") or "kubeflow"
@@ -60,6 +70,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             if variable in environment:
                 patched.setenv(variable, environment[variable])
         wait_until(lambda: _answers(session), "Kubeflow's API to answer", 120)
+        for part, version in session.versions().items():
+            record_testsuite_property(part, version)
         try:
             scenarios.prepare(session)
             wanted = {mark.args[0] for item in request.session.items for mark in item.iter_markers("needs_run")}

@@ -197,6 +197,17 @@ class Cluster:
     def deployed(self, name: str) -> bool:
         return bool(self.kubectl("get", "deployment", name, "--ignore-not-found", "-o", "name").strip())
 
+    def versions(self) -> dict[str, str]:
+        """Return the versions that the session meets, "" for one that nobody tells."""
+        server = json.loads(self.kubectl("version", "-o", "json", check=False) or "{}").get("serverVersion", {})
+        path = "jsonpath={.spec.template.spec.containers[0].image}"
+        controller = self.kubectl("get", "deployment", "workflow-controller", "-o", path, check=False)
+        return {
+            "kubernetes": str(server.get("gitVersion", "")),
+            "kubeflow": self.connection().version,
+            "argo": controller.rpartition(":")[2],
+        }
+
     @contextmanager
     def away(self, deployment: str, seconds: float) -> Iterator[None]:
         """Take a deployment away for some seconds; it is back, and ready, when the context ends."""

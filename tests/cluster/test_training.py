@@ -25,29 +25,17 @@ EAT = "x = [bytearray(64 << 20) for _ in range(1000)]"  # more than the limit of
 @pytest.mark.parametrize("how", ["deleted", "killed"])
 def test_a_training_that_is_lost_goes_on(cluster: Cluster, how: str) -> None:
     """Its pod deleted, or its process killed: it is repeated, and goes on from its checkpoint."""
-    with cluster.started(*cluster.submission(how, "--fresh", epochs=60)) as begun:
-        pod = cluster.running(begun.run_id(), "train", said="epoch 5/")
+    with cluster.started(*cluster.submission(how, "--fresh", epochs=120)) as begun:
+        pod = cluster.running(begun.run_id(), "train", said="epoch 30/")
         if how == "deleted":
             cluster.kubectl("delete", "pod", pod, "--wait=false")
         else:
             cluster.in_training(pod, SIGNAL.format(number=9))
+        cluster.running(begun.run_id(), "train", said="checkpoint: going on after step")
         ended = begun.wait()
 
     assert ended.status == 0, ended.output
     assert ended.lines[-2].startswith("PUBLISHED version=1")
-
-
-def test_a_deleted_training_resumes(cluster: Cluster) -> None:
-    """The second attempt says from where it goes on."""
-    with cluster.started(*cluster.submission("resumed", "--fresh", epochs=LONG)) as begun:
-        run_id = begun.run_id()
-        pod = cluster.running(run_id, "train", said="epoch 30/")
-        cluster.kubectl("delete", "pod", pod, "--wait=false")
-        cluster.running(run_id, "train", said="checkpoint: going on after step")
-        cluster.terminate(run_id)
-        ended = begun.wait()
-
-    assert ended.status == 3, ended.output
 
 
 def test_a_training_without_memory_is_not_repeated(cluster: Cluster) -> None:

@@ -15,6 +15,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
+    def log_message(self, *said):
+        pass
 http.server.ThreadingHTTPServer(("", 8080), Receiver).serve_forever()
 """
 

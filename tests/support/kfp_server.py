@@ -65,7 +65,7 @@ class KfpServer(ThreadingHTTPServer):
         self.versions: dict[str, dict] = {}
         self.runs: dict[str, dict] = {}
         self.recurring: dict[str, dict] = {}
-        self.progress: list[Workflow] = [Workflow(download="Succeeded")]
+        self.progress: list[Workflow] = [Workflow(prepare="Succeeded")]
         self.logs: dict[str, str] = {}
         self.cut_logs: set[str] = set()
         self.shown: Workflow | None = None

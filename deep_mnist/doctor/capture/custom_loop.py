@@ -7,8 +7,11 @@ the loss object that the loop uses.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -19,6 +22,8 @@ from deep_mnist.doctor.capture.draw import as_array, is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.source import attributes_of
+from deep_mnist.doctor.evidence.live.loop_text import step_of_frames
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_recording, is_trainer
 
 MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
@@ -37,7 +42,9 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             first = args[0] if args else kwargs.get("inputs")
             training = kwargs.get("training", args[1] if len(args) > 1 else None)
-            if training is not True or is_inside() or id(self) in seen or is_kind(first, "KerasTensor"):
+            if is_inside() or id(self) in seen or is_kind(first, "KerasTensor"):
+                return own(self, *args, **kwargs)
+            if training is not True and not (training is None and is_recording() and _trains(sys._getframe(1))):
                 return own(self, *args, **kwargs)
             seen.add(id(self))
             found = loop_call(self, first, sys._getframe(1))
@@ -52,6 +59,12 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
             undo.pop()()
 
     return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
+
+
+def _trains(frame: FrameType | None) -> bool:
+    """Whether the code around a call applies gradients: else the tape may be there for a picture of them."""
+    users = _users(list(_frames(frame)))
+    return any(name in ("apply_gradients", "minimize") for each in users for name in each.f_code.co_names)
 
 
 def _resumed(own: Any, model: Any, args: Any, kwargs: Any) -> Any:
@@ -71,10 +84,34 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
     batch, labels = _batch_of(x, frames)
     overrides = _loss_of(frames)
     dataset = _dataset_of(batch, frames)
+    step = _step_of(model, batch, labels, frames)
     if dataset is not None:
-        return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False)
-    call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False)
+        return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
+    call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
     return whole_of_batch(call, frame)
+
+
+def _step_of(model: Any, batch: Any, labels: Any, frames: Sequence[FrameType]) -> OwnStep | None:
+    """Return the loop's step: the tf.function that is traced, else the rest of the frame's statements."""
+    compiled = next((each for each in frames if _calls_function(each)), None)
+    if compiled is None:
+        return step_of_frames(model, batch, labels, _users(frames))
+    function = getattr(compiled.f_locals.get("self"), "python_function", None)
+    arguments, named = compiled.f_locals.get("args"), compiled.f_locals.get("kwds")
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+    if not callable(function) or arguments is None or code is None:
+        return None
+    owners = tuple(each for each in _variables(frames) if is_trainer(each))
+
+    def run(x: Any, y: Any) -> Any:
+        def of(value: Any) -> Any:
+            return x if value is batch else y if value is labels and value is not None else value
+
+        nest = sys.modules["tensorflow"].nest
+        return function(*nest.map_structure(of, tuple(arguments)), **nest.map_structure(of, dict(named or {})))
+
+    place = f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+    return OwnStep(model, batch, labels, run, owners, code.co_name, is_whole=True, place=place, code=code)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:
@@ -183,7 +220,7 @@ def whole_of_batch(call: FitCall, frame: FrameType | None) -> FitCall:
         partner = _partner(array, labels, place, list(_frames(frame)))
         if partner is not None or labels is None:
             facts = {**call.facts, "shuffle": True}  # how the loop draws its batches is not known
-            return FitCall(call.model, owner, partner, call.validation, facts, call.verb, call.overrides, direct=False)
+            return replace(call, x=owner, y=partner, facts=facts, direct=False)
     return call
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.rules import IMAGES_IN_A_LIST, LABELS_IN_A_LIST, NOT_BATCHED
+from deep_mnist.doctor.capture.rules import IMAGES_IN_A_LIST, LABELS_IN_A_LIST
 from deep_mnist.doctor.finding import Finding
 
 SAMPLE = 2048  # examples drawn of a pipeline; the statistical checks use at most some hundreds
 SAMPLE_BYTES = 256 << 20
-SAMPLE_SECONDS = 0.6  # a slow generator gives what it gives within this time, at least one batch
+SAMPLE_ELEMENTS = 256  # batches, or examples of what is not batched
+LAST_RESORT_SECONDS = 300.0  # what yields nothing for so long ends the drawing, and the report says so
 
 
 @dataclass
@@ -29,10 +30,12 @@ class Drawn:
         total: Examples there are, None when unknown.
         source: Kind of data, such as "tf.data.Dataset".
         whole: Every example was taken.
+        steps: Batches in one epoch by the data's own word, None where it gives none; never counted from a sample.
         in_order: The examples lie as training meets them before fit shuffles.
         inputs, targets: All arrays of a network with multiple inputs or outputs, by name, or by number in their
             order; {} where there is one. `images` and `labels` are then the first's.
         findings: On the pipeline itself.
+        elements: Of an iterator, what was taken of it: (x, y) of each batch.
         replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
     """
 
@@ -45,7 +48,9 @@ class Drawn:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    elements: list[Any] = field(default_factory=list, repr=False)
     replay: Any = None
+    steps: int | None = None
 
     def sentence(self, split: str) -> str:
         """Return what was judged of this split, for the report; "" when it was all of it."""
@@ -75,13 +80,26 @@ def as_array(value: Any) -> np.ndarray | None:
         return np.asarray(value.detach().cpu().numpy())
     for method in ("to_numpy", "numpy"):
         if callable(getattr(value, method, None)):
-            return np.asarray(getattr(value, method)())
+            array = np.asarray(getattr(value, method)())
+            return _numbers_of_frame(value) if array.dtype.kind == "O" and _holds_numbers(value) else array
     if hasattr(value, "__array__") and hasattr(value, "shape"):
         try:
             return np.asarray(value)
         except (NotImplementedError, TypeError):  # a symbol of a graph has no numbers
             return None
     return None
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Whether every column of a data frame or series is of numbers or booleans, though of different dtypes."""
+    dtypes: Any = getattr(value, "dtypes", None)
+    kinds = [getattr(each, "kind", "O") for each in (dtypes if hasattr(dtypes, "__iter__") else [dtypes])]
+    return bool(kinds) and all(each in "biuf" for each in kinds)
+
+
+def _numbers_of_frame(value: Any) -> np.ndarray:
+    """Return a frame of several dtypes as Keras casts it: float32, what is missing NaN."""
+    return np.asarray(value.to_numpy(dtype="float32", na_value=np.nan))
 
 
 def draw_arrays(split: str, x: Any, y: Any, inputs: int, outputs: int = 1) -> Drawn:
@@ -174,26 +192,34 @@ def _first(value: Any) -> Any:
     return value
 
 
-def collect(elements: Iterable[Any], batched: Callable[[np.ndarray], bool], limit: int = SAMPLE) -> Collected:
-    """Take elements until the sample is full, the time is over, or there are no more.
+def collect(
+    elements: Iterable[Any],
+    batched: Callable[[np.ndarray], bool],
+    limit: int = SAMPLE,
+    seconds: float = LAST_RESORT_SECONDS,
+) -> Collected:
+    """Take elements until the sample is full or there are no more; how long each takes decides nothing.
 
     Args:
         elements: (x, y) batches, or single examples.
         batched: Tells of an element's x whether it is a batch.
         limit: Most examples.
+        seconds: The last resort.
     """
-    taken, started = Collected(), time.perf_counter()
+    taken, started = Collected(), time.monotonic()
     for element in elements:
-        x, y = (_array_of(part) for part in parts_of(element))
+        x, y = (array_of(part) for part in parts_of(element))
         taken.add(element, x, y, x is not None and batched(x))
-        full = taken.examples >= limit or taken.bytes >= SAMPLE_BYTES
-        if x is None or full or time.perf_counter() - started > SAMPLE_SECONDS:
+        full = taken.examples >= limit or taken.bytes >= SAMPLE_BYTES or len(taken.elements) >= SAMPLE_ELEMENTS
+        taken.out_of_time = time.monotonic() - started > seconds
+        if x is None or full or taken.out_of_time:
             taken.ended = False
             break
     return taken
 
 
-def _array_of(value: Any) -> np.ndarray | None:
+def array_of(value: Any) -> np.ndarray | None:
+    """Return what an element holds as an array, None where it is none."""
     if value is None:
         return None
     array = as_array(value)
@@ -213,6 +239,7 @@ class Collected:
         elements: As taken, to be given to fit again.
         batch_sizes: Of each element, 0 for a single example.
         ended: The pipeline had no more.
+        out_of_time: It was too slow for a sample of the usual size.
     """
 
     elements: list[Any] = field(default_factory=list)
@@ -222,6 +249,7 @@ class Collected:
     examples: int = 0
     bytes: int = 0
     ended: bool = True
+    out_of_time: bool = False
 
     def add(self, element: Any, x: np.ndarray | None, y: np.ndarray | None, batched: bool) -> None:
         self.elements.append(element)
@@ -260,13 +288,3 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
         return None
     joined: np.ndarray = np.concatenate(parts)
     return joined
-
-
-def unbatched(split: str, name: str, shape: tuple[int, ...]) -> Finding:
-    """Return the finding on a pipeline that yields one example at a time."""
-    return NOT_BATCHED.found(
-        split,
-        expected=f"batches: shape (batch, {', '.join(map(str, shape))})",
-        received=f"one example at a time, shape {shape}: {name} is not batched",
-        fix=f"{name} = {name}.batch(32)",
-    )

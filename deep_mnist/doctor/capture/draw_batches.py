@@ -3,26 +3,55 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, collect, is_kind, unbatched
+from deep_mnist.doctor.capture.batch_rules import USED_UP
+from deep_mnist.doctor.capture.draw import (
+    SAMPLE,
+    SAMPLE_ELEMENTS,
+    Collected,
+    Drawn,
+    array_of,
+    collect,
+    is_kind,
+    parts_of,
+)
+from deep_mnist.doctor.capture.of_a_sample import too_slow, unbatched
 from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
 
 
 def draw_sequence(split: str, sequence: Any, rank: int | None) -> Drawn:
     """Return a sample of a keras PyDataset or Sequence: batches spread over the whole of it."""
-    count = len(sequence)
-    collected = collect((sequence[index] for index in range(count)), _batched(rank))
-    if not collected.ended:
-        size = max(1, max(collected.batch_sizes, default=1))
-        spread = np.unique(np.linspace(0, count - 1, max(1, min(count, SAMPLE // size))).astype(int))
-        collected = collect((sequence[int(index)] for index in spread), _batched(rank))
-    size = max(collected.batch_sizes, default=0)
-    return _drawn(split, collected, "keras sequence", count * size if not collected.ended else None)
+    count, batched = len(sequence), _batched(rank)
+    first = next(_items(sequence, [0])) if count else None
+    x = None if first is None else array_of(parts_of(first)[0])
+    size = len(x) if x is not None and batched(x) else 1
+    number = max(1, min(count, SAMPLE // max(size, 1), SAMPLE_ELEMENTS))
+    spread = np.unique(np.linspace(0, count - 1, number).astype(int))[1:] if count else ()
+    rest = _items(sequence, map(int, spread), after_first=True)
+    collected = collect(itertools.chain([first] if count else [], rest), batched)
+    collected.ended = len(collected.elements) == count
+    largest = max(collected.batch_sizes, default=0)
+    drawn = _drawn(split, collected, "keras sequence", None if collected.ended else count * largest)
+    drawn.steps = count
+    return drawn
+
+
+def _items(sequence: Any, indices: Iterable[int], *, after_first: bool = False) -> Iterator[Any]:
+    """Yield items up to the first that raises behind the first one, where the sequence is shorter than it says."""
+    for place, index in enumerate(indices):
+        try:
+            item = sequence[index]
+        except Exception:  # whatever a user's __getitem__ raises: reported by batches.py
+            if place == 0 and not after_first:
+                raise
+            return
+        yield item
 
 
 def draw_loader(split: str, loader: Any, rank: int | None) -> Drawn:
@@ -31,24 +60,46 @@ def draw_loader(split: str, loader: Any, rank: int | None) -> Drawn:
     collate = getattr(loader, "collate_fn", None)
     size = getattr(loader, "batch_size", None)
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or collate is None:
-        return _drawn(split, collect(loader, _batched(rank)), "torch DataLoader", None)
+        return replace(_drawn(split, collect(loader, _batched(rank)), "torch DataLoader", None), steps=_length(loader))
     count = len(dataset)
-    indices = np.unique(np.linspace(0, max(0, count - 1), min(count, SAMPLE)).astype(int))
+    most = min(count, SAMPLE, SAMPLE_ELEMENTS * (size or 1))
+    indices = np.unique(np.linspace(0, max(0, count - 1), most).astype(int))
     groups = np.array_split(indices, max(1, len(indices) // (size or 64)))
     batches = (collate([dataset[int(index)] for index in group]) for group in groups) if size else ()
     singles = (dataset[int(index)] for index in indices) if not size else ()
     drawn = _drawn(split, collect(itertools.chain(batches, singles), _batched(rank)), "torch DataLoader", count)
     drawn.whole = drawn.whole and len(indices) == count
+    drawn.steps = _length(loader)
     drawn.in_order = is_kind(getattr(loader, "sampler", None), "SequentialSampler")
     return drawn
+
+
+def _length(loader: Any) -> int | None:
+    """Return how many batches an epoch has, None where the loader does not know."""
+    try:
+        return len(loader)
+    except TypeError:  # over an iterable dataset
+        return None
 
 
 def draw_iterator(split: str, iterator: Iterator[Any], rank: int | None) -> Drawn:
     """Return a sample of a generator or iterator, and one that yields the sample again and then the rest."""
     collected = collect(iterator, _batched(rank))
     drawn = _drawn(split, collected, "generator", None)
-    drawn.replay = _again(collected.elements, iterator)
+    drawn.replay, drawn.elements = _again(collected.elements, iterator), collected.elements
+    if not collected.elements:
+        drawn.findings.append(used_up(split))
     return drawn
+
+
+def used_up(split: str) -> Finding:
+    """Return the finding on an iterator that has nothing left to yield."""
+    return USED_UP.found(
+        split,
+        expected="an iterator that yields batches",
+        received=f"{split}_images yields nothing: it was read to its end before, or never had anything",
+        fix=f"Make {split}_images anew right before fit: a generator can be read once.",
+    )
 
 
 def _again(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
@@ -78,6 +129,7 @@ def _drawn(split: str, collected: Collected, source: str, total: int | None) -> 
     if whole and images is not None:
         total = len(images)
     drawn = Drawn(images, labels, total, source, whole, inputs=collected.all_of(0), targets=collected.all_of(1))
+    drawn.findings += too_slow(split, collected, source)
     if collected.unbatched and collected.xs:
         drawn.findings.append(unbatched(split, f"{split}_images", collected.xs[0].shape[1:]))
     return drawn

@@ -8,6 +8,7 @@ from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipel
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
 from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 
 
 def rank_of(model: Any, x: Any = None) -> int | None:
@@ -64,10 +65,11 @@ def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
         return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
     if is_kind(x, "DatasetV2"):
         return draw_dataset(split, x, rank)
-    if is_kind(x, "DataLoader"):
-        return draw_loader(split, x, rank)
-    if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
-        return draw_sequence(split, x, rank)
+    with unchanged_random_states():  # a loader's augmentation goes on as without the doctor
+        if is_kind(x, "DataLoader"):
+            return draw_loader(split, x, rank)
+        if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
+            return draw_sequence(split, x, rank)
     return draw_iterator(split, x, rank)
 
 

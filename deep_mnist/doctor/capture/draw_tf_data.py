@@ -12,8 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.draw import SAMPLE, Collected, Drawn, as_array, collect, items_of, parts_of, unbatched
+from deep_mnist.doctor.capture.draw import (
+    SAMPLE,
+    SAMPLE_ELEMENTS,
+    Collected,
+    Drawn,
+    as_array,
+    collect,
+    items_of,
+    parts_of,
+)
 from deep_mnist.doctor.capture.draw_batches import endless
+from deep_mnist.doctor.capture.draw_windows import windows_of_whole
+from deep_mnist.doctor.capture.of_a_sample import too_slow, unbatched
 from deep_mnist.doctor.capture.rules import (
     AUGMENTATION_CACHED,
     BATCHED_TWICE,
@@ -21,6 +32,7 @@ from deep_mnist.doctor.capture.rules import (
     SHUFFLED_AFTER_BATCH,
     SORTED_DATASET,
 )
+from deep_mnist.doctor.evidence.live.dataset_stages import is_random
 from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
@@ -56,11 +68,18 @@ def draw_dataset(split: str, dataset: Any, rank: int | None) -> Drawn:
         rank: Of one example as the network takes it; None when unknown.
     """
     chain = chain_of(dataset)
-    drawn = _from_slices(chain, rank) or _from_the_front(dataset, chain, rank)
+    drawn = _from_slices(chain, rank) or _from_the_front(split, dataset, chain, rank)
+    drawn.steps = _steps(dataset) if _is_batched(dataset, chain, rank) else None
     if not _is_batched(dataset, chain, rank):
         shape = drawn.images.shape[1:] if drawn.images is not None else ()
         drawn.findings.append(unbatched(split, f"{split}_images", shape))
     return drawn
+
+
+def _steps(dataset: Any) -> int | None:
+    """Return how many batches an epoch has, None where the dataset does not know or has no end."""
+    count = int(dataset.cardinality())
+    return count if count >= 0 else None
 
 
 def _is_batched(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> bool:
@@ -94,8 +113,10 @@ def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None
         pair = packed if isinstance(packed, tuple) and len(packed) > 1 else (packed, None)
         inputs, targets = items_of(pair[0]), items_of(pair[1])
         return Drawn(images, labels, total, "tf.data.Dataset", inputs=inputs, targets=targets)
+    sizes = [int(node.dataset._batch_size) for node in chain if node.kind == "Batch"]
+    most = min(total, SAMPLE, SAMPLE_ELEMENTS * max([1, *sizes]))
     try:
-        taken = _mapped(chain, np.unique(np.linspace(0, total - 1, min(total, SAMPLE)).astype(int)), rank)
+        taken = _mapped(chain, np.unique(np.linspace(0, total - 1, most).astype(int)), rank)
     except Exception:  # a user's map may raise anything; the dataset itself is then asked, and raises in training
         return None
     images, labels = taken.arrays()
@@ -118,7 +139,8 @@ def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None)
 def _applied(subset: Any, node: DatasetNode) -> Any:
     """Repeat one transformation on another dataset; those that only change the order are left out."""
     if node.kind == "Map":
-        return subset.map(node.dataset._map_func._func)
+        calls = sys.modules["tensorflow"].data.AUTOTUNE
+        return subset.map(node.dataset._map_func._func, num_parallel_calls=calls, deterministic=True)
     if node.kind == "Filter":
         return subset.filter(node.dataset._predicate._func)
     if node.kind == "Batch":
@@ -130,18 +152,21 @@ def _applied(subset: Any, node: DatasetNode) -> Any:
     raise NotImplementedError(node.kind)
 
 
-def _from_the_front(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
+def _from_the_front(split: str, dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
     batched = _is_batched(dataset, chain, rank)
-    collected = collect(dataset, lambda _: batched)
+    windows = windows_of_whole(dataset, [node.kind for node in chain], _image_shape(dataset)) if batched else None
+    collected = collect(dataset if windows is None else windows, lambda _: batched)
+    collected.ended = collected.ended and windows is None
     images, labels = collected.arrays()
     total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
     inputs, targets = collected.all_of(0), collected.all_of(1)
-    return Drawn(images, labels, total, "tf.data.Dataset", whole=collected.ended, inputs=inputs, targets=targets)
+    slow = too_slow(split, collected, "tf.data.Dataset")
+    return Drawn(images, labels, total, "tf.data.Dataset", collected.ended, True, inputs, targets, slow)
 
 
 def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
-    count = int(dataset.cardinality())
-    return count * max(1, max(sizes, default=1)) if count > 0 else None
+    count = _steps(dataset)
+    return count * max(1, max(sizes, default=1)) if count else None
 
 
 # --- the pipeline ----------------------------------------------------------------------------------
@@ -206,7 +231,7 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
 
 def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
     for index, node in enumerate(chain):
-        if node.kind == "Cache" and any(_is_random(each) for each in chain[index:] if each.kind == "Map"):
+        if node.kind == "Cache" and any(is_random(each.dataset) for each in chain[index:] if each.kind == "Map"):
             yield AUGMENTATION_CACHED.found(
                 "train",
                 expected="random augmentation after cache()",
@@ -214,15 +239,6 @@ def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
                 fix="Move cache() before the random map() in train_images.",
             )
             return
-
-
-def _is_random(node: DatasetNode) -> bool:
-    try:
-        graph = node.dataset._map_func.function.graph.as_graph_def()
-    except AttributeError:
-        return False
-    operations = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
-    return any(each.op.startswith(("Random", "StatelessRandom", "StatelessSampleDistorted")) for each in operations)
 
 
 def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
+from deep_mnist.doctor.evidence.live.own_step import OwnStep
+
 FACTS = ("epochs", "batch_size", "shuffle", "validation_split", "steps_per_epoch", "validation_steps")
 
 
@@ -39,6 +42,8 @@ class FitCall:
         arguments: All that was stated, by the parameters' names: callbacks, class_weight, initial_epoch, …
         verb: What was called.
         overrides: loss, from_logits that the source tells apart from compile(), as a custom loop's loss object does.
+        earlier: The fits before it, where these are followed.
+        step: Of a custom loop, what can be run again; None of any other call.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
     """
 
@@ -51,6 +56,8 @@ class FitCall:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     direct: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    earlier: tuple[EarlierFit, ...] = ()
+    step: OwnStep | None = None
 
 
 def bound_call(verb: Verb, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:

@@ -11,7 +11,9 @@ from deep_mnist.doctor.acceptance import Accept, choices_of
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside, methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
+from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.report.own_fault import is_own_fault, tell_fault
 
 
 @contextmanager
@@ -33,11 +35,20 @@ def guard(*, accept: Accept = None, ignore: Iterable[str] = ()) -> Iterator[list
     """
     diagnoses: list[Diagnosis] = []
     choices = choices_of(accept, ignore)
+    fits = Fits()
 
     def before(call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
-        with inside():
-            diagnoses.append(judge_call(call, frame, choices=choices))
-        diagnoses[-1].raise_if_unfit()
+        try:
+            call.earlier = fits.earlier()
+            with inside():
+                diagnoses.append(judge_call(call, frame, choices=choices))
+            fits.add(call, diagnoses[-1].case, ran=True)
+        except Exception as error:
+            if not is_own_fault(error):
+                raise
+            tell_fault(error, ["guard()"])  # which stops no training
+        else:
+            diagnoses[-1].raise_if_unfit()
         return resume()
 
     watch, remove = methods_watch((Verb.FIT,), before)

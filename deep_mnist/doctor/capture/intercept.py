@@ -7,7 +7,6 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +14,10 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb, bound_call
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
-LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
-
-INSTALLED = (sysconfig.get_path("stdlib"), "<frozen ")  # Python's own files
 
 # Called before each first-hand call with the call, the caller's frame and the original method, already bound to
 # (model, *args, **kwargs) of which x may have been replaced; what it returns is the call's result.
@@ -110,16 +107,9 @@ def is_inside() -> bool:
 
 def caller(frame: FrameType | None) -> FrameType | None:
     """Return the nearest frame that is no library's."""
-    while frame is not None and _is_of_a_library(frame):
+    while frame is not None and is_of_a_library(frame):
         frame = frame.f_back
     return frame
-
-
-def _is_of_a_library(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
-        return True
-    return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
 
 
 def methods_watch(verbs: Sequence[Verb], before: Before) -> tuple[ImportWatch, Callable[[], None]]:

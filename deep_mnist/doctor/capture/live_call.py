@@ -9,26 +9,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
-from deep_mnist.doctor.capture.draw import Drawn, is_kind, is_pipeline
+from deep_mnist.doctor.capture.batches import batches_found
+from deep_mnist.doctor.capture.draw import Drawn, is_kind
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
+from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
+from deep_mnist.doctor.checks.own_words import in_own_words
 from deep_mnist.doctor.checks.splits.order import check_order
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
-from deep_mnist.doctor.judge import run_checks
+from deep_mnist.doctor.judge import isolated, run_checks
 
 OTHER_ARGUMENTS = (
     "callbacks", "verbose", "class_weight", "sample_weight", "initial_epoch", "validation_batch_size",
@@ -80,12 +83,9 @@ def check(
 
 def rehearsed(diagnosis: Diagnosis, call: FitCall, choices: Choices) -> Diagnosis:
     """Return the diagnosis with what a short run of the network showed; its variables are restored."""
-    from deep_mnist.doctor.rehearsal.rehearse import rehearse
-
-    train = diagnosis.case.train
-    x, y = (call.x, call.y) if not is_pipeline(call.x) else (train.images, train.labels)
-    found = rehearse(call.model, x, y, batch_size=call.facts.get("batch_size"), epochs=call.facts.get("epochs"))
-    return with_more(diagnosis, found.findings, choices, found.seconds)
+    started = time.perf_counter()
+    found = rehearse_call(call, diagnosis.case.train)
+    return with_more(diagnosis, found, choices, time.perf_counter() - started)
 
 
 def call_of_check(verb: Verb, model: Any, x: Any, y: Any, fit: Mapping[str, Any]) -> FitCall:
@@ -124,15 +124,22 @@ def judge_call(
     started = time.perf_counter() if started is None else started
     keras_of(call.model)
     rank = rank_of(call.model, call.x)
-    train, test = draw_train(call, rank), draw_validation(call, rank)
+    broken: list[Broken] = []
+    train = isolated(broken, "draw_train", ("the training data",), lambda: draw_train(call, rank), Drawn(None, None))
+    test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, rank), None)
     contract = contract_of_live(call.model, example_shape(train, rank))
     contract = _with_options(contract, overrides)
     for each in (train, test):
         if each is not None:
             each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
             each.targets = named_in_order(each.targets, [of.output_name for of in contract.outputs])
-    origin = origin_of(call, frame, train, test, validation_start(call, train) if test is None else None)
-    return diagnose_drawn(call, contract, train, test, origin, choices=choices, frame=frame, started=started)
+    cut = validation_start(call, train) if test is None else None
+    origin = isolated(
+        broken, "origin_of", ("names and lines",), lambda: origin_of(call, frame, train, test, cut), Origin()
+    )
+    return diagnose_drawn(
+        call, contract, train, test, origin, choices=choices, frame=frame, started=started, broken=broken
+    )
 
 
 def diagnose_drawn(
@@ -144,11 +151,12 @@ def diagnose_drawn(
     *,
     choices: Choices | None = None,
     extra: Sequence[Finding] = (),
+    broken: Sequence[Broken] = (),
     frame: FrameType | None = None,
     started: float,
 ) -> Diagnosis:
     """Return the diagnosis of what was drawn, in the source's own names."""
-    if train.images is None and train.labels is None and not train.findings:
+    if train.images is None and train.labels is None and not train.findings and not broken:
         raise NotUsableError(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
@@ -157,8 +165,21 @@ def diagnose_drawn(
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
-    of_call = [*_order_of_whole(whole, case), *_of_pipelines(call, train, test), *_of_call(call), *extra]
-    findings = finish([*judged.findings, *of_call], case, choices, partial(named, origin=origin))
+    judged.broken += broken
+    of_call = [*extra]
+    for part, find in (
+        ("order", lambda: [*_order_of_whole(whole, case)]),
+        ("batches", lambda: _of_batches(call, train, test, case)),  # words what drawing found, too
+        ("pipelines", lambda: [*_of_pipelines(call, train, test)]),
+        ("the call", lambda: [*_of_call(call)]),
+    ):
+        of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
+
+    def said(finding: Finding) -> Finding:
+        return named(in_pipeline_words(finding, call, frame), origin)
+
+    of_case = [in_own_words(case, each) for each in judged.findings]
+    findings = finish([*of_case, *of_call], case, choices, said)
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 
@@ -206,10 +227,13 @@ def validation_start(call: FitCall, train: Drawn) -> int | None:
 
 
 def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
-    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it."""
+    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it.
+
+    "batches" are those of one epoch by the pipeline's own word, None when it gives none.
+    """
     facts = {name: value for name, value in call.facts.items() if name != "validation_split"}
     if train.source != "array":
-        facts["shuffle"] = True
+        facts |= {"shuffle": True, "batches": train.steps}
     return facts
 
 
@@ -244,6 +268,11 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
         yield _sorted_batches(train)
     if test is not None and is_kind(call.validation, "DatasetV2"):
         yield from judge_pipeline("test", call.validation, test, call.facts.get("validation_steps"))
+
+
+def _of_batches(call: FitCall, train: Drawn, test: Drawn | None, case: Case) -> list[Finding]:
+    found = batches_found("train", call.x, train, case)
+    return found + (batches_found("test", call.validation, test, case) if test is not None else [])
 
 
 def _sorted_batches(train: Drawn) -> Finding:

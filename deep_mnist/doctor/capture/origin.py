@@ -16,12 +16,15 @@ from typing import Any
 
 from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
 from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
-from deep_mnist.doctor.capture.source import Source, Variable
+from deep_mnist.doctor.capture.source import Source, Variable, cell_at
 from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.finding import Finding
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
-MODEL = re.compile(r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable)\b)")
+MODEL = re.compile(
+    r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable|get_compile_config|compile_from_config)\b"
+    r"| = keras\b)|(?<=clone_model\()model(?=\))"
+)
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {Verb.FIT: FIT, Verb.CHECK: ("model", "x", "y"), Verb.ASSERT_FIT: ("model", "x", "y")}
 
@@ -31,12 +34,13 @@ class Origin:
     """The call in its source.
 
     Attributes:
-        path: File, "" when there is no source.
+        path: File, "" when there is no source; of a notebook's cell, the name of its code.
         line: Of the call, None when unknown.
         call: Its text, shortened.
         variables: By role.
         notes: What part of the data was judged.
         compiled_at: Line of the model's compile(), None when unknown.
+        compiled_in: Name of the code that holds it, where that is another than the call's: an earlier cell.
         may_repeat: The call stands in a loop or a function, or its source is not known.
     """
 
@@ -47,24 +51,34 @@ class Origin:
     notes: tuple[str, ...] = ()
     compiled_at: int | None = None
     may_repeat: bool = True
+    compiled_in: str = ""
+
+    def at(self, line: int | None, path: str = "") -> str:
+        """Return a line in words: "train.py:9", or "cell 7, line 3, In [12]" of a notebook; without one, the file."""
+        path = path or self.path
+        cell = cell_at(path)
+        if cell is not None:
+            return cell.at(line)
+        return f"{Path(path).name}:{line}" if line else Path(path).name
 
     @property
-    def file(self) -> str:
-        name = Path(self.path).name
-        return "the notebook" if name.startswith("<ipython") or "ipykernel_" in self.path else name
+    def file(self) -> Path:
+        """The file that holds the call."""
+        cell = cell_at(self.path)
+        return cell.notebook if cell is not None and cell.number is not None else Path(self.path)
 
     def place(self, role: str) -> str:
         """Return "x_train (train.py:9)" for a role, "" for one that the call does not name."""
         variable = self.variables.get(role)
         if variable is None:
             return ""
-        where = f"{self.file}:{variable.line}" if variable.line else ""
+        where = self.at(variable.line, variable.path) if variable.line else ""
         return f"{variable.expression} ({where})" if where else variable.expression
 
     def places(self, finding: Finding) -> str:
         """Return where the cause of a finding lies, "" when that is unknown."""
         if finding.field.startswith("contract.") and self.compiled_at:
-            return f"{self.file}:{self.compiled_at}"
+            return self.at(self.compiled_at, self.compiled_in)
         if finding.split == "model" or finding.field.startswith(("model.", "contract.")):
             return self.place("model")
         part = "labels" if finding.field.startswith(("labels.", "splits.order")) else "images"
@@ -88,8 +102,18 @@ class Origin:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        variables = {role: {"name": each.expression, "line": each.line} for role, each in self.variables.items()}
-        return {"file": self.path, "line": self.line, "call": self.call, "variables": variables, "notes": [*self.notes]}
+        variables = {
+            role: {"name": each.expression, "line": each.line, **_cell(each.path)}
+            for role, each in self.variables.items()
+        }
+        place = {"file": str(self.file) if self.path else "", "line": self.line, **_cell(self.path)}
+        return {**place, "call": self.call, "variables": variables, "notes": [*self.notes]}
+
+
+def _cell(path: str) -> dict[str, Any]:
+    """Return the numbers of a notebook's cell, {} of any other code."""
+    cell = cell_at(path)
+    return {} if cell is None else {"cell": cell.number, "execution_count": cell.execution}
 
 
 def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn | None, cut: int | None) -> Origin:
@@ -123,8 +147,9 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
         receiver = node.func.value
     variables["model"] = source.variable("model", receiver, call.model)
     text = source.text(node)
-    compiled_at = source.compile_line(variables["model"].expression)
-    return Origin(source.path, frame.f_lineno, text, variables, notes, compiled_at, source.may_repeat(node))
+    compiled_in, compiled_at = source.compile_place(variables["model"].expression)
+    repeats = source.may_repeat(node)
+    return Origin(source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in)
 
 
 def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:
@@ -191,7 +216,7 @@ def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]
         train = variables.get(f"train_{part}")
         if train is not None:
             text = f"{train.name}[-{count}:]"
-            tails[f"test_{part}"] = Variable(text, text, train.line)
+            tails[f"test_{part}"] = Variable(text, text, train.line, train.path)
     return tails
 
 

@@ -103,6 +103,15 @@ BATCHES_SORTED = Rule(
     summary="A generator or loader that does not shuffle yields its labels in runs of one class.",
     why="Each batch holds one class or a few: the network predicts the last class it was shown.",
 )
+DRAWN_TOO_SLOWLY = Rule(
+    code="D090",
+    name="sample-for-want-of-time",
+    field="fit.batch_size",
+    severity="note",
+    scope=Scope.PIPELINE,
+    summary="The pipeline is so slow that the sample was ended after minutes, smaller than it should be.",
+    why="What takes many examples to tell was not judged.",
+)
 NOT_COMPILED = Rule(
     code="C005",
     name="model-not-compiled",

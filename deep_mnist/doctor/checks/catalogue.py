@@ -1,7 +1,8 @@
 """All rules and checks there are: ours, those of packages that bring some, and those of a file that a user named.
 
-Ours stand beside their checks in `checks/`, and in a module `rules.py` where a room judges what is no case: the call,
-a graph, a run, a request. A package of one's own names a module of rules under the entry point `deep_mnist.rules`.
+Ours stand beside their checks in `checks/` (a room there that has a `rules.py` declares them in it alone), and in a
+module `rules.py` where a room judges what is no case: the call, a graph, a run, a request. A package of one's own names
+a module of rules under the entry point `deep_mnist.rules`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from deep_mnist.doctor.rule import Check, Rule
 CHECKS = "deep_mnist.doctor.checks"
 ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.capture.rules",
+    "deep_mnist.doctor.capture.batch_rules",
     "deep_mnist.doctor.tensorflow1.rules",
+    "deep_mnist.doctor.tensorflow1.faults.loss_rules",
+    "deep_mnist.doctor.tensorflow1.faults.program_rules",
+    "deep_mnist.doctor.tensorflow1.steps.rehearsal_rules",
     "deep_mnist.doctor.rehearsal.rules",
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
 )
@@ -116,7 +121,8 @@ def _use(module: ModuleType, source: str) -> None:
 def _own() -> tuple[ModuleType, ...]:
     package = _imported(CHECKS)
     names = [each.name for each in pkgutil.walk_packages(package.__path__, f"{CHECKS}.") if not each.ispkg]
-    return tuple(map(_imported, names))
+    rooms = tuple(name.removesuffix("rules") for name in names if name.endswith(".rules"))
+    return tuple(_imported(name) for name in names if name.endswith(".rules") or not name.startswith(rooms))
 
 
 @cache

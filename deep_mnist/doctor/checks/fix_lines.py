@@ -7,6 +7,7 @@ of every BatchNormalization, and so on. What no line can put right is said in a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import FrameType, ModuleType
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
@@ -67,3 +68,19 @@ def hidden_layers(names: Sequence[str], activation: str) -> str:
         return f'model.get_layer("{names[0]}").activation = keras.activations.{activation}'
     listed = str(list(names)).replace("'", '"')
     return f"for name in {listed}: model.get_layer(name).activation = keras.activations.{activation}"
+
+
+def alias_of(frame: FrameType | None, module: str, usual: str) -> tuple[str, bool]:
+    """Return what the code of a frame calls a module, and whether it has imported it; else its usual name.
+
+    Args:
+        frame: Of the user's code, None where it is not known.
+        module: Such as "pandas".
+        usual: Such as "pd".
+    """
+    spaces = (frame.f_locals, frame.f_globals) if frame is not None else ()
+    for space in spaces:
+        for name, value in list(space.items()):
+            if isinstance(value, ModuleType) and value.__name__ == module:
+                return name, True
+    return usual, False

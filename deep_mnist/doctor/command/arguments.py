@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +14,43 @@ if TYPE_CHECKING:
     from deep_mnist.doctor.acceptance import Choices
 
 FORMATS = ("text", "json", "html", "markdown", "sarif", "junit", "github")
-EXIT = "Exit status: 0 fit, 1 unfit, 2 not usable, 3 fit as far as it was judged, but a rule broke."
+EXIT = "Exit status: 0 fit, 1 unfit, 2 not usable, 3 a fault of the doctor or of a rule, never of your program."
+COMMAND = "python -m deep_mnist.doctor"
+
+
+def parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the doctor's options and, after --, the program's own arguments.
+
+    Raises:
+        SystemExit: With status 2, when they cannot be used; the sentence on standard error says the line to type.
+    """
+    place = given.index("--") if "--" in given else len(given)
+    own, rest = list(given[:place]), list(given[place + 1 :])
+    made = parser()
+    options, unknown = made.parse_known_args(own)
+    if options.module is not None and options.target is not None:
+        unknown = [each for each in own if each == str(options.target) or each in unknown]
+    if options.module is None and options.target is None:
+        made.error("expected folder|file|script.py, or -m MODULE")
+    if unknown:
+        print(f"doctor: {_hint(own, unknown, rest, list(made._option_string_actions))}", file=sys.stderr)
+        raise SystemExit(2)
+    options.given = tuple(given)
+    return options, rest
+
+
+def _hint(own: Sequence[str], unknown: Sequence[str], rest: Sequence[str], known: Sequence[str]) -> str:
+    """Return what to type where a program's arguments were given as the doctor's."""
+    left, kept = list(unknown), []
+    for each in own:
+        if each in left:
+            left.remove(each)
+        else:
+            kept.append(each)
+    near = [match for each in unknown for match in difflib.get_close_matches(each, known, n=1, cutoff=0.8)]
+    line = f"{COMMAND} {shlex.join([*kept, '--', *unknown, *rest])}"
+    meant = f"{' '.join(near)}, where an option of the doctor is meant; else " if near else ""
+    return f"Expected a program's own arguments after --. Received: {shlex.join(unknown)}. Fix: {meant}{line}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,18 +59,24 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m deep_mnist.doctor",
         description="Say why training would fail: on the data in a folder, or of an unmodified script.",
         epilog=f"{EXIT} `rules` in the target's place lists every rule, `rule CODE` explains one.",
+        allow_abbrev=False,
     )
     own.add_argument(
         "target",
         type=Path,
+        nargs="?",
         metavar="folder|file|script.py",
-        help="a Python script (its arguments after --), or a folder of arrays or images, or one .csv or .parquet",
+        help="a Python script or notebook (its arguments after --), a folder of arrays or images, one .npz, .csv or "
+        ".parquet, or a Keras model",
     )
+    own.add_argument("-m", dest="module", metavar="MODULE", help="run a module by its name, as python -m does")
     _of_network(own)
     _of_choices(own)
     own.add_argument(
         "--rehearse", action="store_true", help="when nothing is found: run the network for some seconds, on a sample"
     )
+    own.add_argument("--data", type=Path, metavar="FOLDER", help="of a model: judge these data against it")
+    own.add_argument("--cell", type=_cell, metavar="N", help="of a notebook: stop before its cell of code N")
     own.add_argument("--train", action="store_true", help="of a script: go on when it is fit")
     own.add_argument("--all", action="store_true", help="of a script: judge every fit, not the first alone")
     _of_output(own)
@@ -69,6 +115,12 @@ def _of_output(own: argparse.ArgumentParser) -> None:
     own.add_argument("--markdown", type=Path, metavar="FILE", help="write the findings as Markdown")
 
 
+def _cell(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected the number of a cell, received {text!r}")
+    return int(text)
+
+
 def _classes(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1_000_000:
         raise argparse.ArgumentTypeError(f"expected a number of classes, received {text!r}")
@@ -97,7 +149,7 @@ def choices_from(options: argparse.Namespace) -> Choices:
     from deep_mnist.doctor.checks.catalogue import add
     from deep_mnist.doctor.settings import project_settings
 
-    project = project_settings(options.target)
+    project = project_settings(options.target or Path.cwd())
     for path in (*project.rules, *options.rules):
         add(path)
     own = choices_of(dict(options.accept), options.ignore)

@@ -12,9 +12,11 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
-from deep_mnist.doctor.evidence.chunks import are_whole, tally
+from deep_mnist.doctor.evidence.chunks import are_whole, extent, tally
 
 LOOKED_AT = 20_000  # labels, from the start
+MOST_DIVIDED = 0.5  # greatest label of classes that were divided by 255
+FEW_GAPS = 2  # greatest class number relative to the number of classes that occur
 ROW_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 
 
@@ -69,11 +71,17 @@ def _of_positions(contract: Contract, labels: np.ndarray | None) -> Task:
 
 def _of_binary_loss(contract: Contract, labels: np.ndarray | None) -> Task:
     if (contract.output_units or 2) == 1:
-        return Task.BINARY
+        return Task.NUMBERS if labels is not None and _are_soft(labels) else Task.BINARY
     if labels is None or labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1) or is_one_hot(labels):
         return Task.CLASSES
     values = np.unique(labels.reshape(-1)[:LOOKED_AT])
     return Task.MULTI_LABEL if len(values) <= 2 and set(values.tolist()) <= {0, 1} else Task.NUMBERS
+
+
+def _are_soft(labels: np.ndarray) -> bool:
+    """Whether targets are probabilities of yes: fractions within 0..1, and not whole numbers divided by 255."""
+    low, high = extent(labels)
+    return low >= 0 and MOST_DIVIDED < high <= 1 and not are_whole(labels)
 
 
 def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
@@ -89,7 +97,9 @@ def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
     if rows and (is_one_hot(labels) or is_one_hot((labels[:LOOKED_AT] + 1.0) / 2)):
         return Task.CLASSES
     whole = labels.ndim <= 2 and not rows and are_whole(labels)
-    return Task.CLASSES if softmax or whole else Task.NUMBERS
+    units = contract.output_units
+    beyond = units is not None and whole and not 0 <= extent(labels)[0] <= extent(labels)[1] <= units
+    return Task.CLASSES if softmax or (whole and not beyond) else Task.NUMBERS
 
 
 def _of_labels(contract: Contract, labels: np.ndarray | None) -> Task:
@@ -97,17 +107,29 @@ def _of_labels(contract: Contract, labels: np.ndarray | None) -> Task:
     if labels is None:
         return Task.CLASSES if contract.loss is None else Task.UNKNOWN
     whole = are_whole(labels)
+    if contract.unknown and contract.output_units is None and not (whole and _are_compact(labels)):
+        return Task.UNKNOWN  # a class of its own, with a loss of its own: it may well predict numbers
     numbers = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
     units = contract.output_units or contract.num_classes or 2
     if contract.loss is None and contract.input_shape is None and contract.output_units is None:
         return Task.CLASSES  # a folder without a network holds a set of labelled images
     if numbers and whole:
+        if units > 1 and contract.output_units is not None and contract.loss is not None:
+            return Task.CLASSES if 0 <= extent(labels)[0] <= extent(labels)[1] <= units else Task.UNKNOWN
         if units > 1:
             return Task.CLASSES
         return Task.BINARY if set(tally(labels.reshape(-1)).values.tolist()) <= {0, 1} else Task.UNKNOWN
     if is_one_hot(labels) or (contract.loss is None and (contract.output_activation or "") == "softmax"):
         return Task.CLASSES
     return Task.UNKNOWN
+
+
+def _are_compact(labels: np.ndarray) -> bool:
+    """Whether whole numbers (n,) or (n, 1) are class numbers, likely: from 0 or 1 on, nearly all of them used."""
+    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] > 1):
+        return is_one_hot(labels)
+    values = np.unique(labels.reshape(-1)[:LOOKED_AT])
+    return bool(values[0] in (0, 1) and values[-1] < FEW_GAPS * len(values) and len(values) * 4 <= max(8, len(labels)))
 
 
 def is_one_hot(labels: np.ndarray) -> bool:

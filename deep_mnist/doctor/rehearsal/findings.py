@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal import rules
+from deep_mnist.doctor.rehearsal.losses import LEARNED_FEW, LONG_FACTOR, LONG_STEPS
 from deep_mnist.doctor.rehearsal.network_faults import dead_units, names_of, vanished_gradient
 
 if TYPE_CHECKING:
+    from deep_mnist.doctor.rehearsal.budget import Budget
+    from deep_mnist.doctor.rehearsal.memory import Memory
     from deep_mnist.doctor.rehearsal.vitals import Vitals
 
 DEAD_SHARE = 0.98  # of a layer's units, zero for every probed example: a healthy ReLU layer has 0 to 60 %
@@ -174,23 +177,90 @@ def rate(current: float, better: float, losses: Sequence[float], run: Sequence[f
     )
 
 
-def not_by_heart(examples: int, losses: Sequence[float], reference: float) -> Finding:
-    """No rate tried learns a few examples by heart."""
-    return rules.NOT_MEMORIZED.found(
-        expected=f"{examples} examples that can be learned by heart",
-        received=f"after {len(losses)} steps on them the loss is {losses[-1]:.3g} (a constant prediction gives "
-        f"{reference:.3g}), and no rate from 1/1000 to 1000 times yours does better",
-        fix="Check that labels and loss belong together, that a nonlinear activation stands between the layers, and "
-        "that no softmax, large dropout or strong regularization stands inside.",
+def rate_too_slow(current: float, better: float, losses: Sequence[float], run: Sequence[float]) -> Finding:
+    """With ten times the rate, the whole training's steps on the same batches learn."""
+    return rules.RATE_TOO_SLOW.found(
+        expected=f"a rate at which the loss falls; with ten times it, {better:.1g}, the same steps get {_losses(run)}",
+        received=f"{current:g}: losses {_losses(losses)} in {len(losses)} steps, which are the whole training",
+        fix=f"model.optimizer.learning_rate = {better:.1g}",
     )
 
 
-def undecided(losses: Sequence[float], seconds: float) -> Finding:
-    """The run did not learn, and time ended before the cause was found."""
+def not_by_heart(memory: Memory) -> Finding:
+    """A few examples cannot be told apart at any rate tried."""
+    return rules.NOT_MEMORIZED.found(
+        expected=f"{memory.examples} examples that the network learns to tell apart",
+        received=_tried(memory),
+        fix="Check that labels and loss belong together, that a nonlinear activation stands between the layers, and "
+        "that no softmax and no rounding stands inside.",
+    )
+
+
+def plateau(memory: Memory) -> Finding:
+    """The same, under a squared or absolute error."""
+    return rules.PLATEAU.found(
+        expected=f"{memory.examples} examples that the network learns to tell apart",
+        received=f"the run stays at the loss of a constant prediction; {_tried(memory)}",
+        fix="Check that the last activation can reach the targets (none reaches any number), and scale the targets.",
+    )
+
+
+def penalty(layers: Sequence[str], shrunk: float, loss: float, without: float, steps: int) -> Finding:
+    """Regularizers have pulled the weights to 0; without them the same steps learn."""
+    where = f" of {names_of(layers)}" if layers else ""
+    return rules.PENALTY.found(
+        expected="a penalty beside which the loss still counts",
+        received=f"after {steps} steps the weights are {shrunk:.0%} of their size and the loss, less the penalty, "
+        f"{loss:.3g}; without the penalty{where} the same steps get it to {without:.3g}",
+        fix="Take a hundredth of the regularizers' factor, such as keras.regularizers.L2(1e-4).",
+    )
+
+
+def dropped(layer: str, rate: float, loss: float, without: float, steps: int) -> Finding:
+    """Without dropout the same steps get far lower."""
+    other = "a few examples are learned" if math.isnan(without) else f"{without:.3g}"
+    return rules.DROPPED.found(
+        expected="dropout that leaves enough units to learn with, 0.1 to 0.5",
+        received=f"{layer} drops {rate:.0%}: a loss of {loss:.3g} after {steps} steps, without dropout {other}",
+        fix=f"keras.layers.Dropout({max(0.1, round(1 - rate, 2)):g})  # the share that is dropped",
+    )
+
+
+def out_of_reach(middle: float, mean: float, steps: int, reached: float, whole: int) -> Finding:
+    """The outputs come nowhere near the targets."""
+    return rules.OUT_OF_REACH.found(
+        expected=f"outputs that can reach the targets' mean, {middle:.3g}",
+        received=f"a mean output of {mean:.3g} after {steps} steps; {whole} at this pace move it by {reached:.2g}",
+        fix="Standardize the targets: y = (y - y.mean()) / y.std()  # and undo it on what is predicted",
+    )
+
+
+def turned(at_right: float, at_wrong: float, losses: Sequence[float]) -> Finding:
+    """The loss is higher for right predictions than for wrong ones."""
+    return rules.TURNED_SIGN.found(
+        expected="a loss that is lowest where the predictions are the targets",
+        received=f"{at_right:.3g} for predictions that are right, {at_wrong:.3g} for those of other examples; "
+        f"in the run {_losses(losses)}",
+        fix="Take the minus sign out of the loss: what is minimized must be small where the prediction is right.",
+    )
+
+
+def undecided(budget: Budget) -> Finding:
+    """The rehearsal's limits ended it before it could be judged."""
+    limit = f"{budget.seconds:.0f} s" if budget.is_late else f"{budget.steps} steps or {budget.work:.0e} multiply-adds"
     return rules.UNDECIDED.found(
-        expected="a loss that falls within the rehearsal",
-        received=f"losses {_losses(losses)} in {len(losses)} steps; {seconds:.0f} s were not enough to find out why",
-        fix="Rehearse for longer: doctor.rehearse(model, x, y, seconds=120).",
+        expected="a rehearsal that can be judged within its limits",
+        received=f"not judged for want of time: {limit} did not suffice",
+        fix="Rehearse for longer: doctor.rehearse(model, x, y, seconds=3600, steps=10_000, work=1e13).",
+    )
+
+
+def _tried(memory: Memory) -> str:
+    rates, last = ", ".join(f"{each:.1g}" for each in memory.rates), LONG_FACTOR * memory.rates[0]
+    return (
+        f"{memory.steps} steps on {memory.examples} examples at each of the rates {rates}, tried on "
+        f"{memory.groups} such groups, get the loss to {memory.best:.3g} at best (a constant prediction gives "
+        f"{memory.constant:.3g}), and {LONG_STEPS} steps at {last:.1g} on one group not below {LEARNED_FEW:.0%} of that"
     )
 
 

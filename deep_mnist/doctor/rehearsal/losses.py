@@ -11,6 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 RUN_STEPS = 60  # of the run at the user's own rate
+LONG_RUN_STEPS = 300  # of a run that has not learned by then
+WHOLE_STEPS = 1500  # of a training that may be run whole where it has not learned
+LONG_STEPS = 1500  # on a few examples, at LONG_FACTOR times the rate: the last try
+LONG_FACTOR = 10.0
+LEARNED_FEW = 0.9  # of a constant prediction's loss on the same few examples
 SHORT = 6  # steps: so few say nothing
 LEARNS = 0.9  # of the loss at the start: below it a run has moved
 BY_HEART = 0.7  # of the loss at the start: a healthy network is below 0.3 after HEART_STEPS

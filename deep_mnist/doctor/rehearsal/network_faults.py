@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rehearsal.rules import DEAD_UNITS, VANISHING
+from deep_mnist.doctor.rehearsal.rules import DEAD_UNITS, SOFTMAX_AXIS, UNITS_ALIKE, VANISHING
+
+if TYPE_CHECKING:
+    from deep_mnist.doctor.rehearsal.trial import StepTrial
 
 SHOWN = 4  # names in one line
 BOTH = ", before and after the run"
+STILL_ALIKE = 1e-3  # difference of the units' weights, over these: what rounding makes of equal ones in a run
+ONE = 1e-3  # by which a sum of probabilities may miss 1
 
 
 def names_of(paths: Sequence[str]) -> str:
@@ -55,6 +63,59 @@ def vanished_gradient(weight: str, size: float, *, step: int | None = None) -> F
         severity=_severity(step),
         where=_where(step),
     )
+
+
+def alike_units(model: Any) -> dict[str, float]:
+    """Return, for dense and convolutional layers of 2 units or more, how far the units' weights differ, over these."""
+    found: dict[str, float] = {}
+    for layer in model._flatten_layers():
+        kernel = getattr(layer, "kernel", None)
+        if type(layer).__name__ in ("Dense", "Conv1D", "Conv2D", "Conv3D") and kernel is not None and kernel.trainable:
+            values = np.asarray(kernel.value, np.float64).reshape(-1, kernel.shape[-1])
+            size = float(np.abs(values).max(initial=0.0))
+            if values.shape[1] > 1 and size:
+                found[str(layer.name)] = float(np.ptp(values, axis=1).max()) / size
+    return found
+
+
+def units_alike(before: dict[str, float], after: dict[str, float]) -> list[Finding]:
+    """Return the finding on layers whose units started with equal weights and still have them."""
+    names = [name for name, differs in before.items() if not differs and after.get(name, 1.0) < STILL_ALIKE]
+    if not names:
+        return []
+    found = UNITS_ALIKE.found(
+        expected="units of a layer that start with different weights",
+        received=f"all units of {names_of(names)} have equal weights, before and after the run",
+        fix=f"Initialize {names[0]} at random: leave out kernel_initializer, or take glorot_uniform or he_normal.",
+    )
+    return [found]
+
+
+def softmax_axis(trial: StepTrial, loss: str | None) -> list[Finding]:
+    """Return the finding on outputs that are probabilities over the examples, or over positions, not over classes."""
+    if loss not in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
+        return []
+    if getattr(trial.model.loss, "axis", -1) not in (-1,):
+        return []
+    outputs = trial.outputs(slice(0, trial.probed.stop - (trial.probed.stop > 2)))
+    values = np.asarray(outputs, np.float64) if hasattr(outputs, "shape") else np.zeros(0)
+    if values.ndim < 2 or values.min() < 0 or values.shape[-1] < 2 or _sum_to_one(values, -1):
+        return []
+    axis = next((axis for axis in range(values.ndim - 1) if values.shape[axis] > 1 and _sum_to_one(values, axis)), None)
+    if axis is None:
+        return []
+    over = "the examples of the batch" if axis == 0 else f"axis {axis}"
+    found = SOFTMAX_AXIS.found(
+        expected="probabilities that sum to 1 over the classes, the last axis",
+        received=f"outputs of shape {values.shape} that sum to 1 over {over}, and over the classes to "
+        f"{values.sum(axis=-1).min():.3g} to {values.sum(axis=-1).max():.3g}",
+        fix="Take the softmax over the last axis: keras.layers.Softmax(axis=-1), or tf.nn.softmax(x, axis=-1).",
+    )
+    return [found]
+
+
+def _sum_to_one(values: np.ndarray, axis: int) -> bool:
+    return bool(np.all(np.abs(values.sum(axis=axis) - 1) < ONE))
 
 
 def _severity(step: int | None) -> str:

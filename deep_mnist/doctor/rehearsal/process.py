@@ -29,7 +29,7 @@ from deep_mnist.doctor.rehearsal.findings import abstention
 from deep_mnist.doctor.rule import Scope
 from deep_mnist.processes import ADDRESS, Process, start_module
 
-SECONDS = 60.0  # of the rehearsal itself; loading TensorFlow and the network comes on top
+SECONDS = 600.0  # of the rehearsal itself, its last resort; loading TensorFlow and the network comes on top
 LOAD_SECONDS = 240.0
 MEMORY_BYTES = 4 << 30
 SAMPLE = 1024  # examples that the child is given of a folder

@@ -127,6 +127,50 @@ RATE_TOO_LOW = Rule(
 )  # fmt: skip
 NOT_MEMORIZED = Rule(
     code="R052", name="few-examples-not-memorized", field="rehearsal.memorizes", severity="error", scope=Scope.RUN,
-    summary="The network cannot learn a few examples by heart, at any learning rate tried.",
+    summary="The network cannot tell a few examples apart, however long it is shown them, at any learning rate tried.",
     why="What cannot learn a few examples cannot learn the set.",
+)  # fmt: skip
+
+# --- why it does not learn -----------------------------------------------------------------------
+
+PLATEAU = Rule(
+    code="R060", name="plateau-at-a-constant-prediction", field="rehearsal.memorizes", severity="error",
+    scope=Scope.RUN, summary="Under a squared or absolute error the loss stays at that of a constant prediction, and "
+    "a few examples alone cannot be told apart either.",
+    why="What the network learns is at most the mean of the targets.",
+)  # fmt: skip
+OUT_OF_REACH = Rule(
+    code="R061", name="targets-beyond-the-training", field="rehearsal.updates", severity="error", scope=Scope.RUN,
+    summary="The targets are thousands, and at the pace of the run the outputs come nowhere near them in the training.",
+    why="The training ends long before the mean of the targets is reached.",
+)  # fmt: skip
+RATE_TOO_SLOW = Rule(
+    code="R063", name="rate-ten-times-too-low", field="rehearsal.updates", severity="error", scope=Scope.RUN,
+    summary="The whole training, run in the rehearsal, does not learn, and with ten times the rate it does.",
+    why="The training ends before it began.",
+)  # fmt: skip
+UNITS_ALIKE = Rule(
+    code="R064", name="units-start-alike", field="rehearsal.gradients", severity="warning", scope=Scope.RUN,
+    summary="All units of a layer start with the same weights, and still have them after the run.",
+    why="Equal units get equal gradients: the layer stays one unit, however wide it is.",
+)  # fmt: skip
+TURNED_SIGN = Rule(
+    code="R065", name="loss-with-the-sign-turned", field="rehearsal.loss", severity="error", scope=Scope.RUN,
+    summary="A loss of your own is highest where the predictions are right, and falls below 0 without end.",
+    why="The training moves away from the targets.",
+)  # fmt: skip
+PENALTY = Rule(
+    code="R066", name="penalty-overwhelms-the-loss", field="rehearsal.memorizes", severity="error", scope=Scope.RUN,
+    summary="Regularizers pull the weights to 0 and the loss stays at a constant prediction's; without them it falls.",
+    why="The weights are pulled to 0 faster than the targets move them.",
+)  # fmt: skip
+SOFTMAX_AXIS = Rule(
+    code="R067", name="softmax-over-the-wrong-axis", field="rehearsal.outputs", severity="error", scope=Scope.RUN,
+    summary="The outputs are probabilities over the examples or positions, not over the classes.",
+    why="The loss takes the last axis for the classes: an example's prediction depends on its neighbours in the batch.",
+)  # fmt: skip
+DROPPED = Rule(
+    code="R068", name="dropout-keeps-too-little", field="rehearsal.memorizes", severity="warning", scope=Scope.RUN,
+    summary="A Dropout layer drops nearly all units and holds the loss up: without it the same steps get far lower.",
+    why="rate is the share that is dropped, not the share that is kept.",
 )  # fmt: skip

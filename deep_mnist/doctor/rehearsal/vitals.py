@@ -72,7 +72,7 @@ def look_into(model: keras.Model, loss_of: Loss, x: Any, y: Any) -> Vitals:
         loss=float(loss),
         gradients={weight.path: _size(each, weight) for weight, each in known if _is_kernel(weight)},
         unconnected=tuple(w.path for w, each in zip(weights, gradients, strict=True) if each is None),
-        still=tuple(weight.path for weight, each in known if not np.any(each)),
+        still=tuple(weight.path for weight, each in known if not np.any(each) and not _is_of_one_step(weight, x)),
         dead=dead_shares(model, x),
         spread=spread_of(outputs),
         finite=finite and not broken_weights(model),
@@ -190,6 +190,12 @@ def _dead_share(output: Any) -> float:
 def _dense(gradient: Any) -> np.ndarray:
     """Return a gradient as an array; an embedding's comes as rows."""
     return np.asarray(tf.cast(tf.convert_to_tensor(gradient), tf.float32))
+
+
+def _is_of_one_step(weight: Any, x: Any) -> bool:
+    """Whether a weight is a recurrent kernel and sequences have one step: their state before it is zero."""
+    steps = [each.shape[1] for each in tf.nest.flatten(x) if len(each.shape) == 3]
+    return weight.path.endswith("recurrent_kernel") and 1 in steps
 
 
 def _is_kernel(weight: Any) -> bool:

@@ -149,7 +149,7 @@ def location(diagnosis: Diagnosis, finding: Finding) -> tuple[str, int | None]:
     origin = diagnosis.origin
     if origin is None or not origin.path:
         return _relative(diagnosis.case.folder), None
-    return _relative(Path(origin.path)), origin.line_of(finding)
+    return _relative(origin.file), origin.line_of(finding)
 
 
 def _relative(path: Path) -> str:

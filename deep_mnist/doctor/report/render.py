@@ -83,8 +83,8 @@ def write_text(diagnosis: Diagnosis, console: Console) -> None:
 
 
 def remarks(diagnosis: Diagnosis) -> list[str]:
-    """Return what was not judged, a line each: rules that broke, rules that the user has switched off."""
-    broken = [each.sentence() for each in diagnosis.broken]
+    """Return what was not judged, a line each: what was not given, rules that broke, rules that are switched off."""
+    broken = [*diagnosis.not_judged, *(each.sentence() for each in diagnosis.broken)]
     ignored = ", ".join(sorted(diagnosis.ignored))
     return broken + ([f"Switched off: {ignored}."] if ignored else [])
 
@@ -95,7 +95,7 @@ def _source_lines(diagnosis: Diagnosis) -> Iterator[str]:
     if origin is None or not (origin.path or origin.notes):
         return
     if origin.path:
-        yield f"{origin.file}:{origin.line}  {origin.call}"
+        yield f"{origin.at(origin.line)}  {origin.call}"
     for role in ("train_images", "train_labels", "test_images", "test_labels"):
         name, part = role.split("_")
         split = diagnosis.case.splits.get(name)

@@ -15,6 +15,7 @@ from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.diagnosis import Diagnosis
 from deep_mnist.doctor.report.render import as_json
+from deep_mnist.doctor.script.quiet import silence_tensorflow
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptJudge, ScriptOptions
 
@@ -43,6 +44,7 @@ def spawned_children(judge: ScriptJudge) -> Iterator[None]:
 
 def enter_child() -> None:
     """Put the doctor before the fits of a process that the script has spawned."""
+    silence_tensorflow()
     owner, status, train = os.environ[CHILD].split(":")
     options = ScriptOptions(train=bool(int(train)), report=partial(_leave, Path(status)))
     judge = ScriptJudge(options, Path(status), int(owner))

@@ -1,9 +1,9 @@
-"""Run a user's script, unmodified, up to its first fit, and judge that fit.
+"""Run a user's program, unmodified, up to its first fit, and judge that fit.
 
     python -m deep_mnist.doctor train.py -- --epochs 5
 
-The script runs as Python would run it: its own folder first on the path, its own `__main__` and arguments, the same
-working directory. Before the first step it ends; with `train` it goes on when its data are fit.
+It runs as its own tool would run it (`programs.py`). Before the first step it ends; with `train` it goes on when its
+data are fit.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import contextlib
 import multiprocessing
 import multiprocessing.spawn
 import os
-import runpy
 import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,57 +26,57 @@ from deep_mnist.doctor.capture.custom_loop import watch_calls
 from deep_mnist.doctor.capture.fit_call import METHODS
 from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.checks.crashes.explain import finding_of
+from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
-from deep_mnist.doctor.script.failures import explained
+from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of
+from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
+from deep_mnist.doctor.script.surroundings import explained_by_surroundings
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
-from deep_mnist.doctor.tensorflow1.graph_mode import watch_sessions
+from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
 
-def run_script(path: Path, arguments: Sequence[str], options: ScriptOptions) -> int:
-    """Run a script up to its first fit and return the doctor's exit status: 0 fit, 1 unfit, 2 not usable.
+def run_program(program: Program, arguments: Sequence[str], options: ScriptOptions) -> int:
+    """Run a program up to its first fit and return the exit status: 0 fit, 1 unfit, 2 not usable, 3 our own fault.
 
     Args:
-        path: Of the script.
+        program: What is run.
         arguments: Its own.
         options: How it is judged.
-
-    Raises:
-        NotUsableError: There is no such script.
     """
-    if not path.is_file():
-        raise NotUsableError(f"Expected a folder or a Python script. Received: {path}, which is neither.")
     with tempfile.TemporaryDirectory(prefix="doctor-") as folder:
-        run = ScriptRun(path, ScriptJudge(options, Path(folder) / "status", os.getpid()))
-        with run.watching(), _as_python_runs_it(path, arguments):
+        run = ProgramRun(program, ScriptJudge(options, Path(folder) / "status", os.getpid()))
+        with run.watching(), _as_its_tool_runs_it(program, arguments, Path(folder)):
             return run.to_its_end()
 
 
 @contextlib.contextmanager
-def _as_python_runs_it(path: Path, arguments: Sequence[str]) -> Iterator[None]:
+def _as_its_tool_runs_it(program: Program, arguments: Sequence[str], folder: Path) -> Iterator[None]:
     before = sys.argv, list(sys.path), sys.modules["__main__"]
-    sys.argv = [str(path), *arguments]
-    sys.path[0:1] = [str(path.resolve().parent)]
+    sys.argv = [str(program.path), *arguments]
     try:
-        yield
+        with program.place(folder):
+            yield
     finally:
         sys.argv, sys.path[:], sys.modules["__main__"] = before
 
 
-class ScriptRun:
-    """One run of a script under the doctor, in this process and in those that it starts."""
+class ProgramRun:
+    """One run of a program under the doctor, in this process and in those that it starts."""
 
-    def __init__(self, path: Path, judge: ScriptJudge) -> None:
-        self.path, self.judge = path, judge
+    def __init__(self, program: Program, judge: ScriptJudge) -> None:
+        self.program, self.judge, self.started = program, judge, time.perf_counter()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Put the doctor before every fit of this process and of those that it starts."""
         methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
-        sessions, restore_sessions = watch_sessions(self.judge.before_run)
-        watches = [methods, calls, sessions, ImportWatch(dataset_patches())]
+        sessions, restore_sessions = watch_sessions(self.judge.before_run, self.judge.wants_runs)
+        frames = ImportWatch({"keras.src.utils.traceback_utils": keep_frames})
+        watches = [methods, calls, sessions, ImportWatch(dataset_patches()), frames]
         tutorials = TutorialFinder()
         sys.meta_path.append(tutorials)
         os._exit = self._os_exit  # type: ignore[assignment]
@@ -97,9 +97,10 @@ class ScriptRun:
             os._exit = self.judge.exit_process
 
     def to_its_end(self) -> int:
-        """Run the script; return the doctor's exit status."""
+        """Run the program; return the doctor's exit status."""
         try:
-            runpy.run_path(str(self.path), run_name="__main__")
+            self.program.run()
+            self.judge.after_last_run()
         except ScriptEnd:
             pass
         except SystemExit as error:
@@ -108,7 +109,7 @@ class ScriptRun:
             return self._ended(f"sys.exit({error.code if error.code is not None else ''})", error.code)
         except BaseException as error:
             return self._failed(error)
-        return self._ended("its last line", 0)
+        return self._ended(self.program.last, 0)
 
     def _ended(self, how: str, status: object) -> int:
         if self.judge.status_file.exists():
@@ -117,11 +118,13 @@ class ScriptRun:
             return self.judge.code
         if "unfit" in self.judge.verdicts:
             return 1
-        if self.judge.verdicts:
+        if self.judge.faults and not self.judge.options.train:
+            return STATUS
+        if self.judge.verdicts or self.judge.faults:
             return status if isinstance(status, int) else int(status is not None)
         print(
-            f"doctor: Expected a call of fit in {self.path}. Received: none; the script ended by {how}. "
-            "Fix: give the script that trains, with its arguments after --.",
+            f"doctor: Expected a call of fit in {self.program.name}. Received: none; it ended by {how}. "
+            f"Fix: {self.program.no_fit}",
             file=sys.stderr,
         )
         return 2
@@ -131,11 +134,35 @@ class ScriptRun:
             return self._ended("", 1)
         if isinstance(error, KeyboardInterrupt):
             raise error
-        kept = _from_script(error.__traceback__, self.path)
+        if isinstance(error, NotUsableError) and not self._is_own_code(error.__traceback__):
+            raise error
+        if is_own_fault(error):
+            return 1 if "unfit" in self.judge.verdicts else tell_fault(error, self.judge.options.command)
+        finding = None if is_refusal(error) else finding_of(error, self.program.path)
+        kept = own_frames(self._from_own_code(error.__traceback__))
+        if isinstance(error, SyntaxError) and not self._is_own_code(error.__traceback__):
+            kept = None  # the program's text was not read: nothing of it has run
         traceback.print_exception(type(error), error, kept)
         when = "after" if self.judge.verdicts else "before"
-        print(f"\ndoctor: {self.path.name} failed {when} its first fit. {explained(error, self.path)}", file=sys.stderr)
+        how = explained_by_surroundings(error, self.program.path)
+        said = "" if is_refusal(error) else how or sentence_of(finding)
+        print(f"\ndoctor: {self.program.name} failed {when} its first fit. {said}", file=sys.stderr)
+        if not self.judge.verdicts:
+            seconds = time.perf_counter() - self.started
+            self.judge.options.failed(diagnosis_of(error, finding, self.program.path, seconds))
         return 2 if not self.judge.verdicts else 1
+
+    def _is_own_code(self, trace: TracebackType | None) -> bool:
+        return any(self.program.owns(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(trace))
+
+    def _from_own_code(self, trace: TracebackType | None) -> TracebackType | None:
+        """Return the traceback from the program's own first frame on; of what fails before it, all but our frames."""
+        if not self._is_own_code(trace):
+            frames = [each for each in _links(trace) if not is_ours(each.tb_frame) and "runpy" not in _file(each)]
+            return frames[0] if frames else None
+        while trace is not None and not self.program.owns(_file(trace)):
+            trace = trace.tb_next
+        return trace
 
     def _os_exit(self, status: int) -> None:
         if os.getpid() == self.judge.owner and self.judge.code is None and not self.judge.verdicts:
@@ -160,8 +187,11 @@ class ScriptRun:
         return int(self.judge.status_file.read_text())
 
 
-def _from_script(trace: TracebackType | None, path: Path) -> TracebackType | None:
-    """Return the traceback from the script's own first frame on."""
-    while trace is not None and Path(trace.tb_frame.f_code.co_filename) != path:
+def _links(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
         trace = trace.tb_next
-    return trace
+
+
+def _file(trace: TracebackType) -> str:
+    return trace.tb_frame.f_code.co_filename

@@ -1,9 +1,9 @@
-"""What a TensorFlow 1 graph and its feeds show apart from shapes and labels: NaN, dropout in evaluation, the rate."""
+"""What a TensorFlow 1 graph and its feeds show apart from shapes and labels; rates and dropout in evaluation here."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,12 @@ import numpy as np
 
 from deep_mnist.doctor.capture.source import Source
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Scope
+from deep_mnist.doctor.tensorflow1.faults.accuracy_faults import accuracy_faults
+from deep_mnist.doctor.tensorflow1.faults.layer_faults import layer_faults
+from deep_mnist.doctor.tensorflow1.faults.loss_faults import loss_faults
+from deep_mnist.doctor.tensorflow1.faults.loss_words import cross_entropy
+from deep_mnist.doctor.tensorflow1.faults.program_faults import program_faults
 from deep_mnist.doctor.tensorflow1.graph_walk import consumers, rates_of, trains
 from deep_mnist.doctor.tensorflow1.rules import (
     DROPOUT_IN_EVALUATION,
@@ -18,33 +24,74 @@ from deep_mnist.doctor.tensorflow1.rules import (
     GRAPH_RATE_TOO_HIGH,
     LOG_OF_SOFTMAX,
 )
+from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps.rehearsal import rehearsal_findings
+from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET, StepFailedError
+from deep_mnist.doctor.tensorflow1.training_words import minimized
 
 if TYPE_CHECKING:
     from deep_mnist.doctor.tensorflow1.graph_mode import FedRun
 
+CAUSES = ("contract.loss", "contract.from_logits", "model.output_activation", "model.optimizer", "model.dropout")
 HIGHEST_RATE = {"Adam": 0.01, "RMSProp": 0.01, "GradientDescent": 1.0, "Momentum": 0.5, "Adagrad": 1.0}
 USUAL_RATE = {"Adam": 1e-4, "RMSProp": 1e-3, "GradientDescent": 0.5, "Momentum": 0.01, "Adagrad": 0.01}
 
 
-def faults_of(run: FedRun, frame: FrameType | None) -> Iterator[Finding]:
-    """Yield what is wrong with the graph by itself, and with the scalars fed to it."""
-    if run.loss is not None and run.loss.unprotected:
-        yield LOG_OF_SOFTMAX.found(
-            expected="softmax_cross_entropy_with_logits, which never takes log(0)",
-            received="log(softmax(…)) with nothing that keeps it from 0",
-            fix="loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))",
-        )
-    yield from _rates(run)
-    yield from _dropout_in_evaluation(run, frame)
+def faults_of(
+    case: SessionCase, frame: FrameType | None, earlier: Sequence[FedRun] = (), budget: float = BUDGET
+) -> tuple[list[Finding], bool]:
+    """Return what is wrong with the graph and its training, and whether the run itself raises.
+
+    Args:
+        case: Of the run.
+        frame: Of the code that makes it.
+        earlier: Runs before it that only read.
+        budget: Multiplications that one trial of the rehearsal may take.
+    """
+    met = case.supervision
+    found = [*loss_faults(case), *accuracy_faults(case), *layer_faults(case), *program_faults(case, frame)]
+    if case.run.loss is not None and case.run.loss.unprotected and not (met and met.takes_logits):
+        found.append(_log_of_softmax(case))
+    found += [*_rates(case)]
+    found += next(([each] for run in (case.run, *earlier) for each in _dropout_in_evaluation(run, frame)), [])
+    try:
+        found += rehearsal_findings(case, budget=budget)
+    except StepFailedError:
+        return _causes(found), True
+    return _causes(found), False
 
 
-def _rates(run: FedRun) -> Iterator[Finding]:
-    for name, rate in dict.fromkeys(rates_of(run.graph)):
+def _causes(found: list[Finding]) -> list[Finding]:
+    """Leave out what a run showed where the graph had named its cause, and a cause that was named twice."""
+    once = list({each.rule.code: each for each in found}.values())
+    named = any(each.severity != "note" and each.rule.scope is Scope.GRAPH and each.field in CAUSES for each in once)
+    return [each for each in once if not (named and each.rule.scope is Scope.RUN)]
+
+
+def _log_of_softmax(case: SessionCase) -> Finding:
+    met = case.supervision
+    loss = case.names.of(case.step.loss, "loss") if case.step is not None and case.step.loss is not None else "loss"
+    entropy = (
+        cross_entropy(case, met)
+        if met is not None and met.kind == "product"
+        else ("tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))")
+    )
+    return LOG_OF_SOFTMAX.found(
+        expected="softmax_cross_entropy_with_logits, which never takes log(0)",
+        received="log(softmax(…)) with nothing that keeps it from 0",
+        fix=f"{loss} = {entropy}",
+    )
+
+
+def _rates(case: SessionCase) -> Iterator[Finding]:
+    for name, rate in dict.fromkeys(rates_of(case.run.graph)):
+        usual = USUAL_RATE.get(name, 1e-3)
+        is_own = case.step is not None and case.step.optimizer == name
         if rate > HIGHEST_RATE.get(name, np.inf) or rate <= 0:
             yield (GRAPH_RATE_TOO_HIGH if rate > 0 else GRAPH_RATE_NOT_POSITIVE).found(
                 expected=f"a rate of at most {HIGHEST_RATE.get(name, 1.0):g} for {name}",
                 received=f"{rate:g}",
-                fix=f"tf.train.{name}Optimizer({USUAL_RATE.get(name, 1e-3):g})",
+                fix=minimized(case, rate=usual) if is_own else f"tf.train.{name}Optimizer({usual:g})",
             )
 
 

@@ -1,115 +1,152 @@
-"""TensorFlow 1 style: graphs, sessions and feed_dict, as Deep MNIST for Experts was written.
+"""TensorFlow 1 style: graphs and sessions, as Deep MNIST for Experts was written.
 
-The first Session.run that feeds placeholders stands for fit; what Keras would tell is read from the graph. TensorFlow
-is not imported: the session brings it.
+The first Session.run that trains stands for fit, whether placeholders, iterators, queues or constants bring the
+examples; what Keras would tell is read from the graph. TensorFlow is not imported: the session brings it.
 """
 
 from __future__ import annotations
 
-import functools
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import FrameType, ModuleType
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.contract import Contract, encoding_of, with_settings
-from deep_mnist.contract.layouts import layout_of_shape
+from deep_mnist.contract.contract import with_settings
 from deep_mnist.doctor.acceptance import Choices
 from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.draw import as_array, draw_arrays
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
-from deep_mnist.doctor.capture.intercept import ImportWatch, caller, inside, is_inside
+from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
-from deep_mnist.doctor.capture.origin import origin_of
-from deep_mnist.doctor.diagnosis import Diagnosis
+from deep_mnist.doctor.capture.origin import Origin, origin_of
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.finish import finish
+from deep_mnist.doctor.judge import isolated
+from deep_mnist.doctor.tensorflow1 import queues
+from deep_mnist.doctor.tensorflow1.clone import Clone, NotCopiedError, calls_python, cloned
+from deep_mnist.doctor.tensorflow1.graph_contract import contract_of_graph
 from deep_mnist.doctor.tensorflow1.graph_faults import faults_of
-from deep_mnist.doctor.tensorflow1.graph_walk import Loss, behind, consumers, loss_of, trains
+from deep_mnist.doctor.tensorflow1.graph_walk import Loss, ancestors, loss_of, trains
+from deep_mnist.doctor.tensorflow1.names import Names
+from deep_mnist.doctor.tensorflow1.session_case import SessionCase
+from deep_mnist.doctor.tensorflow1.steps.rehearsal import REHEARSAL_BUDGET
+from deep_mnist.doctor.tensorflow1.steps.trial import BUDGET
+from deep_mnist.doctor.tensorflow1.supervision import SOURCES
 
-SESSION_MODULE = "tensorflow.python.client.session"
-LEAVES_VALUES = ("Reshape", "Identity", "Cast", "ExpandDims", "Squeeze", "Pad", "StopGradient")
-RAW_PIXEL_STEP = 1 / 32  # a factor below this takes 0..255 in, not 0..1
+# A run of these hands examples on to an iterator or a queue; nothing is computed of them.
+PREPARES = ("MakeIterator", "QueueEnqueueV2", "QueueEnqueueManyV2")
+MOST_DRAWN = 4  # elements of an iterator that are looked at
 
 
 @dataclass
 class FedRun:
-    """A Session.run that feeds placeholders.
+    """A Session.run that feeds examples, or trains on those that the graph brings itself.
 
     Attributes:
         graph: Of the session.
-        fed: Placeholder -> value, as given.
+        fed: Tensor -> value, as given to placeholders, or as drawn from iterators and queues.
         fetches: Requested operations.
-        images, labels: The placeholders of the images and of their labels, None where there is none.
+        images, labels: The tensors of the images and of their labels, None where there is none.
         loss: Found in the graph, None where it has none that is known.
+        session: None where the graph alone is judged.
     """
 
     graph: Any
     fed: Mapping[Any, Any]
     fetches: list[Any]
-    images: Any
-    labels: Any
-    loss: Loss | None
+    images: Any = None
+    labels: Any = None
+    loss: Loss | None = None
+    session: Any = None
 
     @property
     def is_training(self) -> bool:
         return any(trains(operation) for operation in self.fetches)
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether it can be made and trains nothing."""
+        return not self.is_training and queues.never_filled(self) is None
 
-# Called before a run with it, the caller's frame, and the run itself; what it returns is the run's result.
-BeforeRun = Callable[[FedRun, FrameType | None, Callable[[], Any]], Any]
+    @property
+    def is_judged(self) -> bool:
+        """Whether there is anything to judge: examples, training, or a queue that would never be filled."""
+        shown = self.images is not None and not any(each.type in PREPARES for each in ancestors(self.fetches))
+        return shown or self.is_training or queues.never_filled(self) is not None
 
 
-def watch_sessions(before: BeforeRun) -> tuple[ImportWatch, Callable[[], None]]:
-    """Return a watch that puts `before` before every run that feeds placeholders, and what takes it away."""
-    undo: list[Callable[[], None]] = []
+@dataclass(frozen=True)
+class JudgedRun:
+    """What came of judging a run.
 
-    def patch(module: ModuleType) -> None:
-        session = module.BaseSession
-        own = session.run
+    Attributes:
+        diagnosis: Of it.
+        fails: The run itself raises, in TensorFlow's own words: it is better made than judged.
+    """
 
-        @functools.wraps(own)
-        def run(self: Any, fetches: Any, feed_dict: Any = None, *args: Any, **kwargs: Any) -> Any:
-            def resume() -> Any:
-                return own(self, fetches, feed_dict, *args, **kwargs)
+    diagnosis: Diagnosis
+    fails: bool = False
 
-            fed = None if is_inside() or not feed_dict else fed_run(self.graph, fetches, feed_dict)
-            if fed is None:
-                return resume()
-            return before(fed, caller(sys._getframe(1)), resume)
 
-        session.run = run
-        undo.append(lambda: setattr(session, "run", own))
-
-    def remove() -> None:
-        while undo:
-            undo.pop()()
-
-    return ImportWatch({SESSION_MODULE: patch}), remove
+def session_run(session: Any, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> FedRun:
+    """Return what a run of a session does."""
+    graph = session.graph
+    fed = {key: value for name, value in (feed_dict or {}).items() if (key := _element(graph, name)) is not None}
+    required = [each for name in _flat(fetches) if (each := _element(graph, name)) is not None]
+    run = FedRun(graph, fed, [getattr(each, "op", each) for each in required], session=session)
+    return with_roles(run)
 
 
 def fed_run(graph: Any, fetches: Any, feed_dict: Mapping[Any, Any]) -> FedRun | None:
-    """Return what a run feeds, None when it feeds no examples."""
-    try:
-        fed = {graph.as_graph_element(key): value for key, value in feed_dict.items()}
-        required = [graph.as_graph_element(each) for each in _flat(fetches)]
-    except (TypeError, ValueError, KeyError):  # TensorFlow will refuse it in its own words
-        return None
-    examples = {key: array for key, value in fed.items() if (array := _examples(value)) is not None}
+    """Return what a run would feed to a graph without a session, None when it feeds no examples."""
+    fed = {graph.as_graph_element(key): value for key, value in feed_dict.items()}
+    required = [graph.as_graph_element(each) for each in _flat(fetches)]
+    run = with_roles(FedRun(graph, fed, [getattr(each, "op", each) for each in required]))
+    return run if run.images is not None else None
+
+
+def with_roles(run: FedRun) -> FedRun:
+    """Return the run with its images, labels and loss, as far as what it feeds tells."""
+    examples = {key: array for key, value in run.fed.items() if (array := examples_of(value)) is not None}
     if not examples:
-        return None
+        return run
     images = max(examples, key=lambda key: int(np.prod(examples[key].shape[1:])))
     count = len(examples[images])
     others = [key for key, array in examples.items() if key is not images and array.ndim <= 2]
     labels = next((key for key in others if len(examples[key]) == count), others[0] if others else None)
-    operations = [getattr(each, "op", each) for each in required]
-    return FedRun(graph, fed, operations, images, labels, loss_of(graph))
+    run = replace(run, images=images, labels=labels, loss=loss_of(run.graph))
+    met = SessionCase(run, Names(None)).supervision
+    if met is None:
+        return run
+    told = [each for each in examples if each.op in ancestors([met.labels.op], control=False)]
+    shown = [
+        each
+        for each in examples
+        if each.op in ancestors([met.output.op], control=False) and not any(each is one for one in told)
+    ]
+    if len(told) != 1:
+        return run
+    images = max(shown, key=lambda key: int(np.prod(examples[key].shape[1:])), default=told[0])
+    return replace(run, images=images, labels=told[0])
 
 
-def _examples(value: Any) -> np.ndarray | None:
+def _element(graph: Any, name: Any) -> Any:
+    try:
+        return graph.as_graph_element(name)
+    except (TypeError, ValueError, KeyError):  # a structure, or one that TensorFlow refuses in its own words
+        return None
+
+
+def examples_of(value: Any) -> np.ndarray | None:
+    """Return what is fed as an array of examples, None where it is a single number, or none."""
     array = as_array(value)
     if array is None and isinstance(value, list | tuple):
         try:
@@ -129,101 +166,123 @@ def _flat(value: Any) -> Iterator[Any]:
         yield value
 
 
+# --- the judgement ---------------------------------------------------------------------------------
+
+
 def judge_run(
     run: FedRun,
     frame: FrameType | None,
     *,
     choices: Choices | None = None,
     overrides: Mapping[str, Any] | None = None,
-) -> Diagnosis:
-    """Return the diagnosis of a run: its graph against what is fed.
+    earlier: Sequence[FedRun] = (),
+    rehearse: bool = False,
+    goes_on: bool = False,
+) -> JudgedRun:
+    """Return the diagnosis of a run: its graph against what is fed, and some of its steps in a copy of the session.
 
     Args:
         run: As found.
         frame: Of the caller, for names and lines.
         choices, overrides: As in `judge_call`.
+        earlier: Runs before it that only read.
+        goes_on: The run is made afterwards: then no generator of the user's may be called for a copy.
+        rehearse: Take as many steps as a rehearsal does, not only those that cost next to nothing.
 
     Raises:
         NotUsableError: There is nothing to judge.
     """
     started = time.perf_counter()
-    with inside():
-        x, y = run.fed[run.images], run.fed[run.labels] if run.labels is not None else None
-        output = run.loss.scores if run.loss is not None else run.images
-        call = FitCall(output, x, y, None, {"shuffle": True}, Verb.SESSION_RUN, direct=False)
-        call = whole_of_batch(call, frame)
-        train = draw_arrays("train", _examples(call.x), _examples(call.y), 1)
-        contract = with_settings(contract_of_graph(run), **(overrides or {}))
-        extra: list[Finding] = list(faults_of(run, frame))
-        origin = origin_of(call, frame, train, None, None)
-        return diagnose_drawn(call, contract, train, None, origin, choices=choices, extra=extra, started=started)
+    with inside(), np.errstate(all="ignore"):
+        stuck = queues.never_filled(run)
+        if stuck is not None:
+            return JudgedRun(_without_arrays([queues.finding(stuck, Names(frame))], choices, started))
+        with _copy_of(run, goes_on) as clone:
+            run = with_drawn(run, clone) if clone is not None and run.images is None else run
+            case = SessionCase(run, Names(frame), clone)
+            budget = REHEARSAL_BUDGET if rehearse else BUDGET
+            extra, fails = faults_of(case, frame, earlier, budget)
+            if run.images is None:
+                return JudgedRun(_without_arrays(extra, choices, started), fails)
+            return JudgedRun(_with_arrays(case, frame, extra, choices, overrides, started), fails)
 
 
-def contract_of_graph(run: FedRun) -> Contract:
-    """Return what the graph demands of the images and labels that are fed."""
-    shape = run.images.shape
-    example = tuple(shape.as_list()[1:]) if shape.rank is not None and shape.rank > 1 else None
-    unknown = [] if example is not None else ["input_shape: the placeholder has no shape"]
-    scale, offset, known = _scaling(run.images)
-    if not known:
-        unknown.append("input scaling: what the graph does to the pixels is not known")
-    raw = 0 < abs(scale) < RAW_PIXEL_STEP
-    contract = Contract(
-        name="graph",
-        input_shape=example,
-        layout=layout_of_shape(example) if example is not None else "unknown",
-        input_range=(0.0, 255.0) if raw else (0.0, 1.0),
-        input_dtype="uint8" if raw else "float32",
-        scales_inside=scale != 1.0 or offset != 0.0,
-        pixel_scale=scale,
-        pixel_offset=offset,
-        unknown=tuple(unknown),
+@contextmanager
+def _copy_of(run: FedRun, goes_on: bool) -> Iterator[Clone | None]:
+    """Give a copy of the run's session, None where there is none to be had."""
+    if run.session is None or queues.filled_by_hand(run) or (goes_on and calls_python(run.graph)):
+        yield None
+        return
+    try:
+        copy = cloned(run.session)
+        clone = copy.__enter__()
+    except NotCopiedError:
+        yield None
+        return
+    try:
+        yield clone
+    finally:
+        copy.__exit__(None, None, None)
+
+
+def _with_arrays(
+    case: SessionCase,
+    frame: FrameType | None,
+    extra: list[Finding],
+    choices: Choices | None,
+    overrides: Mapping[str, Any] | None,
+    started: float,
+) -> Diagnosis:
+    run = case.run
+    x, y = run.fed[run.images], run.fed[run.labels] if run.labels is not None else None
+    output = run.loss.scores if run.loss is not None else run.images
+    call = FitCall(output, x, y, None, {"shuffle": True}, Verb.SESSION_RUN, direct=False)
+    call = whole_of_batch(call, frame)
+    train = draw_arrays("train", examples_of(call.x), examples_of(call.y), 1)
+    contract = with_settings(contract_of_graph(case), **(overrides or {}))
+    broken: list[Broken] = []
+    lines = ("names and lines",)
+    origin = isolated(broken, "origin", lines, lambda: origin_of(call, frame, train, None, None), Origin())
+    return diagnose_drawn(
+        call, contract, train, None, origin, choices=choices, extra=extra, started=started, broken=broken
     )
-    return _with_loss(contract, run.loss)
 
 
-def _with_loss(contract: Contract, loss: Loss | None) -> Contract:
-    if loss is None:
-        unknown = (*contract.unknown, "loss: no cross-entropy of TensorFlow's is in the graph")
-        return replace(contract, unknown=unknown)
-    shape = loss.scores.shape
-    units = shape.as_list()[-1] if shape.rank else None
-    with_loss = replace(
-        contract,
-        loss=loss.name,
-        from_logits=loss.from_logits,
-        num_classes=units,
-        output_units=units,
-        output_rank=2 if units is not None else None,
-        output_tail=("softmax",) if loss.softmax else ("linear",),
-    )
-    return replace(with_loss, label_encoding=encoding_of(with_loss))
+def _without_arrays(extra: list[Finding], choices: Choices | None, started: float) -> Diagnosis:
+    """Return the diagnosis of a graph whose examples cannot be had."""
+    from deep_mnist.contract.contract import Contract
+
+    case, choices = Case(Path(), {"train": Split("train")}, Contract(name="graph")), choices or Choices()
+    findings = finish(extra, case, choices)
+    return Diagnosis(findings, time.perf_counter() - started, case, ignored=choices.ignore)
 
 
-def _scaling(placeholder: Any) -> tuple[float, float, bool]:
-    """Return scale and offset that a pixel gets before the first weights, and whether they are known."""
-    scale, offset, tensor = 1.0, 0.0, placeholder
-    for _ in range(32):
-        followers = [each for each in consumers(tensor) if each.type not in ("Shape", "Size", "Rank")]
-        kinds = {each.type for each in followers}
-        if kinds & {"MatMul", "BatchMatMulV2", "Conv2D", "Einsum"} or not followers:
-            return scale, offset, True
-        if len(followers) != 1:
-            return scale, offset, kinds <= {"ImageSummary", "MatMul", *LEAVES_VALUES}
-        operation = followers[0]
-        if operation.type not in LEAVES_VALUES:
-            number = _other_constant(operation, tensor)
-            if number is None or operation.type not in ("RealDiv", "Div", "Mul", "Sub", "Add", "AddV2"):
-                return scale, offset, False
-            if operation.type in ("RealDiv", "Div", "Mul"):
-                factor = number if operation.type == "Mul" else 1 / number if number else 1.0
-                scale, offset = scale * factor, offset * factor
-            else:
-                offset += -number if operation.type == "Sub" else number
-        tensor = operation.outputs[0]
-    return scale, offset, False
+def with_drawn(run: FedRun, clone: Clone) -> FedRun:
+    """Return the run with some elements of its iterators and queues among what it feeds."""
+    reached = ancestors(run.fetches)
+    tensors = [one for each in reached if each.type in SOURCES for one in each.outputs if _holds_numbers(one)]
+    if not tensors:
+        return run
+    errors = (sys.modules["tensorflow"].errors.OpError, ValueError, TypeError, RuntimeError)
+    drawn: list[list[Any]] = []
+    try:
+        while len(drawn) < MOST_DRAWN:
+            drawn.append(
+                clone.run([each.name for each in tensors], {key.name: value for key, value in run.fed.items()})
+            )
+    except errors:  # it ends, or cannot be begun in a copy
+        if not drawn:
+            return run
+    columns = {tensor: _joined([row[place] for row in drawn], tensor) for place, tensor in enumerate(tensors)}
+    return with_roles(replace(run, fed={**run.fed, **columns}))
 
 
-def _other_constant(operation: Any, tensor: Any) -> float | None:
-    others = [each for each in operation.inputs if each is not tensor]
-    return behind(others[0]) if len(others) == 1 else None
+def _holds_numbers(tensor: Any) -> bool:
+    return bool(tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool)
+
+
+def _joined(values: list[Any], tensor: Any) -> Any:
+    """Return batches one after another where the tensor's first axis may be of any length, else the first."""
+    free = tensor.shape.rank and tensor.shape.as_list()[0] is None
+    same = len({np.shape(each)[1:] for each in values}) == 1 and np.ndim(values[0]) > 0
+    return np.concatenate(values) if free and same else values[0]

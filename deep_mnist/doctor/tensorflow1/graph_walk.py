@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,12 @@ WITH_LOGITS = {
 }
 SHAPING = ("Reshape", "Identity", "Cast", "Squeeze", "ExpandDims", "StopGradient")
 TRAINING = ("Apply", "ResourceApply", "SparseApply", "ResourceSparseApply")
+VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
 # Which input of a training operation is the rate.
-RATE_INPUT = {"Adam": 5, "GradientDescent": 1, "Momentum": 2, "RMSProp": 3, "Adagrad": 2, "AdagradV2": 2}
+RATE_INPUT = {"Adam": 5, "GradientDescent": 1, "Momentum": 2, "RMSProp": 3, "Adagrad": 2, "AdagradV2": 2,
+              "Adadelta": 3, "CenteredRMSProp": 4, "KerasMomentum": 2}  # fmt: skip
+ASSIGNING = ("Assign", "AssignSub", "AssignAdd", "AssignVariableOp", "AssignSubVariableOp", "AssignAddVariableOp")
+GRADIENT_SEED = re.compile(r"grad_ys_\d+$")  # what a gradient begins with
 MOST_OPERATIONS = 200_000
 
 
@@ -74,32 +79,83 @@ def consumers(tensor: Any) -> list[Any]:
     return list(tensor.consumers())
 
 
-def trains(operation: Any) -> bool:
-    """Whether running an operation updates weights."""
-    waiting, seen = [operation], set[Any]()
+def ancestors(operations: Iterable[Any], *, control: bool = True) -> list[Any]:
+    """Return all that running operations runs, themselves first; without `control`, what their values come from."""
+    waiting, seen = list(operations), dict[Any, None]()
     while waiting and len(seen) < MOST_OPERATIONS:
         each = waiting.pop()
         if each in seen:
             continue
-        seen.add(each)
-        if each.type.startswith(TRAINING):
-            return True
-        waiting += [tensor.op for tensor in each.inputs] + list(each.control_inputs)
-    return False
+        seen[each] = None
+        waiting += [tensor.op for tensor in each.inputs] + (list(each.control_inputs) if control else [])
+    return list(seen)
+
+
+def trains(operation: Any) -> bool:
+    """Whether running an operation updates weights."""
+    return bool(updates_in(ancestors([operation])))
+
+
+def updates_in(reached: Iterable[Any]) -> list[Any]:
+    """Return the operations that update weights: an optimizer's, else assignments of what a gradient gives."""
+    operations = list(reached)
+    found = [each for each in operations if each.type.startswith(TRAINING)]
+    if found or not any(GRADIENT_SEED.search(each.name) for each in operations):
+        return found
+    assigning = [each for each in operations if each.type in ASSIGNING and each.inputs]
+    return [each for each in assigning if any(map(_is_seed, ancestors([each], control=False)))]
+
+
+def _is_seed(operation: Any) -> bool:
+    return bool(GRADIENT_SEED.search(operation.name))
+
+
+def optimizer_name(apply: Any) -> str:
+    """Return the optimizer of a training operation, such as "Adam"."""
+    return str(apply.type).replace("Resource", "").replace("Sparse", "").removeprefix("Apply")
+
+
+def rate_tensor(apply: Any) -> Any:
+    """Return the tensor that a training operation takes its rate from, None where that is not known."""
+    place = RATE_INPUT.get(optimizer_name(apply))
+    return apply.inputs[place] if place is not None and place < len(apply.inputs) else None
 
 
 def rates_of(graph: Any) -> Iterator[tuple[str, float]]:
     """Yield (optimizer, rate) of the training operations whose rate is a constant."""
     for operation in graph.get_operations()[:MOST_OPERATIONS]:
         if operation.type.startswith(TRAINING):
-            name = operation.type.replace("Resource", "").replace("Sparse", "").removeprefix("Apply")
-            place = RATE_INPUT.get(name)
-            rate = behind(operation.inputs[place]) if place is not None and place < len(operation.inputs) else None
+            tensor = rate_tensor(operation)
+            rate = behind(tensor) if tensor is not None else None
             if rate is not None:
-                yield name, rate
+                yield optimizer_name(operation), rate
 
 
 def behind(tensor: Any) -> float | None:
     """Return the one number that a tensor always is, None when it is none."""
     value = sys.modules["tensorflow"].get_static_value(shaped_from(tensor))
-    return float(value) if value is not None and getattr(value, "size", 1) == 1 else None
+    if value is None or getattr(value, "size", 1) != 1:
+        return None
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError):  # text
+        return None
+
+
+def variable_shape(variable: Any) -> tuple[int, ...] | None:
+    """Return the shape of a variable's operation, None where it is not fixed."""
+    fixed = variable.type == "VarHandleOp"
+    shape = variable.get_attr("shape").dim if fixed else variable.outputs[0].shape
+    if not fixed and not shape.is_fully_defined():
+        return None
+    sizes = tuple(each.size for each in shape) if fixed else tuple(shape.as_list())
+    return sizes if all(each >= 0 for each in sizes) else None
+
+
+def line_of(operation: Any) -> int | None:
+    """Return the line of the user's source that made an operation, None where that is not known."""
+    for frame in reversed(list(operation.traceback or ())):
+        file = str(frame.filename)
+        if "site-packages" not in file and "dist-packages" not in file and not file.startswith("<frozen"):
+            return int(frame.lineno)
+    return None

@@ -39,11 +39,11 @@ def test_a_missing_file_is_sought_beside_the_script_and_by_its_name(tmp_path, mo
     [
         ("import no_such_module_here", "pip install no_such_module_here"),
         ("from cv2x import imread", "pip install cv2x"),
-        ("import numpy as np\nnp.float(1)", "float in the place of np.float"),
+        ("import numpy as np\nnp.float(1)", "Fix: float(1)"),
         ("import numpy as np\nnp.zeros(10).reshape(3, 4)", "(3,4)"),
-        ("(a, b), (c, d) = ((1, 2), (3, 4), (5, 6))", "load_data()"),
-        ("history = {'accuracy': 1}\nhistory['acc']", 'history.history["accuracy"]'),
-        ("print 'python 2'", "Python 3"),
+        ("load_data = lambda: ((1, 2), (3, 4), (5, 6))\n(a, b), (c, d) = load_data()", "(x_test, y_test) ="),
+        ("history = {'accuracy': 1}\nhistory['acc']", "history['accuracy']"),
+        ("print 'python 2'", "Fix: print('python 2')"),
     ],
 )
 def test_errors_of_python_and_numpy_are_explained(tmp_path, code, words):
@@ -53,7 +53,7 @@ def test_errors_of_python_and_numpy_are_explained(tmp_path, code, words):
 
     reported = explained(error_of(lambda: runpy.run_path(str(script))), script)
 
-    assert words in reported and reported.startswith("Expected ")
+    assert words in reported and " Expected " in reported
 
 
 def test_errors_of_keras_are_explained(tmp_path):
@@ -65,16 +65,16 @@ def test_errors_of_keras_are_explained(tmp_path):
     flat = images.reshape(4, -1)
     acts: list[tuple[Callable[[], Any], str]] = [
         (lambda: keras.layers.Conv2D(8, 3)(images), "channel axis"),
-        (lambda: dense(images.reshape(4, 14, 56)), "reshape"),
+        (lambda: dense(images.reshape(4, 14, 56)), "(None, 784)"),
         (lambda: dense.fit(flat, labels, verbose=0), "sparse_categorical_crossentropy"),
-        (lambda: dense.fit(flat, labels[:3], verbose=0), "4 images, 3 labels"),
+        (lambda: dense.fit(flat, labels[:3], verbose=0), "4 in flat, 3 in labels[:3]"),
         (lambda: keras.optimizers.Adam(lr=0.1), "learning_rate="),
         (
             lambda: keras.layers.MaxPooling2D(2)(keras.layers.Conv2D(4, 5)(np.zeros((1, 3, 3, 1), np.float32))),
             "padding",
         ),
         (lambda: dense.predict_classes(flat), "argmax"),
-        (lambda: dense.compile("adamm", "mse"), "Keras"),
+        (lambda: dense.compile("adamm", "mse"), '"adam"'),
     ]
 
     errors = [(error_of(act), words) for act, words in acts]

@@ -40,7 +40,7 @@ def test_without_a_cluster_one_line_says_so() -> None:
     assert done.returncode == 0, done.stdout
     (said,) = (line for line in lines if line.startswith("tests/cluster: "))
     assert "KF_PIPELINES_ENDPOINT" in said and "docs/cluster.md" in said
-    assert int(said.split()[1]) >= 24
+    assert int(said.split()[1]) >= 23
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def against_stand_in(server: KfpServer, bucket: str, kubectl: Path, shown: Workf
 @pytest.mark.slow
 def test_refusals_pass_against_the_stand_in(server: KfpServer, bucket: str, kubectl: Path) -> None:
     """Refused data and bad folders; afterwards runs, experiments and objects are gone."""
-    shown = Workflow(preprocess="Succeeded", validate="Succeeded", require_valid="Failed").omitted("train")
+    shown = Workflow(prepare="Succeeded", require_valid="Failed").omitted("train")
     log = "UnfitDataError: images.range, train: Expected 0..1. Received: 0..255. Fix: divide"
     server.logs = {shown.pods_of("require-valid")[0]: launcher_log(log, LAUNCHER_FAILED)}
     report = against_stand_in(server, bucket, kubectl, shown, "unfit or bad_folders")
@@ -87,7 +87,7 @@ def test_refusals_pass_against_the_stand_in(server: KfpServer, bucket: str, kube
 @pytest.mark.slow
 def test_the_cache_passes_against_the_stand_in(server: KfpServer, bucket: str, kubectl: Path) -> None:
     """A second run of the same, after the first."""
-    shown = Workflow(train="Succeeded", publish="Succeeded").cached("download").cached("preprocess")
+    shown = Workflow(train="Succeeded", publish="Succeeded").cached("prepare")
     said = "publish: NOT PROMOTED accuracy=0.9900 champion=0.9953: no better"
     server.logs = {shown.pods_of("publish")[0]: launcher_log(said, "")}
     report = against_stand_in(server, bucket, kubectl, shown, "from_the_cache")

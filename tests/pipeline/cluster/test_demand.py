@@ -26,7 +26,7 @@ def test_steps_one_after_the_other_ask_for_the_largest():
 
     assert (one["pods"], one["cores"]) == (1, one["largest_cores"])
     assert one["accelerators"] == {}
-    assert len(steps) == 7
+    assert len(steps) == 5
 
 
 @pytest.mark.parametrize(("parallelism", "trials", "pods"), [(2, "0..4", 2), (4, "0..4", 4), (4, "0..1", 2)])

@@ -132,7 +132,7 @@ def test_run_submits_and_ends_as_the_run_ends(tools, state, status):
     tool(tools, "kind", "echo deep-mnist")
     tool(tools, "kubectl", 'echo $$ >>"$HOME/forward"; exec sleep 60')
     with KfpServer() as server:
-        server.progress = [Workflow(download=state.capitalize())]
+        server.progress = [Workflow(prepare=state.capitalize())]
         port = f'elif [ "$2 $3" = "pipeline.cluster.kind port" ]; then echo {server.server_port}'
         tool(tools, "python", f'{IMAGES}{port}\nelse exec {sys.executable} "$@"; fi')
         done = script("run.sh", "--poll", "0.1", tools=tools, DEEP_MNIST_PYTHON=str(tools / "python"))

@@ -201,13 +201,14 @@ def test_every_component_fits_the_base(tmp_path, name):
 
 
 def test_a_mirror_of_datasets_reaches_the_download(tmp_path):
-    """The steps take the mirror's address from the settings, and the download alone may go to its network."""
+    """The steps take the mirror's address from the settings, and those that fetch data alone may go to its network."""
     found = {(each["kind"], each["metadata"]["name"]): each for each in with_component(tmp_path, "mirror-of-datasets")}
     policy = found["NetworkPolicy", "download-from-mirror"]["spec"]
 
     assert found["ConfigMap", SETTINGS]["data"]["DEEP_MNIST_MIRRORS"].startswith("https://")
     assert "DEEP_MNIST_MIRRORS" in SETTINGS_KEYS
-    assert policy["podSelector"]["matchLabels"] == {STEP_LABEL: "download"}
+    (selected,) = policy["podSelector"]["matchExpressions"]
+    assert (selected["key"], selected["values"]) == (STEP_LABEL, ["download", "prepare"])
     assert policy["egress"][0]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
 
 
@@ -222,7 +223,7 @@ def test_no_image_is_mutable_or_from_a_registry():
 
     assert images == {
         "deep-mnist/data:set-by-kind-up", "deep-mnist/fake-gcs:set-by-kind-up",
-        "tensorflow/serving:2.19.1", "kserve/storage-initializer:v0.17.0",
+        "tensorflow/serving:2.19.1", "kserve/storage-initializer:v0.20.0",
     }  # fmt: skip
 
 
@@ -239,4 +240,4 @@ def test_gitops_writes_both_resources(tmp_path, monkeypatch):
     assert version["metadata"]["name"] == f"deep-mnist-{compile_definition().digest[:16]}"
     assert version["spec"]["pipelineName"] == pipeline["metadata"]["name"]
     assert version["spec"]["pipelineSpec"]["pipelineInfo"]["name"] == "deep-mnist"
-    assert len(version["spec"]["platformSpec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 7
+    assert len(version["spec"]["platformSpec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 5

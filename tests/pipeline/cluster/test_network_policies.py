@@ -72,6 +72,7 @@ MYSQL = {**UPSTREAM, "app": "mysql"}
 DRIVER = {"workflows.argoproj.io/workflow": "deep-mnist-x7k2p"}
 TRAIN = {**DRIVER, STEP_LABEL: "train"}
 DOWNLOAD = {**DRIVER, STEP_LABEL: "download"}
+PREPARE = {**DRIVER, STEP_LABEL: "prepare"}
 FAKE_GCS = {"app": "fake-gcs"}
 ARTIFACTS = {"app": "ml-pipeline-ui-artifact"}  # in a profile's namespace
 
@@ -92,6 +93,7 @@ def in_kubeflow(pod: dict[str, str]) -> dict[str, str]:
         ("base", TRAIN, "172.18.0.2", 6443),
         ("base", TRAIN, "kube-system", 53),
         ("base", DOWNLOAD, "151.101.1.1", 443),
+        ("base", PREPARE, "151.101.1.1", 443),
         ("base", API, MYSQL, 3306),
         ("base", API, STORE, 8333),
         ("base", METADATA, MYSQL, 3306),

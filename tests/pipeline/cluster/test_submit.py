@@ -39,9 +39,7 @@ def test_plan_needs_no_cluster():
     assert steps["train"]["accelerator"] == "2 x nvidia.com/gpu"
     assert steps["train"]["image"] == "registry.example/deep-mnist/train:5658ca6b1f2e-0a1b2c3d4e5f"
     assert [step for step in steps if steps[step]["result"] != "always new"] == [
-        "download",
-        "preprocess",
-        "validate",
+        "prepare",
         "require-valid",
         "rehearse",
         "require-rehearsed",
@@ -71,7 +69,7 @@ def test_every_task_says_how_it_runs(options):
     """Each task has limits, a time limit, retries that outlast it, a numeric user but root, and a pull policy."""
     tasks = list(compile_definition(**options).tasks())
 
-    assert len(tasks) == (9 if options else 7)
+    assert len(tasks) == (7 if options else 5)
     for task in tasks:
         resources, kubernetes = task.executor["resources"], task.kubernetes
         assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(
@@ -90,7 +88,7 @@ def test_caching_is_set_on_purpose(definition):
     fresh = compile_definition(reuse=False)
 
     assert {task.name for task in definition.tasks() if task.cached} == {
-        "download", "preprocess", "validate", "require-valid",
+        "prepare", "require-valid",
     }  # fmt: skip
     assert not [task.name for task in fresh.tasks() if task.cached]
 
@@ -187,7 +185,7 @@ def test_submit_sends_both_documents_and_typed_parameters(server):
     assert parameters["node_selector"] == {"gpu": "l4"}
     assert parameters["tolerations"] == [{"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoExecute"}]
     assert parameters["confidence"] == 0.9
-    assert len(sent.pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 9
+    assert len(sent.pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == 7
 
 
 def test_an_experiment_is_made_once(server):

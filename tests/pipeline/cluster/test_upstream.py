@@ -225,3 +225,12 @@ def test_the_stand_ins_bear_upstreams_names(copy):
     }
 
     assert {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(STAND_IN)} <= names
+
+
+@needs_upstream
+def test_the_metadata_store_is_named_where_kubeflow_has_one(copy):
+    """One policy of ours names it, and Kubeflow's own manifests do, too; without it there, the file goes."""
+    theirs = any(name == "metadata-grpc-deployment" for name, _ in workload_pods(upstream_resources(copy, FOLDERS[1])))
+    ours = [path for path in MANIFESTS.rglob("*.yaml") if "metadata-grpc" in path.read_text()]
+
+    assert [path.name for path in ours] == (["metadata-networkpolicy.yaml"] if theirs else [])

@@ -28,15 +28,15 @@ def test_waiting_ends_as_the_run_ends(server, phase, end, status):
     """--wait shows each change of a step and exits by the run's final state."""
     server.progress = [
         Workflow(),
-        Workflow(download="Running"),
-        Workflow(download="Succeeded", require_valid="Running"),
-        Workflow(download="Succeeded", require_valid=phase),
+        Workflow(prepare="Running"),
+        Workflow(prepare="Succeeded", require_valid="Running"),
+        Workflow(prepare="Succeeded", require_valid=phase),
     ]
     shown = submit(server)
 
     assert shown.exit_code == status, shown.output
     assert lines(shown)[1:5] == [
-        "download running", "download succeeded", "require-valid running", f"require-valid {phase.lower()}",
+        "prepare running", "prepare succeeded", "require-valid running", f"require-valid {phase.lower()}",
     ]  # fmt: skip
     assert lines(shown)[-1].startswith(f"{end} run=")
 
@@ -47,9 +47,9 @@ def test_a_terminated_run_is_canceled(server, reported):
     where the end came before the first report of the request."""
     stopped = ("Failed", "Step exceeded its deadline")
     server.progress = [
-        Workflow(download="Running"),
-        Workflow(download="Running").terminated(),
-        Workflow(download=stopped).terminated(reported=reported),
+        Workflow(prepare="Running"),
+        Workflow(prepare="Running").terminated(),
+        Workflow(prepare=stopped).terminated(reported=reported),
     ]
     shown = submit(server)
 
@@ -61,12 +61,12 @@ def test_a_terminated_run_is_canceled(server, reported):
 def test_only_steps_of_the_definition_are_shown(server):
     """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
     server.progress = [
-        Workflow(download=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
-        Workflow(download=[("Error", "pod deleted"), ("Succeeded", "")]),
+        Workflow(prepare=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
+        Workflow(prepare=[("Error", "pod deleted"), ("Succeeded", "")]),
     ]
     shown = submit(server)
 
-    assert lines(shown)[1:-1] == ["download running", "download succeeded"]
+    assert lines(shown)[1:-1] == ["prepare running", "prepare succeeded"]
     assert "deep-mnist-x7k2p" in {each["display_name"] for each in server.progress[0].task_details()}
 
 
@@ -74,7 +74,7 @@ def test_the_log_of_the_failing_step_is_shown(server):
     """After a failure the last pod of each failed step is named, with its message and log; a retried success is not."""
     server.progress = [
         Workflow(
-            download=[("Error", "pod deleted"), ("Succeeded", "")],
+            prepare=[("Error", "pod deleted"), ("Succeeded", "")],
             train=[("Failed", "main: OOMKilled (exit code 137)")],
         )
     ]
@@ -84,7 +84,7 @@ def test_the_log_of_the_failing_step_is_shown(server):
 
     assert f"--- train: main: OOMKilled (exit code 137) (pod {pod})" in shown.output
     assert "epoch 1\nkilled\n" in shown.output
-    assert "--- download" not in shown.output and "--- root" not in shown.output
+    assert "--- prepare" not in shown.output and "--- root" not in shown.output
     assert shown.output.count("--- ") == 1
 
 
@@ -144,7 +144,7 @@ NO_QUOTA = (
 )
 def test_why_a_step_is_pending(server, message, fix):
     """What Kubernetes says of a pending pod is shown beside its step, with what to do, and at the end of patience."""
-    server.progress = [Workflow(download="Succeeded", train=("Pending", message))]
+    server.progress = [Workflow(prepare="Succeeded", train=("Pending", message))]
     shown = submit(server, "--patience", "0.1")
 
     assert shown.exit_code == 4
@@ -157,11 +157,11 @@ def test_why_a_step_is_pending(server, message, fix):
 
 def test_a_pending_driver_is_reported_by_its_step(server):
     """A step whose driver's pod cannot start is pending, too; and the driver of the whole run is the run's."""
-    server.progress = [Workflow(download="Succeeded").driver("preprocess", "Pending", NO_IMAGE)]
+    server.progress = [Workflow(prepare="Succeeded").driver("require-valid", "Pending", NO_IMAGE)]
     server.progress[0].state = "RUNNING"
     shown = submit(server, "--patience", "0.1")
 
-    assert "preprocess is pending: ImagePullBackOff" in shown.output
+    assert "require-valid is pending: ImagePullBackOff" in shown.output
 
 
 def test_a_step_that_runs_again_is_no_longer_pending(server):
@@ -187,7 +187,7 @@ def test_watch_joins_a_run(server):
     shown = CliRunner().invoke(pipeline, ["watch", next(iter(server.runs)), "--host", server.url, "--poll", "0.02"])
 
     assert shown.exit_code == 0
-    assert lines(shown) == ["download succeeded", lines(shown)[-1]]
+    assert lines(shown) == ["prepare succeeded", lines(shown)[-1]]
 
 
 def test_watch_joins_a_run_of_a_schedule(server):
@@ -225,19 +225,19 @@ def test_patience_ends(server):
 
 def test_steps_that_never_began_are_not_listed(server):
     """After a failure Argo has nodes for what depends on it, of a state that Kubeflow leaves out."""
-    server.progress = [Workflow(download="Failed").omitted("preprocess", "validate", "train")]
+    server.progress = [Workflow(prepare="Failed").omitted("require-valid", "train")]
     shown = submit(server)
 
-    assert [line for line in lines(shown) if line.split()[0] in ("preprocess", "validate", "train")] == []
-    assert "download failed" in lines(shown)
+    assert [line for line in lines(shown) if line.split()[0] in ("require-valid", "train")] == []
+    assert "prepare failed" in lines(shown)
 
 
 def test_a_result_from_the_cache_is_told_apart(server):
     """A step whose container was skipped has not run."""
-    server.progress = [Workflow(train="Running").cached("download"), Workflow(train="Succeeded").cached("download")]
+    server.progress = [Workflow(train="Running").cached("prepare"), Workflow(train="Succeeded").cached("prepare")]
     shown = submit(server)
 
-    assert "download succeeded: from the cache" in lines(shown)
+    assert "prepare succeeded: from the cache" in lines(shown)
     assert "train succeeded" in lines(shown)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.chunks import extent
+from deep_mnist.doctor.evidence.live.text_inputs import takes_text
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import IMAGES, Need, Rule, Scope, check
+from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 
 NONE = Rule(
     code="I010",
@@ -31,6 +32,7 @@ TEXT = Rule(
     needs=(Need.IMAGES,),
     summary="The inputs are text or raw bytes, and not numbers.",
     why="Text cannot become a tensor of numbers.",
+    follows=(Follows(rules=("I220", "I221", "I222", "I223", "I224", "I225", "I226"), on=On.SAME_OR_TRAIN),),
 )
 COMPLEX = Rule(
     code="I021",
@@ -108,6 +110,8 @@ def check_dtype(case: Case, split: Split) -> Iterator[Finding]:
         return
     kind, dtype, as_float = images.dtype.kind, images.dtype, f'{name} = {name}.astype("float32")'
     if kind in "USV":
+        if case.call is not None and takes_text(case.call.model):
+            return
         yield TEXT.found(split.name, expected="numbers", received=f"{dtype} (text or raw bytes)", fix=as_float)
     elif kind == "c":
         fix = f'{name} = {name}.real.astype("float32")'
@@ -118,7 +122,7 @@ def check_dtype(case: Case, split: Split) -> Iterator[Finding]:
         received = "signed bytes below 0: 128..255 were read as -128..-1"
         fix = f"{name} = {name}.view(np.uint8)"
         yield SIGNED.found(split.name, expected="unsigned bytes 0..255", received=received, fix=fix)
-    elif kind in "iu" and not _takes_integers(contract):
+    elif kind in "iu" and not _takes_integers(contract) and not _is_board(images):
         received = f"{dtype} into a network without a Rescaling layer"
         yield INTEGERS.found(split.name, expected="float32, scaled", received=received, fix=f"{as_float} / 255")
     elif kind == "f" and dtype.itemsize > 4:
@@ -127,6 +131,12 @@ def check_dtype(case: Case, split: Split) -> Iterator[Finding]:
 
 def _are_signed_bytes(images: np.ndarray) -> bool:
     return images.dtype == np.int8 and bool(images.size) and extent(images)[0] < 0
+
+
+def _is_board(images: np.ndarray) -> bool:
+    """Whether integers are -1, 0 and 1 alone, as a board's cells: there is no scale to put right."""
+    low, high = extent(images) if images.size else (0, 0)
+    return -1 <= low and high <= 1
 
 
 def _takes_integers(contract: Contract) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.survey import Survey
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
-from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, Rule, Scope, check
+from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, On, Rule, Scope, check
 
+FLATTENED = Follows(rules=("D041", "D042"), on=On.ANY_SPLIT)  # by the pipeline
 BLANK_SHARE = 0.01  # of examples; no published image set comes near
 
 NOTHING_LEFT = Rule(
@@ -21,7 +22,7 @@ NOTHING_LEFT = Rule(
     inputs=IMAGES,
     summary="More than half of the images are one value throughout: what they showed was lost on the way.",
     why="A blank image teaches only its label; per-image standardization divides it by zero.",
-    follows=(AXES_UNSOUND,),
+    follows=(AXES_UNSOUND, FLATTENED),
 )
 BLANK = Rule(
     code="I102",
@@ -33,7 +34,7 @@ BLANK = Rule(
     inputs=IMAGES,
     summary="Some images are one value throughout.",
     why="A blank image teaches only its label; per-image standardization divides it by zero.",
-    follows=(AXES_UNSOUND, Follows(rules=("I120",))),
+    follows=(AXES_UNSOUND, Follows(rules=("I120",)), FLATTENED),
 )
 NOT_FINITE = Rule(
     code="I111",
@@ -44,6 +45,7 @@ NOT_FINITE = Rule(
     needs=(Need.SURVEY,),
     summary="There are NaN or infinite numbers among the inputs.",
     why="One such example makes the loss NaN, and with it all weights.",
+    follows=(Follows(rules=("I227",)),),
 )
 
 
@@ -53,8 +55,10 @@ def check_finite(case: Case, split: Split) -> Iterator[Finding]:
     seen, images, labels, example = split.survey, f"{split.name}_images", f"{split.name}_labels", case.example
     if seen is None or not seen.not_finite:
         return
+    is_frame = case.call is not None and hasattr(case.call.x, "isna")
+    finite = f'np.isfinite(np.asarray({images}, "float32")).reshape(len({images}), -1).all(1)'
     fix = (
-        f"keep = np.isfinite({images}).reshape(len({images}), -1).all(1); "
+        f"keep = {f'{images}.notna().all(axis=1).to_numpy()' if is_frame else finite}; "
         f"{images}, {labels} = {images}[keep], {labels}[keep]"
         if seen.not_finite < seen.count
         else f"Write {images} again: a division by zero (epsilon!) or an overflow made every {example} NaN or infinite."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
@@ -32,8 +33,13 @@ DOCUMENTED = {
         '{name} = (({name} / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")',
     ),
 }
+MOST_CELLS = 400  # of a board game, per plane; 19 x 19 is the largest
 ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 13 %, divided as integers 0.7 %
-CORRUPTED = Follows(rules=("I110",), on=On.SAME_OR_TRAIN)  # pixels far beyond all others spoil what is said of ranges
+CAUSES = (
+    Follows(rules=("I110",), on=On.SAME_OR_TRAIN),  # pixels far beyond all others spoil what is said of ranges
+    Follows(rules=("I182", "D041", "D042"), on=On.ANY_SPLIT),
+    Follows(rules=("D043",)),
+)
 
 GREYS_LOST = Rule(
     code="I100",
@@ -57,7 +63,7 @@ OUT_OF_RANGE = Rule(
     inputs=IMAGES,
     summary="Pixels lie far outside the range that the network is built for.",
     why="The network sees pixels far outside the range it is built for.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 NOT_PREPROCESSED = Rule(
     code="I104",
@@ -69,7 +75,7 @@ NOT_PREPROCESSED = Rule(
     inputs=IMAGES,
     summary="Raw pixels meet a network of keras.applications, whose preprocess_input makes another range of them.",
     why="Its published weights were trained on that range: on raw pixels it predicts nonsense, and learns slowly.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 SCALED_TWICE = Rule(
     code="I105",
@@ -81,7 +87,7 @@ SCALED_TWICE = Rule(
     inputs=IMAGES,
     summary="Pixels were scaled once more than the network expects: in the data twice, or in the data and by a layer.",
     why="All images look alike to the network: accuracy stays at chance.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 NEVER_SCALED = Rule(
     code="I106",
@@ -93,7 +99,7 @@ NEVER_SCALED = Rule(
     inputs=IMAGES,
     summary="Pixels of 0..255 meet a network that has no layer to scale them.",
     why="Activations and gradients start hundreds of times too large: the loss jumps, accuracy sticks.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 NEAR_ONE = Rule(
     code="I107",
@@ -105,7 +111,7 @@ NEAR_ONE = Rule(
     inputs=IMAGES,
     summary="All pixels of all images lie near one value.",
     why="All images look alike to the network: accuracy stays at chance.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 OTHER_STATISTICS = Rule(
     code="I108",
@@ -117,7 +123,7 @@ OTHER_STATISTICS = Rule(
     inputs=IMAGES,
     summary="Pixels were standardized by the mean and deviation of other data.",
     why="The inputs are off centre; weights must first undo it, and published results do not repeat.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 LOW_CONTRAST = Rule(
     code="I109",
@@ -129,7 +135,7 @@ LOW_CONTRAST = Rule(
     inputs=IMAGES,
     summary="Pixels use a small part of their range, as images of heat, haze or X-rays do.",
     why="Right as they are, they train slowly: images look alike to the first weights.",
-    follows=(CORRUPTED,),
+    follows=CAUSES,
 )
 
 
@@ -162,19 +168,26 @@ def _check_range(contract: Contract, split: Split, values: Values, train: Values
         return
     elif contract.convention in DOCUMENTED and not contract.scales_inside and _is_raw(values):
         yield _not_preprocessed(contract, split, values)
+    elif contract.scales_inside and contract.input_range[1] > 1.5:
+        found = _check_raw(contract, split, values)  # a normalization's epsilon keeps what was scaled twice small
+        yield from (_less_grave(each) for each in found) if contract.normalizes_input else found
     elif contract.normalizes_input or (not contract.scales_inside and is_official(split, values)):
         return
-    elif contract.scales_inside and contract.input_range[1] > 1.5:
-        yield from _check_raw(contract, split, values)
     else:
         yield from _check_scaled(contract, split, values, train)
 
 
+def _less_grave(finding: Finding) -> Finding:
+    """Return an error as a warning: a normalization behind the scaling makes some of it good."""
+    return replace(finding, severity="warning") if finding.severity == "error" else finding
+
+
 def _greys_lost(split: Split) -> bool:
     seen, images = split.survey, split.images
-    if seen is None or images is None:
+    if seen is None or images is None or not images.size:
         return False
-    return images.dtype.kind in "iu" or seen.mean < ONES_LEFT
+    channels = images.shape[-1] if images.ndim > 3 else 1
+    return seen.mean < ONES_LEFT and images[0].size > MOST_CELLS * channels  # a board holds few ones, and has few cells
 
 
 def _is_raw(values: Values) -> bool:

@@ -33,13 +33,28 @@ NEGATIVE = Rule(
 )
 
 
-@check(BEYOND, NEGATIVE)
+MISSING = Rule(
+    code="I227",
+    name="tokens-missing",
+    field="images.finite",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="There is NaN among the numbers that an Embedding looks up: a missing category, or a row that is shorter.",
+    why="NaN as an integer is the least there is: a CPU stops at it, a GPU reads a row of zeros and says nothing.",
+)
+
+
+@check(BEYOND, NEGATIVE, MISSING)
 def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
     """Yield tokens that are not among the rows of the Embedding that they meet first."""
     images, rows = split.images, case.contract.vocabulary
     if rows is None or images is None or not images.size or images.dtype.kind not in "fiub":
         return
     low, high = extent(images)
+    if np.isnan([low, high]).any():
+        yield _missing(split, images, rows)
+        return
     if not np.isfinite([low, high]).all() or (low >= 0 and high < rows):
         return
     fix = f"Embedding({int(high) + 1}, ...)  # input_dim: the greatest token + 1"
@@ -51,4 +66,18 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         received=f"{low:g}..{high:g}",
         fix=fix,
         where=wrong_in(images, lambda chunk: (chunk < 0) | (chunk >= rows)).where,
+    )
+
+
+def _missing(split: Split, images: np.ndarray, rows: int) -> Finding:
+    name, wrong = f"{split.name}_images", wrong_in(images, lambda chunk: ~np.isfinite(chunk))
+    used = bool(np.any(images == 0))
+    moved = f"{name} = {name} + 1; " if used else ""
+    note = f"0 stands for what is missing: Embedding({rows + 1}, ...)" if used else "0 stands for what is missing"
+    return MISSING.found(
+        split.name,
+        expected=f"whole numbers 0 to {rows - 1}, for the Embedding",
+        received=f"NaN in {wrong.count} rows",
+        fix=f'{moved}{name} = np.nan_to_num(np.asarray({name}, "float32"), nan=0).astype("int32")  # {note}',
+        where=wrong.where,
     )

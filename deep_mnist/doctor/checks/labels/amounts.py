@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.evidence.chunks import extent
@@ -16,6 +16,8 @@ from deep_mnist.doctor.rule import Need, Rule, Scope
 
 AMOUNTS_AMONG = 2000  # labels looked at
 MOST_CLASSES_LIKELY = 20  # different fractions; more are no classes
+SPARSE = 10  # range of whole numbers relative to how many of them occur; that of classes is near 1
+FEWEST_LABELS = 8
 COUNTED_AMONG = 1 << 20  # labels looked at for class numbers without a gap
 FEWEST_CLASSES, MOST_CLASSES = 3, 100  # whole numbers without a gap that are likely classes
 
@@ -69,6 +71,21 @@ def are_amounts(labels: np.ndarray) -> bool:
     return many and not 0 <= low <= high <= 1
 
 
+def are_whole_amounts(contract: Contract, labels: np.ndarray) -> bool:
+    """Whether whole numbers are counts or prices and no classes: most of them differ, and far more than the units.
+
+    Args:
+        contract: Of a network with a loss for classes.
+        labels: Whole numbers (n,).
+    """
+    if contract.loss is None or contract.loss in REGRESSION_LOSSES:
+        return False
+    some = labels[:AMOUNTS_AMONG]
+    different, (low, high) = len(np.unique(some)), extent(some)
+    beyond = high >= (contract.output_units or contract.num_classes or 2)
+    return beyond and different > MOST_CLASSES_LIKELY and (2 * different > len(some) or high - low > SPARSE * different)
+
+
 def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
     """Return the finding on numbers to be predicted as such, under a loss for classes."""
     low, high = extent(labels)
@@ -76,7 +93,7 @@ def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
     return rule.found(
         split.name,
         expected="mean_squared_error (or another loss for amounts) over one unit without an activation",
-        received=f"{contract.loss} for {len(np.unique(labels[:AMOUNTS_AMONG]))} different fractions, "
+        received=f"{contract.loss} for {len(np.unique(labels[:AMOUNTS_AMONG]))} different numbers, "
         f"{low:.4g} to {high:.4g}",
         fix=f"{last_layer(1)}; {compiled_with(contract, 'mean_squared_error')}",
     )
@@ -84,8 +101,10 @@ def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
 
 def classes_for_amount_loss(contract: Contract, split: Split) -> Finding:
     """Return the finding on class numbers under a loss that compares amounts, over several units."""
+    few = split.labels is None or len(split.labels) < FEWEST_LABELS  # of a reproducer, which means nothing by them
     return CLASSES_FOR_AMOUNT_LOSS.found(
         split.name,
+        severity="note" if few else "error",
         expected="sparse_categorical_crossentropy for class numbers",
         received=f"{contract.loss} on labels of shape {split.labels.shape if split.labels is not None else ()}",
         fix=compiled_with(contract, SPARSE_LOSSES[0], from_logits=contract.output_activation == "linear"),

@@ -14,6 +14,7 @@ from deep_mnist.doctor.checks.labels.one_hot import ROW_RULES, rank_found, rows_
 from deep_mnist.doctor.checks.labels.targets import TARGET_RULES, targets_found
 from deep_mnist.doctor.checks.labels.values import VALUE_RULES
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS, are_finite, wrong_in
+from deep_mnist.doctor.evidence.columns import Cells, column_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, Need, Rule, Scope, check
 
@@ -57,7 +58,7 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     if labels is None:
         return
     if labels.dtype.kind not in REAL_KINDS:
-        yield _not_numbers(split, labels)
+        yield _not_numbers(case, split, labels)
         return
     yield from _count_found(case, split)
     if not labels.size:
@@ -78,27 +79,40 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
         yield from rank_found(contract, split, labels)
 
 
-def _not_numbers(split: Split, labels: np.ndarray) -> Finding:
-    name = f"{split.name}_labels"
-    numeric = labels.dtype.kind in "US" and _are_digits(labels)
-    fix = (
-        f"{name} = {name}.astype(int)"
-        if numeric
-        else f"{name} = np.unique({name}, return_inverse=True)[1]  # the same order in every split"
-    )
+def _not_numbers(case: Case, split: Split, labels: np.ndarray) -> Finding:
+    numbers = case.contract.loss in REGRESSION_LOSSES and case.contract.output_units == 1
     return NOT_NUMBERS.found(
         split.name,
-        expected="class numbers, 0 to classes - 1",
+        expected="numbers" if numbers else "class numbers, 0 to classes - 1",
         received=f"dtype {labels.dtype} such as {str(labels.reshape(-1)[:1].tolist())[:60]}",
-        fix=fix,
+        fix=_as_numbers(case, split, labels),
     )
 
 
-def _are_digits(labels: np.ndarray) -> bool:
-    try:
-        return bool(np.all(np.char.isdigit(np.char.strip(labels.reshape(-1)[:1000]))))
-    except (TypeError, UnicodeError, ValueError):
-        return False
+def _as_numbers(case: Case, split: Split, labels: np.ndarray) -> str:
+    """Return the statement that makes numbers of text or objects; words get train's numbers in every split."""
+    name, cells = f"{split.name}_labels", labels.reshape(-1)
+    if labels.dtype.kind in "Mm" or (labels.ndim == 1 and _hold_arrays(cells)):
+        return f"{name} = np.stack(list({name}))" if labels.dtype.kind == "O" else f"{name} = {name}.astype(float)"
+    column = column_of(0, cells)
+    if column.cells is Cells.NUMBERS or (column.cells is Cells.NUMBERS_AS_TEXT and not column.gaps):
+        plain = f"np.asarray({name}).astype(float)"
+        try:
+            whole = all(float(each).is_integer() for each in cells[:1000].tolist())
+        except (TypeError, ValueError):  # 1,200 and the like
+            return f'{name} = np.array([float(str(each).strip("$€£% ").replace(",", "")) for each in {name}])'
+        return f"{name} = {plain}.astype(int)" if whole else f"{name} = {plain}"
+    if column.values and len(cells.shape) == labels.ndim:
+        return f"{name} = np.searchsorted({list(column.values)}, np.asarray({name}).astype(str))"
+    words = f"np.unique(np.asarray(train_labels).astype(str){'.reshape(-1)' if labels.ndim > 1 else ''})"
+    own = case.train.labels is not None and case.train.labels.dtype.kind not in REAL_KINDS
+    if own and split.name != "train":
+        return f"Number the words of {name} as those of train_labels, before those are numbers."
+    return f"{name} = np.searchsorted({words}, np.asarray({name}).astype(str))  # the same order in every split"
+
+
+def _hold_arrays(cells: np.ndarray) -> bool:
+    return len(cells) > 0 and isinstance(cells[0], list | tuple | np.ndarray)
 
 
 def _count_found(case: Case, split: Split) -> Iterator[Finding]:
@@ -124,7 +138,7 @@ def _batched_alike(images: np.ndarray, labels: np.ndarray) -> bool:
 def _not_finite(case: Case, split: Split, labels: np.ndarray) -> Finding:
     wrong = wrong_in(labels, lambda chunk: ~np.isfinite(chunk))
     name, images = f"{split.name}_labels", f"{split.name}_images"
-    keep = f"keep = np.isfinite({name}.reshape(len({name}), -1)).all(1)"
+    keep = f"keep = np.isfinite(np.asarray({name}).reshape(len({name}), -1)).all(1)"
     return NOT_FINITE.found(
         split.name,
         expected=f"a class for every {case.example}",

@@ -9,7 +9,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.labels.amounts import amounts, are_amounts, classes_for_amount_loss
+from deep_mnist.doctor.checks.labels.amounts import amounts, are_amounts, are_whole_amounts, classes_for_amount_loss
 from deep_mnist.doctor.checks.labels.values import are_divided, fractions, values_found
 from deep_mnist.doctor.evidence.chunks import are_whole
 from deep_mnist.doctor.finding import Finding
@@ -64,6 +64,9 @@ def numbers_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
     if not are_whole(labels):
         is_amount = contract.loss is not None and not are_divided(labels) and are_amounts(labels)
         yield amounts(contract, split, labels) if is_amount else fractions(split, labels)
+        return
+    if case.call is not None and not case.input_kind.shows_images and are_whole_amounts(contract, labels):
+        yield amounts(contract, split, labels)
         return
     valued = list(values_found(case, split, labels))
     yield from valued

@@ -9,6 +9,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Split
+from deep_mnist.doctor.checks.fix_lines import last_layer
 from deep_mnist.doctor.evidence.chunks import Wrong, chunks, wrong_in
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope
@@ -86,7 +87,7 @@ def rows_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator
     expected = contract.output_units or contract.num_classes
     any_numbers = contract.loss in (*BINARY_LOSSES, *REGRESSION_LOSSES)
     if expected and width != expected:
-        yield _other_width(split, labels, expected)
+        yield _other_width(contract, split, labels, expected)
     elif contract.label_encoding == "one_hot" and not any_numbers and improper.count:
         yield _no_distribution(split, labels, improper)
 
@@ -97,17 +98,17 @@ def _are_proper(rows: np.ndarray) -> np.ndarray:
     return proper
 
 
-def _other_width(split: Split, labels: np.ndarray, expected: int) -> Finding:
+def _other_width(contract: Contract, split: Split, labels: np.ndarray, expected: int) -> Finding:
     name, width = f"{split.name}_labels", labels.shape[1]
     used = np.flatnonzero(np.any([chunk.any(axis=0) for _, chunk in chunks(labels)], axis=0))
     if width == expected + 1 and len(used) and used[0] == 1:
         fix, note = f"{name} = {name}[:, 1:]", ", the first never used: the classes were numbered from 1"
     elif width > expected and len(used) and used[-1] < expected:
         fix, note = f"{name} = {name}[:, :{expected}]", f", of which only the first {used[-1] + 1} are used"
-    elif width < expected:
-        fix, note = f"{name} = np.pad({name}, ((0, 0), (0, {expected - width})))", ""
     else:
-        fix, note = f'Dense({width}, activation="softmax")  # one unit per class', ""
+        activation = contract.output_activation if contract.output_activation in ("sigmoid", "softmax") else None
+        plain = contract.output_activation == "linear"
+        fix, note = f"{last_layer(width, None if plain else activation or 'softmax')}  # one unit per class", ""
     return OTHER_WIDTH.found(
         split.name,
         expected=f"one-hot rows of {expected} columns, one for each unit",

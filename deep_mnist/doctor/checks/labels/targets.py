@@ -8,21 +8,23 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.checks.labels.amounts import classes_as_amounts_found
-from deep_mnist.doctor.evidence.chunks import chunks, extent, wrong_in
+from deep_mnist.doctor.evidence.chunks import chunks, extent, holds, wrong_in
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
+LOOKED_AT = 2000  # examples, for their different values
 CHUNK = 1 << 20  # numbers looked at, from the start
 SLACK = 1e-3  # of targets against an activation's ends; float16 and resizing go that far
 BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
 MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")
 FEW = 0.05  # share of targets beyond an activation's ends that may be mistakes of the data
+MASKS_255 = Follows(rules=("L170",), on=On.ANY_SPLIT)
 TOO_FEW_UNITS = Follows(rules=("M110",), on=On.MODEL)
 
 BEYOND_UNITS = Rule(
@@ -43,7 +45,7 @@ BEYOND_LOSS = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS, Need.LOSS),
-    follows=(TOO_FEW_UNITS,),
+    follows=(TOO_FEW_UNITS, MASKS_255),
     summary="Targets lie outside 0..1, and the loss takes them for probabilities.",
     why="The loss of a target outside 0..1 has no minimum: it falls below zero and the weights run away.",
 )
@@ -54,6 +56,7 @@ BEYOND_ACTIVATION = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
+    follows=(MASKS_255,),
     summary="The last activation cannot reach the targets.",
     why="The network can never predict these targets: the loss stops falling far from zero.",
 )
@@ -117,6 +120,8 @@ def _shape_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterat
 def _reshaped(contract: Contract, name: str, received: tuple[int, ...], due: tuple[int | None, ...]) -> str:
     """Return the fix of targets `name` of another shape (without the batch axis) than is due."""
     size = math.prod(each or 0 for each in due)
+    if received in ((), (1,)) and len(due) == 1 and contract.loss in REGRESSION_LOSSES:
+        return f"{last_layer(1)}  # one number for each example"
     if size and size == math.prod(received):
         return f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
     if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
@@ -155,7 +160,7 @@ def _bounds_found(contract: Contract, split: Split, labels: np.ndarray) -> Itera
     low, high = extent(labels)
     activation = contract.output_activation or "unknown"
     if contract.loss in BINARY_LOSSES and not (low >= -SLACK and high <= 1 + SLACK):
-        yield _beyond_the_loss(contract, split, low, high)
+        yield _beyond_the_loss(contract, split, labels)
         return
     bounds = BOUNDS.get(activation)
     if bounds is None or contract.loss in MARGIN_LOSSES:
@@ -171,17 +176,34 @@ def _bounds_found(contract: Contract, split: Split, labels: np.ndarray) -> Itera
         severity="error" if beyond > FEW else "warning",
         expected=f"an output that can reach the targets, {low:.4g}..{high:.4g}",
         received=f"{activation}, whose values are {ends}: {beyond:.0%} of the {split.name} targets lie beyond",
-        fix=f"{last_layer(contract.output_units or 1)}  # any number can be predicted; or scale the targets",
+        fix=_scaled_to_one(split)
+        if are_bytes(labels) and bounds == (0.0, 1.0)
+        else f"{last_layer(contract.output_units or 1)}  # any number can be predicted; or scale the targets",
     )
 
 
-def _beyond_the_loss(contract: Contract, split: Split, low: float, high: float) -> Finding:
+def are_bytes(labels: np.ndarray) -> bool:
+    """Whether targets are a mask's or an image's bytes: 0 and 255, or many whole numbers to 255 at each position."""
+    low, high = extent(labels)
+    if low < 0 or not 1 < high <= 255 or not holds(labels, lambda chunk: chunk == np.rint(chunk)):
+        return False
+    return bool(labels.ndim > 2 or set(np.unique(labels[:LOOKED_AT]).tolist()) <= {0, high})
+
+
+def _scaled_to_one(split: Split) -> str:
+    """Return the statement that brings bytes into 0..1; of masks any byte above the middle is 1."""
     name = f"{split.name}_labels"
+    high = extent(split.labels)[1] if split.labels is not None else 255
+    return f'{name} = {name}.astype("float32") / {255 if (high > 1 and high % 255 == 0) or high > 16 else int(high)}'
+
+
+def _beyond_the_loss(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
+    name, (low, high) = f"{split.name}_labels", extent(labels)
     fix = f"{last_layer(contract.output_units or 1)}; {compiled_with(contract, 'mean_squared_error')}"
     if low >= -1 - SLACK and high <= 1 + SLACK:
         fix = f"{name} = ({name} + 1) / 2"
-    elif low >= 0 and high <= 255 and high > 1 and contract.output_units != 1:
-        fix = f'{name} = {name}.astype("float32") / 255'
+    elif are_bytes(labels) or (low >= 0 and 1 < high <= 255 and contract.output_units != 1):
+        fix = _scaled_to_one(split)
     return BEYOND_LOSS.found(
         split.name,
         expected=f"targets 0..1 for {contract.loss}",

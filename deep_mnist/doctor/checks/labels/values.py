@@ -99,7 +99,7 @@ def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Findi
         split.name,
         expected=f"class numbers 0 to {classes - 1}",
         received=_values_text(labels),
-        fix=_renumbered(f"{split.name}_labels", labels, classes),
+        fix=_renumbered(f"{split.name}_labels", labels, classes, in_memory=case.call is not None),
         where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk >= classes)).where,
     )
 
@@ -133,7 +133,7 @@ def _values_text(labels: np.ndarray) -> str:
     return f"{'' if found.complete else 'over '}{len(distinct)} different values: {shown}{ends}"
 
 
-def _renumbered(name: str, labels: np.ndarray, classes: int) -> str:
+def _renumbered(name: str, labels: np.ndarray, classes: int, *, in_memory: bool) -> str:
     low, high = extent(labels)
     if low == 1 and high == classes:
         return f"{name} = {name} - 1"
@@ -146,4 +146,6 @@ def _renumbered(name: str, labels: np.ndarray, classes: int) -> str:
         return f"{name} = np.searchsorted({distinct.tolist()}, {name})" if few else f"Renumber {name} from 0."
     if len(distinct) < classes and low == -1:
         return f"Drop the examples whose label is -1 (unlabelled) from {name} and its images."
+    if in_memory:
+        return f"Dense({int(high) + 1}) as the last layer has a unit for each of {low:g}..{high:g}; or renumber {name}."
     return f"Read the label field at its real offset and type, and write {name} again; values must be 0..{classes - 1}."

@@ -110,9 +110,8 @@ def misplaced(contract: Contract) -> Rule | None:
         return SCORES_SQUASHED_TWICE
     if last.startswith("softmax("):
         return SOFTMAX_OVER_WRONG_AXIS
-    if any(name in AFTER_THE_SCORES for name in tail) and any(name in SCORES for name in tail):
-        return LAYER_AFTER_SCORES
-    return None
+    scored = next((index for index, name in enumerate(tail) if name in SCORES), len(tail))
+    return LAYER_AFTER_SCORES if any(name in AFTER_THE_SCORES for name in tail[scored:]) else None
 
 
 @check(SOFTMAX_ON_ONE_UNIT, SCORES_SQUASHED_TWICE, SOFTMAX_OVER_WRONG_AXIS, LAYER_AFTER_SCORES)

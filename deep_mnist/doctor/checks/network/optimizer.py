@@ -63,7 +63,7 @@ def check_optimizer(case: Case) -> Iterator[Finding]:
     """Yield a rate that is far from what its optimizer and this network are trained with."""
     contract = case.contract
     name, rate = str(contract.optimizer.get("name", "")), contract.optimizer.get("learning_rate")
-    if not isinstance(rate, float | int):
+    if not isinstance(rate, float | int) or _is_set_by_callback(case):
         return
     momentum = contract.optimizer.get("momentum")
     momentum = float(momentum) if isinstance(momentum, float | int) and 0 <= momentum < 1 else 0.0
@@ -81,6 +81,13 @@ def check_optimizer(case: Case) -> Iterator[Finding]:
     elif (name in ADAPTIVE and rate < LOW_ADAPTIVE) or (name == "sgd" and rate < LOW_SGD):
         usual = 0.001 if name in ADAPTIVE else 0.01
         yield RATE_TOO_LOW.found(expected="a rate that moves the weights", received=received, fix=_set_to(usual))
+
+
+def _is_set_by_callback(case: Case) -> bool:
+    """Whether a LearningRateScheduler sets the rate before the first update."""
+    callbacks = case.call.arguments.get("callbacks") if case.call is not None else None
+    held = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    return any(kind.__name__ == "LearningRateScheduler" for each in held for kind in type(each).__mro__)
 
 
 def _is_small(case: Case, rate: float) -> bool:

@@ -82,15 +82,18 @@ def check_updates(case: Case) -> Iterator[Finding]:
     split, epochs = _validation_split(case), _number(case.fit.get("epochs"))
     if not epochs or not count or not 0 <= split < 1:
         return
+    if not case.train.is_whole and not _number(case.fit.get("steps_per_epoch")):
+        return  # a sample does not tell how many batches an epoch has
     batch = _number(case.fit.get("batch_size"))
-    steps = _number(case.fit.get("steps_per_epoch")) or math.ceil(count * (1 - split) / max(batch or 32, 1))
-    if steps * epochs >= FEW_UPDATES:
+    stated = case.fit.get("batches", math.ceil(count * (1 - split) / max(batch or 32, 1)))  # None: nobody knows
+    steps = _number(case.fit.get("steps_per_epoch")) or _number(stated)
+    if not steps or steps * epochs >= FEW_UPDATES:
         return
     whole = steps == 1 and count > 64 and batch is not None
     more = f"model.fit(..., epochs={math.ceil(10 * FEW_UPDATES / steps)})"
     yield (BATCH_OF_ALL if whole else TOO_FEW_UPDATES).found(
         "train",
-        severity="note" if epochs == 1 and case.fit.get("may_repeat") else "warning",  # one of many calls, in a loop
+        severity="note" if epochs == 1 else "warning",  # who fits one epoch knows it, and means a trial or a loop
         expected=f"at least some tens of updates of the weights (a floor of {FEW_UPDATES})",
         received=f"{int(steps * epochs)}: {int(epochs)} epochs of {int(steps)} batches",
         fix="model.fit(..., batch_size=32)" if whole else more,

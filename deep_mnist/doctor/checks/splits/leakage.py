@@ -28,6 +28,9 @@ WITHOUT_SEEN = (
     "for row in test_images]); test_images, test_labels = test_images[keep], test_labels[keep]"
 )
 
+BY_THE_FILES = Follows(rules=("S160", "S161"))  # the cause itself, named
+BY_THE_SPLIT = Follows(rules=("S160", "S161", "S162", "S163", "S166"))
+
 DUPLICATES = Rule(
     code="S120",
     name="test-holds-train-examples",
@@ -35,7 +38,7 @@ DUPLICATES = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.SURVEY, Need.TEST),
-    follows=(Follows(rules=NOTHING_LEFT, on=On.ANY_SPLIT),),
+    follows=(Follows(rules=NOTHING_LEFT, on=On.ANY_SPLIT), BY_THE_SPLIT),
     summary="Some test examples are exact duplicates of train examples.",
     why="The test score counts what was learned by heart: it is too good.",
 )
@@ -46,7 +49,7 @@ TRAIN_AS_TEST = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.SURVEY, Need.TEST),
-    follows=(Follows(rules=NOTHING_LEFT, on=On.ANY_SPLIT),),
+    follows=(Follows(rules=NOTHING_LEFT, on=On.ANY_SPLIT), BY_THE_FILES),
     summary="Nearly every test example is a train example: the test split was read from the training data.",
     why="The test score counts what was learned by heart: it is too good.",
 )

@@ -47,6 +47,7 @@ NEAR_DUPLICATES = Rule(
         Follows(rules=("S120", "S122"), least="warning", on=On.ANY_SPLIT),
         Follows(rules=(*NOTHING_LEFT, "I110"), on=On.ANY_SPLIT),
         Follows(rules=("I120",)),
+        Follows(rules=("S160", "S161", "S162", "S163", "S166")),
     ),
     summary="Test examples are train examples that were augmented, retouched or compressed.",
     why="The test score counts what was learned by heart: it is too good.",

@@ -13,6 +13,7 @@ from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 SPAN_RATIO = 1.6  # of the splits' pixel ranges; -1..1 against 0..1 has 2, /255 against /256 has 1.004
 SPREAD_RATIO = 1.3  # of their deviations: one odd image widens the range and not this
 SHIFT = 0.15  # of the splits' lowest pixels, in units of their range; 0..1 against -0.5..0.5 has 0.5
+IN_TIME = 5.0  # of sequences' ranges and deviations: what comes later lies elsewhere by nature, but not by so much
 ALL_BUT_COLUMNS = frozenset(set(InputKind) - {InputKind.COLUMNS})  # a table's splits differ by their outliers
 OUT_OF_RANGE = ("I103", "I104", "I105", "I106", "I107", "I108", "I109", "I140", "I141")  # of images, of tokens
 
@@ -26,6 +27,7 @@ SCALES_DIFFER = Rule(
     inputs=ALL_BUT_COLUMNS,
     follows=(
         Follows(rules=OUT_OF_RANGE, on=On.ONE_SPLIT),
+        Follows(rules=("D041", "D042", "D043"), on=On.ANY_SPLIT),
         Follows(rules=(*NOTHING_LEFT, "I110"), on=On.ANY_SPLIT),
     ),
     summary="One split was scaled or shifted, and the other was not.",
@@ -44,6 +46,8 @@ def check_scales(case: Case) -> Iterator[Finding]:
     spread = max(ours.deviation, theirs.deviation) / max(min(ours.deviation, theirs.deviation), 1e-12 * ours.span)
     moved_by = abs(ours.mean - theirs.mean) / max(ours.deviation, theirs.deviation, 1e-12 * ours.span)
     rescaled, shifted = ratio > SPAN_RATIO and spread > SPREAD_RATIO, shift > SHIFT and moved_by > SHIFT
+    if case.input_kind is InputKind.SEQUENCES and case.contract.vocabulary is None:
+        rescaled, shifted = rescaled and min(ratio, spread) > IN_TIME, shifted and moved_by > IN_TIME
     if not (rescaled or shifted):
         return
     factor = ours.span / theirs.span

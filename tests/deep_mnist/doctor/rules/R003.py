@@ -5,13 +5,13 @@ from keras import layers
 from tests.support.example_networks import blobs, network, rehearsed
 
 
-def hidden_softmax():
-    return network(layers.Dense(64, activation="softmax"), layers.Dense(64, activation="softmax"))
+def scaled_away():
+    return network(layers.Rescaling(2e-6), layers.Dense(16, activation="relu"))
 
 
 def fires():
-    return rehearsed(hidden_softmax(), *blobs(), steps=100)
+    return rehearsed(scaled_away(), *blobs(), steps=100)
 
 
 def silent():
-    return rehearsed(hidden_softmax(), *blobs(), steps=150)  # says R052
+    return rehearsed(scaled_away(), *blobs())  # says R052

@@ -18,8 +18,9 @@ model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
 def batches():
+    random = np.random.default_rng(0)
     while True:
-        chosen = np.random.default_rng(0).permutation(len(x_train))[:32]
+        chosen = random.permutation(len(x_train))[:32]
         yield x_train[chosen], y_train[chosen]
 
 

@@ -1,4 +1,4 @@
-# expect: unusable rank
+# expect: unusable axes
 import numpy as np
 from tensorflow import keras
 

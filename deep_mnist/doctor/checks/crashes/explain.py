@@ -1,0 +1,87 @@
+"""What is known of an error that ended a program, as a finding: layer or line, what it takes and got, the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deep_mnist.doctor.checks.crashes import (
+    fitting,
+    graphs,
+    inputs,
+    layers,
+    machine,
+    models,
+    operand_types,
+    operations,
+    reshapes,
+    sessions,
+    sizes,
+    targets,
+)
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.old_code.arguments import explain_argument
+from deep_mnist.doctor.checks.crashes.old_code.attributes import explain_name
+from deep_mnist.doctor.finding import Finding
+
+# In this order: what names the cause most exactly first.
+EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
+    machine.explain_machine,
+    machine.explain_key,
+    explain_name,
+    explain_argument,
+    models.explain_option,
+    models.explain_mixed,
+    models.explain_symbol,
+    inputs.explain_model_input,
+    layers.explain_rank,
+    layers.explain_inner_rank,
+    layers.explain_width,
+    sizes.explain_nothing_left,
+    sizes.explain_reshape,
+    sizes.explain_merge,
+    inputs.explain_input_shape,
+    inputs.explain_input_count,
+    inputs.explain_count,
+    fitting.explain_compile,
+    fitting.explain_static_batch,
+    fitting.explain_index,
+    fitting.explain_made_in_call,
+    targets.explain_target,
+    models.explain_weights,
+    models.explain_unbuilt,
+    sessions.explain_feed,
+    graphs.explain_variables,
+    graphs.explain_loop,
+    graphs.explain_gradients,
+    graphs.explain_mode,
+    reshapes.explain_reshape_at_run,
+    operand_types.explain_types,
+    operations.explain_operation,
+    fitting.explain_objects,
+    machine.explain_arrays,
+)
+
+
+def finding_of(
+    error: BaseException, script: Path | None = None, model: Any = None, caller: FrameType | None = None
+) -> Finding | None:
+    """Return what is known of an error, None where nothing is sure.
+
+    Args:
+        error: As it was raised, with its traceback.
+        script: The program's file, whose folder a missing file may lie in.
+        model: Of the fit that raised, where the traceback may not tell.
+        caller: Frame of the line that would call fit, where it was only tried.
+    """
+    crash = Crash(error, script, model, caller)
+    for explain in EXPLAINERS:
+        try:
+            found = explain(crash)
+        except Exception:  # half-made objects of the user's may raise anything: the error is then told as it is
+            continue
+        if found is not None:
+            return found
+    return None

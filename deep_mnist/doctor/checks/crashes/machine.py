@@ -1,0 +1,170 @@
+"""What a program does not find on this machine: files, memory, the network; and text that is no Python 3."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from pathlib import Path
+
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.rules import (
+    DOWNLOAD_FAILED,
+    DTYPE_REFUSED,
+    EXAMPLE_COUNT,
+    FILE_MISSING,
+    MEMORY_SPENT,
+    NAME_GONE,
+    NOT_PYTHON_3,
+    RESHAPE_SIZE,
+)
+from deep_mnist.doctor.finding import Finding
+
+PRINT = re.compile(r"^\s*print\s+[^(=]")
+RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))")
+NAMES_3 = {"xrange": "range", "raw_input": "input", "unicode": "str", "reduce": "functools.reduce", "basestring": "str",
+           "long": "int", "unichr": "chr", "reload": "importlib.reload",
+            "execfile": "exec(open(…).read())"}  # fmt: skip
+CHECKPOINT = re.compile(
+    r"save_path is not a valid checkpoint: (\S+)|"
+    r"Unsuccessful TensorSliceReader constructor: Failed to find any matching files for (\S+)"
+)
+
+
+def explain_machine(crash: Crash) -> Finding | None:
+    """Name a file, memory or a download that is missing, or text that Python 3 cannot read."""
+    error = crash.error
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return _file(Path(str(error.filename)), crash.script or Path("script.py"))
+    if (match := CHECKPOINT.search(crash.text)) is not None:
+        return _file(Path(next(each for each in match.groups() if each)), crash.script or Path("script.py"))
+    if (match := re.search(r"File not found: filepath=(\S+?)\. ", crash.text)) is not None:
+        return _file(Path(match.group(1)), crash.script or Path("script.py"))
+    if isinstance(error, MemoryError) or type(error).__name__ in ("ResourceExhaustedError", "_ArrayMemoryError"):
+        size = re.search(r"Unable to allocate ([\d.]+ \w+)|shape ?(\[[\d,]+\])", crash.text)
+        wanted = next((each for each in size.groups() if each), "more than there is") if size else "more than there is"
+        return MEMORY_SPENT.found(
+            expected="room for the data in memory",
+            received=wanted,
+            fix="tf.data.Dataset.from_generator, or keras.utils.image_dataset_from_directory  # a batch at a time",
+        )
+    if isinstance(error, SyntaxError):
+        return _syntax(error)
+    if isinstance(error, NameError) and (name := getattr(error, "name", None)) in NAMES_3:
+        return NAME_GONE.found(
+            expected=f"Python 3's {NAMES_3[name]}",
+            received=f"{name}, of Python 2, at {crash.place}",
+            fix=f"{name} = {NAMES_3[name]}"
+            if "(" not in NAMES_3[name] and "." not in NAMES_3[name]
+            else f"{NAMES_3[name]}, in the place of {name}",
+        )
+    if (match := re.search(r"URL fetch failure on (\S+)", crash.text)) is not None:
+        return DOWNLOAD_FAILED.found(
+            expected=f"to reach {match.group(1)}",
+            received="no connection",
+            fix="mnist and fashion_mnist are served by the doctor; give other data as files: doctor FOLDER; "
+            "weights=None for a network",
+        )
+    return None
+
+
+def explain_key(crash: Crash) -> Finding | None:
+    """Name a metric of a history by its name before Keras 2.3."""
+    key = crash.error.args[0] if isinstance(crash.error, KeyError) and crash.error.args else None
+    step = crash.user
+    if key not in ("acc", "val_acc") or step is None:
+        return None
+    new = key.replace("acc", "accuracy")
+    line = re.sub(rf"""(['"]){key}\1""", lambda quoted: f"{quoted.group(1)}{new}{quoted.group(1)}", step.text)
+    return NAME_GONE.found(
+        expected=f"'{new}'", received=f"'{key}', its name before Keras 2.3, at {crash.place}", fix=line
+    )
+
+
+def explain_arrays(crash: Crash) -> Finding | None:
+    """Name a reshape, an unpacking or a file of numpy that does not hold."""
+    if (match := RESHAPE.search(crash.text)) is not None:
+        return _reshape(crash, int(match.group(1)), match.group(2))
+    if "Object arrays cannot be loaded when allow_pickle=False" in crash.text:
+        return DTYPE_REFUSED.found(
+            "train",
+            expected="one array of numbers in the file",
+            received="Python objects, which would run code",
+            fix="Write it again as one array: np.save(path, np.stack(list(x))).",
+        )
+    unpacked = re.search(r"(?:too many|not enough) values to unpack \(expected (\d+)(?:, got (\d+))?\)", crash.text)
+    if unpacked is not None and crash.user is not None and "load_data" in crash.user.text:
+        return EXAMPLE_COUNT.found(
+            "train",
+            expected="two pairs out of load_data()",
+            received=crash.user.text,
+            fix="(x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()",
+        )
+    return None
+
+
+def _reshape(crash: Crash, size: int, target: str) -> Finding:
+
+    numbers = [int(each) for each in re.findall(r"-?\d+", target)]
+    inner = numbers[1:] if len(numbers) > 1 else numbers
+    held = math.prod(abs(each) for each in inner)
+    array = crash.user.text.partition(".reshape")[0].rpartition("=")[2].strip() if crash.user is not None else "x"
+    array = array if re.fullmatch(r"[\w.\[\]]+", array) else "x"
+    if held and size % held == 0:
+        fix = f"{array}.reshape({', '.join(map(str, (-1, *inner)))})  # {size // held} of them"
+    else:
+        sides = " x ".join(map(str, inner))
+        fix = f"{array}.reshape(len({array}), -1)  # {size} values are no multiple of {sides} = {held}"
+    return RESHAPE_SIZE.found(
+        "train",
+        field="images.shape",
+        expected=f"as many values as {target} holds",
+        received=f"{size} at {crash.place}",
+        fix=fix,
+    )
+
+
+# What Python 3 says of source that Python 2 reads, or such source itself.
+ONLY_PYTHON_2 = re.compile(
+    r"Missing parentheses in call|leading zeros in decimal|invalid decimal literal\n.*\d[lL]\b|^exec\s+[^=(]|<>|`|"
+    r"\bur['\"]|^raise\s+\w+\s*,",
+    re.M,
+)
+
+
+def _syntax(error: SyntaxError) -> Finding:
+    line = (error.text or "").strip()
+    if PRINT.match(line) or "Missing parentheses in call to 'print'" in str(error):
+        rest = re.sub(r"^print\s+", "", line)
+        return NOT_PYTHON_3.found(expected="Python 3", received=f"line {error.lineno}: {line}", fix=f"print({rest})")
+    if isinstance(error, TabError | IndentationError):
+        return NOT_PYTHON_3.found(
+            expected="lines indented alike",
+            received=f"line {error.lineno}: {error.msg}",
+            fix="Indent each block by four spaces, without tabs.",
+        )
+    if re.search(r"except\s+[\w.]+\s*,\s*\w+\s*:", line):
+        mended = re.sub(r"except\s+([\w.]+)\s*,\s*(\w+)", r"except \1 as \2", line)
+        return NOT_PYTHON_3.found(expected="Python 3", received=f"line {error.lineno}: {line}", fix=mended)
+    if ONLY_PYTHON_2.search(f"{error.msg}\n{line}"):
+        return NOT_PYTHON_3.found(
+            expected="Python 3", received=f"line {error.lineno}: {line}", fix="2to3 -w, for a script of Python 2."
+        )
+    return NOT_PYTHON_3.found(
+        expected="Python that can be read",
+        received=f"{error.msg} in line {error.lineno}: {line}",
+        fix="Correct that line, or one above it.",
+    )
+
+
+def _file(path: Path, script: Path) -> Finding:
+    beside = script.resolve().parent / path
+    folder = path.parent if path.parent.is_dir() else Path()
+    near = difflib.get_close_matches(path.name, [each.name for each in folder.iterdir()], n=2)
+    if beside.exists() and not path.is_absolute():
+        fix = f"cd {script.resolve().parent}  # the script looks for it from the folder it is run in"
+    elif near:
+        fix = f"{folder / near[0]}, which exists"
+    else:
+        fix = "write or download it, or correct the path"
+    return FILE_MISSING.found(expected=f"the file {path} (from {Path.cwd()})", received="no such file", fix=fix)

@@ -1,0 +1,233 @@
+"""The rules of errors that end a program: while its network is built, at the first step of fit, or at an old name."""
+
+from __future__ import annotations
+
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
+
+STOPS = "The program stops with this error."
+NAMED_BY_OTHERS = (
+    "images.rank", "images.shape", "images.layout", "images.dtype", "images.count", "labels.encoding", "labels.width",
+    "labels.rank", "labels.dtype", "labels.count", "labels.values", "contract.loss", "model.output_units",
+    "model.output_rank", "model.input_shape", "files.train_images", "files.train_labels",
+)  # fmt: skip
+
+
+def _rule(code: str, name: str, field: str, summary: str, why: str = STOPS, *, others: tuple[str, ...] = ()) -> Rule:
+    return Rule(
+        code=code,
+        name=name,
+        field=field,
+        severity="error",
+        scope=Scope.CRASH,
+        summary=summary,
+        why=why,
+        other_fields=others,
+    )
+
+
+# --- names and the machine ---------------------------------------------------------------------------
+
+NAME_GONE = _rule(
+    "E001",
+    "name-gone",
+    "program.names",
+    "A module, class, function or method is used that the installed version of its library does not have.",
+)
+ARGUMENT_GONE = _rule(
+    "E002",
+    "argument-gone",
+    "program.names",
+    "An argument is given by a name that the installed version of its library does not take.",
+)
+PACKAGE_MISSING = _rule("E003", "package-missing", "program.names", "A package is imported that is not installed.")
+FILE_MISSING = _rule("E004", "file-not-found", "program.files", "A file is read that does not exist.")
+NOT_PYTHON_3 = _rule("E005", "syntax-refused", "program.syntax", "The program's text is not Python 3.")
+MEMORY_SPENT = _rule("E006", "memory-spent", "program.memory", "An array or a batch is larger than the free memory.")
+DOWNLOAD_FAILED = _rule("E007", "download-failed", "program.files", "Data or weights cannot be downloaded from here.")
+NAME_UNKNOWN = _rule(
+    "E008",
+    "option-unknown",
+    "program.names",
+    "A loss, optimizer, metric, activation or initializer is asked for by a name that Keras does not know.",
+)
+LIBRARIES_MIXED = _rule(
+    "E009",
+    "libraries-mixed",
+    "program.names",
+    "Layers of one Keras are put in a model of another: keras, tensorflow.keras and tf_keras.",
+)
+
+# --- while a network of Keras is built ---------------------------------------------------------------
+
+LAYER_RANK = _rule(
+    "E101",
+    "layer-rank",
+    "model.layers",
+    "A layer is given a tensor with more or fewer axes than it takes.",
+)
+LAYER_WIDTH = _rule(
+    "E102",
+    "layer-width",
+    "model.layers",
+    "A layer that has its weights is given another number of features or channels than they are for.",
+)
+NOTHING_LEFT = _rule(
+    "E103",
+    "layer-leaves-nothing",
+    "model.layers",
+    "A convolution or pooling is larger than what the layers before it have left.",
+)
+MERGE_SHAPES = _rule(
+    "E104",
+    "merge-shapes",
+    "model.layers",
+    "Tensors are joined, added or multiplied whose shapes do not fit one another.",
+)
+RESHAPE_SIZE = _rule(
+    "E105",
+    "reshape-size",
+    "model.layers",
+    "A reshape asks for another number of values than there are.",
+    others=("images.shape",),
+)
+NOT_BUILT = _rule(
+    "E106",
+    "model-not-built",
+    "model.layers",
+    "Weights or outputs are asked of a model that has never been told the shape of its input.",
+)
+NOT_A_LAYER = _rule(
+    "E107",
+    "function-on-keras-tensor",
+    "model.layers",
+    "A function of TensorFlow or numpy is called on a symbolic tensor of Keras.",
+)
+OPERANDS = _rule(
+    "E108",
+    "operand-shapes",
+    "model.layers",
+    "An operation is given tensors whose shapes do not fit one another.",
+)
+
+# --- at the first step of fit ------------------------------------------------------------------------
+
+INPUT_SHAPE = _rule(
+    "E111",
+    "input-shape-refused",
+    "images.shape",
+    "The model is given examples of another shape than its input has.",
+)
+INPUT_COUNT = _rule(
+    "E112",
+    "inputs-miscounted",
+    "images.count",
+    "The model is given more or fewer inputs than it has.",
+)
+TARGET_SHAPE = _rule(
+    "E113",
+    "target-shape-refused",
+    "labels.rank",
+    "The loss or a metric cannot compare the labels with the output: their shapes differ.",
+)
+EXAMPLE_COUNT = _rule(
+    "E114",
+    "examples-miscounted",
+    "labels.count",
+    "The arrays that fit is given hold different numbers of examples.",
+)
+BEFORE_COMPILE = _rule(
+    "E115",
+    "call-before-compile",
+    "contract.loss",
+    "fit, evaluate or train_on_batch is called on a model that was not compiled.",
+)
+BATCH_FIXED = _rule(
+    "E116",
+    "batch-size-fixed",
+    "fit.batch_size",
+    "The model's input states a batch size, and a batch has another.",
+)
+DTYPE_REFUSED = _rule(
+    "E117",
+    "dtype-refused",
+    "images.dtype",
+    "An operation is given numbers of a type that it does not take, or no numbers.",
+)
+INDEX_RANGE = _rule(
+    "E118",
+    "index-out-of-range",
+    "images.range",
+    "A number stands for a row of an Embedding, or for a class, that is not there.",
+    others=("labels.values",),
+)
+MADE_IN_CALL = _rule(
+    "E119",
+    "layers-made-at-every-call",
+    "model.layers",
+    "Layers or variables are made in call(), anew at every step.",
+)
+WEIGHTS = _rule(
+    "E120",
+    "weights-do-not-fit",
+    "model.layers",
+    "Weights are loaded into a model that has other layers or shapes than the one they come from.",
+)
+STEP_FAILS = Rule(
+    code="E121",
+    name="first-step-fails",
+    field="model.layers",
+    other_fields=("images.shape", "images.count", "labels.rank"),
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The model cannot be run on the data: a layer, or the loss, raises on the first two examples.",
+    why="fit stops at its first step.",
+    follows=(Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"),),
+)
+
+# --- graphs of TensorFlow 1 --------------------------------------------------------------------------
+
+FEED_SHAPE = _rule(
+    "E201",
+    "feed-shape",
+    "images.shape",
+    "A placeholder is fed an array of another shape than it has.",
+)
+FEED_MISSING = _rule("E202", "feed-missing", "graph.feeds", "A placeholder that the run needs is not fed.")
+FEED_KIND = _rule("E203", "feed-kind", "graph.feeds", "A placeholder is fed a tensor, or what is fed is none.")
+LOOP_SHAPE = _rule(
+    "E204",
+    "loop-shape",
+    "graph.shapes",
+    "A variable of tf.while_loop has another shape after a turn than before it.",
+)
+NO_GRADIENT = _rule(
+    "E205",
+    "no-gradient",
+    "graph.gradients",
+    "No variable has a gradient: no path of differentiable operations leads from the loss to the weights.",
+)
+NOT_INITIALIZED = _rule(
+    "E206",
+    "not-initialized",
+    "graph.variables",
+    "A variable is read before its initializer has run.",
+)
+VARIABLE_EXISTS = _rule(
+    "E207",
+    "variable-exists",
+    "graph.variables",
+    "A variable is made a second time under one name.",
+)
+GRAPH_MODE = _rule(
+    "E208",
+    "graph-and-eager",
+    "graph.mode",
+    "A program written for graphs runs eagerly, or the other way round.",
+)
+OTHER_GRAPH = _rule(
+    "E209",
+    "graph-of-another",
+    "graph.mode",
+    "A session is asked for a tensor of another graph than its own.",
+)

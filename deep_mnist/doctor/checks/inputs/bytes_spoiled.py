@@ -1,0 +1,171 @@
+"""Checks of bytes that were spoiled: arithmetic that wrapped around at 256, and pixels that hold random bytes.
+
+Bytes that wrapped show in the other split: the histogram of one is that of the other under v -> (a v + c) modulo 256,
+while as they stand the two have little in common. Random bytes show in a split by itself: most of its pixels lie at
+levels between dark and light that go together with none of their neighbours, though the images are not noise alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.evidence.sampling import sample_indices, take
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.probe import classifier as probe
+from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, Rule, Scope, check
+
+SAMPLE = 400  # images looked at of a split
+MOST_VALUES = 600_000  # pixels looked at; of images so large that these are too few, nothing is judged
+FEWEST = 100
+FACTORS = (1, -1, 2, 3, 4, 5, 6, 7, 8)
+UNLIKE, ALIKE = 0.6, 0.88  # share that two histograms have in common: as they are, and under the map
+WRAPPED = 0.01  # share of pixels that must have gone around
+MIDDLE = (20, 235)  # levels between dark and light
+MOSTLY = 0.3  # share of pixels there
+INDEPENDENT = 0.04  # correlation of neighbours there
+A_GROUND = 0.05  # share of pixels of one level: what is left of the images
+
+WRAPPED_AROUND = Rule(
+    code="I190",
+    name="bytes-wrapped-around",
+    field="images.range",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.SURVEY, Need.TEST),
+    inputs=IMAGES,
+    follows=(AXES_UNSOUND,),
+    summary="The bytes of one split are those of the other after arithmetic in uint8 that wrapped around at 256.",
+    why="Dark became light and light dark, in part: the network is judged on images unlike those it learned.",
+)
+RANDOM_BYTES = Rule(
+    code="I191",
+    name="pixels-mostly-random",
+    field="images.distribution",
+    severity="warning",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=IMAGES,
+    follows=(AXES_UNSOUND, Follows(rules=("I120",))),
+    summary="Many pixels hold random bytes, with something like images behind them.",
+    why="Little is left to learn from: the file was damaged, or read with a wrong offset or key.",
+)
+
+
+@check(WRAPPED_AROUND)
+def check_wrapped_around(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, on the split whose commonest level is neither black nor white."""
+    train, test = _levels(case.train), _levels(case.test)
+    if train is None or test is None:
+        return
+    ours, theirs = (np.bincount(each.reshape(-1), minlength=256) / each.size for each in (train, test))
+    split, wrong, right = "train", ours, theirs
+    if ours.argmax() in (0, 255) and theirs.argmax() not in (0, 255):
+        split, wrong, right = "test", theirs, ours
+    if _common(wrong, right) > UNLIKE and not _same_ground(wrong, right):
+        return
+    found = _map_between(right, wrong)
+    if found is None:
+        return
+    factor, shift = found
+    name = f"{split}_images"
+    scale = 255 if float(np.max(case.splits[split].images[:1])) <= 1.5 else 1  # type: ignore[index]
+    whole = f"np.rint({name} * 255).astype(int)" if scale == 255 else f"{name}.astype(int)"
+    line = f"{name} = ({whole} - {shift}) * {pow(factor, -1, 256)} % 256" if factor % 2 else ""
+    yield WRAPPED_AROUND.found(
+        split,
+        expected="bytes like the other split's",
+        received=f"mean {_mean(wrong):.2f} of the range against {_mean(right):.2f}: each byte v of the other split's "
+        f"is here ({factor} * v + {shift}) modulo 256",
+        fix=f"{line}{' / 255.0' if scale == 255 else ''}  # or convert to float32 before the arithmetic"
+        if line
+        else f"Convert to float32 before the arithmetic that makes {name}: x.astype('float32').",
+    )
+
+
+def _levels(split: Split | None) -> np.ndarray | None:
+    """Return some images as levels 0..255, int64 (n, …); None where they are no bytes, as they are or over 255."""
+    images = split.images if split is not None else None
+    if images is None or len(images) < FEWEST or images.dtype.kind not in "fiu":
+        return None
+    count = min(SAMPLE, MOST_VALUES // max(1, images[0].size))
+    if count < FEWEST:
+        return None
+    some = take(images, sample_indices(len(images), count)).astype(np.float64)
+    if not np.isfinite(some).all() or some.min() < 0 or some.max() > 255 or some.max() <= 0:
+        return None
+    levels = some * 255 if some.max() <= 1 else some
+    whole = np.rint(levels)
+    if np.abs(levels - whole).max() > 0.01 or len(np.unique(whole)) < 24:
+        return None
+    return whole.astype(np.int64)
+
+
+def _mean(histogram: np.ndarray) -> float:
+    return float((histogram * np.arange(256)).sum() / 255)
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.minimum(one, other).sum())
+
+
+def _same_ground(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether both have one ground, and the rest of the levels little in common: a factor keeps 0 where it is."""
+    at = int(one.argmax())
+    if at != int(other.argmax()):
+        return False
+    rest, others = (np.where(np.arange(256) == at, 0, each) for each in (one, other))
+    return bool(rest.sum() and others.sum()) and _common(rest / rest.sum(), others / others.sum()) < UNLIKE
+
+
+def _map_between(right: np.ndarray, wrong: np.ndarray) -> tuple[int, int] | None:
+    """Return (a, c) for which v -> (a v + c) modulo 256 makes the one histogram of the other, going around."""
+    values, at = np.arange(256), int(right.argmax())
+    rest = np.where(values == at, 0, right)
+    best: tuple[float, int, int] = (0.0, 1, 0)
+    for factor in FACTORS:
+        for shift in range(256) if factor == 1 else (0,):
+            moved = (factor * values + shift) % 256
+            around = (factor * values + shift) // 256
+            if float(right[around != around[at]].sum()) < WRAPPED or (factor, shift) == (1, 0):
+                continue
+            made = np.bincount(moved, weights=rest, minlength=256)
+            target = wrong.copy()
+            target[moved[at]] = max(0.0, target[moved[at]] - right[at])
+            score = _common(made / max(made.sum(), 1e-12), target / max(target.sum(), 1e-12))
+            best = max(best, (score, factor, shift))
+    return best[1:] if best[0] > ALIKE else None
+
+
+@check(RANDOM_BYTES)
+def check_random_bytes(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield at most one finding on pixels between dark and light that go together with none of their neighbours."""
+    levels = _levels(split)
+    shaped = probe.as_images(levels.astype(np.float32), case.contract) if levels is not None else None
+    if shaped is None or min(shaped.shape[1:3]) < 8:
+        return
+    middle = (shaped >= MIDDLE[0]) & (shaped <= MIDDLE[1])
+    share = float(middle.mean())
+    ground = np.bincount(shaped.astype(np.int64).reshape(-1), minlength=256).max() / shaped.size
+    if share < MOSTLY or ground < A_GROUND or any(abs(each) > INDEPENDENT for each in _together(shaped, middle)):
+        return
+    name = f"{split.name}_images"
+    yield RANDOM_BYTES.found(
+        split.name,
+        expected="pixels that go together with their neighbours",
+        received=f"{share:.0%} of the pixels lie between dark and light and go together with no neighbour, "
+        f"about {min(1.0, share * 256 / (MIDDLE[1] - MIDDLE[0] + 1)):.0%} of the bytes are random",
+        fix=f"Read {name} again from its source: this array was damaged.",
+    )
+
+
+def _together(images: np.ndarray, middle: np.ndarray) -> list[float]:
+    """Return the correlation of neighbours, right and below, of which both lie in the middle."""
+    found = []
+    for one, other in ((np.s_[:, :, :-1], np.s_[:, :, 1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        both = middle[one] & middle[other]
+        pair = images[one][both], images[other][both]
+        found.append(float(np.corrcoef(*pair)[0, 1]) if both.sum() > 2000 else 1.0)
+    return found

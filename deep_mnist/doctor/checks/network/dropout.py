@@ -1,0 +1,76 @@
+"""The check of dropout: rates that were meant as the share that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.network.live_layers import layers_of
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+KINDS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout", "AlphaDropout")
+HIGH = 0.8  # above what is used on purpose, but for single layers of thousands of units
+OFTEN = 2  # such layers one behind the other leave a twenty-fifth
+FEW_LEFT = 10  # units, on average
+NEARLY_ALL = 0.95
+
+KEPT_SHARE = Rule(
+    code="M060",
+    name="dropout-of-nearly-all",
+    field="model.dropout",
+    severity="warning",
+    scope=Scope.NETWORK,
+    needs=(Need.LIVE_MODEL,),
+    summary="Dropout drops four of five or more, again and again: the rate is the share that is dropped, not kept.",
+    why="Hardly anything passes in training: the network learns slowly or not at all, and is better in validation.",
+)
+
+
+@check(KEPT_SHARE)
+def check_rates(case: Case) -> Iterator[Finding]:
+    """Yield rates that leave next to nothing."""
+    high = [each for each in layers_of(case) if _rate(each) >= HIGH]
+    if not high:
+        return
+    left = [(each, kept) for each in high if (kept := _kept(each)) is not None and kept < FEW_LEFT]
+    grave = len(high) >= OFTEN or bool(left) or any(_rate(each) > NEARLY_ALL for each in high)
+    shown = ", ".join(f"{each.name} {_rate(each):g}" for each in high[:5])
+    units = f"; {left[0][0].name} leaves {left[0][1]:.1f} units on average" if left else ""
+    yield KEPT_SHARE.found(
+        severity="" if grave else "note",
+        expected="rates of about 0.1 to 0.6: the share that is dropped",
+        received=f"{shown}{units}",
+        fix=_lower(case, high),
+    )
+
+
+def _rate(layer: Any) -> float:
+    rate = getattr(layer, "rate", None) if type(layer).__name__ in KINDS else None
+    return float(rate) if isinstance(rate, float | int) and not isinstance(rate, bool) else 0.0
+
+
+def _kept(layer: Any) -> float | None:
+    """Return how many of the numbers that come in are kept on average, None where that is unknown."""
+    try:
+        shape = tuple(layer.input.shape)[1:]
+    except Exception:  # never called, called several times, or of another Keras
+        return None
+    if not shape or any(each is None for each in shape):
+        return None
+    width = shape[-1] if type(layer).__name__.startswith("Spatial") else int(np.prod(shape))
+    return float(width) * (1 - _rate(layer))
+
+
+def _lower(case: Case, high: list[Any]) -> str:
+    top = {id(each) for each in getattr(case.call.model, "layers", ())} if case.call is not None else set()
+    if not all(id(each) in top for each in high):
+        return "Write Dropout(rate) with the share that is dropped: 1 less the share that is kept."
+    rates = {each.name: float(f"{max(1 - _rate(each), 0.05):.3g}") for each in high}
+    if len(rates) > 1 and len(set(rates.values())) == 1:
+        names = str(list(rates)).replace("'", '"')
+        return f"for name in {names}: model.get_layer(name).rate = {next(iter(rates.values())):g}"
+    return "; ".join(f'model.get_layer("{name}").rate = {rate:g}' for name, rate in rates.items())

@@ -1,0 +1,161 @@
+"""Checks of how long a fit is: no epoch at all, steps beyond the data, patience beyond the fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.logs import callbacks_of, expression_of_callback, is_callback
+from deep_mnist.doctor.checks.program.steps import steps_of, whole_number
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+COUNTS = ("batch_size", "epochs", "steps_per_epoch", "validation_steps", "initial_epoch", "validation_batch_size")
+HARDLY = 0.1  # of the data, seen in the whole fit
+ROUNDED = 1e-6  # of a rate in float32
+LIVE = (Need.LIVE_MODEL,)
+
+OVER_BEFORE = Rule(
+    code="P046",
+    name="fit-ends-before-it-begins",
+    field="fit.epochs",
+    severity="error",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="initial_epoch is not below epochs, which is the number of the last epoch and not how many there are.",
+    why="Not one step is made, and Keras says nothing.",
+)
+NOT_WHOLE = Rule(
+    code="P047",
+    name="count-not-whole",
+    field="fit.steps",
+    severity="error",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="A number of steps, epochs or examples is a fraction.",
+    why="fit stops before its first batch, or at the end of the first epoch.",
+)
+STEPS_BEYOND_DATA = Rule(
+    code="P048",
+    name="steps-beyond-data",
+    field="fit.steps",
+    severity="note",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="steps_per_epoch asks for more batches than the data hold.",
+    why="Every epoch ends early with a warning; in Keras 2 the whole fit does.",
+)
+STEPS_FEW = Rule(
+    code="P049",
+    name="steps-see-little-of-data",
+    field="fit.steps",
+    severity="note",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="steps_per_epoch and epochs together reach only a small part of the data.",
+    why="Most examples are never seen.",
+)
+NEVER_STOPS = Rule(
+    code="P050",
+    name="patience-beyond-fit",
+    field="fit.callbacks",
+    severity="note",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="A callback waits for longer than the fit lasts.",
+    why="It cannot act: training is not stopped early, or the rate not lowered.",
+)
+RATE_AT_FLOOR = Rule(
+    code="P051",
+    name="plateau-rate-at-its-floor",
+    field="fit.callbacks",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="ReduceLROnPlateau has a min_lr that is not below the rate that the fit begins with.",
+    why="The rate is never lowered.",
+)
+
+
+@check(OVER_BEFORE)
+def check_epochs(case: Case) -> Iterator[Finding]:
+    """Yield a fit without an epoch."""
+    steps = steps_of(case)
+    stated = case.call is not None and ("epochs" in case.call.facts or steps.initial)
+    if stated and steps.initial >= steps.epochs:
+        more = max(steps.epochs, 10)
+        yield OVER_BEFORE.found(
+            expected="epochs above initial_epoch: the number of the last epoch",
+            received=f"epochs={steps.epochs}, initial_epoch={steps.initial}",
+            fix=f"model.fit(..., epochs={steps.initial + more})",
+        )
+
+
+@check(NOT_WHOLE)
+def check_counts(case: Case) -> Iterator[Finding]:
+    """Yield fractions where Keras counts."""
+    stated = case.call.arguments if case.call is not None else {}
+    for name in COUNTS:
+        value = stated.get(name)
+        if isinstance(value, float | np.floating):
+            whole = max(math.ceil(float(value)), 1) if math.isfinite(float(value)) else 1
+            yield NOT_WHOLE.found(
+                expected=f"a whole number of {name}", received=f"{value}", fix=f"model.fit(..., {name}={whole})"
+            )
+
+
+@check(STEPS_BEYOND_DATA, STEPS_FEW)
+def check_steps(case: Case) -> Iterator[Finding]:
+    """Yield steps that do not fit the data's length."""
+    steps = steps_of(case)
+    asked = whole_number(case.call.facts.get("steps_per_epoch")) if case.call is not None else None
+    if not asked or steps.of_data is None or not math.isfinite(steps.of_data) or steps.of_data < 1:
+        return
+    held = int(steps.of_data)
+    fix = "model.fit(..., steps_per_epoch=None)"
+    if asked > held:
+        yield STEPS_BEYOND_DATA.found(
+            "train", expected=f"at most {held} steps: the batches of the data", received=f"{asked}", fix=fix
+        )
+    elif asked * max(steps.epochs - steps.initial, 1) <= HARDLY * held:
+        received = f"{asked} steps in each of {steps.epochs} epochs, of {held} batches"
+        yield STEPS_FEW.found("train", expected="steps that reach all of the data", received=received, fix=fix)
+
+
+@check(NEVER_STOPS, RATE_AT_FLOOR)
+def check_patience(case: Case) -> Iterator[Finding]:
+    """Yield callbacks that cannot act within this fit."""
+    steps = steps_of(case)
+    lasts = steps.epochs - steps.initial
+    for each in callbacks_of(case):
+        if not is_callback(each, "EarlyStopping", "ReduceLROnPlateau"):
+            continue
+        patience, starts = getattr(each, "patience", None), getattr(each, "start_from_epoch", 0) or 0
+        if isinstance(patience, int) and lasts > 1 and patience + starts >= lasts:
+            yield NEVER_STOPS.found(
+                expected=f"a patience below the {lasts} epochs of the fit",
+                received=f"{type(each).__name__} with patience={patience}"
+                + (f" from epoch {starts}" if starts else ""),
+                fix=expression_of_callback(
+                    each, patience=max(lasts // 4, 1), **({"start_from_epoch": 0} if starts else {})
+                ),
+            )
+        rate, floor = _rate(case), getattr(each, "min_lr", 0.0)
+        if rate is not None and isinstance(floor, float | int) and 0 < rate <= floor * (1 + ROUNDED):
+            yield RATE_AT_FLOOR.found(
+                expected=f"a min_lr below the rate of {rate:.3g}",
+                received=f"ReduceLROnPlateau with min_lr={floor:g}",
+                fix=expression_of_callback(each, min_lr=float(f"{rate / 100:.3g}")),
+            )
+
+
+def _rate(case: Case) -> float | None:
+    optimizer: Any = getattr(case.call.model, "optimizer", None) if case.call is not None else None
+    try:
+        return float(optimizer.learning_rate) if optimizer is not None else None
+    except Exception:  # a schedule, or an optimizer of the user's own
+        return None

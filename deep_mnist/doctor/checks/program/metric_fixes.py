@@ -1,0 +1,93 @@
+"""Lines that put another metric in the place of one, the model otherwise compiled as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deep_mnist.doctor.checks.program.compiled_metrics import OutputMetric, expression_of, stated_metrics
+from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions
+
+Chosen = Sequence[tuple[OutputMetric, str]]  # wrong metrics, and what to write in their place
+
+
+def mended(model: Any, wrong: Sequence[tuple[OutputMetric, Predictions]]) -> str:
+    """Return the statement that compiles the model again with metrics that fit in the place of the wrong ones."""
+    chosen = [(each, fitting_metric(each, predictions)) for each, predictions in wrong]
+    stated, weighted = stated_metrics(model)
+    names = list(getattr(model, "output_names", None) or ())
+    written = None if weighted else _all_written(stated, chosen, names)
+    if written is None:
+        pairs = dict.fromkeys(f"{fitting} in the place of {each.title}" for each, fitting in chosen)
+        return f"In compile, write {', '.join(pairs)}."
+    return f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics={written})"
+
+
+def remade(by_output: Mapping[str, str]) -> str:
+    """Return the statement that compiles the model again with one metric for each output."""
+    metrics = ", ".join(f'"{name}": [{each}]' for name, each in by_output.items())
+    return f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics={{{metrics}}})"
+
+
+def fitting_metric(wrong: OutputMetric, predictions: Predictions) -> str:
+    """Return the expression of a metric of the same purpose that fits the labels and the output."""
+    kind, form = predictions.kind, wrong.kind
+    if kind is Predicted.NUMBERS:
+        return '"mean_absolute_error"'
+    if "IoU" in form:
+        return _overlap(predictions)
+    of_answers = kind in (Predicted.YES_OR_NO, Predicted.SEVERAL_LABELS)
+    if predictions.logits and form == "AUC":
+        return "keras.metrics.AUC(from_logits=True)"
+    if form == "AUC":
+        return "keras.metrics.AUC()" if not predictions.is_sparse else '"accuracy"'
+    if predictions.logits and of_answers:
+        asked = form if form in ("Precision", "Recall") else "BinaryAccuracy"
+        return f"keras.metrics.{asked}({'thresholds' if asked != 'BinaryAccuracy' else 'threshold'}=0)"
+    if form in ("Precision", "Recall") and of_answers:
+        return f"keras.metrics.{form}()"
+    return '"binary_accuracy"' if kind is Predicted.SEVERAL_LABELS else '"accuracy"'
+
+
+def _overlap(predictions: Predictions) -> str:
+    if predictions.kind is not Predicted.ONE_CLASS:
+        at = 0.0 if predictions.logits else 0.5
+        return f"keras.metrics.BinaryIoU(target_class_ids=[0, 1], threshold={at})"
+    if predictions.is_sparse:
+        return f"keras.metrics.MeanIoU(num_classes={predictions.units}, sparse_y_pred=False)"
+    return f"keras.metrics.OneHotMeanIoU(num_classes={predictions.units})"
+
+
+def _all_written(stated: Any, chosen: Chosen, names: Sequence[str]) -> str | None:
+    """Return metrics as stated, as an expression with some of them replaced; None where it cannot be written."""
+    if len(names) < 2:
+        return _written(stated, chosen)
+    if isinstance(stated, Mapping):
+        held = {key: _written(stated[key], _of_output(chosen, names.index(key))) for key in stated if key in names}
+        parts = [f'"{key}": {each}' for key, each in held.items() if each is not None]
+        return "{" + ", ".join(parts) + "}" if len(parts) == len(stated) else None
+    listed = [_written(each, _of_output(chosen, index)) for index, each in enumerate(stated)]
+    return f"[{', '.join(map(str, listed))}]" if None not in listed else None
+
+
+def _of_output(chosen: Chosen, output: int) -> Chosen:
+    return [(each, fitting) for each, fitting in chosen if each.output == output]
+
+
+def _written(stated: Any, chosen: Chosen) -> str | None:
+    """Return the metrics of one output as an expression."""
+    for each, fitting in chosen:
+        if stated is each.stated or (isinstance(stated, str) and stated == each.stated):
+            return fitting
+    if isinstance(stated, Mapping):
+        stated = [stated[key] for key in sorted(stated)]
+    if isinstance(stated, list | tuple):
+        parts = [_written(each, chosen) for each in stated]
+        written = dict.fromkeys(each for each in parts if each is not None)
+        return f"[{', '.join(written)}]" if None not in parts else None
+    if isinstance(stated, str):
+        return f'"{stated}"'
+    if stated is None or hasattr(stated, "update_state"):
+        return (expression_of(stated) or None) if stated is not None else "[]"
+    name = getattr(stated, "__name__", "")
+    return name if name.isidentifier() else None

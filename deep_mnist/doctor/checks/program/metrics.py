@@ -1,0 +1,298 @@
+"""Checks of the compiled metrics: each is computed on right, wrong and equal predictions in the form of the output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.compiled_metrics import (
+    MetricsError,
+    OutputMetric,
+    compiled_of,
+    is_of_keras_3,
+    stated_metrics,
+    trains_in_own_way,
+)
+from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
+from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions, predictions_of
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+
+BEST = 1.0  # of all metrics of Keras's that are better the higher
+LEAST_OF_BEST = 0.9  # that right predictions must come to
+MOST_OF_WRONG = 0.5  # that predictions without one right class may come to, of four classes or more
+MOST_OF_ALIKE = 0.6  # that equal predictions may come to
+SAME = 0.02  # by which logits and probabilities may differ
+INTERNAL = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*")  # of TensorFlow's messages
+LABELS_FIRST = (  # what is wrong with labels, loss or output is said of these
+    Follows(
+        fields=("labels.encoding", "labels.values", "labels.rank", "labels.width", "model.output_units",
+                "model.output_activation", "contract.loss", "contract.from_logits"),
+        on=On.ANY_SPLIT, least="warning",
+    ),
+)  # fmt: skip
+
+NOT_AT_ITS_BEST = Rule(
+    code="P010",
+    name="metric-that-perfection-fails",
+    field="contract.metrics",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="A metric of compile() does not come to its best for predictions that are all right.",
+    why="The metric stays low however well the network learns: it asks for another form of output, or another task.",
+)
+CANNOT_FALL = Rule(
+    code="P011",
+    name="metric-that-praises-anything",
+    field="contract.metrics",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="A metric of compile() is high for predictions of which not one is right.",
+    why="The metric counts every output by itself, and nearly all of them are rightly 0: it is high before training.",
+)
+TAKES_PROBABILITIES = Rule(
+    code="P012",
+    name="metric-of-logits",
+    field="contract.metrics",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="The output is logits, and a metric of compile() reads it as probabilities.",
+    why="A threshold of 0.5 is no even chance for logits, and those beyond 0 and 1 are all alike to the metric.",
+)
+RAISES = Rule(
+    code="P013",
+    name="metric-that-raises",
+    field="contract.metrics",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="A metric of compile() raises for labels and outputs of these shapes.",
+    why="fit stops at its first batch.",
+)
+FOR_NO_OUTPUT = Rule(
+    code="P014",
+    name="metrics-for-no-output",
+    field="contract.metrics",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The metrics of compile() do not match the outputs of the network.",
+    why="fit stops before its first batch.",
+)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: its contract, and predictions of it where their form is known."""
+
+    contract: Contract
+    predictions: Predictions | None
+    labels: np.ndarray
+    shape: tuple[int, ...]
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and outputs, of the right shapes at least."""
+        if self.predictions is not None:
+            return self.predictions.labels, self.predictions.right
+        return self.labels[:1], np.zeros((1, *self.shape), np.float32)
+
+
+@check(NOT_AT_ITS_BEST, CANNOT_FALL, TAKES_PROBABILITIES, RAISES, FOR_NO_OUTPUT)
+def check_metrics(case: Case) -> Iterator[Finding]:
+    """Yield metrics that cannot say what they are there for."""
+    model = case.call.model if case.call is not None else None
+    if model is None or not is_of_keras_3(model) or trains_in_own_way(model) or not any(stated_metrics(model)):
+        return
+    outputs = outputs_of(case, model)
+    if not outputs:
+        return
+    try:
+        labels, predicted = zip(*(each.arrays for each in outputs), strict=True)
+        compiled = compiled_of(model, labels, predicted)
+    except MetricsError as error:
+        if len(outputs) > 1:
+            yield _refused(model, outputs, error)
+        return
+    judged = [
+        (each, predictions, fault)
+        for each in compiled.metrics
+        if each.metric is not None
+        and (predictions := outputs[each.output].predictions) is not None
+        and (fault := _fault_of(case, each, predictions)) is not None
+    ]
+    graver = [each for each in judged if each[2].severity != "note"]
+    fix = mended(model, [(each, predictions) for each, predictions, _ in graver or judged])
+    for each, _, fault in judged:
+        of_output = f" of the output {compiled.output_names[each.output]!r}" if len(outputs) > 1 else ""
+        yield fault.rule.found(
+            severity=fault.severity,
+            expected=fault.expected,
+            received=f"{each.title}{of_output}{fault.received}",
+            fix=fix if fault.severity != "note" else mended(model, [(each, _)]),
+        )
+
+
+def outputs_of(case: Case, model: Any) -> list[Output]:
+    """Return the model's outputs in order; [] where one of them has no labels or no known shape."""
+    names = list(getattr(model, "output_names", None) or ())
+    contracts = {each.output_name: each for each in case.contract.outputs}
+    if len(names) > 1 or contracts:
+        held = [(contracts.get(name), case.train.targets.get(name)) for name in names]
+    else:
+        held = [(case.contract, case.train.labels)]
+    found = [_output(contract, labels) for contract, labels in held]
+    return [each for each in found if each is not None] if all(found) else []
+
+
+def _output(contract: Contract | None, labels: np.ndarray | None) -> Output | None:
+    if contract is None or labels is None or not labels.ndim or not len(labels):
+        return None
+    shape = contract.output_shape
+    if shape is None and contract.output_units and contract.output_rank in (None, 2):
+        shape = (contract.output_units,)
+    if shape is None or not shape or any(each is None for each in shape[-1:]):
+        return None
+    sizes = labels.shape[1:] if len(labels.shape) - 1 >= len(shape) - 1 else ()
+    known = tuple(int(each or (sizes[index] if index < len(sizes) else 1)) for index, each in enumerate(shape))
+    return Output(contract, predictions_of(contract, labels, known), labels, known)
+
+
+def _refused(model: Any, outputs: list[Output], error: MetricsError) -> Finding:
+    names = [each.contract.output_name for each in outputs]
+    stated = stated_metrics(model)[0]
+    unknown = sorted(set(stated) - set(names)) if isinstance(stated, Mapping) else []
+    said = f"metrics for {', '.join(map(repr, unknown))}" if unknown else str(error).splitlines()[0]
+    if isinstance(stated, list | tuple) and not unknown:
+        said = f"a list of {len(stated)} for {len(names)} outputs"
+    return FOR_NO_OUTPUT.found(
+        expected=f"metrics by the names of the outputs: {', '.join(names)}",
+        received=said,
+        fix=remade({each.contract.output_name: _usual(each.predictions) for each in outputs}),
+    )
+
+
+def _usual(predictions: Predictions | None) -> str:
+    numbers = predictions is None or predictions.kind is Predicted.NUMBERS
+    return '"mean_absolute_error"' if numbers else '"accuracy"'
+
+
+# --- one metric ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MetricFault:
+    """What is wrong with one metric; `severity` is "" for the rule's own."""
+
+    rule: Rule
+    expected: str
+    received: str
+    severity: str = ""
+
+
+def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> MetricFault | None:
+    try:
+        right = _value(each.metric, predictions.labels, predictions.right)
+    except Exception as error:  # whatever it raises here it raises in fit, and that is what is reported
+        sure = each.is_kerass or isinstance(error, TypeError | ValueError)
+        return _raised(each, predictions, error) if sure else None
+    if not each.is_kerass or getattr(each.metric, "_direction", None) != "up":
+        return None
+    if not (predictions.covers or "Accuracy" in each.kind or predictions.kind is Predicted.NUMBERS):
+        return None  # of a class that is not there, precision and its kin are 0
+    if predictions.logits and not _takes_logits(each.metric) and _differs(each.metric, predictions):
+        expected = "a metric that takes logits, as the loss does (from_logits=True)"
+        severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
+        return MetricFault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
+    if not right >= LEAST_OF_BEST * BEST:
+        expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
+        severity = "note" if _is_by_the_way(case, predictions) else ""
+        return MetricFault(NOT_AT_ITS_BEST, expected, f": {right:.2g} when all are right", severity)
+    if (high := _undeserved(each, predictions)) is not None:
+        expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
+        return MetricFault(CANNOT_FALL, expected, f": {high}")
+    return None
+
+
+def _value(metric: Any, labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the least number that the metric comes to, its state begun anew."""
+    metric.reset_state()
+    metric.update_state(_tensor(labels), _tensor(predicted))
+    return float(np.min(np.asarray(metric.result(), np.float64)))
+
+
+def _tensor(array: np.ndarray) -> Any:
+    from keras import ops
+
+    return ops.convert_to_tensor(array)
+
+
+def _takes_logits(metric: Any) -> bool:
+    """Whether it was told of logits, or its thresholds are none of probabilities."""
+    stated = getattr(metric, "thresholds", None) or [getattr(metric, "threshold", None)]
+    between = [0 < each < 1 for each in stated if isinstance(each, float | int)]
+    return bool(getattr(metric, "_from_logits", False)) or (bool(between) and not any(between))
+
+
+def _differs(metric: Any, predictions: Predictions) -> bool:
+    logits = _value(metric, predictions.labels, predictions.mixed)
+    return abs(logits - _value(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
+
+
+def _is_by_the_way(case: Case, predictions: Predictions) -> bool:
+    """Whether people take such a metric for what it is: of a reconstruction, or of labels -1 and 1."""
+    images, labels = case.train.images, case.train.labels
+    same = images is not None and labels is not None and images.shape == labels.shape and images.ndim > 1
+    return predictions.plus_minus or (same and predictions.units > 1)
+
+
+def _undeserved(each: OutputMetric, predictions: Predictions) -> str | None:
+    """Return what the metric says of predictions without merit, None where it falls."""
+    several = predictions.kind is Predicted.ONE_CLASS and predictions.units > 2 and "TopK" not in each.kind
+    if not several and predictions.kind is not Predicted.YES_OR_NO:
+        return None
+    wrong = _value(each.metric, predictions.labels, predictions.wrong)
+    if not several:
+        return f"{wrong:.2g} when not one answer is right" if wrong >= MOST_OF_WRONG else None
+    if predictions.units > 3 and wrong >= MOST_OF_WRONG:
+        return f"{wrong:.2g} when not one class is right"
+    alike = _value(each.metric, predictions.labels, predictions.alike)
+    if each.kind == "BinaryAccuracy" and alike >= MOST_OF_ALIKE:
+        return f"{alike:.2g} when every example is predicted alike"
+    return None
+
+
+def _what(predictions: Predictions) -> str:
+    if predictions.kind is Predicted.ONE_CLASS:
+        return f"one class of {predictions.units}"
+    return predictions.kind.value
+
+
+def _raised(each: OutputMetric, predictions: Predictions, error: Exception) -> MetricFault:
+    labels, output = (
+        str(("n", *array.shape[1:])).replace("'", "") for array in (predictions.labels, predictions.right)
+    )
+    return MetricFault(
+        RAISES,
+        expected=f"a metric for labels {labels} and outputs {output}: {_what(predictions)}",
+        received=f" raises {type(error).__name__}: {_first_line(error)}",
+        severity="" if each.is_kerass else "warning",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in INTERNAL.sub("", str(error)).splitlines() if line.strip()]
+    return lines[0].strip()[:160] if lines else "no message"

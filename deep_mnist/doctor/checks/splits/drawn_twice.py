@@ -1,0 +1,106 @@
+"""Check for train and test rows that were drawn by two draws of chance, each from all rows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.splits.repeated_rows import rows_of
+from deep_mnist.doctor.evidence.hashes import hash_rows
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of, names_set
+from deep_mnist.doctor.finding import Finding, first_of
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+
+SHARE = 0.05  # of test rows that are in train
+DRAWING = ("permutation", "choice", "sample", "train_test_split")
+
+DRAWN_TWICE = Rule(
+    code="S166",
+    name="train-and-test-drawn-twice",
+    field="splits.leakage",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.IMAGES, Need.TEST, Need.LIVE_MODEL),
+    follows=(Follows(rules=("S160", "S161", "S162", "S163", "S122"), on=On.ANY_SPLIT),),
+    summary="Train's rows and test's were drawn by two draws of chance from all rows, so that they share many.",
+    why="The test score counts what was learned by heart: it is too good.",
+)
+
+
+@check(DRAWN_TWICE)
+def check_drawn_twice(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, where rows are shared and the source draws from the same rows twice."""
+    if case.frame is None or case.call is None or case.call.validation is None:
+        return
+    text = ProgramText(case.frame)
+    pair = _two_draws(text)
+    train, test = rows_of(case.train), rows_of(case.test)
+    if pair is None or train is None or test is None or train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+        return
+    ours, theirs = (hash_rows(each.reshape(len(each), -1).view(np.uint8)) for each in (train, test))
+    shared = np.isin(theirs, ours)
+    natural = 1 - len(np.unique(ours)) / len(ours)
+    if shared.mean() < SHARE + 2 * natural:
+        return
+    one, other = pair
+    yield DRAWN_TWICE.found(
+        "test",
+        expected=f"test {case.example}s that training has not seen: one draw, whose rest is the other split",
+        received=f"{shared.mean():.0%} of the test {case.example}s are in train too: {text.at(one)} and "
+        f"{text.at(other)} each draw from all of them",
+        fix=_fix(text, one, other),
+        where=first_of(shared),
+    )
+
+
+def _two_draws(text: ProgramText) -> tuple[ast.Call, ast.Call] | None:
+    """Return two draws from the same rows that are no repetition of each other, None without."""
+    draws = [each for each in text.calls(*DRAWING) if _sets_names(text, each)]
+    for index, one in enumerate(draws):
+        for other in draws[index + 1 :]:
+            if text.statement_of(one) is text.statement_of(other) or called(one) != called(other):
+                continue
+            if _population(one) == _population(other) != "" and not _same_seed(one, other):
+                return one, other
+    return None
+
+
+def _sets_names(text: ProgramText, call: ast.Call) -> bool:
+    """Whether a call's statement sets names that the frame has."""
+    statement = text.statement_of(call)
+    names = list(names_set([statement])) if isinstance(statement, ast.Assign) else []
+    return bool(names) and all(text.value_of(ast.Name(each, ast.Load())) is not None for each in names)
+
+
+def _population(call: ast.Call) -> str:
+    """Return the text of what is drawn from: the first argument, or the table whose method it is."""
+    if called(call) == "sample" and isinstance(call.func, ast.Attribute):
+        return ast.unparse(call.func.value)
+    return ast.unparse(call.args[0]) if call.args else ""
+
+
+def _same_seed(one: ast.Call, other: ast.Call) -> bool:
+    ours, theirs = keyword_of(one, "random_state"), keyword_of(other, "random_state")
+    return ours is not None and theirs is not None and ast.unparse(ours) == ast.unparse(theirs)
+
+
+def _fix(text: ProgramText, one: ast.Call, other: ast.Call) -> str:
+    first, second = text.statement_of(one), text.statement_of(other)
+    sentence = "Draw once: what the first draw leaves is the test split."
+    if not isinstance(first, ast.Assign) or not isinstance(second, ast.Assign):
+        return sentence
+    if called(one) == "train_test_split":
+        seed = keyword_of(one, "random_state")
+        return text.rewritten(other, random_state=seed) if seed is not None else sentence
+    names = [each.targets[0] for each in (first, second)]
+    if not all(isinstance(each, ast.Name) for each in names):
+        return sentence
+    ours, theirs = (ast.unparse(each) for each in names)
+    if called(one) == "sample":
+        return text.in_place(f"{theirs} = {_population(one)}.drop({ours}.index)", second)
+    size = _population(one)
+    rows = f"np.arange({size})" if not isinstance(text.value_of(one.args[0]), np.ndarray) else size
+    return text.in_place(f"{theirs} = np.setdiff1d({rows}, {ours})", second)

@@ -1,0 +1,236 @@
+"""The lines of a loss of one's own, written anew, each with its place; a sentence where no line is plain."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.training_code.live_batch import step_of
+from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+
+PLAIN = (ast.Assign, ast.Return, ast.Expr, ast.AugAssign, ast.AnnAssign)
+ROUNDING = ("round", "rint", "sign", "floor", "ceil", "stop_gradient")
+NUMPY = ("np", "numpy")
+Change = Callable[[ast.AST], ast.AST | None]
+
+
+@dataclass
+class LossLines:
+    """The source of a loss, or of the step that computes it.
+
+    Attributes:
+        name: For sentences.
+        text: Of the file; None where there is no source.
+        statements: Plain ones, in the order of lines.
+        parameters: Names of the targets and the predictions, where it is a function of both.
+        of_step: It is a step, and no function of targets and predictions.
+    """
+
+    name: str
+    text: ProgramText | None
+    statements: list[ast.stmt]
+    parameters: tuple[str, ...] = ()
+    of_step: bool = False
+
+    def _changed(self, change: Change, *, first_only: bool = False) -> str:
+        """Return the statements that a change of expressions alters, as one line; "" for none."""
+        if self.text is None:
+            return ""
+        again = [(each, _rewritten(each, change)) for each in self.statements]
+        altered = [(each, text) for each, text in again if text]
+        altered = altered[:1] if first_only else altered
+        places = " and ".join(self.text.at(each) for each, _ in altered)
+        return f"{'; '.join(text for _, text in altered)}  # in place of {places}" if altered else ""
+
+    def with_ops(self) -> str:
+        """Return the lines with Keras's operations in the place of numpy's."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if isinstance(node, ast.Name) and node.id in NUMPY:
+                return ast.parse("keras.ops", mode="eval").body
+            if isinstance(node, ast.Call) and called(node) == "numpy" and isinstance(node.func, ast.Attribute):
+                return node.func.value
+            return None
+
+        line = self._changed(change)
+        return line or f"Write {self.name} with keras.ops in the place of numpy and Python's own float, max and if."
+
+    def with_arguments_swapped(self) -> str:
+        """Return the call of a loss of Keras with targets first."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if not isinstance(node, ast.Call) or len(node.args) != 2 or not self._is_loss(node):
+                return None
+            return ast.Call(node.func, [node.args[1], node.args[0]], node.keywords)
+
+        line = self._changed(change)
+        return line or f"Exchange the two arguments of the loss in {self.name}: y_true first, then y_pred."
+
+    def _is_loss(self, node: ast.Call) -> bool:
+        if len(self.parameters) == 2 and [getattr(each, "id", "") for each in node.args] == [*self.parameters[::-1]]:
+            return True
+        frame = self.text.frame if self.text is not None else None
+        value = self.text.value_of(node.func) if self.text is not None and frame is not None else None
+        module = str(getattr(value, "__module__", "") or type(value).__module__)
+        named = called(node).endswith(("crossentropy", "divergence", "poisson")) or "loss" in called(node).lower()
+        return named or (".losses" in module and value is not None)
+
+    def with_positive_logarithms(self) -> str:
+        """Return the lines in which every logarithm's argument is at least 1e-7."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if not isinstance(node, ast.Call) or called(node) not in ("log", "log2") or len(node.args) != 1:
+                return None
+            root = ast.unparse(node.func).rpartition(".")[0].removesuffix(".math") or "keras.ops"
+            kept = ast.parse(f"{root}.maximum({ast.unparse(node.args[0])}, 1e-7)", mode="eval").body
+            return ast.Call(node.func, [kept], node.keywords)
+
+        line = self._changed(change)
+        return line or f"Keep what {self.name} divides by, and takes the logarithm or root of, above 1e-7."
+
+    def with_same_shape(self, y: tuple[int, ...], p: tuple[int, ...]) -> str:
+        """Return the line that brings targets and predictions to one shape."""
+        if self.of_step:
+            axis = "[:, 0]" if len(p) > len(y) else "[:, None]"
+
+            def of_model(node: ast.AST) -> ast.AST | None:
+                if not isinstance(node, ast.Call) or not any(each.arg == "training" for each in node.keywords):
+                    return None
+                return ast.parse(f"{ast.unparse(node)}{axis}", mode="eval").body
+
+            line = self._changed(of_model, first_only=True)
+            return line or f"Give the predictions of {self.name} the targets' shape before the loss: predictions{axis}."
+        targets, predictions = (*self.parameters, "y_true", "y_pred")[:2]
+        value = f"keras.ops.reshape({targets}, keras.ops.shape({predictions}))"
+
+        def of_targets(node: ast.AST) -> ast.AST | None:
+            named = isinstance(node, ast.Name) and node.id == targets and isinstance(node.ctx, ast.Load)
+            return ast.parse(value, mode="eval").body if named else None
+
+        line = self._changed(of_targets)
+        return line or f"Begin {self.name} with {targets} = {value}."
+
+    def with_gradient(self) -> str:
+        """Return the lines without what has no gradient."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if isinstance(node, ast.Call) and called(node) in ROUNDING and len(node.args) == 1:
+                return node.args[0]
+            return None
+
+        line = self._changed(change)
+        return line or (f"Leave rounding, comparisons, argmax and casts to integers out of {self.name}; they belong in "
+                        "a metric.")  # fmt: skip
+
+    def with_training(self, model: Any) -> str:
+        """Return the lines that call the model, with training=True."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or self.text is None:
+                return None
+            if node.func.id != "self" and self.text.value_of(node.func) is not model:
+                return None
+            return ast.Call(node.func, node.args, [*node.keywords, ast.keyword("training", ast.Constant(True))])
+
+        return self._changed(change) or f"Call the model with training=True inside of the tape, in {self.name}."
+
+    def with_gradients_applied(self, optimizer: str, variables: str) -> str:
+        """Return the line that computes the gradients, and the one that applies them to what they are of."""
+        if self.text is not None:
+            for each in self.statements:
+                asked = [node for node in ast.walk(each) if isinstance(node, ast.Call) and called(node) == "gradient"]
+                if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and asked:
+                    of = ast.unparse(asked[0].args[1]) if len(asked[0].args) > 1 else variables
+                    name, line = each.targets[0].id, ast.unparse(each)
+                    applied = f"{optimizer}.apply_gradients(zip({name}, {of}))"
+                    return self.text.in_place(f"{line}; {applied}", each)
+        return (
+            f"{optimizer}.apply_gradients(zip(gradients, {variables}))  # of the variables that the tape was asked for"
+        )
+
+    def with_same_variables(self) -> str:
+        """Return the line that applies the gradients, to the variables that the tape was asked for."""
+        asked = [node for each in self.statements for node in ast.walk(each)
+                 if isinstance(node, ast.Call) and called(node) == "gradient" and len(node.args) > 1]  # fmt: skip
+        sources = asked[0].args[1] if asked else None
+
+        def change(node: ast.AST) -> ast.AST | None:
+            if sources is None or not isinstance(node, ast.Call) or called(node) != "zip" or len(node.args) != 2:
+                return None
+            return ast.Call(node.func, [node.args[0], sources], node.keywords)
+
+        return self._changed(change) or "Apply each gradient to the variable that tape.gradient was asked for."
+
+    def with_sign_turned(self) -> str:
+        """Return the line of the loss, negated."""
+        statement = self._of_loss()
+        if self.text is None or statement is None or statement.value is None:
+            return f"Turn the sign of {self.name}: what is returned, negated."
+        again = copy.deepcopy(statement)
+        value = statement.value
+        negated = isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub)
+        again.value = value.operand if isinstance(value, ast.UnaryOp) and negated else ast.UnaryOp(ast.USub(), value)
+        return self.text.in_place(ast.unparse(ast.fix_missing_locations(again)), statement)
+
+    def _of_loss(self) -> ast.Return | ast.Assign | None:
+        """Return the statement that makes the loss: the last return, or what the tape is asked of."""
+        if not self.of_step:
+            return next((each for each in reversed(self.statements) if isinstance(each, ast.Return)), None)
+        asked = [node for each in self.statements for node in ast.walk(each)
+                 if isinstance(node, ast.Call) and called(node) == "gradient" and node.args]  # fmt: skip
+        name = getattr(asked[0].args[0], "id", "") if asked else ""
+        made = [each for each in self.statements
+                if isinstance(each, ast.Assign) and getattr(each.targets[0], "id", None) == name]  # fmt: skip
+        return made[-1] if name and made else None
+
+
+def lines_of(case: Case, trial: LossTrial | None = None) -> LossLines:
+    """Return the source of a loss of the user's own, or of the step that computes it."""
+    step = step_of(case)
+    name = trial.name if trial is not None else step.name if step is not None else "the step"
+    code = step.code if step is not None else _code_of(getattr(trial, "function", None))
+    if case.frame is None or code is None:
+        return LossLines(name, None, [], of_step=step is not None)
+    text = ProgramText(case.frame, code.co_filename)
+    definition: ast.AST | None = text.function_at(code)
+    if definition is None:
+        definition = text.tree if code.co_name == "<module>" else None
+    if definition is None:
+        return LossLines(name, None, [], of_step=step is not None)
+    arguments = [each.arg for each in definition.args.args] if isinstance(definition, ast.FunctionDef) else []
+    parameters = tuple(each for each in arguments if each != "self") if step is None else ()
+    return LossLines(name, text, list(_plain(definition)), parameters, step is not None)
+
+
+def _code_of(function: Any) -> CodeType | None:
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _plain(definition: ast.AST) -> Iterator[ast.stmt]:
+    found = [each for each in ast.walk(definition) if isinstance(each, PLAIN)]
+    yield from sorted(found, key=lambda each: each.lineno)
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(self, change: Change) -> None:
+        self.change, self.changed = change, False
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        again = self.change(node)
+        if again is None:
+            return super().generic_visit(node)
+        self.changed = True
+        return ast.copy_location(again, node)
+
+
+def _rewritten(statement: ast.stmt, change: Change) -> str:
+    rewriter = _Rewriter(change)
+    again = rewriter.visit(copy.deepcopy(statement))
+    return ast.unparse(ast.fix_missing_locations(again)) if rewriter.changed else ""

@@ -1,0 +1,271 @@
+"""Checks of a loss of one's own, compiled or in a loop: on a few rows it must be lower for right predictions."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.predictions import predictions_of
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
+from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.own_loss_rules import (
+    BROADCASTS,
+    NO_GRADIENT,
+    NOT_FINITE,
+    NOT_FINITE_WHEN_SURE,
+    RAISES,
+    REVERSED,
+    RULES,
+    SWAPPED,
+)
+from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, of_compiled, of_step
+from deep_mnist.doctor.evidence.task import is_one_hot
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import check
+
+CLEARLY = 0.02  # of the losses' mean size, by which a right prediction must be worse to be called so
+SAME = 1e-5  # relative, of two sums of the same numbers in another order
+MANY = 5  # different targets, that are rather numbers than classes
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Targets as the loss takes them, and predictions of them, float32 (n, …)."""
+
+    y: np.ndarray
+    made: np.ndarray
+    right: np.ndarray | None = None
+    wrong: np.ndarray | None = None
+
+
+@check(*RULES)
+def check_own_loss(case: Case) -> Iterator[Finding]:
+    """Yield the first thing that is wrong with a loss of the user's own."""
+    trial = trial_of(case)
+    rows = _rows(case) if trial is not None else None
+    if trial is None or rows is None:
+        return
+    first = trial.evaluate(rows.y, rows.made)
+    if first.error is not None and first.value is None:
+        return  # fit raises as well, and says so itself
+    for look in (_traced, _swapped, _finite, _broadcast, _gradient, _order, _sure):
+        found = look(case, trial, rows, first)
+        if found is not None:
+            yield found
+            return
+
+
+def trial_of(case: Case) -> LossTrial | None:
+    """Return the user's own loss of a live call, None where it is one of Keras's or cannot be tried."""
+    if not can_be_tried(case) or case.call is None or case.contract.outputs:
+        return None
+    step = step_of(case)
+    if step is not None:
+        return of_step(step) if step.y is not None else None
+    return of_compiled(case.call.model)
+
+
+def _rows(case: Case) -> Rows | None:
+    step = case.call.step if case.call is not None else None
+    x, y = (step.x, np.asarray(step.y)) if step is not None else rows_of(case)
+    made = outputs_of(case, x) if x is not None else None
+    if y is None or made is None or made.ndim < 1 or len(made) != len(y) or y.dtype.kind not in "fiub":
+        return None
+    predicted = predictions_of(_assumed(case.contract, y, made), y, made.shape[1:])
+    targets = y.astype(np.float32)
+    if predicted is None or len(predicted.labels) < 2 or predicted.plus_minus or _is_of_pairs(case):
+        return Rows(targets, made)
+    return Rows(targets, made, *_for(targets, predicted.labels.astype(np.float32), predicted.right, predicted.wrong))
+
+
+def _for(y: np.ndarray, labels: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray | None, ...]:
+    """Return right and wrong predictions in the order of the targets; None where labels were drawn otherwise."""
+    flat, drawn = y.reshape(len(y), -1), labels.reshape(len(labels), -1)
+    places = [
+        int(np.flatnonzero((drawn == row).all(axis=1))[0]) if (drawn == row).all(axis=1).any() else -1 for row in flat
+    ]
+    return (None, None) if -1 in places else (right[places], wrong[places])
+
+
+def _assumed(contract: Contract, y: np.ndarray, made: np.ndarray) -> Contract:
+    """Return the contract with a loss of Keras that fits the output and the targets, where its own is not known."""
+    last, units = contract.output_activation or "", made.shape[-1] if made.ndim > 1 else 1
+    rows = y.ndim == 2 and y.shape[1] > 1
+    if last == "softmax" and units > 1:
+        loss = "categorical_crossentropy" if rows else "sparse_categorical_crossentropy"
+    elif last == "sigmoid" and set(np.unique(y).tolist()) <= {0, 1} and y.size * 1 == made.size:
+        loss = "binary_crossentropy"
+    elif len(np.unique(y)) >= min(MANY, len(y)) and y.size == made.size and not is_one_hot(y):
+        loss = "mean_squared_error"
+    else:
+        loss = "unknown"
+    activation = last if loss != "mean_squared_error" else "linear"
+    return replace(
+        contract, loss=loss, from_logits=False, output_tail=(activation,) if activation else (), output_units=units
+    )
+
+
+def _is_of_pairs(case: Case) -> bool:
+    """Whether the network compares two inputs: its output may be a distance, whose targets mean what the user says."""
+    return len(case.contract.inputs) > 1 or len(case.train.inputs) > 1
+
+
+def _traced(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
+    eager = bool(getattr(case.call.model, "run_eagerly", False)) if case.call is not None else True
+    error = trial.traced(rows.y, rows.made) if trial.traced is not None and not eager else None
+    if error is None:
+        return None
+    return RAISES.found(
+        expected="a loss of operations of Keras or TensorFlow",
+        received=f"{trial.name} raises {type(error).__name__} as a graph: {_first_line(error)}",
+        fix=lines_of(case, trial).with_ops(),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [each.strip() for each in str(error).splitlines() if each.strip() and "in user code" not in each]
+    return (lines[-1] if lines else "")[:120]
+
+
+def _swapped(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
+    keras = sys.modules["keras"]
+    p = rows.right if rows.right is not None else rows.made
+    value = first if rows.right is None else trial.evaluate(rows.y, p)
+    known = first.swapped or (_swapped_of(keras, rows.y, p, value) if value.value is not None else "")
+    if not known or known in ("MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "CosineSimilarity"):
+        return None
+    return SWAPPED.found(
+        expected=f"{known}(y_true, y_pred): targets first",
+        received=f"{trial.name} gives it the predictions first",
+        fix=lines_of(case, trial).with_arguments_swapped(),
+    )
+
+
+def _swapped_of(keras: Any, y: np.ndarray, p: np.ndarray, value: Evaluated) -> str:
+    """Return the loss of Keras that a value is of, its arguments exchanged; "" for none."""
+    losses = keras.losses
+    if y.size != p.size:
+        return ""
+    names = (
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "kl_divergence",
+        "mean_squared_logarithmic_error",
+        "mean_absolute_percentage_error",
+        "poisson",
+    )
+    for name in names:
+        function = getattr(losses, name)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                as_due, turned = _both(function, y.reshape(p.shape), p)
+        except Exception:  # of numbers that the loss does not take
+            continue
+        if np.isfinite(turned) and _alike(turned, value.mean) and not _alike(as_due, value.mean, 1e-2):
+            return name
+    return ""
+
+
+def _both(function: Any, y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
+    """Return a loss of Keras as it is due, and with its arguments exchanged."""
+    return float(np.mean(np.asarray(function(y, p)))), float(np.mean(np.asarray(function(p, y))))
+
+
+def _alike(one: float, other: float, tolerance: float = 1e-4) -> bool:
+    return abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-6)
+
+
+def _finite(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
+    if first.value is None or np.isfinite(first.value).all():
+        return None
+    return NOT_FINITE.found(
+        expected="a finite loss of the first predictions",
+        received=f"{trial.name} is {first.mean:g} for predictions of {rows.made.min():.3g}..{rows.made.max():.3g}",
+        fix=lines_of(case, trial).with_positive_logarithms(),
+    )
+
+
+def _broadcast(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
+    """Targets of another rank than the predictions, and a loss that does not know which belongs to which."""
+    y, p = rows.y, rows.made
+    if y.shape == p.shape or y.size != p.size or len(np.unique(y)) < 2 or first.value is None:
+        return None
+    p = np.linspace(0.1, 0.9, p.size, dtype=np.float32).reshape(p.shape)  # a constant would tell no rows apart
+    due = trial.evaluate(y, p).mean
+    turned = [trial.evaluate(np.roll(y, shift, axis=0), p).mean for shift in (1, 2, 3)]
+    other = trial.evaluate(y + np.linspace(0.5, 2, len(y)).reshape(-1, *[1] * (y.ndim - 1)).astype(y.dtype), p).mean
+    invariant = all(_alike(each, due, SAME) for each in turned)
+    if not invariant or _alike(other, due, SAME) or trial.aligns_ranks:
+        return None
+    return BROADCASTS.found(
+        expected=f"targets and predictions of one shape, {p.shape}",
+        received=f"targets {y.shape} against predictions {p.shape} in {trial.name}: {len(y)} x {len(y)} differences, "
+        "and the same loss when the targets change places",
+        fix=lines_of(case, trial).with_same_shape(y.shape, p.shape),
+    )
+
+
+def _gradient(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
+    others = [each for each in (rows.right, rows.wrong) if each is not None]
+    tried = [first, *(trial.evaluate(rows.y, each) for each in others)]
+    if any(each.value is None for each in tried) or all(np.all(each.value == 0) for each in tried):
+        return None
+    none = [each.gradient is None or not np.any(each.gradient) for each in tried]
+    if not all(none) or (case.call is not None and getattr(case.call.model, "losses", None)):
+        return None
+    if len(tried) == 1 and tried[0].gradient is not None:
+        return None  # one place alone, where a gradient may well be zero
+    return NO_GRADIENT.found(
+        expected="a loss that changes with every prediction",
+        received=f"{trial.name} has no gradient with respect to the predictions",
+        fix=lines_of(case, trial).with_gradient(),
+    )
+
+
+def _order(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
+    if rows.right is None or rows.wrong is None:
+        return None
+    right, wrong = trial.evaluate(rows.y, rows.right).mean, trial.evaluate(rows.y, rows.wrong).mean
+    if not np.isfinite([right, wrong]).all() or right - wrong <= CLEARLY * (abs(right) + abs(wrong)):
+        return None
+    return REVERSED.found(
+        expected="a loss that is lower for right predictions than for wrong ones",
+        received=f"{trial.name} is {right:.4g} for right predictions and {wrong:.4g} for wrong ones",
+        fix=lines_of(case, trial).with_sign_turned(),
+    )
+
+
+def _sure(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
+    """Probabilities of exactly 0 and 1, which a sigmoid or softmax in float32 reaches soon."""
+    if case.contract.output_activation not in ("sigmoid", "softmax") or rows.right is None or rows.wrong is None:
+        return None
+    certain = [trial.evaluate(rows.y, _hard(each)) for each in (rows.right, rows.wrong)]
+    if all(each.value is None or _is_sound(each) for each in certain):
+        return None
+    return NOT_FINITE_WHEN_SURE.found(
+        expected="a finite loss where a probability is exactly 0 or 1, as float32 rounds it",
+        received=f"{trial.name} is {certain[0].mean:g} for sure and right predictions, {certain[1].mean:g} for "
+        "wrong ones",
+        fix=lines_of(case, trial).with_positive_logarithms(),
+    )
+
+
+def _hard(predictions: np.ndarray) -> np.ndarray:
+    """Return probabilities as a sure network rounds them: 0 and 1."""
+    if predictions.ndim > 1 and predictions.shape[-1] > 1 and np.allclose(predictions.sum(axis=-1), 1, atol=1e-3):
+        width = predictions.shape[-1]
+        return np.asarray(np.eye(width, dtype=np.float32)[predictions.argmax(axis=-1)])
+    return (predictions > 0.5).astype(np.float32)
+
+
+def _is_sound(each: Evaluated) -> bool:
+    finite = each.value is not None and bool(np.isfinite(each.value).all())
+    return finite and (each.gradient is None or bool(np.isfinite(each.gradient).all()))

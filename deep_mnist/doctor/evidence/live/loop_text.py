@@ -1,0 +1,120 @@
+"""The step of a custom loop as it stands in its program: the statements behind the model's call, to be run again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType
+from typing import Any
+
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_trainer
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+
+MOST_STATEMENTS = 40  # run behind the model's call
+
+
+def step_of_frames(model: Any, x: Any, y: Any, frames: Sequence[FrameType]) -> OwnStep | None:
+    """Return the rest of an eager loop's step, from the statement that calls the model on.
+
+    Args:
+        model, x, y: That is called, its batch and the batch's labels, as the frame holds them.
+        frames: The user's, nearest first.
+    """
+    for frame in frames:
+        text = ProgramText(frame)
+        block = _rest_of_block(text.tree, frame.f_lineno)
+        if block is None:
+            continue
+        code = _compiled(block, frame.f_code.co_filename)
+        if code is None:
+            return None
+        owners = tuple(each for each in _values(frame) if is_trainer(each))
+        place = f"{text.at(block[0])}"
+        return OwnStep(model, x, y, _runner(frame, code, y), owners, _name_of(frame.f_code), place=place,
+                       code=frame.f_code)  # fmt: skip
+    return None
+
+
+def _name_of(code: CodeType) -> str:
+    return "the loop" if code.co_name == "<module>" else code.co_name
+
+
+def _values(frame: FrameType) -> list[Any]:
+    spaces = (frame.f_locals, frame.f_globals)
+    return [each for space in spaces for each in list(space.values())]
+
+
+def _runner(frame: FrameType, code: CodeType, labels: Any) -> Callable[[Any, Any], Any]:
+    """Return what runs statements in a copy of a frame's names, with other targets where they stood."""
+
+    def run(_x: Any, y: Any) -> None:
+        space = {**frame.f_globals, **frame.f_locals}
+        if y is not labels:
+            space |= {name: y for name, value in frame.f_locals.items() if value is labels}
+        exec(code, space)
+
+    return run
+
+
+def _rest_of_block(tree: ast.AST, line: int) -> list[ast.stmt] | None:
+    """Return the statements from that of a line on, up to the one that asks the tape for a gradient, and the next few.
+
+    None where no tape is asked behind it in the same block or in the block around its `with`.
+    """
+    for body in _bodies(tree):
+        place = next((index for index, each in enumerate(body) if each.lineno <= line <= (each.end_lineno or 0)), None)
+        if place is None:
+            continue
+        first = body[place]
+        asked = [index for index, each in enumerate(body) if index >= place and _asks(each)]
+        if not asked or isinstance(first, ast.FunctionDef | ast.ClassDef | ast.For | ast.While | ast.If):
+            continue
+        rest = body[place + 1 :]
+        if isinstance(first, ast.With):
+            inner = _rest_of_with(first, line)
+            if inner is None:
+                continue
+            first = inner
+        return [first, *rest][:MOST_STATEMENTS]
+    return None
+
+
+def _bodies(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Yield every list of statements, the outermost first."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            body = getattr(node, name, None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+                yield body
+
+
+def _asks(statement: ast.stmt) -> bool:
+    return any(isinstance(each, ast.Call) and called(each) in ("gradient", "minimize") for each in ast.walk(statement))
+
+
+def _rest_of_with(block: ast.With, line: int) -> ast.With | None:
+    """Return a `with` whose body begins at the statement of a line."""
+    place = next((i for i, each in enumerate(block.body) if each.lineno <= line <= (each.end_lineno or 0)), None)
+    if place is None:
+        return None
+    return ast.copy_location(ast.With(items=block.items, body=block.body[place:]), block)
+
+
+def _compiled(statements: list[ast.stmt], file: str) -> CodeType | None:
+    """Compile statements, up to a return, break or continue; None where they hold what only a function may."""
+    kept: list[ast.stmt] = []
+    for each in statements:
+        if isinstance(each, ast.Return | ast.Break | ast.Continue):
+            break
+        kept.append(each)
+        if isinstance(each, ast.Expr) and _applies(each):
+            break
+    try:
+        return compile(ast.fix_missing_locations(ast.Module(kept, [])), file, "exec")
+    except SyntaxError:
+        return None
+
+
+def _applies(statement: ast.stmt) -> bool:
+    names = ("apply_gradients", "apply", "minimize")
+    return any(isinstance(each, ast.Call) and called(each) in names for each in ast.walk(statement))

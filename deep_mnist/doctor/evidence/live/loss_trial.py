@@ -1,0 +1,139 @@
+"""A loss of the user's own as a function of targets and predictions, evaluated on a few rows."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, recording
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+
+LIBRARIES = ("keras.", "tf_keras.", "tensorflow.")
+
+
+@dataclass
+class Evaluated:
+    """A loss of some targets and predictions.
+
+    Attributes:
+        value: As it came, of any shape; None where it raised or is no array of numbers.
+        gradient: With respect to the predictions, None where there is none.
+        error: What it raised.
+        swapped: A loss of Keras was given predictions as y_true.
+    """
+
+    value: np.ndarray | None = None
+    gradient: np.ndarray | None = None
+    error: Exception | None = None
+    swapped: str = ""
+
+    @property
+    def mean(self) -> float:
+        return float("nan") if self.value is None else float(np.mean(self.value))
+
+
+@dataclass
+class LossTrial:
+    """A loss that can be evaluated.
+
+    Attributes:
+        name: Of the function or class, for reports.
+        evaluate: Takes targets and predictions, arrays of float32.
+        function: Whose source it is, None of a step.
+        aligns_ranks: Keras gives targets and predictions one rank before it is called.
+        traced: Traces it as a graph, as fit does; returns what that raised.
+    """
+
+    name: str
+    evaluate: Callable[[np.ndarray, np.ndarray], Evaluated]
+    function: Any = None
+    traced: Callable[[np.ndarray, np.ndarray], Exception | None] | None = None
+    aligns_ranks: bool = False
+
+
+def is_own(value: Any) -> bool:
+    """Whether a function or object is the user's and no library's."""
+    if isinstance(value, str | dict | list | tuple) or value is None or not callable(value):
+        return False
+    module = getattr(value, "__module__", None) if inspect.isroutine(value) else type(value).__module__
+    wrapped = getattr(value, "fn", None)
+    if wrapped is not None and not inspect.isroutine(value) and str(module).startswith(LIBRARIES):
+        return is_own(wrapped)
+    return module is not None and not f"{module}.".startswith(LIBRARIES)
+
+
+def of_compiled(model: Any) -> LossTrial | None:
+    """Return the loss that a model was compiled with where it is the user's own, None else."""
+    loss = getattr(model, "loss", None)
+    if not is_own(loss):
+        return None
+    function = getattr(loss, "fn", loss)
+    name = getattr(function, "__name__", type(function).__name__)
+    called: Any = function if inspect.isroutine(function) else getattr(loss, "call", loss)
+    of_rank = not hasattr(loss, "call")
+
+    def compute(y: Any, p: Any) -> Any:
+        return called(*(_same_rank(y, p) if of_rank else (y, p)))
+
+    def evaluate(y: np.ndarray, p: np.ndarray) -> Evaluated:
+        tf = sys.modules["tensorflow"]
+        with recording(), unchanged(model, loss):
+            targets, predictions = tf.convert_to_tensor(y), tf.convert_to_tensor(p)
+            try:
+                with tf.GradientTape() as tape:
+                    tape.watch(predictions)
+                    value = tf.convert_to_tensor(compute(targets, predictions))
+                    summed = tf.reduce_sum(value)
+                gradient = tape.gradient(summed, predictions)
+            except Exception as error:  # the user's own code may raise anything
+                return Evaluated(error=error)
+            return Evaluated(np.asarray(value), None if gradient is None else np.asarray(gradient))
+
+    def traced(y: np.ndarray, p: np.ndarray) -> Exception | None:
+        tf = sys.modules["tensorflow"]
+        specs = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (y, p)]
+        with unchanged(model, loss):
+            try:
+                tf.function(compute).get_concrete_function(*specs)
+            except Exception as error:  # as above
+                return error
+        return None
+
+    return LossTrial(name, evaluate, called, traced, of_rank)
+
+
+def _same_rank(y: Any, p: Any) -> tuple[Any, Any]:
+    """Return targets and predictions of one rank, as Keras makes them before a function that it was compiled with."""
+    tf = sys.modules["tensorflow"]
+    if len(p.shape) == len(y.shape) + 1 and p.shape[-1] == 1:
+        return tf.expand_dims(y, -1), p
+    if len(y.shape) == len(p.shape) + 1 and y.shape[-1] == 1:
+        return tf.squeeze(y, -1), p
+    return y, p
+
+
+def of_step(step: OwnStep) -> LossTrial:
+    """Return the loss that a step computes, with predictions in the place of the model's."""
+
+    def evaluate(y: np.ndarray, p: np.ndarray) -> Evaluated:
+        tf = sys.modules["tensorflow"]
+        targets = tf.cast(tf.convert_to_tensor(y), _dtype_of(step.y))
+        record = step.record(y=targets, predictions=tf.convert_to_tensor(p))
+        if record.loss is None or not record.training:
+            return Evaluated(error=record.error)
+        try:
+            value = np.asarray(tf.convert_to_tensor(record.loss))
+        except (TypeError, ValueError):
+            return Evaluated(error=record.error)
+        return Evaluated(value, record.gradient, record.error, next(iter(record.swapped), ""))
+
+    return LossTrial(f"the loss of {step.name}", evaluate)
+
+
+def _dtype_of(y: Any) -> Any:
+    return sys.modules["tensorflow"].convert_to_tensor(y).dtype

@@ -1,0 +1,149 @@
+"""Run a model's own code and leave everything as it was: weights, Python attributes, random generators.
+
+TensorFlow and Keras are not imported: a live model has brought them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+MOST_NUMBERS = 1 << 24  # in all variables that are copied; a larger model is not tried
+MOST_LAYERS = 2000
+CONTAINERS = (list, dict, set)
+
+
+def is_small(model: Any) -> bool:
+    """Whether a model's variables are few enough to be copied."""
+    try:
+        return sum(int(np.prod(each.shape)) for each in getattr(model, "variables", ())) <= MOST_NUMBERS
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return False
+
+
+@contextlib.contextmanager
+def unchanged(*owners: Any) -> Iterator[None]:
+    """Within the block models and optimizers may be run; at its end they are as before, and nothing was printed.
+
+    Args:
+        owners: Models, optimizers, losses: whatever the code within may change.
+    """
+    restore = [restored for owner in owners for restored in _remembered(owner)]
+    restore += _random_states()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            yield
+    finally:
+        for each in reversed(restore):
+            each()
+
+
+def _remembered(owner: Any) -> list[Callable[[], None]]:
+    """Return what gives a model, its layers and its optimizer their attributes and variables' values back."""
+    objects = list(_parts(owner))
+    variables = {id(each): each for part in objects for each in _variables(part)}
+    return [*(_of_object(each) for each in objects), *(_of_variable(each) for each in variables.values())]
+
+
+def _parts(owner: Any) -> Iterator[Any]:
+    """Yield a model and its layers, optimizer, loss and metrics, each once."""
+    seen: set[int] = set()
+    waiting = [owner]
+    while waiting and len(seen) < MOST_LAYERS:
+        part = waiting.pop()
+        if id(part) in seen or not hasattr(part, "__dict__"):
+            continue
+        seen.add(id(part))
+        yield part
+        for name in ("_layers", "_metrics", "_losses"):
+            held = vars(part).get(name)
+            waiting += list(held) if isinstance(held, list | tuple) else []
+        waiting += [vars(part).get(name) for name in ("optimizer", "_loss_tracker", "_compile_loss", "_tracker")]
+        waiting += [each for each in list(vars(part).values()) if _is_part(each)]
+
+
+def _is_part(value: Any) -> bool:
+    names = {each.__name__ for each in type(value).__mro__}
+    return bool(names & {"Layer", "BaseOptimizer", "Metric", "SeedGenerator", "Tracker"})
+
+
+def _variables(part: Any) -> list[Any]:
+    held = [each for each in vars(part).values() if hasattr(each, "assign") and hasattr(each, "numpy")]
+    for value in list(vars(part).values()):
+        if isinstance(value, list | tuple):
+            held += [each for each in value if hasattr(each, "assign") and hasattr(each, "numpy")]
+    return held
+
+
+def _of_object(part: Any) -> Callable[[], None]:
+    kept = dict(vars(part))
+    contents = [(each, each.copy()) for each in kept.values() if isinstance(each, CONTAINERS)]
+
+    def restore() -> None:
+        vars(part).clear()
+        vars(part).update(kept)
+        for container, before in contents:
+            _refill(container, before)
+
+    return restore
+
+
+def _refill(container: Any, before: Any) -> None:
+    """Give a list, dictionary or set its items back, where they are others."""
+    now, then = ([id(each) for each in (held.values() if isinstance(held, dict) else held)]
+                 for held in (container, before))  # fmt: skip
+    if now == then:
+        return
+    if isinstance(container, list):
+        list.__setitem__(container, slice(None), list(before))
+        storage = getattr(container, "_storage", None)  # of TensorFlow's wrapper of lists
+        if isinstance(storage, list):
+            storage[:] = list(before)
+    else:
+        base: Any = dict if isinstance(container, dict) else set
+        try:  # past the tracking of Keras's own containers
+            base.clear(container)
+            base.update(container, before)
+        except TypeError:  # a proxy of one
+            container.clear()
+            container.update(before)
+
+
+def _of_variable(variable: Any) -> Callable[[], None]:
+    try:
+        before = np.array(variable.numpy())
+    except (NotImplementedError, ValueError, AttributeError, TypeError):  # not yet built, or a symbol
+        return lambda: None
+
+    def restore() -> None:
+        if not np.array_equal(before, np.asarray(variable.numpy()), equal_nan=before.dtype.kind == "f"):
+            variable.assign(before)
+
+    return restore
+
+
+def _random_states() -> list[Callable[[], None]]:
+    """Return what sets the random generators of Python, numpy, TensorFlow and Keras back."""
+    python, numpy = random.getstate(), np.random.get_state()
+    restore: list[Callable[[], None]] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
+    context = getattr(sys.modules.get("tensorflow.python.eager.context"), "context", lambda: None)()
+    generator = getattr(context, "_rng", None)
+    if generator is not None:
+        state = generator.getstate()
+        restore.append(lambda: generator.setstate(state))
+    state_of_keras = sys.modules.get("keras.src.backend.common.global_state")
+    attributes = getattr(getattr(state_of_keras, "GLOBAL_STATE_TRACKER", None), "__dict__", None)
+    if attributes is not None:
+        names = attributes.get("object_name_uids")  # the rest tells what Keras is about to initialize: not ours
+        if isinstance(names, dict):
+            restore.append(partial(_refill, names, dict(names)))
+        if (seeds := attributes.get("global_seed_generator")) is not None and hasattr(seeds, "state"):
+            restore.append(_of_variable(seeds.state))
+    return restore

@@ -1,0 +1,136 @@
+"""The text of the program around a call: which statements stand before it, and one of them written anew.
+
+A frame's file is read through `linecache`, so that notebooks and programs given as text are seen too.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import linecache
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+LONGEST_STATEMENT = 1200  # characters of a statement that is shown as a fix
+
+
+class ProgramText:
+    """A frame's program.
+
+    Attributes:
+        frame: Of the call.
+        file: That is read: the frame's own, or another one.
+        tree: Of the file, empty where there is no source.
+    """
+
+    def __init__(self, frame: FrameType, file: str = "") -> None:
+        self.frame = frame
+        self.file = file or frame.f_code.co_filename
+        self.tree = _parsed("".join(linecache.getlines(self.file, frame.f_globals)))
+
+    def function_at(self, code: CodeType) -> ast.FunctionDef | None:
+        """Return the definition of a function by its code, None where it is not of this file."""
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
+                continue
+            if code.co_firstlineno in (node.lineno, *(each.lineno for each in node.decorator_list)):
+                return node
+        return None
+
+    def calls(self, *names: str) -> list[ast.Call]:
+        """Return the calls of functions or methods of these names, in the order of lines."""
+        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and called(node) in names]
+        return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+    def statement_of(self, node: ast.AST) -> ast.stmt | None:
+        """Return the innermost statement that holds a node, None where it is not of this tree."""
+        holders = [each for each in ast.walk(self.tree) if isinstance(each, ast.stmt) and _holds(each, node)]
+        return max(holders, key=lambda each: (each.lineno, each.col_offset), default=None)
+
+    def loops_around(self, line: int) -> list[ast.For]:
+        """Return the for loops that a line stands in, the outermost first."""
+        loops = [node for node in ast.walk(self.tree) if isinstance(node, ast.For)]
+        return sorted((each for each in loops if each.lineno <= line <= (each.end_lineno or 0)), key=lambda n: n.lineno)
+
+    def value_of(self, node: ast.expr) -> Any:
+        """Return what a plain name stands for in the frame, None where it is none."""
+        if not isinstance(node, ast.Name):
+            return None
+        return self.frame.f_locals.get(node.id, self.frame.f_globals.get(node.id))
+
+    def name_of(self, value: Any) -> str | None:
+        """Return a name of the frame for this very object, None without one."""
+        for space in (self.frame.f_locals, self.frame.f_globals):
+            for name, each in list(space.items()):
+                if each is value and not name.startswith("_"):
+                    return name
+        return None
+
+    def at(self, node: ast.AST) -> str:
+        """Return "train.py:12" for a node's line."""
+        return f"{Path(self.file).name}:{getattr(node, 'lineno', '?')}"
+
+    def in_place(self, text: str, statement: ast.stmt) -> str:
+        """Return a fix that stands for a statement, with the line on which it belongs."""
+        return f"{text}  # in place of {self.at(statement)}"
+
+    def rewritten(self, call: ast.Call, positional: Sequence[ast.expr] = (), **keywords: ast.expr) -> str:
+        """Return the statement around a call with arguments set, and where it belongs; "" where it is no plain one."""
+        statement = self.statement_of(call)
+        if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
+            return ""
+        text = ast.unparse(with_keywords(statement, call, keywords, positional))
+        return self.in_place(text, statement) if len(text) <= LONGEST_STATEMENT else ""
+
+
+def called(node: ast.Call) -> str:
+    """Return the last name of what is called: "shuffle" of dataset.shuffle(…)."""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
+    """Return what a call states for a keyword, None where it does not."""
+    return next((each.value for each in call.keywords if each.arg == name), None)
+
+
+def with_keywords(
+    statement: ast.stmt, call: ast.Call, keywords: dict[str, ast.expr], positional: Sequence[ast.expr] = ()
+) -> ast.stmt:
+    """Return a copy of a statement in which a call of it states these keywords, and begins with these arguments."""
+    again = copy.deepcopy(statement)
+    for node in ast.walk(again):
+        if isinstance(node, ast.Call) and _position(node) == _position(call):
+            node.args = [*positional, *node.args[len(positional) :]]
+            kept = [each for each in node.keywords if each.arg not in keywords]
+            added = [ast.keyword(name, value) for name, value in keywords.items()]
+            spread = [each for each in kept if each.arg is None]
+            node.keywords = [*(each for each in kept if each.arg is not None), *added, *spread]
+    return ast.fix_missing_locations(again)
+
+
+def names_set(nodes: list[ast.stmt]) -> Iterator[str]:
+    """Yield every name that statements set, of loops and branches within them too."""
+    for statement in nodes:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+
+
+def _holds(statement: ast.stmt, node: ast.AST) -> bool:
+    return any(each is node for each in ast.walk(statement))
+
+
+def _position(node: ast.expr) -> tuple[int, int, int | None, int | None]:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> ast.AST:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):  # a notebook cell with a magic, or no source at all
+        return ast.Module([], [])

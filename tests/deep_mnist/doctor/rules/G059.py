@@ -1,0 +1,23 @@
+"""A rate that falls to a tenth at each step, and at each hundred steps."""
+
+from tests.support.session_programs import session_program
+
+PROGRAM = """
+x_train, y_train = mnist(); y_train = one_hot(y_train)
+x = tf.placeholder(tf.float32, [None, 784]); y_ = tf.placeholder(tf.float32, [None, 10])
+step = tf.Variable(0, trainable=False)
+rate = tf.train.exponential_decay(1e-3, step, 1, 0.1)
+logits = tf.matmul(x, tf.Variable(tf.truncated_normal([784, 10], stddev=.1)))
+loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))
+train = tf.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step)
+sess = tf.Session(); sess.run(tf.global_variables_initializer())
+for _ in range(100): sess.run(train, {x: x_train[:100], y_: y_train[:100]})
+"""
+
+
+def fires():
+    return session_program(PROGRAM)
+
+
+def silent():
+    return session_program(PROGRAM.replace("step, 1, 0.1", "step, 100, 0.1"))

@@ -1,0 +1,48 @@
+"""Programs of the kinds of failure that lie around the arrays: each is named first, by a fix that mends it.
+
+Healthy programs of the same kinds, as close as people write them, are let through.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.programs import judged, mended, programs
+
+pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+KINDS = ("splits", "generators", "masks", "values")
+FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
+HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
+
+SENTENCES = {"a_layer_of_ones_own_whitens"}  # whose fix is told in words
+
+
+def graver(diagnosis):
+    return [each for each in diagnosis.findings if each.severity in ("error", "warning")]
+
+
+@pytest.mark.parametrize("program", HEALTHY, ids=lambda program: program.name)
+def test_a_sound_program_is_let_through(program):
+    """Neither an error nor a warning, and no check breaks."""
+    diagnosis = judged(program)
+
+    assert graver(diagnosis) == []
+    assert diagnosis.broken == []
+
+
+@pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
+def test_a_fault_is_named_first_and_its_fix_mends_it(program):
+    """The gravest finding is the program's own fault; with its fix in place the program is sound."""
+    diagnosis = judged(program)
+    first = graver(diagnosis)[0]
+    assert first.rule.code in program.fields
+    assert diagnosis.broken == []
+    if first.fix[:1].isupper() and program.name in SENTENCES:
+        return
+
+    again = judged(mended(program, first.fix, diagnosis.origin.line))
+
+    assert not {each.rule.code for each in again.findings} & {*program.fields}
+    assert again.verdict == "fit"

@@ -1,0 +1,55 @@
+"""Tables as people have them and numbers as targets: the fault is named first, its fix runs, sound programs pass."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deep_mnist.doctor.capture.live_call import judge_call
+from tests.support.programs import first_fit, programs
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+pd = pytest.importorskip("pandas")
+
+FAULTY = [*programs("tables_faulty.txt"), *programs("regression_faulty.txt")]
+HEALTHY = [*programs("tables_healthy.txt"), *programs("regression_healthy.txt")]
+LAYERS = ("Dense(", "model.compile(")  # test_programs.py rebuilds networks
+
+
+def graver(call):
+    return [each for each in judge_call(call, None).findings if each.severity in ("error", "warning")]
+
+
+@pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
+def test_the_fault_is_named_first(program):
+    assert graver(first_fit(program))[0].rule.code in program.fields
+
+
+@pytest.mark.parametrize("program", HEALTHY, ids=lambda program: program.name)
+def test_a_sound_program_is_let_through(program):
+    assert graver(first_fit(program)) == []
+
+
+@pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
+def test_the_fix_runs_on_the_table_itself_and_fit_trains(program):
+    """The finding is gone, nothing else appears, and one epoch on what the fix leaves has a finite loss."""
+    call = first_fit(program)
+    found = graver(call)[0]
+    try:
+        ast.parse(found.fix)
+    except SyntaxError:
+        pytest.skip("a sentence")
+    if found.fix.startswith(LAYERS):
+        pytest.skip("a layer")
+    space = {"train_images": call.x, "train_labels": call.y, "x": call.x, "y": call.y, "np": np, "pd": pd}
+    exec(compile(found.fix.replace("train_images", "x").replace("train_labels", "y"), "<fix>", "exec"), space)
+
+    fixed = replace(call, x=space["x"], y=space["y"])
+    history = call.model.fit(space["x"], space["y"], epochs=1, verbose=0)
+
+    assert found.rule.code not in {each.rule.code for each in graver(fixed)}
+    assert np.isfinite(history.history["loss"][0])

@@ -1,0 +1,65 @@
+"""Apply a fix to a call of fit: other arguments, another callback of the same class, statements on the model."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.capture.fit_call import FACTS, FitCall
+
+
+def fixed(call: FitCall, fix: str, names: dict[str, Any] | None = None) -> FitCall | None:
+    """Return the call after a fix as a reader would apply it; None where it is a sentence and no Python.
+
+    Args:
+        call: As the program made it.
+        fix: Of a finding.
+        names: Of the program's own.
+    """
+    import keras
+
+    try:
+        statements = ast.parse(fix).body
+    except SyntaxError:
+        return None
+    space = {"np": np, "keras": keras, **(names or {}), "model": call.model}
+    for statement in statements:
+        text = ast.unparse(statement)
+        if isinstance(statement, ast.Expr) and text.startswith("model.fit(..., "):
+            call = _with_arguments(
+                call, {each.arg: eval(_code(each.value), space) for each in statement.value.keywords}
+            )
+        elif isinstance(statement, ast.Expr) and text.startswith("keras.callbacks."):
+            call = _with_callback(call, eval(_code(statement.value), space))
+        else:
+            exec(compile(ast.Module([statement], []), "<fix>", "exec"), space)
+    return replace(call, model=space["model"])
+
+
+def _code(node: Any) -> CodeType:
+    return compile(ast.Expression(node), "<fix>", "eval")
+
+
+def _with_arguments(call: FitCall, stated: dict[str, Any]) -> FitCall:
+    facts = {**call.facts, **{name: value for name, value in stated.items() if name in FACTS}}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    return replace(call, facts=facts, arguments={**call.arguments, **stated})
+
+
+def _with_callback(call: FitCall, made: Any) -> FitCall:
+    """Return the call with a callback in the place of the one of its class."""
+    held = call.arguments["callbacks"]
+    changed = [made if each is type(made) or type(each) is type(made) else each for each in held]
+    return replace(call, arguments={**call.arguments, "callbacks": changed})
+
+
+def trained(call: FitCall, epochs: int = 2) -> Any:
+    """Return the history of the call, made for a few epochs."""
+    stated = {name: each for name, each in call.arguments.items() if name not in ("x", "y")}
+    first = stated.get("initial_epoch") or 0
+    last = min(int(stated.get("epochs", 1)), first + epochs)
+    return call.model.fit(call.x, call.y, **{**stated, "epochs": last, "verbose": 0})
