@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.splits.repeated_rows import rows_of
-from deep_mnist.doctor.evidence.hashes import hash_rows
+from deep_mnist.doctor.checks.splits.repeated_rows import hashes_of_both
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of, names_set
-from deep_mnist.doctor.finding import Finding, first_of
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 SHARE = 0.05  # of test rows that are in train
@@ -23,7 +22,7 @@ DRAWN_TWICE = Rule(
     field="splits.leakage",
     severity="error",
     scope=Scope.CASE,
-    needs=(Need.IMAGES, Need.TEST, Need.LIVE_MODEL),
+    needs=(Need.SURVEY, Need.TEST, Need.LIVE_MODEL),
     follows=(Follows(rules=("S160", "S161", "S162", "S163", "S122"), on=On.ANY_SPLIT),),
     summary="Train's rows and test's were drawn by two draws of chance from all rows, so that they share many.",
     why="The test score counts what was learned by heart: it is too good.",
@@ -37,10 +36,9 @@ def check_drawn_twice(case: Case) -> Iterator[Finding]:
         return
     text = ProgramText(case.frame)
     pair = _two_draws(text)
-    train, test = rows_of(case.train), rows_of(case.test)
-    if pair is None or train is None or test is None or train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+    (ours, _), (theirs, tested) = hashes_of_both(case)
+    if pair is None or not len(ours) or not len(theirs):
         return
-    ours, theirs = (hash_rows(each.reshape(len(each), -1).view(np.uint8)) for each in (train, test))
     shared = np.isin(theirs, ours)
     natural = 1 - len(np.unique(ours)) / len(ours)
     if shared.mean() < SHARE + 2 * natural:
@@ -52,7 +50,7 @@ def check_drawn_twice(case: Case) -> Iterator[Finding]:
         received=f"{shared.mean():.0%} of the test {case.example}s are in train too: {text.at(one)} and "
         f"{text.at(other)} each draw from all of them",
         fix=_fix(text, one, other),
-        where=first_of(shared),
+        where=tuple(int(index) for index in tested[shared][:MAX_WHERE]),
     )
 
 

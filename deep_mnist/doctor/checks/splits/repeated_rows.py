@@ -8,20 +8,23 @@ images that are not their own mirror image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
-from deep_mnist.doctor.evidence.hashes import hash_rows
-from deep_mnist.doctor.evidence.input_kind import InputKind
-from deep_mnist.doctor.evidence.sampling import sample_indices, take
-from deep_mnist.doctor.finding import Finding, first_of
+from deep_mnist.doctor.evidence.hashes import begin_with_zeros, hash_rows
+from deep_mnist.doctor.evidence.sampling import sample_chunks, sample_indices, take
+from deep_mnist.doctor.evidence.survey import Survey
+from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 
-MOST_ROWS = 100_000  # of train that are looked in
-TESTED = 2000  # test examples looked for
+TESTED = 2000  # test images whose mirror images are looked for
+MOST_BYTES = 1 << 27  # of these images
+MOST_VALUES = 1 << 20  # of the rows that tell how often columns repeat a value
+MOST_BLANK = 64  # rows, the commonest, that are looked at for being blank
 FEWEST = 20
 SHARE = 0.05  # of test examples that have a copy in train
 WITHIN = 0.5  # of that share: the least that train's own examples must have among themselves
@@ -38,7 +41,7 @@ REPEATED = Rule(
     field="splits.leakage",
     severity="error",
     scope=Scope.CASE,
-    needs=(Need.IMAGES, Need.TEST),
+    needs=(Need.SURVEY, Need.TEST),
     follows=SPLIT_FOLLOWS,
     summary="Examples were repeated (to balance classes, to have more) and split afterwards: copies on both sides.",
     why="The test score counts what was learned by heart: it is too good.",
@@ -49,36 +52,45 @@ MIRRORS = Rule(
     field="splits.leakage",
     severity="error",
     scope=Scope.CASE,
-    needs=(Need.IMAGES, Need.TEST),
+    needs=(Need.SURVEY, Need.TEST),
     inputs=IMAGES,
     follows=SPLIT_FOLLOWS,
     summary="Mirrored or turned copies were added and split afterwards: the mirror image of a test image is in train.",
     why="The test score counts what was learned by heart: it is too good.",
 )
-WAYS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
-    ("mirrored left to right", MIRRORED, lambda images: images[:, :, ::-1]),
-    ("mirrored upside down", UPSIDE_DOWN, lambda images: images[:, ::-1]),
-    ("turned by half", TURNED, lambda images: images[:, ::-1, ::-1]),
-    ("turned by a quarter", TURNED, lambda images: np.rot90(images, 1, (1, 2))),
-    ("turned by a quarter", TURNED, lambda images: np.rot90(images, -1, (1, 2))),
+
+
+class Way(NamedTuple):
+    """How copies were turned: its name, the key of its line in split_text, what it does to (n, rows, columns, …)."""
+
+    name: str
+    key: str
+    turn: Callable[[np.ndarray], np.ndarray]
+    is_quarter: bool = False
+
+
+WAYS = (
+    Way("mirrored left to right", MIRRORED, lambda images: images[:, :, ::-1]),
+    Way("mirrored upside down", UPSIDE_DOWN, lambda images: images[:, ::-1]),
+    Way("turned by half", TURNED, lambda images: images[:, ::-1, ::-1]),
+    Way("turned by a quarter", TURNED, lambda images: np.rot90(images, 1, (1, 2)), True),
+    Way("turned by a quarter", TURNED, lambda images: np.rot90(images, -1, (1, 2)), True),
 )
 
 
 @check(REPEATED)
 def check_repeated_rows(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, on rows that stand on both sides and within train as often."""
-    train, test = rows_of(case.train), rows_of(case.test)
-    if train is None or test is None or train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+    (hashes, trained), (others, tested) = hashes_of_both(case)
+    blank = _blank_among(case.train.images, hashes, trained)
+    varied = ~np.isin(hashes, blank)
+    hashes, trained = hashes[varied], trained[varied]
+    unique, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    shared, twice = np.isin(others, hashes), counts[inverse] > 1
+    if len(others) < FEWEST or shared.mean() < SHARE or twice.mean() < WITHIN * shared.mean() or len(unique) < FEWEST:
         return
-    ours, theirs = hash_rows(_bytes(train)), hash_rows(_bytes(test))
-    ours, theirs = ours[_vary(train)], np.where(_vary(test), theirs, 0)
-    shared = np.isin(theirs, ours) & _vary(test)
-    unique, inverse, counts = np.unique(ours, return_inverse=True, return_counts=True)
-    twice = counts[inverse] > 1
-    if len(theirs) < FEWEST or shared.mean() < SHARE or twice.mean() < WITHIN * shared.mean() or len(unique) < FEWEST:
-        return
-    words = _by_class(case, twice, _vary(train))
-    if not words and not _could_hardly_be_equal(train, test, case.input_kind):
+    words = _by_class(case, twice, trained)
+    if not words and not _could_hardly_be_equal(case):
         return
     yield REPEATED.found(
         "test",
@@ -86,37 +98,47 @@ def check_repeated_rows(case: Case) -> Iterator[Finding]:
         received=f"{shared.mean():.0%} of the test {case.example}s are in train too, and {twice.mean():.0%} of train's "
         f"own are there more than once{words}: they were repeated before the split",
         fix=split_by_groups(case, SAME) or "Split first; then repeat, oversample or augment the train part alone.",
-        where=first_of(shared),
+        where=tuple(int(index) for index in tested[shared][:MAX_WHERE]),
     )
 
 
-def _vary(rows: np.ndarray) -> np.ndarray:
-    """Return bool (n,): rows that are not one value throughout; blank ones are alike by nature."""
-    flat = rows.reshape(len(rows), -1)
-    varied: np.ndarray = flat.min(axis=1) < flat.max(axis=1) if flat.shape[1] > 1 else np.ones(len(flat), bool)
-    return varied
+def hashes_of_both(case: Case) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return the hashes kept of train's rows and of test's, each with the rows that they are of, rising.
+
+    uint64 (kept,) and int64 (kept,); none where rows of the one split cannot be rows of the other.
+    """
+    ours, theirs = case.train.survey, case.test.survey if case.test else None
+    if ours is None or theirs is None or not _comparable(case):
+        nothing = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        return nothing, nothing
+    level = max(ours.level, theirs.level)
+    return ours.hashes_at(level), theirs.hashes_at(level)
 
 
-def rows_of(split: Split | None) -> np.ndarray | None:
-    """Return at most MOST_ROWS of train or TESTED of another split, an array of numbers (n, …); None of others."""
-    images = split.images if split is not None else None
-    if images is None or images.ndim < 2 or images.dtype.kind not in "fiub" or not images[:1].size:
-        return None
-    limit = MOST_ROWS if split is not None and split.name == "train" else TESTED
-    chosen = images if len(images) <= limit else take(images, sample_indices(len(images), limit))
-    return np.ascontiguousarray(chosen)
+def _comparable(case: Case) -> bool:
+    train, test = case.train.images, case.test.images if case.test else None
+    return train is not None and test is not None and train.shape[1:] == test.shape[1:] and train.dtype == test.dtype
 
 
-def _bytes(rows: np.ndarray) -> np.ndarray:
-    return rows.reshape(len(rows), -1).view(np.uint8)
+def _blank_among(images: np.ndarray | None, hashes: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return the hashes, of the commonest, whose rows are one value throughout: those are alike by nature."""
+    if images is None or not len(hashes) or images[0].size < 2:
+        return hashes[:0]
+    unique, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    commonest = np.argsort(-counts, kind="stable")[:MOST_BLANK]
+    commonest = commonest[np.argsort(at[first[commonest]])]
+    rows = sample_chunks(images, at[first[commonest]])
+    flat = [bool(row.min() == row.max()) for some in rows for row in some]
+    blank: np.ndarray = unique[commonest[np.array(flat, bool)]]
+    return blank
 
 
-def _by_class(case: Case, twice: np.ndarray, varied: np.ndarray) -> str:
+def _by_class(case: Case, twice: np.ndarray, at: np.ndarray) -> str:
     """Return which classes' rows are nearly all there twice, where others' hardly ever are; "" else."""
     classes = case.train.classes
-    if classes is None or len(classes) != len(varied):
+    if classes is None or case.train.images is None or len(classes) != len(case.train.images):
         return ""
-    numbers = classes.at(np.arange(len(classes)))[varied]
+    numbers = classes.at(at)
     shares = {int(each): float(twice[numbers == each].mean()) for each in np.unique(numbers)[:1000]}
     if not shares or max(shares.values()) < NEARLY_ALL or min(shares.values()) > HARDLY_ANY:
         return ""
@@ -124,53 +146,76 @@ def _by_class(case: Case, twice: np.ndarray, varied: np.ndarray) -> str:
     return f" ({shares[most]:.0%} of class {most})"
 
 
-def _could_hardly_be_equal(train: np.ndarray, test: np.ndarray, kind: InputKind) -> bool:
+def _could_hardly_be_equal(case: Case) -> bool:
     """Whether rows equal by chance are so rare that a test row has next to none among train's."""
-    if kind.shows_images:
-        return True
-    rows = train.reshape(len(train), -1)
-    unique = np.unique(rows[:20_000].astype(np.float64), axis=0)
+    images = case.train.images
+    if case.input_kind.shows_images or images is None:
+        return case.input_kind.shows_images
+    rows = take(images, np.arange(min(len(images), MOST_VALUES // max(1, images[0].size))))
+    unique = np.unique(rows.reshape(len(rows), -1).astype(np.float64), axis=0)
     if len(unique) < FEWEST:
         return False
     rates = [float(np.square(np.unique(column, return_counts=True)[1] / len(unique)).sum()) for column in unique.T[:64]]
-    chance = float(np.sqrt(np.prod(rates))) * len(unique)
-    return chance < BY_CHANCE and len(test) > 0
+    return float(np.sqrt(np.prod(rates))) * len(unique) < BY_CHANCE
 
 
-@check(MIRRORS, in_background=True)
+@check(MIRRORS)
 def check_mirrors(case: Case) -> Iterator[Finding]:
     """Yield at most one finding: the way in which most test images have a turned copy in train, byte for byte."""
-    train, test = _images(case, case.train), _images(case, case.test)
-    if train is None or test is None or train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+    ours = case.train.survey
+    images = _as_images(case, case.test.images) if case.test and case.test.images is not None else None
+    if ours is None or images is None or not _comparable(case) or images[0].size < SMALLEST:
         return
-    if len(np.unique(test[:50])) <= LEVELS or train[0].size < SMALLEST:
+    size = min(TESTED, MOST_BYTES // images[0].nbytes)
+    chosen = sample_indices(len(images), size)
+    if size < FEWEST or all(len(np.unique(some)) <= LEVELS for some in sample_chunks(images, chosen[:50])):
         return
-    ours, theirs = hash_rows(_bytes(train)), hash_rows(_bytes(test))
-    found = []
-    for name, key, turn in WAYS:
-        if name == "turned by a quarter" and test.shape[1] != test.shape[2]:
-            continue
-        turned = hash_rows(_bytes(np.ascontiguousarray(turn(test))))
-        found.append((np.isin(turned, ours) & (turned != theirs), name, key))
-    near, name, key = max(found, key=lambda each: int(each[0].sum()))
-    if near.mean() <= SHARE or near.sum() < FEWEST:
+    ways = [each for each in WAYS if not each.is_quarter or images.shape[1] == images.shape[2]]
+    found = _turned_copies(images, chosen, ways, ours)
+    way = max(ways, key=lambda each: len(found[each][0]))
+    near, looked = found[way]
+    if len(near) <= SHARE * looked or len(near) < FEWEST:
         return
     yield MIRRORS.found(
         "test",
         expected="test images that training has not seen: split first, then add mirrored copies to train alone",
-        received=f"{int(near.sum())} of {len(test)} test images are in train {name}, byte for byte: "
+        received=f"{len(near)} of {looked} test images are in train {way.name}, byte for byte: "
         "the copies were added before the split",
-        fix=split_by_groups(case, key) or "Split first; then add the mirrored copies to the train part alone.",
-        where=first_of(near),
+        fix=split_by_groups(case, way.key) or "Split first; then add the mirrored copies to the train part alone.",
+        where=tuple(int(index) for index in near[:MAX_WHERE]),
     )
 
 
-def _images(case: Case, split: Split | None) -> np.ndarray | None:
+def _turned_copies(
+    images: np.ndarray, chosen: np.ndarray, ways: Sequence[Way], ours: Survey
+) -> dict[Way, tuple[np.ndarray, int]]:
+    """Return for each way the chosen images that train holds turned, and among how many they were looked for.
+
+    An image that is its own mirror image does not count. Of a large train split only some hashes are kept: then only
+    images whose turned hash would be among these are looked for.
+    """
+    parts: dict[Way, list[np.ndarray]] = {way: [] for way in ways}
+    for some in sample_chunks(images, chosen):
+        as_they_are = hash_rows(_bytes(some))
+        for way in ways:
+            turned = hash_rows(_bytes(np.ascontiguousarray(way.turn(some))))
+            parts[way].append(np.stack([turned, turned != as_they_are]))
+    found = {}
+    for way, pairs in parts.items():
+        turned, differs = np.concatenate(pairs, axis=1)
+        kept = begin_with_zeros(turned, ours.level)
+        near = kept & differs.astype(bool) & np.isin(turned, ours.hashes)
+        found[way] = chosen[near], int(kept.sum())
+    return found
+
+
+def _bytes(rows: np.ndarray) -> np.ndarray:
+    return rows.reshape(len(rows), -1).view(np.uint8)
+
+
+def _as_images(case: Case, images: np.ndarray) -> np.ndarray | None:
     """Return images (n, rows, columns[, channels]), None where they are none or the channels come first."""
-    rows = rows_of(split)
-    if rows is None:
-        return None
-    if rows.ndim == 2:
-        side = round(rows.shape[1] ** 0.5)
-        return rows.reshape(-1, side, side) if side * side == rows.shape[1] else None
-    return None if case.contract.layout == "channels_first" or rows.ndim > 4 else rows
+    if images.ndim == 2:
+        side = round(images.shape[1] ** 0.5)
+        return images.reshape(-1, side, side) if side * side == images.shape[1] else None
+    return None if case.contract.layout == "channels_first" or images.ndim > 4 else images
