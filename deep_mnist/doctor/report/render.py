@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -146,7 +147,8 @@ def _plain(text: str) -> str:
 
 def _code(text: str) -> str:
     text = text.replace("\n", " ")
-    return f"`{text}`" if "`" not in text else f"`` {text} ``"
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    return f"`{text}`" if not longest else f"{'`' * (longest + 1)} {text} {'`' * (longest + 1)}"
 
 
 def as_html(diagnosis: Diagnosis) -> str:

@@ -102,7 +102,8 @@ def test_each_array_is_judged_against_its_own_input_or_output(given, alter, fiel
     """Whatever form they are given in, and in whatever order."""
     x, y = given(*alter(*data()))
 
-    assert graver(doctor.check(network(), x, y, epochs=5)) == fields
+    epochs = 1 if given is given_as_generator else 5  # after one its batches have come to their end
+    assert graver(doctor.check(network(), x, y, epochs=epochs)) == fields
 
 
 def test_a_finding_says_which_input_and_names_its_variable():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,8 @@ from deep_mnist.doctor.evidence.chunks import REAL_KINDS, are_finite, wrong_in
 from deep_mnist.doctor.evidence.columns import Cells, column_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, Need, Rule, Scope, check
+
+PLAIN_WORD = re.compile(r"[\w .,:/()&+-]{1,60}")  # that a line may quote: no markup, no quotes, no codes of a terminal
 
 NOT_FINITE = Rule(
     code="L107",
@@ -102,7 +105,7 @@ def _as_numbers(case: Case, split: Split, labels: np.ndarray) -> str:
         except (TypeError, ValueError):  # 1,200 and the like
             return f'{name} = np.array([float(str(each).strip("$€£% ").replace(",", "")) for each in {name}])'
         return f"{name} = {plain}.astype(int)" if whole else f"{name} = {plain}"
-    if column.values and len(cells.shape) == labels.ndim:
+    if column.values and len(cells.shape) == labels.ndim and all(map(PLAIN_WORD.fullmatch, column.values)):
         return f"{name} = np.searchsorted({list(column.values)}, np.asarray({name}).astype(str))"
     words = f"np.unique(np.asarray(train_labels).astype(str){'.reshape(-1)' if labels.ndim > 1 else ''})"
     own = case.train.labels is not None and case.train.labels.dtype.kind not in REAL_KINDS

@@ -1,4 +1,4 @@
-"""Forty train images, mirrored, among the test images; and forty mirrored ones of its own."""
+"""Forty train images, mirrored and made darker, among the test images; and forty mirrored ones of its own."""
 
 from tests.support.rule_examples import digits, judged
 
@@ -7,7 +7,8 @@ TRAIN = digits().arrays
 
 def fires():
     images, labels = digits().arrays["test_images"], digits().arrays["test_labels"]
-    images[:40], labels[:40] = TRAIN["train_images"][:40, :, ::-1], TRAIN["train_labels"][:40]
+    copies = 0.9 * TRAIN["train_images"][:40, :, ::-1]
+    images[:40], labels[:40] = copies.astype(images.dtype), TRAIN["train_labels"][:40]
     return judged(digits().with_arrays(test_images=images, test_labels=labels))
 
 
