@@ -35,7 +35,7 @@ def explain_input_shape(crash: Crash) -> Finding | None:
     takes, got = (parsed_shape(each) for each in (match.group(1) or match.group(3), match.group(2) or match.group(4)))
     return INPUT_SHAPE.found(
         "train",
-        expected=f"{_model_words(crash)} takes {shape_text(takes)}",
+        expected=f"{shape_text(takes)} for {_model_words(crash)}",
         received=shape_text(got),
         fix=_mend_input(crash, takes, got),
     )
@@ -53,7 +53,7 @@ def explain_model_input(crash: Crash) -> Finding | None:
         return None
     return INPUT_SHAPE.found(
         "train",
-        expected=f"{_model_words(crash)} takes {shape_text(takes)}",
+        expected=f"{shape_text(takes)} for {_model_words(crash)}",
         received=shape_text(whole),
         fix=_mend_input(crash, takes, got),
     )

@@ -68,7 +68,7 @@ def explain_rank(crash: Crash) -> Finding | None:
     rank, shape = int(match.group(2)), parsed_shape(match.group(4))
     before = producer(crash, layer)
     return LAYER_RANK.found(
-        expected=f"{told(layer)} takes {takes(layer, rank, match.group(1) == 'min_')}",
+        expected=f"{takes(layer, rank, match.group(1) == 'min_')}, for {told(layer)}",
         received=f"{shape_text(shape)}{_from(before)}{at_line(made_at(crash, layer))}",
         fix=_mend_rank(crash, layer, rank, shape, before),
     )
@@ -86,8 +86,8 @@ def explain_inner_rank(crash: Crash) -> Finding | None:
     own = spoken(crash, type(inner).__name__)
     text = ast.unparse(node.args[0]) if node is not None and node.args else f"{own}(…)"
     return LAYER_RANK.found(
-        expected=f"TimeDistributed gives each step to {told(inner)}, which takes {takes(inner, rank, False)}: "
-        f"rank {rank + 1} in all",
+        expected=f"rank {rank + 1} for TimeDistributed, which gives each step to {told(inner)}: "
+        f"{takes(inner, rank, False)}",
         received=f"each step is {shape_text(shape)}, of {len(shape) + 1} axes",
         fix=f"{text}  # without TimeDistributed; or put the axis of steps first: Input((steps, …))",
     )

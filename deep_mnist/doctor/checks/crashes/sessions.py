@@ -27,7 +27,7 @@ def explain_feed(crash: Crash) -> Finding | None:
         name, value = _fed(crash, match.group(2))
         return FEED_SHAPE.found(
             "train",
-            expected=f"{name} takes {feed_shape_text(takes)}",
+            expected=f"{feed_shape_text(takes)} for {name}",
             received=f"{value} of {feed_shape_text(got)}",
             fix=f"{name}: {_mended_feed(value, takes, got)}  # in feed_dict",
         )

@@ -1,4 +1,4 @@
-# expect: unusable axes
+# expect: unusable rank
 import numpy as np
 from tensorflow import keras
 
