@@ -149,7 +149,7 @@ def run_checks(case: Case, ignore: Collection[str] = (), scopes: Collection[Scop
     run = CheckRun(frozenset(ignore))
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
     with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
-        wanted = [each for each in checks() if each.scope in scopes]
+        wanted = [each for each in checks(live=case.call is not None) if each.scope in scopes]
         background = BackgroundCall(lambda: _in_background(run, wanted, case)) if _is_large(case) else None
         found = {each: run.of(each, case) for each in wanted if not (background and each.in_background)}
         found |= background.result() if background else {}
@@ -184,7 +184,8 @@ class CheckRun:
 
     def all(self, case: Case, scopes: Collection[Scope]) -> list[Finding]:
         """Return what the checks of these scopes find in the case of one further input or output."""
-        return [finding for each in checks() if each.scope in scopes for finding in self.of(each, case)]
+        wanted = [each for each in checks(live=case.call is not None) if each.scope in scopes]
+        return [finding for each in wanted for finding in self.of(each, case)]
 
     def of(self, check: Check, case: Case) -> list[Finding]:
         """Return what one check finds of the rules that apply, on the case or on each split.

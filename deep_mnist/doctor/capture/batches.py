@@ -26,8 +26,8 @@ from deep_mnist.doctor.capture.batch_rules import (
 )
 from deep_mnist.doctor.capture.draw import Drawn, as_array, is_kind, parts_of
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks import batch_fixes as fixes
-from deep_mnist.doctor.checks.shuffle_fixes import two_shuffles
+from deep_mnist.doctor.checks.live import batch_fixes as fixes
+from deep_mnist.doctor.checks.live.shuffle_fixes import two_shuffles
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.rehearsal.rules",
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
 )
+LIVE = ("crashes", "live", "program", "training_code")  # rooms of checks/ whose rules are of a call in this process
 GROUP = "deep_mnist.rules"
 _added: list[ModuleType] = []
 
@@ -40,9 +41,13 @@ class RuleError(ValueError):
     fix = "python -m deep_mnist.doctor rules lists them"
 
 
-def checks() -> tuple[Check, ...]:
-    """Return every check of a case, in the order of their rules."""
-    found = {id(each): each for module in (*_own(), *_of_packages(), *_added) for each in _checks_in(module)}
+def checks(*, live: bool = True) -> tuple[Check, ...]:
+    """Return every check of a case, in the order of their rules.
+
+    Args:
+        live: Those too that need the call of fit in this process; without them thirty modules fewer are imported.
+    """
+    found = {id(each): each for module in (*_own(live), *_of_packages(), *_added) for each in _checks_in(module)}
     return tuple(sorted(found.values(), key=lambda each: min(rule.order for rule in each.rules)))
 
 
@@ -53,7 +58,7 @@ def rules() -> tuple[Rule, ...]:
         RuleError: Two rules have one code or one name.
     """
     found: dict[str, Rule] = {}
-    for module in (*_own(), *map(_imported, ROOMS), *_of_packages(), *_added):
+    for module in (*_own(live=True), *map(_imported, ROOMS), *_of_packages(), *_added):
         for rule in _rules_in(module):
             if found.setdefault(rule.code, rule) is not rule:
                 raise RuleError(
@@ -118,11 +123,21 @@ def _use(module: ModuleType, source: str) -> None:
 
 
 @cache
-def _own() -> tuple[ModuleType, ...]:
-    package = _imported(CHECKS)
-    names = [each.name for each in pkgutil.walk_packages(package.__path__, f"{CHECKS}.") if not each.ispkg]
+def _own(live: bool) -> tuple[ModuleType, ...]:
+    names = _modules_in(_imported(CHECKS).__path__, f"{CHECKS}.", () if live else LIVE)
     rooms = tuple(name.removesuffix("rules") for name in names if name.endswith(".rules"))
     return tuple(_imported(name) for name in names if name.endswith(".rules") or not name.startswith(rooms))
+
+
+def _modules_in(path: Iterable[str], prefix: str, without: Collection[str]) -> list[str]:
+    """Return the names of the modules below a package, those of some of its rooms left out."""
+    names = []
+    for each in pkgutil.iter_modules(path, prefix):
+        if not each.ispkg:
+            names.append(each.name)
+        elif each.name.removeprefix(prefix) not in without:
+            names += _modules_in(_imported(each.name).__path__, f"{each.name}.", ())
+    return names
 
 
 @cache

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
@@ -130,6 +129,8 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata  # 30 ms, for a fault alone
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -15,8 +15,6 @@ import numpy as np
 
 from deep_mnist.contract.losses import BINARY_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.labels.mask_causes import one_seed, order_of_files
-from deep_mnist.doctor.checks.own_words import changed
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
@@ -86,6 +84,8 @@ def check_mask_values(case: Case, split: Split) -> Iterator[Finding]:
     ends = (some <= NEAR * high) | (some >= (1 - NEAR) * high)
     if float(ends.mean()) < BIMODAL:
         return
+    from deep_mnist.doctor.checks.live.own_words import changed  # reads programs: for the few that have masks
+
     exact = bool(((some == 0) | (some == high)).all())
     if split.name != "train" and case.call is not None and case.call.validation is None:
         return  # a part of train's own array, which one line puts right
@@ -130,6 +130,9 @@ def check_mask_pairs(case: Case, split: Split) -> Iterator[Finding]:
     fits = fits_of(split)
     if fits is None:
         return
+    from deep_mnist.doctor.checks.live.mask_causes import one_seed, order_of_files
+    from deep_mnist.doctor.checks.live.own_words import changed
+
     if fits.own < UNRELATED and fits.best > CLEARLY:
         cause, fix = order_of_files(case)
         yield OTHER_MASKS.found(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.network.live_layers import is_trainable, layers_of, own_weights
+from deep_mnist.doctor.checks.live.live_layers import is_trainable, layers_of, own_weights
 from deep_mnist.doctor.checks.program.compiled_metrics import stated_metrics
 from deep_mnist.doctor.checks.program.fit_traces import digest_of, row_keys
 from deep_mnist.doctor.checks.program.metric_fixes import mended

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.rows_of_both import comparable, hashes_of_both
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
 from deep_mnist.doctor.evidence.hashes import begin_with_zeros, hash_rows
 from deep_mnist.doctor.evidence.sampling import sample_chunks, sample_indices, take
@@ -60,7 +61,7 @@ MIRRORS = Rule(
 )
 
 
-class Way(NamedTuple):
+class Turn(NamedTuple):
     """How copies were turned: its name, the key of its line in split_text, what it does to (n, rows, columns, …)."""
 
     name: str
@@ -70,11 +71,11 @@ class Way(NamedTuple):
 
 
 WAYS = (
-    Way("mirrored left to right", MIRRORED, lambda images: images[:, :, ::-1]),
-    Way("mirrored upside down", UPSIDE_DOWN, lambda images: images[:, ::-1]),
-    Way("turned by half", TURNED, lambda images: images[:, ::-1, ::-1]),
-    Way("turned by a quarter", TURNED, lambda images: np.rot90(images, 1, (1, 2)), True),
-    Way("turned by a quarter", TURNED, lambda images: np.rot90(images, -1, (1, 2)), True),
+    Turn("mirrored left to right", MIRRORED, lambda images: images[:, :, ::-1]),
+    Turn("mirrored upside down", UPSIDE_DOWN, lambda images: images[:, ::-1]),
+    Turn("turned by half", TURNED, lambda images: images[:, ::-1, ::-1]),
+    Turn("turned by a quarter", TURNED, lambda images: np.rot90(images, 1, (1, 2)), True),
+    Turn("turned by a quarter", TURNED, lambda images: np.rot90(images, -1, (1, 2)), True),
 )
 
 
@@ -100,24 +101,6 @@ def check_repeated_rows(case: Case) -> Iterator[Finding]:
         fix=split_by_groups(case, SAME) or "Split first; then repeat, oversample or augment the train part alone.",
         where=tuple(int(index) for index in tested[shared][:MAX_WHERE]),
     )
-
-
-def hashes_of_both(case: Case) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return the hashes kept of train's rows and of test's, each with the rows that they are of, rising.
-
-    uint64 (kept,) and int64 (kept,); none where rows of the one split cannot be rows of the other.
-    """
-    ours, theirs = case.train.survey, case.test.survey if case.test else None
-    if ours is None or theirs is None or not _comparable(case):
-        nothing = np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        return nothing, nothing
-    level = max(ours.level, theirs.level)
-    return ours.hashes_at(level), theirs.hashes_at(level)
-
-
-def _comparable(case: Case) -> bool:
-    train, test = case.train.images, case.test.images if case.test else None
-    return train is not None and test is not None and train.shape[1:] == test.shape[1:] and train.dtype == test.dtype
 
 
 def _blank_among(images: np.ndarray | None, hashes: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -164,7 +147,7 @@ def check_mirrors(case: Case) -> Iterator[Finding]:
     """Yield at most one finding: the way in which most test images have a turned copy in train, byte for byte."""
     ours = case.train.survey
     images = _as_images(case, case.test.images) if case.test and case.test.images is not None else None
-    if ours is None or images is None or not _comparable(case) or images[0].size < SMALLEST:
+    if ours is None or images is None or not comparable(case) or images[0].size < SMALLEST:
         return
     size = min(TESTED, MOST_BYTES // images[0].nbytes)
     chosen = sample_indices(len(images), size)
@@ -187,14 +170,14 @@ def check_mirrors(case: Case) -> Iterator[Finding]:
 
 
 def _turned_copies(
-    images: np.ndarray, chosen: np.ndarray, ways: Sequence[Way], ours: Survey
-) -> dict[Way, tuple[np.ndarray, int]]:
+    images: np.ndarray, chosen: np.ndarray, ways: Sequence[Turn], ours: Survey
+) -> dict[Turn, tuple[np.ndarray, int]]:
     """Return for each way the chosen images that train holds turned, and among how many they were looked for.
 
     An image that is its own mirror image does not count. Of a large train split only some hashes are kept: then only
     images whose turned hash would be among these are looked for.
     """
-    parts: dict[Way, list[np.ndarray]] = {way: [] for way in ways}
+    parts: dict[Turn, list[np.ndarray]] = {way: [] for way in ways}
     for some in sample_chunks(images, chosen):
         as_they_are = hash_rows(_bytes(some))
         for way in ways:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sysconfig
+import os
+from pathlib import Path
 from types import FrameType
 
 LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
-INSTALLED = (sysconfig.get_path("stdlib"), "<frozen ")  # Python's own files
+INSTALLED = (f"{Path(os.__file__).parent}{os.sep}", "<frozen ")  # Python's own files
 
 
 def is_of_a_library(frame: FrameType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.batch_fixes import code_of, function_of, is_name, plain_statements
+from deep_mnist.doctor.checks.live.batch_fixes import code_of, function_of, is_name, plain_statements
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 SHUFFLES = ("shuffle",)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks import batch_fixes
+from deep_mnist.doctor.checks.live import batch_fixes
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.own_words import changed
+from deep_mnist.doctor.checks.live.own_words import changed
 from deep_mnist.doctor.evidence.live.first_layers import NORMALIZING, LayerStage, Way, way_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.spread import SampleSpread, loss_between, spread_of

@@ -12,7 +12,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.checks.inputs.table_fixes import fix_of_arrays, fix_of_frames
+from deep_mnist.doctor.checks.live.table_fixes import fix_of_arrays, fix_of_frames
 from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_frame
 from deep_mnist.doctor.evidence.live.text_inputs import takes_text
 from deep_mnist.doctor.finding import Finding

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.splits.repeated_rows import hashes_of_both
+from deep_mnist.doctor.checks.rows_of_both import hashes_of_both
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of, names_set
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check

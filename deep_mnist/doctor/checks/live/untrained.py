@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.network.live_layers import (
+from deep_mnist.doctor.checks.live.live_layers import (
     EXAMINED,
     holds_initial_values,
     is_trainable,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.network.live_layers import layers_of
+from deep_mnist.doctor.checks.live.live_layers import layers_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
