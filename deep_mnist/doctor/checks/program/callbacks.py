@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.logs import (
     Logs,
-    callbacks_of,
     expression_of_callback,
     is_callback,
     logs_of,

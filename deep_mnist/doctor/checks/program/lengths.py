@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.logs import callbacks_of, expression_of_callback, is_callback
+from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
+from deep_mnist.doctor.checks.program.logs import expression_of_callback, is_callback
 from deep_mnist.doctor.checks.program.steps import steps_of, whole_number
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check

@@ -19,6 +19,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     is_of_keras_3,
     trains_in_own_way,
 )
+from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.metrics import outputs_of
 
 RATE = "learning_rate"  # that LearningRateScheduler and ReduceLROnPlateau add to the logs
@@ -49,20 +50,6 @@ class Logs:
     def direction(self, name: str) -> str | None:
         """Return "up" or "down" for what is better in a logged value, None where that is not known."""
         return self.directions.get(name.removeprefix("val_"))
-
-
-def callbacks_of(case: Case) -> list[Any]:
-    """Return the callbacks of the call, in order."""
-    stated = case.call.arguments.get("callbacks") if case.call is not None else None
-    return list(_flat(getattr(stated, "callbacks", stated)))
-
-
-def _flat(stated: Any) -> Iterator[Any]:
-    if isinstance(stated, list | tuple):
-        for each in stated:
-            yield from _flat(each)
-    elif stated is not None:
-        yield stated
 
 
 def logs_of(case: Case) -> Logs | None:

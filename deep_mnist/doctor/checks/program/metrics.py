@@ -19,6 +19,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     stated_metrics,
     trains_in_own_way,
 )
+from deep_mnist.doctor.checks.program.given_callbacks import is_monitored
 from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
 from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions, predictions_of
 from deep_mnist.doctor.finding import Finding
@@ -219,7 +220,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
         return MetricFault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
     if not right >= LEAST_OF_BEST * BEST:
         expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
-        severity = "note" if _is_by_the_way(case, predictions) else ""
+        severity = "note" if _is_by_the_way(case, each, predictions) else ""
         return MetricFault(NOT_AT_ITS_BEST, expected, f": {right:.2g} when all are right", severity)
     if (high := _undeserved(each, predictions)) is not None:
         expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
@@ -252,8 +253,10 @@ def _differs(metric: Any, predictions: Predictions) -> bool:
     return abs(logits - _value(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
 
 
-def _is_by_the_way(case: Case, predictions: Predictions) -> bool:
-    """Whether people take such a metric for what it is: of a reconstruction, or of labels -1 and 1."""
+def _is_by_the_way(case: Case, each: OutputMetric, predictions: Predictions) -> bool:
+    """Whether nothing goes by the metric: an "accuracy" of habit, that of a reconstruction, or of labels -1 and 1."""
+    if each.stated in ("accuracy", "acc") and not is_monitored(case, each.logged):
+        return True
     images, labels = case.train.images, case.train.labels
     same = images is not None and labels is not None and images.shape == labels.shape and images.ndim > 1
     return predictions.plus_minus or (same and predictions.units > 1)

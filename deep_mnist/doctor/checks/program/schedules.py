@@ -7,7 +7,8 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.compiled_metrics import stated_metrics
-from deep_mnist.doctor.checks.program.logs import callbacks_of, is_callback
+from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
+from deep_mnist.doctor.checks.program.logs import is_callback
 from deep_mnist.doctor.checks.program.metric_fixes import mended
 from deep_mnist.doctor.checks.program.schedule_walk import NotANumberError, Walk, walk_function, walk_schedule
 from deep_mnist.doctor.checks.program.steps import FitSteps, steps_of
