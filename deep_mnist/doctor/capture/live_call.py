@@ -26,7 +26,7 @@ from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
-from deep_mnist.doctor.checks.live.own_words import in_own_words
+from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding
@@ -179,7 +179,7 @@ def diagnose_drawn(
         return named(in_pipeline_words(finding, call, frame), origin)
 
     of_case = [in_own_words(case, each) for each in judged.findings]
-    findings = finish([*of_case, *of_call], case, choices, said)
+    findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))
     seconds = time.perf_counter() - started
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
 

@@ -75,7 +75,7 @@ def test_a_fix_runs_on_what_the_user_has(kind, fault):
     found, again, space = fixed(model, as_kind(kind, x, y), epochs=20, **steps)
 
     assert found
-    if all(is_statement(each.fix) for each in found):
+    if all(is_statement(each.fix) or each.fix.startswith("Nothing more: ") for each in found):
         assert again == []
         model.fit(space["x"], space["y"], epochs=1, verbose=0, **steps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -92,3 +93,14 @@ def in_own_words(case: Case, finding: Finding) -> Finding:
     called = re.sub(rf"\b{name}\.|np\.(?!array)", "", plain) != plain  # a method or function of arrays
     line = "" if called else changed(case, finding.split, "images", plain.replace(name, "{}"))
     return replace(finding, fix=f"{line}{mark}{comment}") if line else finding
+
+
+def with_each_line_once(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings of which no two have one line of a dataset's: written twice, it would divide twice."""
+    first: dict[str, str] = {}
+    found = []
+    for each in findings:
+        if ".map(" in each.fix and first.setdefault(each.fix, each.rule.code) != each.rule.code:
+            each = replace(each, fix=f"Nothing more: the line of {first[each.fix]} mends this, too.")
+        found.append(each)
+    return found
