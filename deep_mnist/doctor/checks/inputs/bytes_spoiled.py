@@ -53,6 +53,39 @@ RANDOM_BYTES = Rule(
     why="Little is left to learn from: the file was damaged, or read with a wrong offset or key.",
 )
 
+SIGNED_CAST = Rule(
+    code="I192",
+    name="signed-range-cast-to-bytes",
+    field="images.range",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=IMAGES,
+    follows=(AXES_UNSOUND,),
+    summary="Pixels of -1..1 were cast to uint8: -1 became 255, 1 stayed 1, and all between them 0.",
+    why="What was black is white, and the greys are gone: hardly anything is left to learn from.",
+)
+LEFT = np.array([0, 1, 255])  # of -1..1 in uint8
+
+
+@check(SIGNED_CAST)
+def check_signed_cast(_: Case, split: Split) -> Iterator[Finding]:
+    """Yield at most one finding on images of 0, 1 and 255 alone, all of which are there."""
+    seen, images = split.survey, split.images
+    if seen is None or images is None or (seen.low, seen.high) != (0, 255):
+        return
+    count = min(SAMPLE, MOST_VALUES // max(1, images[0].size))
+    if count < min(FEWEST, len(images)) or len(images) < FEWEST:
+        return
+    if not np.array_equal(np.unique(take(images, sample_indices(len(images), count))), LEFT):
+        return
+    yield SIGNED_CAST.found(
+        split.name,
+        expected="the greys between black and white",
+        received="0, 1 and 255 alone: what a cast of -1..1 to uint8 leaves",
+        fix=f"Write {split.name}_images again without the cast to uint8: .astype('float32') keeps -1..1.",
+    )
+
 
 @check(WRAPPED_AROUND)
 def check_wrapped_around(case: Case) -> Iterator[Finding]:

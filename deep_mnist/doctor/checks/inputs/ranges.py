@@ -38,7 +38,7 @@ ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 1
 CAUSES = (
     Follows(rules=("I110",), on=On.SAME_OR_TRAIN),  # pixels far beyond all others spoil what is said of ranges
     Follows(rules=("I182", "D041", "D042"), on=On.ANY_SPLIT),
-    Follows(rules=("D043",)),
+    Follows(rules=("D043", "I192")),
 )
 
 GREYS_LOST = Rule(

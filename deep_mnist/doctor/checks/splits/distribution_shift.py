@@ -20,10 +20,10 @@ from deep_mnist.doctor.checks.labels.statistical import STATISTICAL
 from deep_mnist.doctor.checks.splits.transforms import ShiftEvidence
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.probe.classifier import is_channels_first
-from deep_mnist.doctor.rule import Follows, Need, Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other images are tested."
-DISPLACED = (Follows(rules=("I120",)),)
+DISPLACED = (Follows(rules=("I120",)), Follows(rules=("I192",), on=On.ANY_SPLIT))
 
 TRANSFORMED = Rule(
     code="S131",
