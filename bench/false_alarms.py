@@ -41,7 +41,7 @@ from deep_mnist.doctor.rule import Rule
 SIZES = (60, 100, 160, 300, 600, 1000, 2000, 5000)  # of both splits together
 TEST_SHARES = (0.15, 0.25, 0.4)
 GOAL = 1 / 300
-WRITTEN = Path(__file__).resolve().parents[1] / "deep_mnist" / "doctor" / "measured.json"
+WRITTEN = Path(__file__).resolve().parents[1] / "deep_mnist" / "doctor" / "checks" / "measured.json"
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench.false_alarms import Tally, applied, healthy_case, main, write
-from deep_mnist.doctor.report.measured import DOCTOR, of_kinds, read_measured, written
+from bench.false_alarms import WRITTEN, Tally, applied, healthy_case, main, write
+from deep_mnist.doctor.report.measured import DOCTOR, measured, of_kinds, read_measured, written
 from deep_mnist.doctor.rule import COLUMNS, IMAGES, Need, Rule, Scope
 
 RULE = Rule(
@@ -52,3 +52,7 @@ def test_the_command_writes_what_it_drew(tmp_path: Path) -> None:
     found = read_measured(path.read_text())
     assert found[DOCTOR].kinds == {"gratings": (2, 0)}
     assert all(each.draws <= 2 and not each.alarms for each in found.values())
+
+
+def test_what_is_written_by_default_is_what_the_pages_show() -> None:
+    assert read_measured(WRITTEN.read_text()) == measured()
