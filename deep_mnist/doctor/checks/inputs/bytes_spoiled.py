@@ -22,6 +22,8 @@ MOST_VALUES = 600_000  # pixels looked at; of images so large that these are too
 FEWEST = 100
 FACTORS = (1, -1, 2, 3, 4, 5, 6, 7, 8)
 UNLIKE, ALIKE = 0.6, 0.88  # share that two histograms have in common: as they are, and under the map
+SMOOTH = 4  # levels to each side, taken together where maps are compared
+CONTRAST, BRIGHTNESS = np.arange(0.3, 1.35, 0.05), range(-60, 90, 6)
 WRAPPED = 0.01  # share of pixels that must have gone around
 MIDDLE = (20, 235)  # levels between dark and light
 MOSTLY = 0.3  # share of pixels there
@@ -97,16 +99,21 @@ def check_wrapped_around(case: Case) -> Iterator[Finding]:
     split, wrong, right = "train", ours, theirs
     if ours.argmax() in (0, 255) and theirs.argmax() not in (0, 255):
         split, wrong, right = "test", theirs, ours
-    if _common(wrong, right) > UNLIKE and not _same_ground(wrong, right):
+    same_ground = _same_ground(wrong, right)
+    if _common(wrong, right) > UNLIKE and not same_ground:
         return
     found = _map_between(right, wrong)
+    if found is None and same_ground:  # then nothing tells which of the two went around
+        found = _map_between(wrong, right)
+        split, wrong, right = ("train" if split == "test" else "test"), right, wrong
     if found is None:
         return
     factor, shift = found
     name = f"{split}_images"
     scale = 255 if float(np.max(case.splits[split].images[:1])) <= 1.5 else 1  # type: ignore[index]
     whole = f"np.rint({name} * 255).astype(int)" if scale == 255 else f"{name}.astype(int)"
-    line = f"{name} = ({whole} - {shift}) * {pow(factor, -1, 256)} % 256" if factor % 2 else ""
+    undone = f"({whole} - {shift})" if shift else whole
+    line = f"{name} = {undone}{f' * {pow(factor, -1, 256)}' if factor > 1 else ''} % 256" if factor % 2 else ""
     yield WRAPPED_AROUND.found(
         split,
         expected="bytes like the other split's",
@@ -154,22 +161,58 @@ def _same_ground(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _map_between(right: np.ndarray, wrong: np.ndarray) -> tuple[int, int] | None:
-    """Return (a, c) for which v -> (a v + c) modulo 256 makes the one histogram of the other, going around."""
-    values, at = np.arange(256), int(right.argmax())
-    rest = np.where(values == at, 0, right)
+    """Return (a, c) for which v -> (a v + c) modulo 256 makes the one histogram of the other, going around.
+
+    None where another brightness or contrast, cut off at 0 and 255, explains the other histogram as well.
+    """
+    values, ground = np.arange(256), int(right.argmax())
     best: tuple[float, int, int] = (0.0, 1, 0)
     for factor in FACTORS:
         for shift in range(256) if factor == 1 else (0,):
-            moved = (factor * values + shift) % 256
             around = (factor * values + shift) // 256
-            if float(right[around != around[at]].sum()) < WRAPPED or (factor, shift) == (1, 0):
+            if float(right[around != around[ground]].sum()) < WRAPPED or (factor, shift) == (1, 0):
                 continue
-            made = np.bincount(moved, weights=rest, minlength=256)
-            target = wrong.copy()
-            target[moved[at]] = max(0.0, target[moved[at]] - right[at])
-            score = _common(made / max(made.sum(), 1e-12), target / max(target.sum(), 1e-12))
-            best = max(best, (score, factor, shift))
-    return best[1:] if best[0] > ALIKE else None
+            moved = (factor * values + shift) % 256
+            best = max(best, (_explained(right, wrong, moved, int(moved[ground])), factor, shift))
+    score, factor, shift = best
+    if score <= ALIKE:
+        return None
+    moved = (factor * values + shift) % 256
+    wrapped = _explained(right, wrong, moved, int(moved[ground]), SMOOTH)
+    return (factor, shift) if wrapped > _as_contrast(right, wrong) else None
+
+
+def _as_contrast(right: np.ndarray, wrong: np.ndarray) -> float:
+    """Return the most that two histograms have in common under v -> a v + c, cut off at 0 and 255."""
+    values, ground = np.arange(256), int(wrong.argmax())
+    maps = (
+        np.clip(np.rint(factor * values + shift), 0, 255).astype(np.int64)
+        for factor in CONTRAST
+        for shift in BRIGHTNESS
+    )
+    return max(_explained(right, wrong, moved, ground, SMOOTH) for moved in maps)
+
+
+def _explained(right: np.ndarray, wrong: np.ndarray, moved: np.ndarray, ground: int, smooth: int = 0) -> float:
+    """Return what the histogram of the mapped levels has in common with the other, without the ground of each.
+
+    Args:
+        right, wrong: float64 (256,), shares of the levels.
+        moved: int64 (256,), where each level goes.
+        ground: The commonest level of `wrong`; how much of it there is differs from set to set.
+        smooth: Levels to each side that are taken together.
+    """
+    at = int(right.argmax())
+    made, target = np.bincount(moved, weights=np.where(np.arange(256) == at, 0, right), minlength=256), wrong.copy()
+    made[moved[at]] = target[ground] = target[moved[at]] = 0.0
+    return _common(_smoothed(made, smooth), _smoothed(target, smooth))
+
+
+def _smoothed(histogram: np.ndarray, levels: int) -> np.ndarray:
+    """Return shares, each the mean over so many levels to each side."""
+    shares = histogram / max(float(histogram.sum()), 1e-12)
+    mean: np.ndarray = np.mean([np.roll(shares, step) for step in range(-levels, levels + 1)], axis=0)
+    return mean
 
 
 @check(RANDOM_BYTES)
