@@ -116,6 +116,19 @@ class LossLines:
         line = self._changed(of_targets)
         return line or f"Begin {self.name} with {targets} = {value}."
 
+    def without_other_axes(self) -> str:
+        """Return the lines without axes that are added or dropped: targets and predictions have one shape already."""
+
+        def change(node: ast.AST) -> ast.AST | None:
+            bare = _without_axes(node)
+            return bare if bare is not node else None
+
+        line = self._changed(change)
+        return (
+            line
+            or f"Compare in {self.name} row by row: y_true and y_pred come in one shape, so leave both as they are."
+        )
+
     def with_gradient(self) -> str:
         """Return the lines without what has no gradient."""
 
@@ -234,3 +247,12 @@ def _rewritten(statement: ast.stmt, change: Change) -> str:
     rewriter = _Rewriter(change)
     again = rewriter.visit(copy.deepcopy(statement))
     return ast.unparse(ast.fix_missing_locations(again)) if rewriter.changed else ""
+
+
+def _without_axes(node: ast.AST) -> ast.AST:
+    """Return the expression of which [:, None], squeeze and expand_dims make another shape, itself where none does."""
+    if isinstance(node, ast.Subscript) and any(getattr(each, "value", 0) is None for each in ast.walk(node.slice)):
+        return _without_axes(node.value)
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith(("squeeze", "expand_dims")):
+        return _without_axes(node.args[0])
+    return node

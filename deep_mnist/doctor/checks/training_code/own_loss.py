@@ -194,23 +194,35 @@ def _finite(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Findi
 
 
 def _broadcast(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
-    """Targets of another rank than the predictions, and a loss that does not know which belongs to which."""
+    """Targets compared each with every prediction: a loss that does not know which belongs to which."""
     y, p = rows.y, rows.made
-    if y.shape == p.shape or y.size != p.size or len(np.unique(y)) < 2 or first.value is None:
+    if y.size != p.size or len(np.unique(y)) < 2 or first.value is None:
         return None
     p = np.linspace(0.1, 0.9, p.size, dtype=np.float32).reshape(p.shape)  # a constant would tell no rows apart
     due = trial.evaluate(y, p).mean
     turned = [trial.evaluate(np.roll(y, shift, axis=0), p).mean for shift in (1, 2, 3)]
     other = trial.evaluate(y + np.linspace(0.5, 2, len(y)).reshape(-1, *[1] * (y.ndim - 1)).astype(y.dtype), p).mean
     invariant = all(_alike(each, due, SAME) for each in turned)
-    if not invariant or _alike(other, due, SAME) or trial.aligns_ranks:
+    aligned = y.shape == p.shape or trial.aligns_ranks
+    if not invariant or _alike(other, due, SAME) or (aligned and not _prefers_the_mean(trial, y, p.shape)):
         return None
+    lines = lines_of(case, trial)
     return BROADCASTS.found(
         expected=f"targets and predictions of one shape, {p.shape}",
         received=f"targets {y.shape} against predictions {p.shape} in {trial.name}: {len(y)} x {len(y)} differences, "
         "and the same loss when the targets change places",
-        fix=lines_of(case, trial).with_same_shape(y.shape, p.shape),
+        fix=lines.without_other_axes() if aligned else lines.with_same_shape(y.shape, p.shape),
     )
+
+
+def _prefers_the_mean(trial: LossTrial, y: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether the targets' mean for every row is better than the targets: so it is where each is compared with all.
+
+    A loss of the batch's moments knows no order of the targets either, and has its best where they are met.
+    """
+    targets = y.reshape(shape).astype(np.float32)
+    met, mean = trial.evaluate(y, targets).mean, trial.evaluate(y, np.full_like(targets, targets.mean())).mean
+    return bool(np.isfinite([met, mean]).all()) and mean < met - CLEARLY * abs(met)
 
 
 def _gradient(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
