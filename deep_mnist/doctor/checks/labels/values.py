@@ -106,6 +106,8 @@ def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Findi
 
 def _is_one_by_nature(case: Case, split: Split, labels: np.ndarray) -> bool:
     """Whether one class alone is no sign of lost labels: of a test split, or of a train split without a rare class."""
+    if case.call is not None and case.call.verb == "train_on_batch" and case.contract.output_units == 1:
+        return True  # a discriminator's batch is all real, or all made up
     others = [each.classes for each in case.splits.values() if each is not split and each.classes is not None]
     own = float(labels[0])
     different = [classes for classes in others if classes.tally.of(own) < len(classes)]
