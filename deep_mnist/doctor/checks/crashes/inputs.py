@@ -60,7 +60,8 @@ def explain_model_input(crash: Crash) -> Finding | None:
 
 
 OF_SHAPES = re.compile(
-    r"incompatible with the layer|Dimensions must be equal|Matrix size-incompatible|Inner dimensions"
+    r"incompatible with the layer|Dimensions must be equal|Matrix size-incompatible|Inner dimensions|"
+    r"Negative dimension size"
 )
 ENTRIES = ("fit", "predict", "evaluate", "train_on_batch", "predict_on_batch", "test_on_batch", "__call__")
 

@@ -96,7 +96,10 @@ def check_output_form(case: Case) -> Iterator[Finding]:
         yield OUTPUT_RANK_UNUSUAL.found(
             expected="an output of rank 2: (examples, classes)",
             received=f"rank {contract.output_rank}{everywhere}",
-            fix="Put Flatten() (or GlobalAveragePooling2D()) before the last Dense layer.",
+            fix="Before the last Dense layer: return_sequences=False of a recurrent one, Flatten(), or "
+            "GlobalAveragePooling1D()."
+            if contract.output_rank == 3
+            else "Put Flatten() (or GlobalAveragePooling2D()) before the last Dense layer.",
         )
 
 
