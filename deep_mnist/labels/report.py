@@ -1,0 +1,66 @@
+"""What a search leaves behind: labels.json, labels.csv, labels.html; and one picture of the first suspects."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from deep_mnist.labels.page.render import pixels_of_image, suspects_page
+from deep_mnist.labels.suspects import Suspects
+
+TILE, CAPTION, GAP, COLUMNS = 112, 34, 8, 5  # pixels; images a row of the picture
+
+
+def write_reports(found: Suspects, images: np.ndarray, folder: Path, *, source: str) -> None:
+    """Write labels.json, labels.csv and labels.html to a folder.
+
+    Args:
+        found: What was found in a split.
+        images: Of that split.
+        folder: Is made where it is missing.
+        source: Name of the data, for the page.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.json").write_text(json.dumps({"source": source, **found.to_dict()}, indent=1) + "\n")
+    write_csv(found, folder / "labels.csv")
+    (folder / "labels.html").write_text(suspects_page(found, images, source=source), encoding="utf-8")
+
+
+def write_csv(found: Suspects, path: Path) -> None:
+    """Write a row for every example of the split, the least probable labels first."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = iter(found.rows())
+        first = next(rows)
+        writer = csv.DictWriter(file, list(first))
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)
+
+
+def draw_first(found: Suspects, images: np.ndarray, path: Path, count: int = 20) -> list[int]:
+    """Draw the least probable labels of a split as one PNG and return their indices.
+
+    Args:
+        found: What was found.
+        images: Of the split.
+        path: Of the PNG.
+        count: Examples, flagged or not.
+    """
+    indices = np.argsort(found.ranking.of_given, kind="stable")[:count]
+    rows = -(-len(indices) // COLUMNS)
+    canvas = Image.new("RGB", (COLUMNS * (TILE + GAP) + GAP, rows * (TILE + CAPTION + GAP) + GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
+    for place, index in enumerate(indices):
+        left = GAP + place % COLUMNS * (TILE + GAP)
+        top = GAP + place // COLUMNS * (TILE + CAPTION + GAP)
+        tile = Image.fromarray(pixels_of_image(images[index])).convert("RGB")
+        canvas.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top))
+        names = (found.class_names[found.given[index]], found.class_names[found.ranking.suggested[index]])
+        draw.text((left, top + TILE + 1), f"{place + 1}.  no. {index}", "black", font)
+        draw.text((left, top + TILE + 16), f"{names[0]} → {names[1]}", "black", font)
+    canvas.save(path, optimize=True)
+    return [int(index) for index in indices]
