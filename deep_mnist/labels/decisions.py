@@ -84,14 +84,14 @@ class Changes:
         labels: int64 (n,), the labels with those that were changed.
         kept: bool (n,), False where the example is dropped.
         relabelled, dropped: How many examples.
-        matched: Decisions that spoke of an example here.
+        matched: (image, given) of the decisions that spoke of an example here.
     """
 
     labels: np.ndarray
     kept: np.ndarray
     relabelled: int
     dropped: int
-    matched: frozenset[str]
+    matched: frozenset[tuple[str, int]]
 
 
 def digest_of(example: np.ndarray) -> str:
@@ -162,7 +162,7 @@ def apply(decisions: Iterable[Decision], images: np.ndarray, labels: np.ndarray)
         found = by_example.get((digest_of(images[index]), int(labels[index])))
         if found is None:
             continue
-        matched.add(found.image)
+        matched.add((found.image, found.given))
         kept[index] = found.decision != "drop"
         if found.label is not None:
             changed[index] = found.label

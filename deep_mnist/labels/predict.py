@@ -22,7 +22,7 @@ from deep_mnist.labels.live import EPOCHS
 from deep_mnist.labels.source import Source
 from deep_mnist.storage.store import sha256_of_file
 
-RUNNER = "components.labels.run_folds"  # of the tree; the wheel has no networks
+RUNNER = "components.inspect.run_folds"  # of the tree; the wheel has no networks
 CHEAP, AUTO = "cheap", "auto"
 
 
@@ -59,7 +59,7 @@ def resolved(predictor: Predictor, source: Source) -> Predictor:
     if predictor.model or predictor.network != AUTO:
         return predictor
     fits = source.images.dtype == np.uint8 and source.images.shape[1:] == (28, 28) and int(source.given.max()) < 10
-    able = fits and is_installed("tensorflow") and is_installed("components.labels")
+    able = fits and is_installed("tensorflow") and is_installed("components.inspect")
     return Predictor("fast" if able else CHEAP, "", predictor.epochs, predictor.seed)
 
 
@@ -120,7 +120,7 @@ def _with_model(source: Source, fold: np.ndarray, by: Predictor, folder: Path) -
 
 def _with_network(source: Source, fold: np.ndarray, by: Predictor, folder: Path) -> None:
     """Train a network of the tree in a process of its own, so that its memory is given back."""
-    if not (is_installed("components.labels") and is_installed("tensorflow")):
+    if not (is_installed("components.inspect") and is_installed("tensorflow")):
         raise NotUsableError(
             f"Expected the project's tree and TensorFlow, to train {by.network}. Received: neither or one of them. "
             "Fix: --network cheap, or --model FILE.keras"

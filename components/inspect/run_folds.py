@@ -1,4 +1,4 @@
-"""python -m components.labels.run_folds DATA FOLD OUT NETWORK EPOCHS SEED: train a network without each fold in turn.
+"""python -m components.inspect.run_folds DATA FOLD OUT NETWORK EPOCHS SEED: train a network without each fold in turn.
 
 DATA is a dataset folder, FOLD an int64 `.npy` of the fold of each training example; OUT receives fold-0.npy and so on.
 A fold that lies there is not trained again.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.labels.fold import predict_fold
+from components.inspect.fold import predict_fold
 from components.train.data import TrainingSplit
 from components.train.request import TrainRequest
 from deep_mnist.data.dataset import open_dataset
