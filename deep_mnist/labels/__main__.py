@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from deep_mnist.labels.suspects import Suspects
 
 
+OTHERS = {
+    "duplicate": "near duplicates of another label",
+    "contradicted": "more contradicted",
+    "ambiguous": "ambiguous",
+    "outlier": "outliers",
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Search, write the reports, and serve the page where that is wanted; return the exit status."""
     options = _parser().parse_args(arguments)
@@ -82,11 +90,10 @@ def _write(options: argparse.Namespace, source: Source, found: Suspects) -> None
     if options.json:
         print(json.dumps({"source": source.name, **summary}))
         return
-    others = {kind: len(found.of_kind(kind)) for kind in ("duplicate", "ambiguous", "outlier")}
     print(
         f"{summary['suspects']} of {summary['examples']} labels likely wrong "
-        f"(estimated {summary['estimated_wrong']:.0f}); duplicates of another label {others['duplicate']}, "
-        f"ambiguous {others['ambiguous']}, outliers {others['outlier']}; {found.seconds:.1f} s\n"
+        f"(estimated {summary['estimated_wrong']:.0f}); "
+        f"{', '.join(f'{len(found.of_kind(kind))} {name}' for kind, name in OTHERS.items())}; {found.seconds:.1f} s\n"
         f"{options.out / 'labels.html'}"
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 
 FEWEST_OF_CLASS = 10  # examples; a rarer class is learned too badly for its labels to be called wrong
 FEWEST_SURE = 0.5  # mean probability of a class's own label; below it the classifier does not know the class
+ROUNDING = 1e-6  # of a mean: where all are equally sure, all reach it
 NORMAL_95 = 1.959964  # deviations that hold 95 % of a normal distribution
 
 
@@ -43,6 +44,7 @@ class Ranking:
     """What the predictions say of every label.
 
     Attributes:
+        given: int64 (n,), the labels.
         wrongness: float64 (n,), 0..1: the best other class beside the given one; above 0.5 it is likelier.
         of_given: float64 (n,), 0..1: probability of the given class, by which the examples are ranked.
         suggested: int64 (n,), the most probable class.
@@ -50,11 +52,26 @@ class Ranking:
         classes: An estimate for each class.
     """
 
+    given: np.ndarray
     wrongness: np.ndarray
     of_given: np.ndarray
     suggested: np.ndarray
     suspects: np.ndarray
     classes: tuple[ClassEstimate, ...]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the number of wrong labels: the classes' own draws are independent."""
+        below = sum((each.wrong - each.low) ** 2 for each in self.classes) ** 0.5
+        above = sum((each.high - each.wrong) ** 2 for each in self.classes) ** 0.5
+        return max(0.0, self.wrong - below), self.wrong + above
+
+    @property
+    def contradicted(self) -> np.ndarray:
+        """Examples of which another class is predicted, the least probable labels first."""
+        differing = np.flatnonzero(self.suggested != self.given)
+        ordered: np.ndarray = differing[np.argsort(self.of_given[differing], kind="stable")]
+        return ordered
 
     @property
     def wrong(self) -> float:
@@ -85,7 +102,9 @@ def rank(probabilities: np.ndarray, given: np.ndarray) -> Ranking:
     classes = tuple(_estimate(label, given, of_given, confident) for label in range(values.shape[1]))
     suggested = values.argmax(axis=1)
     wrongness = best_other / np.maximum(best_other + of_given, 1e-300)
-    return Ranking(wrongness, of_given, suggested, _suspects(of_given, suggested, given, classes), classes)
+    return Ranking(
+        np.asarray(given), wrongness, of_given, suggested, _suspects(of_given, suggested, given, classes), classes
+    )
 
 
 def confident_classes(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -98,7 +117,7 @@ def confident_classes(probabilities: np.ndarray, given: np.ndarray) -> np.ndarra
     thresholds = np.array(
         [probabilities[given == each, each].mean() if (given == each).any() else np.inf for each in range(count)]
     )
-    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    reached = np.where(probabilities >= thresholds - ROUNDING, probabilities, -1.0)
     confident: np.ndarray = np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
     return confident
 

@@ -42,7 +42,7 @@ def write_csv(found: Suspects, path: Path) -> None:
 
 
 def draw_first(found: Suspects, images: np.ndarray, path: Path, count: int = 20) -> list[int]:
-    """Draw the least probable labels of a split as one PNG and return their indices.
+    """Draw the least probable labels of a split that are contradicted, as one PNG, and return their indices.
 
     Args:
         found: What was found.
@@ -50,7 +50,7 @@ def draw_first(found: Suspects, images: np.ndarray, path: Path, count: int = 20)
         path: Of the PNG.
         count: Examples, flagged or not.
     """
-    indices = np.argsort(found.ranking.of_given, kind="stable")[:count]
+    indices = found.ranking.contradicted[:count]
     rows = -(-len(indices) // COLUMNS)
     canvas = Image.new("RGB", (COLUMNS * (TILE + GAP) + GAP, rows * (TILE + CAPTION + GAP) + GAP), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
@@ -61,6 +61,6 @@ def draw_first(found: Suspects, images: np.ndarray, path: Path, count: int = 20)
         canvas.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top))
         names = (found.class_names[found.given[index]], found.class_names[found.ranking.suggested[index]])
         draw.text((left, top + TILE + 1), f"{place + 1}.  no. {index}", "black", font)
-        draw.text((left, top + TILE + 16), f"{names[0]} → {names[1]}", "black", font)
+        draw.text((left, top + TILE + 16), f"given {names[0]}, seen {names[1]}", "black", font)
     canvas.save(path, optimize=True)
     return [int(index) for index in indices]

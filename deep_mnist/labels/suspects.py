@@ -14,7 +14,7 @@ from deep_mnist.labels.duplicates import near_duplicates
 from deep_mnist.labels.outliers import outliers
 
 NEIGHBOURS = 6  # shown beside a suspect
-MOST_DOUBTFUL = 100  # ambiguous examples and outliers that are listed
+MOST_DOUBTFUL = 100  # of each kind but the first two that are listed
 BOTH, APART = 0.3, 0.2  # of an ambiguous example: each of its two best probabilities, and their difference at most
 CHUNK = 64  # suspects whose distances to all examples are held at a time
 
@@ -25,8 +25,8 @@ class Suspect:
 
     Attributes:
         index: Into the split.
-        kind: "label" (likely wrong), "duplicate" (nearly the same as an example of another label), "ambiguous" (two
-            classes are equally probable) or "outlier" (like no other example).
+        kind: "label" (likely wrong), "duplicate" (nearly the same as an example of another label), "contradicted"
+            (another class is predicted), "ambiguous" (two classes are equally probable) or "outlier" (like no other).
         given, suggested: Classes.
         wrongness: 0..1, see `Ranking`.
         probability_given, probability_suggested: Out of fold.
@@ -94,6 +94,7 @@ class Suspects:
             "agreement": float((self.ranking.suggested == self.given).mean()),
             "suspects": len(self.of_kind("label")),
             "estimated_wrong": round(self.ranking.wrong, 1),
+            "interval": [round(each, 1) for each in self.ranking.interval],
             "classes": [
                 {
                     "label": each.label,
@@ -150,6 +151,7 @@ def suspects_of(
     chosen = {
         "label": ranking.suspects,
         "duplicate": _disagreeing(twins, given, ranking),
+        "contradicted": ranking.contradicted[: len(ranking.suspects) + MOST_DOUBTFUL],
         "ambiguous": _ambiguous(probabilities)[:MOST_DOUBTFUL],
         "outlier": outliers(features)[:MOST_DOUBTFUL],
     }

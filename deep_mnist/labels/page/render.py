@@ -18,6 +18,7 @@ MOST_SIDE = 128  # pixels a side that an image is reduced to for the page
 KINDS = {
     "label": "label likely wrong",
     "duplicate": "nearly the same image as one of another label",
+    "contradicted": "another class is predicted",
     "ambiguous": "two classes are equally probable",
     "outlier": "like no other example",
 }

@@ -75,6 +75,8 @@ def make_server(
         def do_GET(self) -> None:
             if self.path == secret:
                 self._reply(200, page("decisions", review.decisions), "text/html; charset=utf-8")
+            elif self.path == "/favicon.ico":  # every browser asks
+                self._reply(204, "", "image/x-icon")
             else:
                 self._reply(404, "no such page", "text/plain")
 
