@@ -20,7 +20,7 @@ from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import open_dataset, write_dataset
 from deep_mnist.labels.predict import Predictor, as_network_takes
 from deep_mnist.labels.search import search
-from deep_mnist.labels.source import Source
+from deep_mnist.labels.source import LabelledSplit
 
 SEEDS = range(5)
 
@@ -44,7 +44,7 @@ def _processor_time(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def corrected_trainings(source: Source, share: float, work: Path) -> Iterator[str]:
+def corrected_trainings(source: LabelledSplit, share: float, work: Path) -> Iterator[str]:
     """Yield lines that compare trainings on changed labels with trainings on what the search makes of them.
 
     Of "relabelled" every suspect gets the suggested class, as if a person agreed with each; of "dropped" none is
@@ -72,7 +72,7 @@ def corrected_trainings(source: Source, share: float, work: Path) -> Iterator[st
         yield f"  {name:22} {100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f} %"
 
 
-def _write_set(folder: Path, source: Source, work: Path) -> None:
+def _write_set(folder: Path, source: LabelledSplit, work: Path) -> None:
     """Write a dataset with these training labels, the last twelfth to validate, and MNIST's own test split."""
     images, labels, record = as_network_takes(source, resolve_contract("fast"))
     cut = len(labels) * 11 // 12

@@ -4,9 +4,9 @@
 
 Labels are changed at random (uniform: to any other class; alike: to the class that is most easily taken for it) and
 sought with `deep_mnist.labels`. --cleanlab names the Python of an environment of its own that holds cleanlab, which
-then ranks the same probabilities: it is no dependency (docs/adr/0013). --work keeps the folds, so that a bench that was cut
-goes on. `fast` predicts digits and clothes; photos, folders of images by class, are predicted by the cheap classifier.
-The rows over all 60,000 digits are the goals; the others use --examples of them.
+then ranks the same probabilities: it is no dependency (docs/adr/0013). --work keeps the folds, so that a bench that was
+cut goes on. `fast` predicts digits and clothes; photos, folders of images by class, are predicted by the cheap
+classifier. The rows over all 60,000 digits are the goals; the others use --examples of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bench.label_costs import corrected_trainings, cost_ratio
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.labels.predict import Predictor
 from deep_mnist.labels.search import search
-from deep_mnist.labels.source import Source, open_source
+from deep_mnist.labels.source import LabelledSplit, open_source
 from deep_mnist.labels.suspects import Suspects
 
 NOISES = (("uniform", 0.01), ("uniform", 0.05), ("uniform", 0.2), ("alike", 0.01), ("alike", 0.05), ("alike", 0.2))
@@ -90,13 +90,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def first_of(source: Source, count: int) -> Source:
+def first_of(source: LabelledSplit, count: int) -> LabelledSplit:
     """Return the first examples of a split."""
     count = min(count, source.judged)
     return replace(source, images=source.images[:count], given=source.given[:count], judged=count)
 
 
-def changed_labels(source: Source, kind: str, share: float, seed: int = 0) -> np.ndarray:
+def changed_labels(source: LabelledSplit, kind: str, share: float, seed: int = 0) -> np.ndarray:
     """Return int64 (n,): the labels with a share of them changed, uniformly or to a class that looks alike."""
     random = np.random.default_rng(seed)
     given = source.given.copy()
@@ -110,7 +110,7 @@ def changed_labels(source: Source, kind: str, share: float, seed: int = 0) -> np
     return given
 
 
-def _row(source: Source, kind: str, share: float, work: Path, cleanlab: Path | None) -> dict[str, float]:
+def _row(source: LabelledSplit, kind: str, share: float, work: Path, cleanlab: Path | None) -> dict[str, float]:
     """Search, print the row, and return its figures."""
     given = changed_labels(source, kind, share)
     wrong = given != source.given

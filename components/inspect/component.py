@@ -3,7 +3,7 @@
 from typing import List, NamedTuple  # noqa: UP035 - kfp reads a list of artifacts from typing.List only
 
 from kfp import dsl
-from kfp.dsl import HTML, Artifact, Dataset, Input, Output
+from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Output
 
 from components.images import image
 
@@ -58,6 +58,7 @@ def inspect(
     model: str,
     labels: Output[Artifact],
     report: Output[HTML],
+    summary: Output[Markdown],
 ) -> NamedTuple("Outputs", [("ready", str), ("suspects", int)]):  # type: ignore[valid-type]
     """Say which labels are likely wrong, and hand on the token: what to do is a person's decision.
 
@@ -70,7 +71,8 @@ def inspect(
         network: Name of the built-in network, for the report, used when `model` is empty.
         model: Address of the user's own.
         labels: Folder with labels.json, labels.csv and labels.html.
-        report: The page alone.
+        report: The page alone, on which a person decides.
+        summary: The numbers, and the first suspects.
     """
     from components.failure import report_failure
 
@@ -79,10 +81,12 @@ def inspect(
         from pathlib import Path
 
         from components.inspect.inspect import inspect_dataset
+        from deep_mnist.labels.report import summary_markdown
 
         out = Path(labels.path)
         parts = [Path(each.path) for each in predictions]
         found = inspect_dataset(Path(dataset.path), parts, out, folds=folds, seed=seed, name=model or network)
         Path(report.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(out / "labels.html", report.path)
+        Path(summary.path).write_text(summary_markdown(found, out / "labels.html"), encoding="utf-8")
         return (ready, len(found.of_kind("label")))

@@ -20,7 +20,7 @@ from deep_mnist.labels.kept_folds import save_fold
 from deep_mnist.labels.live import given_classes
 from deep_mnist.labels.report import write_reports
 from deep_mnist.labels.search import suspects_of_folds
-from deep_mnist.labels.source import Source, pixels_of
+from deep_mnist.labels.source import LabelledSplit, pixels_of
 from deep_mnist.labels.suspects import Suspects
 
 
@@ -65,9 +65,9 @@ def inspect_dataset(
     return found
 
 
-def source_of(dataset: Dataset) -> Source:
+def source_of(dataset: Dataset) -> LabelledSplit:
     """Return the train split of a dataset with its raw pixels, by which labels.yaml names an image."""
     images = pixels_of(dataset.images("train"), dataset.record)
     given = given_classes(np.asarray(dataset.labels("train")), len(images))
     name = dataset.record.source if dataset.record and dataset.record.source else dataset.folder.name
-    return Source(name, "train", images, given, dataset.class_names, len(given))
+    return LabelledSplit(name, "train", images, given, dataset.class_names, len(given))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from deep_mnist.errors import advice_of
 
 if TYPE_CHECKING:
-    from deep_mnist.labels.source import Source
+    from deep_mnist.labels.source import LabelledSplit
     from deep_mnist.labels.suspects import Suspects
 
 
@@ -80,7 +80,7 @@ def _search(options: argparse.Namespace) -> int:
     return _review(options, source, found) if options.review else 0
 
 
-def _write(options: argparse.Namespace, source: Source, found: Suspects) -> None:
+def _write(options: argparse.Namespace, source: LabelledSplit, found: Suspects) -> None:
     from deep_mnist.labels.report import draw_first, write_reports
 
     write_reports(found, source.images, options.out, source=source.name)
@@ -98,7 +98,7 @@ def _write(options: argparse.Namespace, source: Source, found: Suspects) -> None
     )
 
 
-def _review(options: argparse.Namespace, source: Source, found: Suspects) -> int:
+def _review(options: argparse.Namespace, source: LabelledSplit, found: Suspects) -> int:
     from deep_mnist.labels.decisions import FILE, Decision
     from deep_mnist.labels.page.render import suspects_page
     from deep_mnist.labels.page.review import Review, make_server

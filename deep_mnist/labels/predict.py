@@ -19,7 +19,7 @@ from deep_mnist.export import network_input
 from deep_mnist.labels import classifier
 from deep_mnist.labels.kept_folds import key_of, load_fold, put_together, save_fold
 from deep_mnist.labels.live import EPOCHS
-from deep_mnist.labels.source import Source
+from deep_mnist.labels.source import LabelledSplit
 from deep_mnist.storage.store import sha256_of_file
 
 RUNNER = "components.inspect.run_folds"  # of the tree; the wheel has no networks
@@ -54,7 +54,7 @@ class Predictor:
         return Path(self.model).stem if self.model else self.network
 
 
-def resolved(predictor: Predictor, source: Source) -> Predictor:
+def resolved(predictor: Predictor, source: LabelledSplit) -> Predictor:
     """Return the predictor with "auto" decided: `fast` where it can be run and takes such data, else the cheap one."""
     if predictor.model or predictor.network != AUTO:
         return predictor
@@ -72,7 +72,7 @@ def is_installed(module: str) -> bool:
 
 
 def predict(
-    source: Source, features: tuple[np.ndarray, ...], fold: np.ndarray, by: Predictor, kept: Path
+    source: LabelledSplit, features: tuple[np.ndarray, ...], fold: np.ndarray, by: Predictor, kept: Path
 ) -> np.ndarray:
     """Return float32 (n, classes), out-of-fold probabilities; folds that were finished before are taken from `kept`.
 
@@ -97,7 +97,7 @@ def predict(
     return classifier.predict_folds(features, source.given, fold, by.seed)
 
 
-def _with_model(source: Source, fold: np.ndarray, by: Predictor, folder: Path) -> np.ndarray:
+def _with_model(source: LabelledSplit, fold: np.ndarray, by: Predictor, folder: Path) -> np.ndarray:
     if not is_installed("keras"):
         raise NotUsableError("Expected Keras, to train --model. Received: none. Fix: pip install tensorflow")
     import keras
@@ -118,7 +118,7 @@ def _with_model(source: Source, fold: np.ndarray, by: Predictor, folder: Path) -
     )
 
 
-def _with_network(source: Source, fold: np.ndarray, by: Predictor, folder: Path) -> None:
+def _with_network(source: LabelledSplit, fold: np.ndarray, by: Predictor, folder: Path) -> None:
     """Train a network of the tree in a process of its own, so that its memory is given back."""
     if not (is_installed("components.inspect") and is_installed("tensorflow")):
         raise NotUsableError(
@@ -139,7 +139,7 @@ def _with_network(source: Source, fold: np.ndarray, by: Predictor, folder: Path)
             raise PredictionError(f"Expected predictions of {by.network}. Received: its training failed.")
 
 
-def as_network_takes(source: Source, contract: Contract) -> tuple[np.ndarray, np.ndarray, Preprocessing]:
+def as_network_takes(source: LabelledSplit, contract: Contract) -> tuple[np.ndarray, np.ndarray, Preprocessing]:
     """Return images and labels as a network takes them, and the record of how they were made.
 
     Args:
@@ -163,7 +163,7 @@ def as_network_takes(source: Source, contract: Contract) -> tuple[np.ndarray, np
     return source.images, labels, record
 
 
-def _refuse(source: Source, contract: Contract) -> None:
+def _refuse(source: LabelledSplit, contract: Contract) -> None:
     raise NotUsableError(
         f"Expected examples for {contract.name}: {contract.input_dtype} {contract.input_shape}. Received: "
         f"{source.images.dtype} {source.images.shape[1:]} in {source.name}. Fix: --model with a network for such data, "
@@ -171,7 +171,7 @@ def _refuse(source: Source, contract: Contract) -> None:
     )
 
 
-def _record(source: Source, contract: Contract, classes: int, shape: Any = None) -> Preprocessing:
+def _record(source: LabelledSplit, contract: Contract, classes: int, shape: Any = None) -> Preprocessing:
     floats = contract.input_dtype != "uint8"
     low, high = (float(each) for each in contract.input_range)
     rows, columns = source.images.shape[1:3] if source.images.ndim == 3 else (0, 0)

@@ -41,6 +41,37 @@ def write_csv(found: Suspects, path: Path) -> None:
         writer.writerows(rows)
 
 
+def summary_markdown(found: Suspects, page: Path, count: int = 20) -> str:
+    """Return the numbers of a search and its first examples as Markdown.
+
+    Args:
+        found: What was found.
+        page: Where the page to decide on lies.
+        count: Examples that are named.
+    """
+    low, high = found.ranking.interval
+    named = [each for each in found.examples if each.kind in ("label", "contradicted", "duplicate")][:count]
+    rows = [
+        f"| {each.index} | {found.class_names[each.given]} | {found.class_names[each.suggested]} | "
+        f"{each.probability_given:.4f} | {each.kind} |"
+        for each in named
+    ]
+    return "\n".join(
+        [
+            "# Labels",
+            "",
+            f"{len(found.of_kind('label'))} of {len(found.given)} labels of {found.split} are likely wrong by "
+            f"out-of-fold predictions of `{found.by}`; estimated {found.ranking.wrong:.0f} ({low:.0f} to {high:.0f}). "
+            f"To decide: `{page}`; `--labels labels.yaml` applies what was decided.",
+            "",
+            "| number | given | predicted | probability of the given label | why |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 def draw_first(found: Suspects, images: np.ndarray, path: Path, count: int = 20) -> list[int]:
     """Draw the least probable labels of a split that are contradicted, as one PNG, and return their indices.
 

@@ -12,11 +12,11 @@ from deep_mnist.labels.duplicates import near_duplicates
 from deep_mnist.labels.folds import FOLDS, grouped_folds
 from deep_mnist.labels.kept_folds import put_together
 from deep_mnist.labels.predict import Predictor, predict
-from deep_mnist.labels.source import Source
+from deep_mnist.labels.source import LabelledSplit
 from deep_mnist.labels.suspects import Suspects, suspects_of
 
 
-def search(source: Source, by: Predictor, kept: Path, *, folds: int = FOLDS) -> Suspects:
+def search(source: LabelledSplit, by: Predictor, kept: Path, *, folds: int = FOLDS) -> Suspects:
     """Return what is suspicious about a split's labels.
 
     Args:
@@ -33,7 +33,7 @@ def search(source: Source, by: Predictor, kept: Path, *, folds: int = FOLDS) -> 
     return _found(source, probabilities, features[0], pairs, by.name).lasting(time.perf_counter() - started)
 
 
-def suspects_of_folds(source: Source, kept: Path, *, folds: int, seed: int, name: str) -> Suspects:
+def suspects_of_folds(source: LabelledSplit, kept: Path, *, folds: int, seed: int, name: str) -> Suspects:
     """Return the same of folds that were predicted elsewhere.
 
     Args:
@@ -49,7 +49,9 @@ def suspects_of_folds(source: Source, kept: Path, *, folds: int, seed: int, name
     return _found(source, probabilities, features[0], pairs, name).lasting(time.perf_counter() - started)
 
 
-def _found(source: Source, probabilities: np.ndarray, rows: np.ndarray, pairs: np.ndarray, name: str) -> Suspects:
+def _found(
+    source: LabelledSplit, probabilities: np.ndarray, rows: np.ndarray, pairs: np.ndarray, name: str
+) -> Suspects:
     count = source.judged
     own = pairs[(pairs < count).all(axis=1)]
     names = source.class_names

@@ -19,7 +19,7 @@ from deep_mnist.labels.live import given_classes
 
 
 @dataclass(frozen=True)
-class Source:
+class LabelledSplit:
     """One split.
 
     Attributes:
@@ -38,12 +38,12 @@ class Source:
     class_names: Sequence[str] = ()
     judged: int = 0
 
-    def of_split(self) -> Source:
+    def of_split(self) -> LabelledSplit:
         """Return the split without what follows it."""
         return replace(self, images=self.images[: self.judged], given=self.given[: self.judged])
 
 
-def open_with_train(name: str, split: str = "train") -> Source:
+def open_with_train(name: str, split: str = "train") -> LabelledSplit:
     """Return a split as `open_source` does, and behind a small one the train split, so that its folds learn of it too.
 
     Raises:
@@ -62,7 +62,7 @@ def open_with_train(name: str, split: str = "train") -> Source:
     return replace(source, images=images, given=given)
 
 
-def open_source(name: str, split: str = "train") -> Source:
+def open_source(name: str, split: str = "train") -> LabelledSplit:
     """Return a split of a known dataset, by its name, or of what lies at a path.
 
     Raises:
@@ -87,7 +87,7 @@ def open_source(name: str, split: str = "train") -> Source:
     return _source(name, split, found.images, found.labels, ())
 
 
-def _of_images(path: Path, split: str) -> Source:
+def _of_images(path: Path, split: str) -> LabelledSplit:
     reader = recognize(path)
     if reader is None:
         raise NotUsableError(f"Expected {EXPECTED} at {path}. Received: nothing known. Fix: Name the data's folder.")
@@ -105,5 +105,5 @@ def pixels_of(images: np.ndarray, record: Preprocessing | None) -> np.ndarray:
     return raw_images(images, record)
 
 
-def _source(name: str, split: str, images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Source:
-    return Source(name, split, images, given_classes(np.asarray(labels), len(images)), tuple(names), len(images))
+def _source(name: str, split: str, images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> LabelledSplit:
+    return LabelledSplit(name, split, images, given_classes(np.asarray(labels), len(images)), tuple(names), len(images))

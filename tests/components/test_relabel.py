@@ -108,9 +108,7 @@ def test_decisions_about_other_data_are_refused(raw: Path, tmp_path: Path) -> No
 def test_a_file_that_was_changed_after_the_run_began_is_refused(raw: Path, tmp_path: Path) -> None:
     path = decisions_about(raw, (0, "drop", None))
     with pytest.raises(DatasetError, match=r"with SHA-256 ffff.* Fix: run it again"):
-        preprocess_dataset(
-            raw, resolve_contract("fast"), tmp_path / "made", labels=str(path), labels_digest="f" * 64
-        )
+        preprocess_dataset(raw, resolve_contract("fast"), tmp_path / "made", labels=str(path), labels_digest="f" * 64)
 
 
 def test_records_from_before_there_were_label_changes_are_read(raw: Path, tmp_path: Path) -> None:

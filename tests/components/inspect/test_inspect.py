@@ -48,7 +48,7 @@ def test_folds_of_their_own_tasks_name_the_changed_labels_and_the_token_goes_on(
             dataset=data, ready="fit", fold=number, folds=FOLDS, network="fast", model="", model_digest="",
             epochs=6, seed=0, predictions=Artifact(tmp_path / f"fold{number}"),
         )  # fmt: skip
-    outputs = {name: Artifact(tmp_path / "out" / name) for name in ("labels", "report")}
+    outputs = {name: Artifact(tmp_path / "out" / name) for name in ("labels", "report", "summary")}
     found = inspect.python_func(
         dataset=data, predictions=[Artifact(tmp_path / f"fold{number}") for number in reversed(range(FOLDS))],
         ready="fit", folds=FOLDS, seed=0, network="fast", model="", **outputs,
@@ -75,7 +75,7 @@ def test_folds_of_their_own_tasks_name_the_changed_labels_and_the_token_goes_on(
 
 def test_a_fold_that_is_missing_is_named(tmp_path: Path, dataset: Path) -> None:
     """`inspect` without every fold says which one is to be predicted again."""
-    outputs = {name: Artifact(tmp_path / "out" / name) for name in ("labels", "report")}
+    outputs = {name: Artifact(tmp_path / "out" / name) for name in ("labels", "report", "summary")}
     with pytest.raises(FileNotFoundError, match=r"fold-0\.npy"):
         inspect.python_func(
             dataset=Artifact(dataset / "dataset"), predictions=[], ready="fit", folds=FOLDS, seed=0,

@@ -21,7 +21,9 @@ def small_network(one_hot: bool = False) -> keras.Model:
     layers += [keras.layers.Conv2D(filters, 5, strides=2, activation="relu") for filters in (16, 32)]
     layers += [keras.layers.Flatten(), keras.layers.Dense(10), keras.layers.Softmax()]
     model = keras.Sequential(layers)
-    model.compile(keras.optimizers.Adam(3e-3), "categorical_crossentropy" if one_hot else "sparse_categorical_crossentropy")
+    model.compile(
+        keras.optimizers.Adam(3e-3), "categorical_crossentropy" if one_hot else "sparse_categorical_crossentropy"
+    )
     return model
 
 

@@ -1,4 +1,4 @@
-"""The page in a real browser, by keyboard alone: decisions go to labels.yaml with who and when, or into a file to save."""
+"""The page in a real browser, by keyboard alone: labels.yaml says who decided and when; a saved page offers the file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,16 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(searched: Path) -> Iterator[str]:
-    command = [sys.executable, "-u", "-m", "deep_mnist.labels", str(searched / "data"), "--network", "cheap", "--review"]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "deep_mnist.labels",
+        str(searched / "data"),
+        "--network",
+        "cheap",
+        "--review",
+    ]
     process = subprocess.Popen([*command, "--out", str(searched / "out")], stdout=subprocess.PIPE, text=True)
     try:
         yield next(line for line in process.stdout or () if line.startswith("decide at ")).split()[-1]
@@ -59,7 +68,7 @@ def card(page: Page) -> dict:
 
 
 def test_keys_alone_decide_and_the_file_says_who_and_when(browser: Browser, address: str, decisions: Path) -> None:
-    """Keep, relabel as suggested, relabel by a digit, drop and cannot tell, each by one key; Backspace takes one back."""
+    """Keep, relabel as suggested or by a digit, drop and cannot tell, each by one key; Backspace takes one back."""
     with visit(browser, address) as page:
         page.keyboard.press("Tab")
         while page.evaluate("document.activeElement.id") != "by":
