@@ -1,4 +1,4 @@
-"""The page in a real browser, by keyboard alone: labels.yaml says who decided and when; a saved page offers the file."""
+"""The page in a real browser, by keyboard alone: labels.yaml says who decided and when; a saved page offers it too."""
 
 from __future__ import annotations
 
