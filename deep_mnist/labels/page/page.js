@@ -8,6 +8,8 @@
   const actions = ["keep", "relabel", "drop", "unsure"];
   const words = { keep: "kept", drop: "dropped", unsure: "cannot tell" };
   let at = 0;
+  let waiting = 0; // decisions on their way to the server
+  let last = Promise.resolve(); // one at a time, for the order counts
 
   const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
   const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* a private window */ } };
@@ -44,7 +46,8 @@
     const decisions = cards.filter((card) => card.decision).map(entry);
     const text = `${JSON.stringify({ decisions }, null, 1)}\n`;
     find("save").href = `data:application/yaml;charset=utf-8,${encodeURIComponent(text)}`;
-    find("progress").textContent = `${decisions.length} of ${cards.length} decided`;
+    const where = !data.endpoint ? "in this browser" : waiting ? "saving" : "saved";
+    find("progress").textContent = `${decisions.length} of ${cards.length} decided, ${where}`;
   };
 
   const show = (index) => {
@@ -76,13 +79,18 @@
     offer();
   };
 
-  const keep = async (card) => {
+  const keep = (card) => {
     if (!data.endpoint) {
       const all = Object.fromEntries(cards.filter((each) => each.decision).map((each) => [identity(each), each.decision]));
       remember(kept, JSON.stringify(all));
       return;
     }
     const body = JSON.stringify(card.decision ? entry(card) : { image: card.image, given: card.given, decision: null });
+    waiting += 1;
+    last = last.then(() => send(body));
+  };
+
+  const send = async (body) => {
     try {
       const answer = await fetch(data.endpoint, { method: "POST", headers: { "Content-Type": "application/json" }, body });
       find("error").hidden = answer.ok;
@@ -91,6 +99,8 @@
       find("error").hidden = false;
       find("error").textContent = `Not saved, the server does not answer: ${error.message}`;
     }
+    waiting -= 1;
+    offer();
   };
 
   const mark = (place) => {
