@@ -70,6 +70,12 @@ def make_server(
         port: 0 takes a free one.
     """
     secret = f"/{secrets.token_urlsafe(18)}/"
+    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(review, page, secret))
+    return server, f"http://127.0.0.1:{server.server_address[1]}{secret}"
+
+
+def _handler(review: Review, page: Callable[[str, list[Decision]], str], secret: str) -> type[BaseHTTPRequestHandler]:
+    """Return what answers the requests below one secret path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -105,5 +111,4 @@ def make_server(
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing: the page tells."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    return server, f"http://127.0.0.1:{server.server_address[1]}{secret}"
+    return Handler
