@@ -3,8 +3,8 @@
 After Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021): an
 example counts as confidently of class j where its probability of j reaches the mean that examples labelled j have. The
 counts of (given, confident) pairs, scaled to the size of each class, estimate how many labels are wrong; so many of
-those that the classifier contradicts, the least probable labels first, are the suspects. No line of it is another
-implementation's.
+those that the classifier contradicts tenfold, the least probable labels first, are the suspects. No line of it is
+another implementation's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 FEWEST_OF_CLASS = 10  # examples; a rarer class is learned too badly for its labels to be called wrong
 FEWEST_SURE = 0.5  # mean probability of a class's own label; below it the classifier does not know the class
 ROUNDING = 1e-6  # of a mean: where all are equally sure, all reach it
+LIKELIER = 10.0  # of a suspect: another class is so many times as probable as the given one
 NORMAL_95 = 1.959964  # deviations that hold 95 % of a normal distribution
 
 
@@ -103,7 +104,7 @@ def rank(probabilities: np.ndarray, given: np.ndarray) -> Ranking:
     suggested = values.argmax(axis=1)
     wrongness = best_other / np.maximum(best_other + of_given, 1e-300)
     return Ranking(
-        np.asarray(given), wrongness, of_given, suggested, _suspects(of_given, suggested, given, classes), classes
+        np.asarray(given), wrongness, of_given, suggested, _suspects(of_given, wrongness, given, classes), classes
     )
 
 
@@ -147,11 +148,11 @@ def wilson(found: int, of: int) -> tuple[float, float]:
 
 
 def _suspects(
-    of_given: np.ndarray, suggested: np.ndarray, given: np.ndarray, classes: tuple[ClassEstimate, ...]
+    of_given: np.ndarray, wrongness: np.ndarray, given: np.ndarray, classes: tuple[ClassEstimate, ...]
 ) -> np.ndarray:
-    """Return as many as are estimated to be wrong of those that are contradicted, the least probable labels first."""
+    """Return at most as many as are estimated to be wrong, of those where another class is far likelier."""
     judged = np.array([each.judged for each in classes])
-    able = np.flatnonzero((suggested != given) & judged[given])
+    able = np.flatnonzero((wrongness >= LIKELIER / (1 + LIKELIER)) & judged[given])
     count = round(sum(each.wrong for each in classes))
     found: np.ndarray = able[np.argsort(of_given[able], kind="stable")[:count]]
     return found

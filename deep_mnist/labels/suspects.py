@@ -151,7 +151,7 @@ def suspects_of(
     chosen = {
         "label": ranking.suspects,
         "duplicate": _disagreeing(twins, given, ranking),
-        "contradicted": ranking.contradicted[: len(ranking.suspects) + MOST_DOUBTFUL],
+        "contradicted": ranking.contradicted[: round(ranking.wrong) + MOST_DOUBTFUL],
         "ambiguous": _ambiguous(probabilities)[:MOST_DOUBTFUL],
         "outlier": outliers(features)[:MOST_DOUBTFUL],
     }
