@@ -17,7 +17,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run sweep serve rules test test-load check bench bench-gpu doctor compile clean
+.PHONY: help install run sweep serve rules test test-load check bench bench-gpu doctor labels compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -47,6 +47,9 @@ serve: .venv/serving ## STORE's champion at http://127.0.0.1:8080: a page to dra
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
 	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)
+
+labels: .venv/local ## which labels are likely wrong? DIR=folder, or DATASET; ARGS=--review serves the page to decide on
+	@.venv/bin/python -m deep_mnist.labels '$(or $(DIR),$(DATASET))' $(ARGS)
 
 rules: .venv/dev ## docs/rules.md and a page a rule, from the rules and their examples
 	.venv/bin/python -m tests.support.rule_pages

@@ -19,6 +19,7 @@ COMPONENTS = (
     "validate",
     "prepare",
     "compare",
+    "inspect",
     "rehearse",
     "train",
     "select",
@@ -33,6 +34,7 @@ IMAGE_OF = {
     "validate": "light",
     "prepare": "data",
     "compare": "data",
+    "inspect": "train-cpu",
     "rehearse": "train-cpu",
     "select": "data",
     "train": "train",
@@ -41,7 +43,7 @@ IMAGE_OF = {
     "notify": "light",
 }
 # A step that runs others' code and packages: its digest counts theirs too.
-RUNS_CODE_OF = {"rehearse": ("train",), "prepare": ("download", "preprocess", "validate")}
+RUNS_CODE_OF = {"inspect": ("train",), "rehearse": ("train",), "prepare": ("download", "preprocess", "validate")}
 
 
 def image(component: str) -> str:

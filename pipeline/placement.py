@@ -35,12 +35,14 @@ class ClusterSettings:
     Attributes:
         rehearse: Rehearse the network on a CPU before it is trained; None: where training is given accelerators.
         notify: Name of the Secret with the address of a webhook that receives how a run ended; "" adds no such step.
+        inspect_labels: Name single labels that are likely wrong before the training.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
         workspace: Size of a claim of the run for training's checkpoints, such as "5Gi"; "" keeps them in the store.
     """
 
     notify: str = ""
     rehearse: bool | None = None
+    inspect_labels: bool = False
     pull_secrets: tuple[str, ...] = ()
     workspace: str = ""
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# A gate is half of the step that judges: it runs in its image, with its needs, and a user sees its name.
-STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse"}
+# A gate is half of the step that judges, a fold a part of the inspection: it runs in its image, with its needs, and a
+# user sees its name.
+STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse", "inspect-fold": "inspect"}
 GPU_TYPE = "nvidia.com/gpu"
 MINUTE, HOUR = 60, 3600
+INSPECTION_FOLDS = 5  # trainings by which single labels are inspected
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ RESOURCES = {
     "validate": Resources(0.5, 4096, 512, 20 * MINUTE, reusable=True),
     "prepare": Resources(0.5, 4096, 768, 60 * MINUTE, reusable=True),  # the three in one pod, one after the other
     "compare": Resources(0.1, 1024, 256, 10 * MINUTE),
+    # A fold is a training of half as many passes.
+    "inspect": Resources(1.5, 6144, 1024, 6 * HOUR, reusable=True, most_cpu=4),
     "rehearse": Resources(1.5, 6144, 1024, 20 * MINUTE, reusable=True, most_cpu=4),
     "train": Resources(1.5, 6144, 1024, 12 * HOUR, retries=3, may_use_gpu=True, shared_memory=1024, most_cpu=4),
     "select": Resources(0.5, 2048, 512, 20 * MINUTE),

@@ -26,6 +26,7 @@ def build_retraining(
     cluster: bool = False,
     reuse: bool = False,
     rehearsal: bool = False,
+    inspection: int = 0,
     settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the pipeline for a schedule, a kfp GraphComponent; the arguments are those of `build_pipeline`."""
@@ -58,5 +59,11 @@ def build_retraining(
             yield note
 
     return build_pipeline(
-        images=images, cluster=cluster, reuse=reuse, around=when_changed, rehearsal=rehearsal, settings=settings
+        images=images,
+        cluster=cluster,
+        reuse=reuse,
+        around=when_changed,
+        rehearsal=rehearsal,
+        inspection=inspection,
+        settings=settings,
     )

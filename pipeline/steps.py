@@ -2,7 +2,7 @@
 
     prepare             raw ─▶ preprocess ─▶ validate ─▶ require_valid
     fetch_and_prepare   the same with `download` before it; on a cluster one step, `prepare`, and require_valid
-    train_model         ─▶ ( rehearse ─▶ require_rehearsed ) ─▶ train
+    train_model         ─▶ ( inspect ) ─▶ ( rehearse ─▶ require_rehearsed ) ─▶ train
     judge_and_publish   ─▶ evaluate ─▶ publish
 
 Each function is called while a pipeline is being defined; what it takes and returns are parameters and outputs of
@@ -25,6 +25,7 @@ from components.preprocess.component import preprocess
 from components.publish.component import publish
 from components.train.component import train
 from components.validate.component import require_valid, validate
+from pipeline.inspection import inspected
 from pipeline.rehearsal import rehearsed
 
 
@@ -37,12 +38,14 @@ class Steps:
         images: Component name -> image reference.
         rehearsal: Rehearse the network on a CPU before it is trained.
         joined: Fetch, prepare and judge the data in one step, where each step costs two pods.
+        inspection: Folds in which single labels are inspected before the training; 0 leaves that out.
     """
 
     placed: Callable[..., dsl.PipelineTask]
     images: Callable[[str], str]
     rehearsal: bool
     joined: bool = False
+    inspection: int = 0
 
     def download(self, **parameters: Any) -> Any:
         """Return the raw data; the parameters are those of `download`."""
@@ -102,6 +105,7 @@ class Steps:
         ready: Any,
         network: Mapping[str, Any],
         epochs: Any,
+        seed: Any,
         choices: Mapping[str, Any],
         accelerator: Mapping[str, Any],
         **parameters: Any,
@@ -111,14 +115,15 @@ class Steps:
         Args:
             dataset: Of `prepare`, as `ready`, the token.
             network: `network`, `model` and `model_digest`: what is rehearsed and trained.
-            epochs: As of the pipeline.
+            epochs: As of the pipeline; so `seed`.
             choices: `accept` and `ignore` of the pipeline.
             accelerator: What training is given on a cluster, as `pipeline.placement.place` takes it.
             parameters: The others of `train`.
         """
+        ready = inspected(self.inspection, self.placed)(dataset=dataset, ready=ready, seed=seed, **network)
         second_gate = rehearsed(self.rehearsal, self.placed)
         ready = second_gate(dataset=dataset, ready=ready, epochs=epochs, **choices, **network)
-        trained = train(dataset=dataset, ready=ready, epochs=epochs, **network, **parameters)
+        trained = train(dataset=dataset, ready=ready, epochs=epochs, seed=seed, **network, **parameters)
         self.placed(trained, "train", **accelerator)
         return trained.outputs["trained"]
 

@@ -6,7 +6,8 @@
 `validate` succeeds with a report even when the data are unfit, for a failed task uploads no artifact on a cluster;
 `require_valid` then raises. `train` takes an output of `require_valid` as an input: a data dependency, so that no
 accelerator is requested before the data have passed. Where training is given accelerators, `rehearse` runs the network
-for some seconds on a CPU first, with a gate of its own (`rehearsal.py`).
+for some seconds on a CPU first, with a gate of its own (`rehearsal.py`). Where it is asked for, `inspect` names single
+labels that are likely wrong before that, fold by fold (`inspection.py`).
 
 On a cluster, where each step costs two pods, the first three are one, `prepare`: five tasks. The gate behind it stays.
 
@@ -42,6 +43,7 @@ def build_pipeline(
     reuse: bool = True,
     around: Around = straight_on,
     rehearsal: bool = False,
+    inspection: int = 0,
     settings: ClusterSettings | None = None,
 ) -> Any:
     """Return the pipeline, a kfp GraphComponent.
@@ -53,10 +55,11 @@ def build_pipeline(
         reuse: On a cluster, take a step's earlier result where the same inputs always give the same outputs.
         around: What stands around train, evaluate and publish; see `retraining.py`.
         rehearsal: Rehearse the network on a CPU before it is trained.
+        inspection: Folds in which single labels are inspected before the training; 0 leaves that out.
         settings: What differs between clusters and is no parameter: who is notified of the end, how images are pulled.
     """
     placed = placer(images, cluster=cluster, reuse=reuse, settings=settings)
-    steps = Steps(placed, images, rehearsal, joined=cluster)
+    steps = Steps(placed, images, rehearsal, joined=cluster, inspection=inspection)
     guarded = notified(settings.notify if settings and cluster else "", placed)
 
     @dsl.pipeline(
@@ -76,6 +79,8 @@ def build_pipeline(
         ignore: list = [],  # noqa: B006
         rules: str = "",
         rules_digest: str = "",
+        labels: str = "",
+        labels_digest: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -106,6 +111,8 @@ def build_pipeline(
                 choices=choices,
                 rules=rules,
                 rules_digest=rules_digest,
+                labels=labels,
+                labels_digest=labels_digest,
                 **of_network,
             )
             with around(

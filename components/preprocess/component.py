@@ -18,6 +18,8 @@ def preprocess(
     seed: int,
     rules: str,
     rules_digest: str,
+    labels: str,
+    labels_digest: str,
     dataset: Output[Dataset],
 ) -> str:
     """Write exactly what the network's contract asks for and return the dataset's digest.
@@ -33,6 +35,8 @@ def preprocess(
         seed: Of the stratified split.
         rules: Path, gs:// or s3:// address of a Python file with rules of the user's own, "" for none.
         rules_digest: SHA-256 that this file must have, or "".
+        labels: Path, gs:// or s3:// address of a labels.yaml, what people decided about single labels; "" for none.
+        labels_digest: SHA-256 that this file must have, or "".
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
     """
     from components.failure import report_failure
@@ -53,4 +57,6 @@ def preprocess(
             seed=seed,
             rules=rules,
             rules_digest=rules_digest,
+            labels=labels,
+            labels_digest=labels_digest,
         ).digest

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from components.preprocess.relabel import Corrections, read_corrections, rewrite_prepared
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import ACCEPT, write_contract
 from deep_mnist.data.array_errors import ArrayFileError
@@ -54,6 +55,8 @@ def preprocess_dataset(
     seed: int = 0,
     rules: str = "",
     rules_digest: str = "",
+    labels: str = "",
+    labels_digest: str = "",
 ) -> Dataset:
     """Write the dataset that `contract` asks for to `folder` and return it.
 
@@ -68,9 +71,11 @@ def preprocess_dataset(
         seed: Of the stratified split.
         rules: Path or address of a Python file with rules of the user's own, which goes into the dataset; "" for none.
         rules_digest: SHA-256 that this file must have, or "".
+        labels: Path or address of a labels.yaml, what people decided about single labels; "" for none.
+        labels_digest: SHA-256 that this file must have, or "".
 
     Raises:
-        DatasetError: Raw data that cannot be converted, a parameter out of range, rules with another digest.
+        DatasetError: Raw data that cannot be converted, a parameter out of range, a file with another digest.
     """
     if preparation not in PREPARATIONS:
         raise DatasetError(f"Expected preparation to be one of {PREPARATIONS}. Received: {preparation!r}.")
@@ -79,18 +84,29 @@ def preprocess_dataset(
     opened = open_dataset(raw, written_by="download")
     settings = _settings(raw)
     contract = with_folder_settings(contract, settings)
-    chosen = {"source": source, "split_seed": seed, "validation_fraction": validation_fraction}
+    chosen: dict[str, Any] = {"source": source, "split_seed": seed, "validation_fraction": validation_fraction}
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _read(raw)
+    corrections = read_corrections(labels, labels_digest)
+    corrections.look(arrays or {})
+    chosen["label_changes"] = corrections.to_dict()
+    if labels:
+        print(f"preprocess: labels.yaml: {_told(corrections)}", flush=True)
     if arrays is None or (preparation == "auto" and not _is_raw(arrays)):
         record = _pass_on(opened, contract, folder, **chosen)
+        rewrite_prepared(folder, arrays or {}, corrections)
     else:
-        record = _convert(arrays, contract, folder, preparation, **chosen)
+        record = _convert(arrays, contract, folder, preparation, corrections, **chosen)
     write_contract(folder, contract, settings.get(ACCEPT) or ())
     (folder / RULES_FILE).unlink(missing_ok=True)  # never a file that came with the data
     if rules:
         _fetch_rules(rules, rules_digest, folder / RULES_FILE)
     return seal_dataset(folder, record, opened.class_names)
+
+
+def _told(corrections: Corrections) -> str:
+    counts = corrections.to_dict()
+    return ", ".join(f"{counts[name]} {name}" for name in ("relabelled", "dropped", "unmatched"))
 
 
 def _fetch_rules(rules: str, digest: str, path: Path) -> None:
@@ -109,7 +125,9 @@ def _settings(raw: Path) -> dict[str, Any]:
         raise DatasetError(f"{error} Fix: correct contract.json beside the data") from error
 
 
-def _convert(arrays: Arrays, contract: Contract, folder: Path, preparation: str, **chosen: Any) -> Preprocessing:
+def _convert(
+    arrays: Arrays, contract: Contract, folder: Path, preparation: str, corrections: Corrections, **chosen: Any
+) -> Preprocessing:
     """Write raw data as the contract asks for them; `chosen` are fields of the record."""
     if not _is_raw(arrays):
         raise DatasetError(
@@ -119,7 +137,15 @@ def _convert(arrays: Arrays, contract: Contract, folder: Path, preparation: str,
     if preparation == "none" or contract.preparation == "none":
         contract = _as_it_is(arrays)
     record = _record(arrays, contract, **chosen)
-    _write(folder, arrays, _split(arrays, record.validation_fraction, record.split_seed), record)
+    # Drawn from the labels as they came: whatever is corrected, the same examples are held out.
+    splits = _split(arrays, record.validation_fraction, record.split_seed)
+    kept = {split: (origin, corrections.rows_of(origin, rows)) for split, (origin, rows) in splits.items()}
+    changed = {
+        name: corrections.labels_of(name.partition("_")[0], array)
+        for name, array in arrays.items()
+        if name.endswith("_labels")
+    }
+    _write(folder, {**arrays, **changed}, kept, record)
     return record
 
 

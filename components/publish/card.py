@@ -81,7 +81,21 @@ def _data(evaluation: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str,
         "judged_on": evaluation["split"],
         "test_digest": evaluation["test_digest"],
         "prepared_by_user": record.get("prepared"),
+        "labels_changed": card_changes(record),
     }
+
+
+def card_changes(record: Mapping[str, Any]) -> str:
+    """Return what a labels.yaml changed, "" without one.
+
+    >>> card_changes({"label_changes": {"digest": "ab" * 32, "relabelled": 3, "dropped": 2, "unmatched": 0}})
+    '3 relabelled, 2 dropped (labels.yaml, SHA-256 abababababab…)'
+    """
+    changes = record.get("label_changes")
+    if not changes:
+        return ""
+    counts = f"{changes['relabelled']} relabelled, {changes['dropped']} dropped"
+    return f"{counts} (labels.yaml, SHA-256 {changes['digest'][:12]}…)"
 
 
 def _metrics(evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,5 +143,6 @@ def _reproduce(training: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         f"MODEL={own}" if own else f"NETWORK={training.get('network') or '…'}",
         f"SEED={training.get('seed', 0)}",
         *([f"EPOCHS={epochs}"] if epochs else []),
+        *(["ARGS='--labels labels.yaml'"] if record.get("label_changes") else []),
     ]
     return " ".join(words)

@@ -25,6 +25,7 @@ from deep_mnist.storage.store import sha256_of_file
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 CONTRACT_FILE = "contract.json"  # what the data are for, see deep_mnist.contract.folder; no part of their identity
+SINCE_FIRST = {"label_changes"}  # fields of the record that older ones lack
 RULES_FILE = "own_rules.py"  # of the user's, which validate adds to the doctor's
 
 
@@ -53,6 +54,8 @@ class Preprocessing:
         split_seed: Seed of the stratified validation split.
         validation_fraction: Share of the training examples set apart, 0..1.
         source_digests: SHA-256 of each decoded source array (or file, when prepared).
+        label_changes: Of a labels.yaml that was applied: its SHA-256 "digest", and how many examples were "relabelled"
+            and "dropped", and decisions "unmatched"; {} without one.
     """
 
     source: str
@@ -67,6 +70,7 @@ class Preprocessing:
     split_seed: int = 0
     validation_fraction: float = 0.0
     source_digests: Mapping[str, str] = field(default_factory=dict)
+    label_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "image_shape": list(self.image_shape)}
@@ -74,7 +78,7 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Preprocessing:
         expected = {each.name for each in fields(cls)}
-        if set(record) != expected:
+        if set(record) | SINCE_FIRST != expected:
             raise DatasetError(
                 f"Expected a preprocessing record of {sorted(expected)}. Received: {sorted(record)}. "
                 "Fix: Rerun preprocess."

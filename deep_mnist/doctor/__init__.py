@@ -5,6 +5,8 @@
     diagnosis = doctor.check(model, x_train, y_train, validation_data=(x_test, y_test), epochs=5)
     diagnosis.raise_if_unfit()
 
+    doctor.suspects(model, x_train, y_train).examples  # single labels that are likely wrong
+
     with doctor.guard():          # every fit in the block is judged first, and refused when it is unfit
         model.fit(x_train, y_train, epochs=5)
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from deep_mnist.doctor.diagnosis import Diagnosis, UnfitError
     from deep_mnist.doctor.rehearsal.rehearse import Rehearsal, rehearse
     from deep_mnist.doctor.rehearsal.watchdog import UnhealthyTrainingError, Watchdog
+    from deep_mnist.labels.live import suspects
 
 _HOME = {
     "check": "capture.live_call",
@@ -34,6 +37,7 @@ _HOME = {
     "UnfitError": "diagnosis",
     "UnhealthyTrainingError": "rehearsal.watchdog",
     "Watchdog": "rehearsal.watchdog",
+    "suspects": "deep_mnist.labels.live",  # a floor above: it uses what checks look at
 }
 
 __all__ = [
@@ -46,10 +50,12 @@ __all__ = [
     "check",
     "guard",
     "rehearse",
+    "suspects",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = _HOME[name]
+    return getattr(importlib.import_module(home if home.startswith("deep_mnist.") else f"{__name__}.{home}"), name)

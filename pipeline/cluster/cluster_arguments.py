@@ -46,6 +46,11 @@ definition_options = add_options(
         help="Run the network for some seconds on a CPU before it is trained; default: where --gpu is not 0.",
     ),
     click.option(
+        "--inspect-labels",
+        is_flag=True,
+        help="Before the training, name single labels that are likely wrong, by folds.",
+    ),
+    click.option(
         "--notify",
         default="",
         envvar="DEEP_MNIST_NOTIFY",
@@ -83,6 +88,7 @@ def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
     return ClusterSettings(
         notify=options["notify"],
         rehearse=options["rehearse"],
+        inspect_labels=options["inspect_labels"],
         pull_secrets=tuple(options["pull_secret"]),
         workspace=options["workspace"],
     )
@@ -150,13 +156,21 @@ def cluster_arguments(options: Mapping[str, Any], *, needs_store: bool, pin_mode
     dataset = _address(options["dataset"], "dataset", tuple(KNOWN), web=True)
     model = _address(options["model"], "model", ("",), web=False)  # no step fetches a network from the web
     rules = _address(options["rules"], "rules", ("",), web=False)
+    labels = _address(options["labels"], "labels", ("",), web=False)
     store = _registry(options["store"]) if options["store"] or needs_store else ""
     return complete(
-        **{**{name: options[name] for name in RUN_OPTIONS}, "dataset": dataset, "model": model, "rules": rules},
+        **{
+            **{name: options[name] for name in RUN_OPTIONS},
+            "dataset": dataset,
+            "model": model,
+            "rules": rules,
+            "labels": labels,
+        },
         # What lies at the user's own address may have changed: a new token keeps an old download from being reused.
         dataset_digest="pinned" if dataset in KNOWN else secrets.token_hex(8),
         model_digest=digest_of_file(model, "MODEL") if pin_model else "",
         rules_digest=digest_of_file(rules, "RULES") if pin_model else "",
+        labels_digest=digest_of_file(labels, "LABELS") if pin_model else "",
         registry=store,
         checkpoints=f"{store}/checkpoints" if store else "",
         **_accelerator(options),

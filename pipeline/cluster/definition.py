@@ -16,6 +16,7 @@ import yaml
 from components.images import image_references
 from pipeline.order import in_order
 from pipeline.placement import ClusterSettings
+from pipeline.resources import INSPECTION_FOLDS
 from pipeline.retraining import build_retraining
 from pipeline.sweep import build_sweep
 from pipeline.training import build_pipeline
@@ -145,7 +146,12 @@ def _compiled_with(
 def _built(references: Mapping[str, str], reuse: bool, retraining: bool, settings: ClusterSettings) -> Any:
     build = build_retraining if retraining else build_pipeline
     return build(
-        images=references.__getitem__, cluster=True, reuse=reuse, rehearsal=bool(settings.rehearse), settings=settings
+        images=references.__getitem__,
+        cluster=True,
+        reuse=reuse,
+        rehearsal=bool(settings.rehearse),
+        inspection=INSPECTION_FOLDS if settings.inspect_labels else 0,
+        settings=settings,
     )
 
 

@@ -29,6 +29,7 @@ def local_arguments(*, runs: Path, gpu: str, store: str, **options: Any) -> RunA
     dataset = _dataset(options.pop("dataset"))
     model = _model(options.pop("model"), dataset, options["network"])
     rules = _own_file(options.pop("rules"), "RULES", "a Python file")
+    labels = _own_file(options.pop("labels", ""), "LABELS", "a labels.yaml")
     arguments = complete(
         dataset=dataset,
         dataset_digest=digest_of_data(dataset),
@@ -36,6 +37,8 @@ def local_arguments(*, runs: Path, gpu: str, store: str, **options: Any) -> RunA
         model_digest=digest_of_file(model, "MODEL"),
         rules=rules,
         rules_digest=digest_of_file(rules, "RULES"),
+        labels=labels,
+        labels_digest=digest_of_file(labels, "LABELS"),
         require_gpu=gpu not in ("", "0"),
         checkpoints=str(runs.resolve() / ".checkpoints"),
         registry=store if is_address(store) else str(Path(store.removeprefix("file://")).resolve()),

@@ -89,6 +89,7 @@ def run_here(
     runs: Path,
     *,
     rehearsal: bool = False,
+    inspection: int = 0,
     containers: bool = False,
     mounts: tuple[tuple[str, bool], ...] = (),
     parallelism: int = 0,
@@ -100,6 +101,7 @@ def run_here(
         arguments: Of the pipeline's signature.
         runs: Folder that gets `<run id>/` and holds `.cache`.
         rehearsal: Rehearse the network before it is trained.
+        inspection: Folds in which single labels are inspected before that; 0 leaves it out.
         containers: Run each step in its image instead of as a process.
         mounts: (host path, read only) that the containers need besides the run's own folder.
         parallelism: Run a sweep, so many trials at the same time; 0 runs the training pipeline.
@@ -115,6 +117,7 @@ def run_here(
         "pipeline_root": str(folder / "artifacts"),
         "cache_root": str(runs.resolve() / ".cache" / ("containers" if containers else "processes")),
         "rehearsal": rehearsal,
+        "inspection": inspection,
         "containers": containers,
         "mounts": mounts,
         "parallelism": parallelism,

@@ -14,6 +14,7 @@ from pipeline.states import RunStatus, TaskState
 # (section, task, artifact): artifacts are HTML pages made with deep_mnist.html, or Markdown.
 SECTIONS = (
     ("The data", "validate", "report"),
+    ("The labels", "inspect", "summary"),
     ("The rehearsal", "rehearse", "report"),
     ("Training", "train", "curves"),
     ("Trials", "select", "table"),

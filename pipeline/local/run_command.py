@@ -22,6 +22,7 @@ from pipeline.local.local_arguments import local_arguments
 from pipeline.local.process import run_here
 from pipeline.local.report import write_report
 from pipeline.local.run_outcome import outcome_of
+from pipeline.resources import INSPECTION_FOLDS
 from pipeline.run_arguments import RunArguments, UsageError
 
 
@@ -33,17 +34,22 @@ from pipeline.run_arguments import RunArguments, UsageError
 )
 @click.option("--runs", type=click.Path(path_type=Path), default="./runs", show_default=True, help="Folder for runs.")
 @click.option("--rehearse", is_flag=True, help="Run the network for some seconds before it is trained, and judge that.")
+@click.option("--inspect-labels", is_flag=True, help="Before the training, name single labels that are likely wrong.")
 @click.option("--docker", is_flag=True, help="Each step in its container; `make images` builds them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the last line.")
-def run(runs: Path, rehearse: bool, docker: bool, as_json: bool, **options: Any) -> None:
+def run(runs: Path, rehearse: bool, inspect_labels: bool, docker: bool, as_json: bool, **options: Any) -> None:
     """Run the whole pipeline here; the last line says how it ended (exit status 0, or 1 when it failed)."""
-    sys.exit(run_shown(runs, rehearsal=rehearse, docker=docker, as_json=as_json, options=options))
+    inspection = INSPECTION_FOLDS if inspect_labels else 0
+    sys.exit(
+        run_shown(runs, rehearsal=rehearse, inspection=inspection, docker=docker, as_json=as_json, options=options)
+    )
 
 
 def run_shown(
     runs: Path,
     *,
     rehearsal: bool = False,
+    inspection: int = 0,
     docker: bool,
     as_json: bool,
     options: Mapping[str, Any],
@@ -55,6 +61,7 @@ def run_shown(
     Args:
         runs: Folder for runs.
         rehearsal: Rehearse the network before it is trained.
+        inspection: Folds in which single labels are inspected before that; 0 leaves it out.
         docker: Each step in its container.
         as_json: Print one JSON object instead of the last line.
         options: Those of `local_arguments`.
@@ -77,6 +84,7 @@ def run_shown(
                 values,
                 runs,
                 rehearsal=rehearsal,
+                inspection=inspection,
                 containers=docker,
                 mounts=mounts,
                 parallelism=parallelism,
@@ -121,7 +129,7 @@ def _mounts(arguments: RunArguments, runs: Path) -> tuple[tuple[str, bool], ...]
     if not is_address(arguments.registry):
         Path(arguments.registry).mkdir(parents=True, exist_ok=True)
         paths.append((arguments.registry, False))
-    paths += [(path, True) for path in (arguments.dataset, arguments.model) if path.startswith("/")]
+    paths += [(path, True) for path in (arguments.dataset, arguments.model, arguments.labels) if path.startswith("/")]
     _require_containers(paths, gpu=arguments.require_gpu)
     return tuple(paths)
 

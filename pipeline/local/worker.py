@@ -83,7 +83,7 @@ def _run(request: dict[str, Any], events: Path, failed: list[str]) -> None:
     if parallelism:
         definition = build_sweep(images=images, parallelism=parallelism, rehearsal=rehearsal)
     else:
-        definition = build_pipeline(images=images, rehearsal=rehearsal)
+        definition = build_pipeline(images=images, rehearsal=rehearsal, inspection=request.get("inspection", 0))
     tell({"event": "definition", "tasks": container_tasks(MessageToDict(definition.pipeline_spec))})
     definition(**request["arguments"])
 

@@ -14,6 +14,7 @@ import yaml
 from pipeline.cluster import definition
 from pipeline.cluster.definition import compile_definition, compile_sweep
 from pipeline.compile import compile_to
+from pipeline.placement import ClusterSettings
 from pipeline.training import build_pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +94,21 @@ def test_no_accelerator_before_both_gates(name):
     assert "require-valid" in str(ready)
     assert "train-cpu" in steps["rehearse"].executor["image"]
     assert "rehearse" not in {task.name for task in DEFINITIONS[name](0).tasks()}
+
+
+@pytest.mark.parametrize("retraining", [False, True])
+def test_labels_are_inspected_fold_by_fold_where_it_is_asked_for(retraining):
+    """Each fold is a task in a loop behind the gate; train takes the token of `inspect`; off by default."""
+    settings = ClusterSettings(inspect_labels=True)
+    inspecting = compile_definition(gpu=0, retraining=retraining, settings=settings)
+    steps = {task.name: task for task in inspecting.tasks()}
+
+    assert {"inspect-fold", "inspect"} <= set(steps)
+    assert "train-cpu" in steps["inspect-fold"].executor["image"]
+    assert "inspect" in data_sources(steps["train"].spec)
+    assert "require-valid" in str(steps["inspect-fold"].spec["inputs"]["parameters"]["ready"])
+    plain = {task.name for task in compile_definition(gpu=0, retraining=retraining).tasks()}
+    assert not {"inspect-fold", "inspect"} & plain
 
 
 def test_the_definition_sent_is_the_one_kfp_writes(compiled):

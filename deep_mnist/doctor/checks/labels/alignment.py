@@ -154,7 +154,8 @@ def _not_recognized(case: Case, split: Split, fitted: Fit, seen: str) -> Finding
         split.name,
         expected=f"labels that a cheap classifier finds in the {case.example}s",
         received=f"{seen} ({fitted.strength:.1f} deviations): could not judge whether they belong together",
-        fix=f"Look at the {case.example}s and their labels in the report: do they belong together?",
+        fix=f"Look at the {case.example}s and their labels in the report: do they belong together? "
+        "python -m deep_mnist.labels DATA --model FILE.keras asks your own network.",
         where=tuple(int(index) for index in fitted.sample.indices[:MAX_WHERE]),
     )
 

@@ -109,7 +109,8 @@ def noise_found(case: Case, split: Split, fitted: Fit, other: tuple[float, int] 
         received=f"{share:.0%} of the labels contradict a cheap classifier where it is surest, {evidence}",
         fix=f"Write {split.name}_images and {split.name}_labels again: part of the labels was shuffled or overwritten."
         if proven
-        else f"Look at these {case.example}s and their labels in the report: are the labels correct?",
+        else f"Look at these {case.example}s and their labels in the report: are the labels correct? "
+        f"python -m deep_mnist.labels names and shows every suspect.",
         where=tuple(sorted(int(index) for index in fitted.sample.indices[wrong])[:MAX_WHERE]),
     )
 
