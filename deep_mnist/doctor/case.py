@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +52,8 @@ class Split:
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
         background: Computes the survey in another thread, when that was begun.
         is_whole: It is the whole set that fit would see, not a sample of it.
+        whole_images: Where the survey is of the whole set and `images` are drawn from it: returns images of the set by
+            their indices in it, as the survey counts them.
         without_channels: The images come from IDX files or grey images, formats without a channel axis.
     """
 
@@ -65,6 +67,7 @@ class Split:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     background: BackgroundSurveys | None = field(default=None, repr=False)
+    whole_images: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
     @cached_property
     def survey(self) -> Survey | None:

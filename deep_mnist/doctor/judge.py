@@ -26,6 +26,7 @@ from deep_mnist.doctor.finish import finish
 from deep_mnist.doctor.report.own_fault import is_own_fault
 from deep_mnist.doctor.rule import Check, Need, Rule, Scope
 from deep_mnist.doctor.settings import contract_for, known_record, read_settings
+from deep_mnist.doctor.sharded import with_shards
 
 Result = TypeVar("Result")
 LARGE = 1 << 22  # bytes of images, from which on a thread is worth its start
@@ -61,7 +62,7 @@ def diagnose(
         NotUsableError: There is nothing to judge.
     """
     started = time.perf_counter() if started is None else started
-    splits = read_splits(folder) if splits is None else splits
+    splits = with_shards(folder, read_splits(folder)) if splits is None else with_shards(folder, splits)
     whole = {name: with_channel_axis(split, contract) for name, split in splits.items()}
     case = Case(folder, whole, contract, record, fit or contract.fit)
     choices = choices or Choices()
