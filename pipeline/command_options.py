@@ -63,6 +63,13 @@ run_options = add_options(
     click.option(
         "--rules", default="", help="A Python file with rules of your own, its path or address; validate runs it."
     ),
+    click.option(
+        "--shard-bytes",
+        type=click.IntRange(0),
+        default=0,
+        help="Write training examples of more bytes as shards of at most so many, which are streamed; 0: never.",
+    ),
+    click.option("--shards", default="", help="Address of the store for the shards; default: the dataset's folder."),
     click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
     click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
@@ -82,7 +89,7 @@ run_options = add_options(
 )
 RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "ignore", "rules",
-    "epochs", "seed", "model_name",
+    "shard_bytes", "shards", "epochs", "seed", "model_name",
     "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip
 SWEEP_OPTIONS = (

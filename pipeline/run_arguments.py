@@ -52,6 +52,8 @@ class RunArguments:
         ignore: Codes or names of the doctor's rules that are not judged.
         rules: Path or address of a Python file with rules of the user's own, or "".
         rules_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for the dataset's own folder.
         epochs: Passes over the training split; 0 means as many as the network's recipe says.
         seed: Of the split, the weights, the order and the augmentation.
         gpu_count: How many accelerators training asks a cluster for, as text: of a number KFP makes no request.
@@ -81,6 +83,8 @@ class RunArguments:
     ignore: Sequence[str] = field(default_factory=list)
     rules: str = ""
     rules_digest: str = ""
+    shard_bytes: int = 0
+    shards: str = ""
     epochs: int = 0
     seed: int = 0
     gpu_count: str = "0"

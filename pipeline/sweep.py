@@ -61,6 +61,8 @@ def build_sweep(
         ignore: list = [],  # noqa: B006
         rules: str = "",
         rules_digest: str = "",
+        shard_bytes: int = 0,
+        shards: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -93,6 +95,8 @@ def build_sweep(
                     choices=choices,
                     rules=rules,
                     rules_digest=rules_digest,
+                    shard_bytes=shard_bytes,
+                    shards=shards,
                     # From the cache, two trials of one network would hand `select` one artifact: a key of KFP's
                     # metadata store forbids it, and `select`'s driver dies (kubeflow/pipelines 2.17.0,
                     # backend/src/v2/metadata/client.go:739).

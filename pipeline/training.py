@@ -76,6 +76,8 @@ def build_pipeline(
         ignore: list = [],  # noqa: B006
         rules: str = "",
         rules_digest: str = "",
+        shard_bytes: int = 0,
+        shards: str = "",
         epochs: int = 0,
         seed: int = 0,
         gpu_count: str = "0",
@@ -106,6 +108,8 @@ def build_pipeline(
                 choices=choices,
                 rules=rules,
                 rules_digest=rules_digest,
+                shard_bytes=shard_bytes,
+                shards=shards,
                 **of_network,
             )
             with around(

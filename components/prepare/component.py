@@ -27,6 +27,8 @@ def prepare(
     ignore: list,
     rules: str,
     rules_digest: str,
+    shard_bytes: int,
+    shards: str,
     dataset: Output[Dataset],
     findings: Output[Artifact],
     report: Output[HTML],
@@ -47,6 +49,8 @@ def prepare(
         ignore: Codes or names of rules that are not judged.
         rules: Path, gs:// or s3:// address of a Python file with rules of the user's own, "" for none.
         rules_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for a folder in the dataset's own.
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
         findings: The doctor's JSON object.
         report: The same with images.
@@ -76,6 +80,8 @@ def prepare(
                 seed=seed,
                 rules=rules,
                 rules_digest=rules_digest,
+                shard_bytes=shard_bytes,
+                shards=shards,
             )
         diagnosis = validate_dataset(Path(dataset.path), accept, ignore, own_rules=bool(rules))
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="prepare")

@@ -18,6 +18,8 @@ def preprocess(
     seed: int,
     rules: str,
     rules_digest: str,
+    shard_bytes: int,
+    shards: str,
     dataset: Output[Dataset],
 ) -> str:
     """Write exactly what the network's contract asks for and return the dataset's digest.
@@ -33,6 +35,8 @@ def preprocess(
         seed: Of the stratified split.
         rules: Path, gs:// or s3:// address of a Python file with rules of the user's own, "" for none.
         rules_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for a folder in the dataset's own.
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
     """
     from components.failure import report_failure
@@ -53,4 +57,6 @@ def preprocess(
             seed=seed,
             rules=rules,
             rules_digest=rules_digest,
+            shard_bytes=shard_bytes,
+            shards=shards,
         ).digest

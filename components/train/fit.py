@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.train.checkpoint import Checkpoints, Snapshot, StopSignal, TrainingInterruptedError
-from components.train.data import TrainingSplit
+from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop, correct, plain_metrics
 from components.train.progress import Report
 from components.train.trainee import Trainee

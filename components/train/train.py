@@ -17,8 +17,9 @@ import numpy as np
 
 from components.images import code_digest
 from components.train.checkpoint import Checkpoints
-from components.train.data import TrainingSplit, open_training_data
 from components.train.device import Device, find_device, set_threads
+from components.train.examples.opened import open_training_data
+from components.train.examples.split import TrainingSplit
 from components.train.fit import TrainingRun
 from components.train.loop import Loop
 from components.train.networks import Recipe, find_network

@@ -59,6 +59,8 @@ def class_numbers(labels: np.ndarray) -> np.ndarray | None:
     """Return the class of each label, int64 (n,), sparse or one-hot; None where they are no classes."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         return np.asarray(labels.argmax(axis=1))
+    if not len(labels):
+        return np.zeros(0, np.int64)
     flat = labels.reshape(len(labels), -1)
     if flat.shape[1] != 1 or labels.dtype.kind not in "iub":
         return None

@@ -216,14 +216,15 @@ def _summed(values: np.ndarray) -> Survey:
     """Return the survey of rows as float32."""
     part = Survey(count=len(values), pixels=values.shape[1])
     squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
+    places = None
     if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
-        values, squares = _finite_rows(values, part)
+        values, squares, places = _finite_rows(values, part)
     if not len(values):
         part.pixel_sums = np.zeros(part.pixels)
         return part
     part.low, part.high = float(values.min()), float(values.max())
     flat = _constant_rows(values)
-    part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
+    part.constant, part.blank = len(flat), (flat if places is None else places[flat])[:MAX_BAD].tolist()
     part.pixel_sums = np.ones(len(values), np.float32) @ values
     part.total, part.squares = float(part.pixel_sums.sum(dtype=np.float64)), squares
     part.finite_pixels = values.size
@@ -239,12 +240,13 @@ def _constant_rows(values: np.ndarray) -> np.ndarray:
     return constant
 
 
-def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float]:
+def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float, np.ndarray]:
+    """Return the rows without NaN and infinity, the sum of their squares, and their indices."""
     fine = np.isfinite(values).all(axis=1)
     bad = np.flatnonzero(~fine)
     part.not_finite, part.bad = len(bad), bad[:MAX_BAD].tolist()
     values = values[fine]
-    return values, float(np.square(values, dtype=np.float64).sum())
+    return values, float(np.square(values, dtype=np.float64).sum()), np.flatnonzero(fine)
 
 
 def _add(whole: Survey, part: Survey, start: int) -> None:

@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 
 from components.train.checkpoint import Checkpoints
-from components.train.data import TrainingSplit
 from components.train.device import Device
+from components.train.examples.split import TrainingSplit
 from components.train.fit import TrainingRun
 from components.train.loop import Loop
 from components.train.networks import Recipe
