@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,22 +22,11 @@ from components.train.examples.sharded import LANES, ShardedSplit, ShardStream
 from components.train.examples.split import TrainingSplit
 from components.train.networks import Recipe
 from components.train.nodes.place import ALONE, Place
-from components.train.trainee import Trainee
+from components.train.nodes.statistics import Statistics
+from components.train.trainee import Trainee, correct, plain_metrics
 
 LEAST_STEPS = 20  # an epoch
 SMALLEST_BATCH = 16
-
-
-def correct(labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Return how many predictions are correct, sparse or one-hot, as float32."""
-    predicted = tf.reshape(predicted, (tf.shape(predicted)[0], -1))
-    if predicted.shape[-1] == 1:
-        matches = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
-        return tf.reduce_sum(tf.cast(matches, tf.float32))
-    one_hot = labels.shape.rank == 2 and labels.shape[-1] != 1
-    expected = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
-    matches = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(expected, tf.int32))
-    return tf.reduce_sum(tf.cast(matches, tf.float32))
 
 
 class Loop:
@@ -70,6 +58,8 @@ class Loop:
         self.steps_per_epoch = train.steps(self.batch)
         self.steps = self.steps_per_epoch * recipe.epochs
         self.rates = one_cycle(recipe.peak_rate, self.steps, recipe.warmup) if recipe.peak_rate else None
+        self.own_seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # of a node, without waiting for others
+        self._statistics = Statistics(trainee.model, place)
         with self.scope():
             self.sums = tf.Variable(
                 tf.zeros(3),
@@ -190,7 +180,8 @@ class Loop:
             self._everywhere(self._step, images, labels, order[step], draws[step])
             return (step + 1,)
 
-        tf.while_loop(lambda step: step < last, one, (first,))
+        one_by_one = {"parallel_iterations": 1} if self.place.count > 1 else {}
+        tf.while_loop(lambda step: step < last, one, (first,), **one_by_one)
 
     def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
         if self.rates is not None:
@@ -212,12 +203,19 @@ class Loop:
         at = (replica - (0 if self.resident else self.place.index * self.replicas // self.place.count)) * share
         rows = tf.reshape(rows[at : at + share], (share,))
         mine = tf.reshape(draws[:, replica * share : (replica + 1) * share], (5, share if self.recipe.warp else 0))
+        begun = tf.timestamp() if self.place.count > 1 else None
+        self._statistics.begin()
         gradients = [
             self._gradients(*self._examples(images, labels, *part))
             for part in zip(tf.split(rows, self.parts), tf.split(mine, self.parts, axis=1), strict=True)
         ]
         optimizer, weights = self.trainee.model.optimizer, self.trainee.model.trainable_variables
-        optimizer.apply(_mean(gradients), weights)
+        mean = _mean(gradients)
+        if begun is not None:
+            with tf.control_dependencies(mean):
+                self.own_seconds.assign_add(tf.timestamp() - begun)
+        optimizer.apply(mean, weights)
+        self._statistics.follow()
 
     def _examples(
         self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, draws: tf.Tensor
@@ -285,9 +283,3 @@ def _mean(gradients: list[list[tf.Tensor]]) -> list[tf.Tensor]:
     if len(gradients) == 1:
         return gradients[0]
     return [tf.add_n(list(each)) / float(len(gradients)) for each in zip(*gradients, strict=True)]
-
-
-def plain_metrics(model: keras.Model) -> dict[str, float]:
-    """Return the compiled metrics that are one number each, the loss left out."""
-    found = {name: np.asarray(value) for name, value in model.get_metrics_result().items() if name != "loss"}
-    return {name: float(value) for name, value in found.items() if value.ndim == 0}
