@@ -71,6 +71,13 @@ run_options = add_options(
     ),
     click.option("--shards", default="", help="Address of the store for the shards; default: the dataset's folder."),
     click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
+    click.option(
+        "--nodes",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Train on so many: processes here, pods of a TrainJob on a cluster; the same batches and results.",
+    ),
     click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
     click.option("--min-accuracy", type=SHARE, help="Floor for promotion; default by dataset."),
@@ -89,7 +96,7 @@ run_options = add_options(
 )
 RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "ignore", "rules",
-    "shard_bytes", "shards", "epochs", "seed", "model_name",
+    "shard_bytes", "shards", "epochs", "nodes", "seed", "model_name",
     "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip
 SWEEP_OPTIONS = (

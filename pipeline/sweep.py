@@ -65,6 +65,7 @@ def build_sweep(
         shards: str = "",
         epochs: int = 0,
         seed: int = 0,
+        nodes: int = 1,
         gpu_count: str = "0",
         gpu_type: str = "nvidia.com/gpu",
         node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
@@ -111,6 +112,7 @@ def build_sweep(
                     seed=trial.seed,
                     choices=choices,
                     require_gpu=require_gpu,
+                    nodes=nodes,
                     checkpoints=checkpoints,
                     accelerator={
                         "gpu_count": gpu_count,

@@ -80,6 +80,7 @@ def build_pipeline(
         shards: str = "",
         epochs: int = 0,
         seed: int = 0,
+        nodes: int = 1,
         gpu_count: str = "0",
         gpu_type: str = "nvidia.com/gpu",
         node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
@@ -123,6 +124,7 @@ def build_pipeline(
                     seed=seed,
                     choices=choices,
                     require_gpu=require_gpu,
+                    nodes=nodes,
                     checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,

@@ -16,6 +16,7 @@ def train(
     seed: int,
     require_gpu: bool,
     checkpoints: str,
+    nodes: int,
     trained: Output[Model],
     curves: Output[HTML],
     metrics: Output[Metrics],
@@ -30,7 +31,7 @@ def train(
         from components.train.request import TrainRequest
         from components.train.train import train_from_paths
 
-        request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
+        request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints, nodes=nodes)
         values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
         for name, value in values.items():
             metrics.log_metric(name, value)

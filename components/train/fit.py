@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.train.checkpoint import Checkpoints, Snapshot, StopSignal, TrainingInterruptedError
 from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop
-from components.train.nodes.collective import Nodes, stragglers
+from components.train.nodes.collective import Nodes, OwnWork
 from components.train.nodes.lost import Deadline, lost_nodes_end_the_attempt
 from components.train.nodes.statistics import drifting
 from components.train.progress import Report
@@ -37,12 +37,13 @@ class TrainingRun:
     ) -> None:
         self.loop, self.checkpoints, self.watch, self.report = loop, checkpoints, watch, report
         self.nodes = nodes or Nodes()
-        self._deadline, self._reported = Deadline(), False
+        self._deadline = Deadline()
         self.scorer = Scorer(loop.trainee, validation)
         self.history: list[dict[str, Any]] = []
         self.first_call_seconds = 0.0
         self._chunk = 8
-        self._seconds = self.own_seconds = 0.0
+        self._seconds = 0.0
+        self.work = OwnWork(self.nodes.place.count)
 
     def run(self) -> list[dict[str, Any]]:
         """Train all epochs that are left and return one record for each epoch.
@@ -93,7 +94,7 @@ class TrainingRun:
         began = time.perf_counter()
         self.loop.run(epoch, first, last)
         self.loop.sums.numpy()  # waits for the device
-        seconds, *_ = self._agree(time.perf_counter() - began, last - first)
+        seconds = self._agree(time.perf_counter() - began, last - first)
         self._seconds += seconds
         self.first_call_seconds = self.first_call_seconds or seconds
         if seconds < CHUNK_SECONDS:
@@ -101,23 +102,15 @@ class TrainingRun:
         elif seconds > 4 * CHUNK_SECONDS:
             self._chunk = max(1, self._chunk // 2)
 
-    def _agree(self, seconds: float, steps: int) -> tuple[float, float]:
-        """Return the longest seconds of all nodes, for all to decide alike, and of their own work; tell stragglers."""
+    def _agree(self, seconds: float, steps: int) -> float:
+        """Return the longest seconds of all nodes, for all to decide alike."""
         self._deadline.beat()
         own = float(self.loop.own_seconds.numpy())
         self.loop.own_seconds.assign(0.0)
         table = self.nodes.table([seconds, own])
-        if self.first_call_seconds and not self._reported:
-            for node in stragglers(table[:, 1]):
-                per_step = 1000 * table[:, 1] / steps
-                print(
-                    f"train: node {node} is slow: {per_step[node]:.1f} ms of its own work per step, "
-                    f"where the nodes' median is {np.median(per_step):.1f} ms; all wait for it",
-                    flush=True,
-                )
-                self._reported = True
-        self.own_seconds += float(table[:, 1].mean())
-        return float(table[:, 0].max()), float(table[:, 1].max())
+        if self.first_call_seconds:  # the first call traces and compiles
+            self.work.add(table[:, 1], steps)
+        return float(table[:, 0].max())
 
     def _keep(self, epoch: int, step: int, stop: StopSignal) -> None:
         received, due = self.nodes.table([stop.received, self.checkpoints.due()]).max(axis=0).astype(int)

@@ -140,19 +140,31 @@ def fit(
         strategy=strategy,
         place=place,
     )
-    together = f"{place.count} nodes; " if place.count > 1 else ""
-    print(
-        f"train: {trainee.final.name}, {trainee.final.count_params()} parameters; {len(train_split)} images "
-        f"{'on the device' if loop.resident else 'streamed'}, {recipe.epochs} epochs of {loop.steps_per_epoch} steps "
-        f"of {loop.batch}; {together}{len(validation)} images to validate; seed {request.seed}",
-        flush=True,
+    print(line_of(loop, validation, request.seed), flush=True)
+    watch = watch_over(
+        trainee, train_split, recipe.peak_rate or float(np.asarray(trainee.model.optimizer.learning_rate))
     )
-    watch = watch_over(trainee, train_split, recipe.peak_rate or float(np.asarray(trainee.model.optimizer.learning_rate)))
     report = Report(loop.steps, recipe.epochs, None if place.is_first else Console(quiet=True))
     training = TrainingRun(loop, validation, checkpoints, watch, report, nodes)
     history = training.run()
     seconds = time.perf_counter() - began
-    return TrainingOutcome(trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds)
+    own = training.work.seconds / max(1, training.work.steps)
+    together = {"count": place.count, "own_seconds_per_step": own.tolist() if place.count > 1 else []}
+    return TrainingOutcome(
+        trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds, together
+    )
+
+
+def line_of(loop: Loop, validation: TrainingSplit, seed: int) -> str:
+    """Return what is trained on what, in one line."""
+    final, place = loop.trainee.final, loop.place
+    where = "on the device" if loop.resident else "streamed"
+    nodes = f"{place.count} nodes; " if place.count > 1 else ""
+    return (
+        f"train: {final.name}, {final.count_params()} parameters; {len(loop.train)} images {where}, "
+        f"{loop.recipe.epochs} epochs of {loop.steps_per_epoch} steps of {loop.batch}; {nodes}"
+        f"{len(validation)} images to validate; seed {seed}"
+    )
 
 
 def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.train.nodes.place import ALONE, Place
 
 STRAGGLER = 1.5  # times what the others need for their share of a step
+JUDGED_SECONDS = 60.0  # of work after which a straggler is told: a busy moment is none
 
 
 def make_strategy(place: Place) -> tf.distribute.Strategy | None:
@@ -70,3 +71,30 @@ def stragglers(seconds: np.ndarray) -> list[int]:
         if len(others) and own > STRAGGLER * float(np.median(others)) > 0:
             found.append(node)
     return found
+
+
+class OwnWork:
+    """What each node needs for its share of a step, without waiting for others.
+
+    Attributes:
+        seconds: float64 (nodes,), so far.
+        steps: So far.
+    """
+
+    def __init__(self, nodes: int) -> None:
+        self.seconds, self.steps, self._told = np.zeros(nodes), 0, nodes == 1
+
+    def add(self, seconds: np.ndarray, steps: int) -> None:
+        """Take in some steps; tell of a straggler, once."""
+        self.seconds = self.seconds + seconds
+        self.steps += steps
+        if self._told or self.seconds.min() < JUDGED_SECONDS:
+            return
+        self._told = True
+        per_step = 1000 * self.seconds / self.steps
+        for node in stragglers(per_step):
+            print(
+                f"train: node {node} is slow: {per_step[node]:.1f} ms of its own work per step, where the nodes' "
+                f"median is {np.median(per_step):.1f} ms; all wait for it",
+                flush=True,
+            )
