@@ -57,6 +57,7 @@ class RunArguments:
         epochs: Passes over the training split; 0 means as many as the network's recipe says.
         seed: Of the split, the weights, the order and the augmentation.
         nodes: Processes here, or pods on a cluster, that train together.
+        node_resources: On a cluster, what each of several pods is given: {"cpu": …, "memory": …, "nvidia.com/gpu": …}.
         gpu_count: How many accelerators training asks a cluster for, as text: of a number KFP makes no request.
         gpu_type: The accelerator's resource name on the nodes.
         node_selector: Labels of the nodes for training.
@@ -89,6 +90,7 @@ class RunArguments:
     epochs: int = 0
     seed: int = 0
     nodes: int = 1
+    node_resources: Mapping[str, str] = field(default_factory=dict)
     gpu_count: str = "0"
     gpu_type: str = GPU_TYPE
     node_selector: Mapping[str, str] = field(default_factory=dict)

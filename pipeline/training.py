@@ -81,6 +81,7 @@ def build_pipeline(
         epochs: int = 0,
         seed: int = 0,
         nodes: int = 1,
+        node_resources: dict = {},  # noqa: B006
         gpu_count: str = "0",
         gpu_type: str = "nvidia.com/gpu",
         node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
@@ -125,6 +126,7 @@ def build_pipeline(
                     choices=choices,
                     require_gpu=require_gpu,
                     nodes=nodes,
+                    node_resources=node_resources,
                     checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,

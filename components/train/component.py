@@ -17,6 +17,7 @@ def train(
     require_gpu: bool,
     checkpoints: str,
     nodes: int,
+    node_resources: dict,
     trained: Output[Model],
     curves: Output[HTML],
     metrics: Output[Metrics],
@@ -32,7 +33,9 @@ def train(
         from components.train.train import train_from_paths
 
         request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints, nodes=nodes)
-        values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
+        values = train_from_paths(
+            dataset.path, trained.path, curves.path, request, ready=ready, node_resources=node_resources
+        )
         for name, value in values.items():
             metrics.log_metric(name, value)
         # kfp.local takes a step for unchanged only while every artifact has its file.

@@ -26,7 +26,7 @@ from deep_mnist.processes import Process, start_module
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import NotFoundError
 
-MOST_IDLE_ATTEMPTS = 3  # in a row that left no new checkpoint
+MOST_IDLE_ATTEMPTS = 10  # in a row that left no new checkpoint
 GRACE_SECONDS = 8.0  # until a node that was asked to end is killed; it may write a checkpoint first
 POLL_SECONDS = 0.05
 
