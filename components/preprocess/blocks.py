@@ -14,7 +14,7 @@ from deep_mnist.data.shards.writing import class_numbers, tally
 ONE_CLASS = "0"  # of labels that are no classes
 
 
-class Blocks(Protocol):
+class RawBlocks(Protocol):
     """What is turned into shards."""
 
     def __len__(self) -> int: ...

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from components.preprocess.blocks import ArrayBlocks, Blocks, ShardBlocks
+from components.preprocess.blocks import ArrayBlocks, RawBlocks, ShardBlocks
 from components.preprocess.forms import (
     Arrays,
     as_it_is,
@@ -147,7 +147,7 @@ def _converted(images: np.ndarray, labels: np.ndarray, *, record: Preprocessing)
     return network_input(np.ascontiguousarray(images), as_is), convert_labels(labels, record)
 
 
-def _blocks(cut: Cut, convert: Convert, seed: int) -> Blocks:
+def _blocks(cut: Cut, convert: Convert, seed: int) -> RawBlocks:
     if cut.shards is not None:
         return ShardBlocks(cut.shards, "train")
     images, labels = cut.arrays["train_images"], cut.arrays["train_labels"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from components.preprocess.blocks import Blocks, numbers_of
+from components.preprocess.blocks import RawBlocks, numbers_of
 from deep_mnist.data.shards.allotment import DRAWN, TEST, VALIDATION, Allotment
 from deep_mnist.data.shards.reading import ahead
 from deep_mnist.data.shards.shard_set import Shard
@@ -45,7 +45,7 @@ class Sharding:
         lots: Which examples go where.
     """
 
-    blocks: Blocks
+    blocks: RawBlocks
     convert: Callable[[np.ndarray, np.ndarray], Pair]
     store: Store
     shard_bytes: int
@@ -97,7 +97,7 @@ def rows_in(shard_bytes: int, images: np.ndarray, labels: np.ndarray) -> int:
     return max(1, shard_bytes // record_of(images, labels).itemsize)
 
 
-def lots_of(blocks: Blocks, shares: dict[int, float], seed: int, example_bytes: int) -> Allotment:
+def lots_of(blocks: RawBlocks, shares: dict[int, float], seed: int, example_bytes: int) -> Allotment:
     """Return the lots of all examples; `shares` as in Allotment, `example_bytes` as it is stored."""
     tallies = [blocks.tally(block) for block in range(len(blocks))]
     most, drawn = MOST_HELD_OUT_BYTES // example_bytes, min(MOST_DRAWN, MOST_DRAWN_BYTES // example_bytes)

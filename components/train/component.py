@@ -29,8 +29,8 @@ def train(
         import json
         from pathlib import Path
 
+        from components.train.launch.step import train_from_paths
         from components.train.request import TrainRequest
-        from components.train.train import train_from_paths
 
         request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints, nodes=nodes)
         values = train_from_paths(

@@ -15,7 +15,7 @@ from components.train.loop import Loop
 from components.train.nodes.collective import Nodes, OwnWork
 from components.train.nodes.lost import Deadline, lost_nodes_end_the_attempt
 from components.train.nodes.statistics import drifting
-from components.train.progress import Report
+from components.train.shown.progress import Report
 from components.train.trainee import Trainee, correct, plain_metrics
 from deep_mnist.doctor.rehearsal.watchdog import Watch
 

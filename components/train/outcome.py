@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from components.images import code_digest
-from components.train.curves import curves_page
 from components.train.device import Device, cores
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.request import TrainRequest
+from components.train.shown.curves import curves_page
 from deep_mnist.contract.load import load_contract
 from deep_mnist.data.dataset import Dataset
 from deep_mnist.storage.store import sha256_of_file

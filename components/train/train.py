@@ -6,9 +6,7 @@ The trained folder holds model.keras, history.json, training.json and preprocess
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,46 +25,16 @@ from components.train.fit import TrainingRun
 from components.train.loop import Loop
 from components.train.networks import Recipe, find_network
 from components.train.nodes.collective import Nodes, make_strategy
-from components.train.nodes.kubernetes_api import ACCOUNT, KubernetesApi
-from components.train.nodes.launch import train_on_nodes
-from components.train.nodes.on_cluster import train_on_cluster
 from components.train.nodes.place import Place, place_here
 from components.train.outcome import TrainingOutcome, metrics_of, versions, write_trained
 from components.train.own_model import load_own_model
-from components.train.progress import Report
 from components.train.request import TrainRequest, recipe_of
+from components.train.shown.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
 from deep_mnist.doctor.rehearsal.vitals import PROBED, look_into
 from deep_mnist.doctor.rehearsal.watchdog import Watch
-
-
-def train_from_paths(
-    dataset: str,
-    trained: str,
-    curves: str,
-    request: TrainRequest,
-    *,
-    ready: str = "fit",
-    node_resources: Mapping[str, str] | None = None,
-) -> dict[str, float]:
-    """Train as the step does: paths in, finite numbers for KFP out.
-
-    Args:
-        dataset, trained, curves: Paths.
-        request: With more than one node, the nodes are processes here, or on a cluster pods of a TrainJob.
-        ready: require_valid's token.
-        node_resources: Of each such pod.
-    """
-    if ready != "fit":
-        raise ValueError(f'Expected ready="fit", require_valid\'s token. Received: {ready!r}. Fix: Run validate first.')
-    if request.nodes > 1:
-        paths = Path(dataset), Path(trained), Path(curves)
-        if os.environ.get("KUBERNETES_SERVICE_HOST") and ACCOUNT.exists():
-            return train_on_cluster(*paths, request, dict(node_resources or {}), KubernetesApi())
-        return train_on_nodes(*paths, request)
-    return train(Path(dataset), Path(trained), Path(curves), request)
 
 
 def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> dict[str, float]:

@@ -22,7 +22,7 @@ from components.train.examples.order import one_cycle
 from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop, correct
 from components.train.networks import NETWORKS, Recipe
-from components.train.progress import Report
+from components.train.shown.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.load import load_contract, resolve_contract
 from deep_mnist.processes import run_module

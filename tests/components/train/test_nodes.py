@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from components.preprocess.preprocess import preprocess_dataset
+from components.train.launch.here import NodesFailedError
+from components.train.launch.step import train_from_paths
 from components.train.nodes.collective import Nodes
-from components.train.nodes.launch import NodesFailedError
 from components.train.nodes.lost import LOST_STATUS
 from components.train.request import TrainRequest
-from components.train.train import train_from_paths
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import seal_dataset
 from tests.support.digits import draw_digits
@@ -77,7 +77,7 @@ def workers():
             fields, command = status.read_text().rpartition(")")[2].split(), status.with_name("cmdline").read_bytes()
         except OSError:
             continue
-        if int(fields[1]) == os.getpid() and b"components.train.nodes.worker" in command:
+        if int(fields[1]) == os.getpid() and b"components.train.launch.worker" in command:
             found.append(int(status.parent.name))
     return sorted(found)
 

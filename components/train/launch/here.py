@@ -19,8 +19,8 @@ from pathlib import Path
 
 from components.failure import read_failure
 from components.train.checkpoint import ENDING, StopSignal, TrainingInterruptedError
+from components.train.launch.worker import LIFELINE, METRICS, SPECIFICATION
 from components.train.nodes.place import TF_CONFIG, config_of
-from components.train.nodes.worker import LIFELINE, METRICS, SPECIFICATION
 from components.train.request import TrainRequest
 from deep_mnist.processes import Process, start_module
 from deep_mnist.storage.open import open_store
@@ -80,7 +80,7 @@ def _attempt(folder: Path, nodes: int, stop: StopSignal) -> list[int]:
             log = stack.enter_context((folder / f"{index}.log").open("w")) if index else None
             environment = {**os.environ, TF_CONFIG: config_of(addresses, index), "PYTHONUNBUFFERED": "1"}
             arguments = [str(folder), str(index)]
-            module = "components.train.nodes.worker"
+            module = "components.train.launch.worker"
             processes.append(start_module(module, arguments, environment=environment, output=log, errors=log))
         try:
             while any(each.poll() is None for each in processes):

@@ -44,7 +44,7 @@ def train_job(
             "runtimeRef": {"apiGroup": API.partition("/")[0], "kind": "ClusterTrainingRuntime", "name": RUNTIME},
             "trainer": {
                 "image": container["image"],
-                "command": ["python3", "-m", "components.train.nodes.pod"],
+                "command": ["python3", "-m", "components.train.launch.pod"],
                 "numNodes": specification["request"]["nodes"],
                 "env": [*environment, told],
                 "resourcesPerNode": {"requests": dict(resources), "limits": dict(resources)},

@@ -1,4 +1,4 @@
-"""One pod of a TrainJob: python -m components.train.nodes.pod.
+"""One pod of a TrainJob: python -m components.train.launch.pod.
 
 It takes the dataset from the store, trains as one of the nodes, and the first one puts what it trained into the store.
 Exit status 1 is a fault of the training itself, which no restart mends; any other restarts all pods.
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from components.failure import failure_of
+from components.train.launch.train_job import SPECIFICATION, addresses_of
 from components.train.nodes.place import TF_CONFIG, config_of
-from components.train.nodes.train_job import SPECIFICATION, addresses_of
 from components.train.request import TrainRequest
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import Store

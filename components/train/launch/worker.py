@@ -1,4 +1,4 @@
-"""One of the processes that train together on this machine: python -m components.train.nodes.worker FOLDER INDEX.
+"""One of the processes that train together on this machine: python -m components.train.launch.worker FOLDER INDEX.
 
 The folder holds what `launch` wrote, and receives what became of it.
 """
