@@ -17,6 +17,7 @@ from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_furthe
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
+from deep_mnist.data.shards.shard_set import SHARDS_FILE
 from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.classes import Classes, classes_of
@@ -209,7 +210,7 @@ def read_splits(folder: Path) -> dict[str, Split]:
     if faults:  # download read images, and says why there is no array of them
         return {name: Split(name, faults=faults.get(name, {})) for name in _names(faults)}
     if not files and not further:
-        return _read_image_files(folder)
+        return {"train": Split("train")} if (folder / SHARDS_FILE).is_file() else _read_image_files(folder)
     names = _names(slot.partition("_")[0] for slot in (*files, *further))
     return {name: _read_split(name, files, further) for name in names}
 

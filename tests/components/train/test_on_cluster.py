@@ -34,7 +34,8 @@ def cluster(tmp_path):
 
 
 @pytest.fixture
-def api(cluster):
+def api(cluster, monkeypatch):
+    monkeypatch.setenv("KFP_POD_NAME", STEP_POD["metadata"]["name"])
     server = serve(cluster)
     yield KubernetesApi(f"http://127.0.0.1:{server.server_port}", cluster.folder)
     server.shutdown()

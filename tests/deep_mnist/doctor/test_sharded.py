@@ -121,3 +121,15 @@ def test_the_doctor_of_a_damaged_set_names_the_shard(tmp_path):
 
     with pytest.raises(DamagedShardError, match="train-00117"):
         judge_folder(folder)
+
+
+def test_a_folder_of_nothing_but_shards_is_judged(tmp_path):
+    """Rows are drawn over all shards where nobody has put any beside the manifest."""
+    images, labels = draw_digits(600, 0)
+    labels = labels.astype(np.int64)
+    labels[437] = 12
+    write_set(tmp_path, [100] * 6, images, labels)
+    (tmp_path / "contract.json").write_text(json.dumps({"num_classes": 10}))
+
+    found = judge_folder(tmp_path).findings
+    assert "labels.values" in [each.field for each in found if each.severity == "error"]
