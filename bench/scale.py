@@ -23,7 +23,7 @@ import numpy as np
 
 from components.train.examples.sharded import LANES, ShardedSplit, ShardStream
 from deep_mnist.data.shards.shard_set import Shard, ShardSet
-from deep_mnist.doctor.sharded import survey_shards
+from deep_mnist.doctor.evidence.sharded import survey_shards
 from deep_mnist.storage.folder import FolderStore
 from deep_mnist.storage.store import Generation, NotFoundError
 

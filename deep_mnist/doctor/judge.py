@@ -15,18 +15,19 @@ from threadpoolctl import threadpool_limits
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.shards.shard_set import shards_in
 from deep_mnist.doctor.acceptance import Choices, choices_of
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
 from deep_mnist.doctor.checks.catalogue import checks
 from deep_mnist.doctor.checks.multiple import judge_further
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.background import BackgroundCall
+from deep_mnist.doctor.evidence.sharded import draw_and_survey, images_at, survey_shards
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
 from deep_mnist.doctor.report.own_fault import is_own_fault
 from deep_mnist.doctor.rule import Check, Need, Rule, Scope
 from deep_mnist.doctor.settings import contract_for, known_record, read_settings
-from deep_mnist.doctor.sharded import with_shards
 
 Result = TypeVar("Result")
 LARGE = 1 << 22  # bytes of images, from which on a thread is worth its start
@@ -69,6 +70,29 @@ def diagnose(
     judged = run_checks(case, choices.ignore)
     findings = finish(judged.findings, case, choices)
     return Diagnosis(findings, time.perf_counter() - started, case, broken=judged.broken, ignored=choices.ignore)
+
+
+def with_shards(folder: Path, splits: Mapping[str, Split]) -> dict[str, Split]:
+    """Return the splits, train with the survey of its shards where the folder has their manifest.
+
+    Its images and labels are those that preprocess drew over all shards and put beside the manifest, every class among
+    them, or else those drawn here.
+
+    Raises:
+        DamagedShardError: A shard is missing or altered; the message names it.
+    """
+    shards = shards_in(folder)
+    if shards is None or not shards.count("train"):
+        return dict(splits)
+    drawn = splits["train"]
+    if drawn.images is None or drawn.labels is None:
+        images, labels, found = draw_and_survey(shards)
+        drawn = Split("train", images, labels)
+    else:
+        found = survey_shards(shards, "train")
+    drawn.is_whole, drawn.whole_images = False, partial(images_at, shards)
+    vars(drawn)["survey"] = found  # in the place of the cached property's: of all, not of the drawn
+    return {**splits, "train": drawn}
 
 
 def judge_folder(

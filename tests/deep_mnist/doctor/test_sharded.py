@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deep_mnist.data.shards.reading import DamagedShardError
+from deep_mnist.doctor.evidence.sharded import survey_shards
 from deep_mnist.doctor.evidence.survey import Surveyor, survey
 from deep_mnist.doctor.judge import judge_folder
-from deep_mnist.doctor.sharded import survey_shards
 from tests.support.digits import draw_digits
 from tests.support.shard_sets import write_set
 
