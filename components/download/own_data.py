@@ -14,12 +14,12 @@ import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.arrays import find_arrays, slot_of
-from deep_mnist.data.dataset import CONTRACT_FILE
+from deep_mnist.data.dataset import CONTRACT_FILE, SHARDS_FILE
 from deep_mnist.data.faults_file import write_faults
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
-from deep_mnist.data.shards.shard_set import SHARDS_FILE, ShardSet
+from deep_mnist.data.shards.shard_set import ShardSet
 from deep_mnist.data.sources import EXPECTED, is_image_file, recognize
 from deep_mnist.data.transfer import TOTAL_SECONDS, SourceUnreachableError, TransferError, split_pin
 from deep_mnist.storage.address import store_schemes

@@ -29,9 +29,9 @@ from components.preprocess.forms import (
 )
 from components.preprocess.to_shards import MOST_HELD_OUT_BYTES, TEST, VALIDATION, Pair, Sharding, lots_of, rows_in
 from deep_mnist.contract.contract import Contract
-from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing, sha256_of_array
+from deep_mnist.data.dataset import SHARDS_FILE, Dataset, DatasetError, Preprocessing, sha256_of_array
 from deep_mnist.data.shards.reading import examples
-from deep_mnist.data.shards.shard_set import SHARDS_FILE, SHARDS_FOLDER, Shard, ShardSet, shards_in
+from deep_mnist.data.shards.shard_set import SHARDS_FOLDER, Shard, ShardSet, shards_in
 from deep_mnist.data.stratify import VALIDATION_FRACTION
 from deep_mnist.export import network_input
 from deep_mnist.storage.open import open_store

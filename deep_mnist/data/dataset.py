@@ -25,6 +25,7 @@ from deep_mnist.storage.store import sha256_of_file
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 CONTRACT_FILE = "contract.json"  # what the data are for, see deep_mnist.contract.folder; no part of their identity
+SHARDS_FILE = "shards.json"  # of a train split in pieces, see deep_mnist.data.shards.shard_set
 RULES_FILE = "own_rules.py"  # of the user's, which validate adds to the doctor's
 
 

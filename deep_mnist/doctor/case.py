@@ -14,10 +14,9 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
 from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_further
-from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.dataset import SHARDS_FILE, Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
-from deep_mnist.data.shards.shard_set import SHARDS_FILE
 from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.classes import Classes, classes_of

@@ -14,15 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.data.dataset import Preprocessing
-from deep_mnist.data.shards.shard_set import shards_in
+from deep_mnist.data.dataset import SHARDS_FILE, Preprocessing
 from deep_mnist.doctor.acceptance import Choices, choices_of
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
 from deep_mnist.doctor.checks.catalogue import checks
 from deep_mnist.doctor.checks.multiple import judge_further
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.background import BackgroundCall
-from deep_mnist.doctor.evidence.sharded import draw_and_survey, images_at, survey_shards
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish
 from deep_mnist.doctor.report.own_fault import is_own_fault
@@ -81,6 +79,11 @@ def with_shards(folder: Path, splits: Mapping[str, Split]) -> dict[str, Split]:
     Raises:
         DamagedShardError: A shard is missing or altered; the message names it.
     """
+    if not (folder / SHARDS_FILE).is_file():
+        return dict(splits)  # and what reads stores is not loaded
+    from deep_mnist.data.shards.shard_set import shards_in
+    from deep_mnist.doctor.evidence.sharded import draw_and_survey, images_at, survey_shards
+
     shards = shards_in(folder)
     if shards is None or not shards.count("train"):
         return dict(splits)

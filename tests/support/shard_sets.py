@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_mnist.data.shards.shard_set import SHARDS_FILE, ShardSet
+from deep_mnist.data.dataset import SHARDS_FILE
+from deep_mnist.data.shards.shard_set import ShardSet
 from deep_mnist.data.shards.writing import write_shard
 from deep_mnist.storage.open import open_store
 

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.data.dataset import DatasetError
+from deep_mnist.data.dataset import SHARDS_FILE, DatasetError
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import Store
 
-SHARDS_FILE = "shards.json"
 SHARDS_FOLDER = "shards"  # beside the manifest, where no address is named
 
 
