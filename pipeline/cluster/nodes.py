@@ -13,7 +13,6 @@ import click
 import yaml
 
 from pipeline.cluster.demand import Demand, cores_of, mebibytes_of
-from pipeline.run_arguments import UsageError
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 BASE = "base/budget-resourcequota.yaml"
@@ -70,7 +69,7 @@ def require_trainer(nodes: int) -> None:
     Where kubectl is missing or cannot ask, a line says so, and the step itself finds out first of all.
 
     Raises:
-        UsageError: The cluster answers that it has none.
+        click.UsageError: The cluster answers that it has none.
     """
     if nodes == 1:
         return
@@ -80,7 +79,7 @@ def require_trainer(nodes: int) -> None:
         why = "no kubectl" if asked is None else (asked.stderr.strip().splitlines() or ["no answer"])[-1]
         click.echo(f"--nodes {nodes} needs Kubeflow Trainer 2.x; whether it is there was not asked ({why}).", err=True)
     elif asked.returncode or "trainjobs" not in json.dumps(json.loads(asked.stdout)):
-        raise UsageError(
+        raise click.UsageError(
             f"Expected Kubeflow Trainer 2.x on the cluster, as --nodes {nodes} asks for. Received: no "
             f"{TRAINER_API.removeprefix('/apis/')} there. Fix: install Trainer and manifests/components/trainer, or "
             "--nodes 1"

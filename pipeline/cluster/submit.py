@@ -24,7 +24,6 @@ from pipeline.cluster.connection import Connection, connect, connection_options
 from pipeline.cluster.definition import Definition, compile_definition, require_images
 from pipeline.cluster.nodes import require_trainer
 from pipeline.cluster.watch import follow, watch_options
-from pipeline.run_arguments import UsageError
 
 EXPERIMENT = "deep-mnist"
 
@@ -54,10 +53,7 @@ def send(made: Callable[[], tuple[Definition, dict[str, Any]]], options: Mapping
     """Start a run of a definition with its parameters, and with --wait, watch it and exit as it ended."""
     require_images()
     definition, parameters = made()
-    try:
-        require_trainer(int(parameters.get("nodes", 1)))
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
+    require_trainer(int(parameters.get("nodes", 1)))
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))
     click.echo(f"STARTED run={run.run_id} name={run.display_name!r}")

@@ -6,12 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cluster.nodes import require_trainer
 from pipeline.cluster.plan import plan
-from pipeline.run_arguments import UsageError
 
 
 def planned(*options: str) -> dict:
@@ -68,7 +68,7 @@ def test_a_cluster_without_trainer_is_told_before_anything_is_submitted(tmp_path
         tmp_path, 'echo "Error from server (NotFound): the server could not find the requested resource" >&2; exit 1'
     )
 
-    with pytest.raises(UsageError, match=r"Expected Kubeflow Trainer 2\.x on the cluster"):
+    with pytest.raises(click.UsageError, match=r"Expected Kubeflow Trainer 2\.x on the cluster"):
         require_trainer(2)
 
 
