@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep_mnist.data.shards.allotment import DRAWN, TEST, VALIDATION, Allotment
@@ -83,6 +83,7 @@ def test_what_fails_ahead_fails_for_who_asked():
         next(found)
 
 
+@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=4),
     cuts=st.lists(st.integers(0, 120), max_size=6),
