@@ -12,6 +12,7 @@ SEEDS ?= 0..2
 NETWORKS ?= fast
 STORE ?= ./registry
 GPU ?= 0
+NODES ?= 1
 RUNS ?= ./runs
 ARGS ?=
 DIR ?=
@@ -36,7 +37,7 @@ install: .venv/dev ## everything for development in .venv
 
 run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
-	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' $(ARGS)
+	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --nodes '$(NODES)' --runs '$(RUNS)' $(ARGS)
 
 sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
 	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \

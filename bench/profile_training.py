@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.train.data import TrainingSplit
 from components.train.device import find_device, set_threads
+from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop
 from components.train.networks import NETWORKS
 from components.train.trainee import built_in_trainee

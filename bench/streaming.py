@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.claims import Claim, tell
-from components.train.data import TrainingSplit
 from components.train.device import Device, find_device, set_threads
+from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop
 from components.train.networks import NETWORKS
 from components.train.request import TrainRequest

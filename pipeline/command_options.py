@@ -66,7 +66,21 @@ run_options = add_options(
     click.option(
         "--labels", default="", help="A labels.yaml, its path or address: labels that people changed, examples dropped."
     ),
+    click.option(
+        "--shard-bytes",
+        type=click.IntRange(0),
+        default=0,
+        help="Write training examples of more bytes as shards of at most so many, which are streamed; 0: never.",
+    ),
+    click.option("--shards", default="", help="Address of the store for the shards; default: the dataset's folder."),
     click.option("--epochs", type=click.IntRange(0), default=0, help="0: as many as the network's recipe says."),
+    click.option(
+        "--nodes",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Train on so many: processes here, pods of a TrainJob on a cluster; the same batches and results.",
+    ),
     click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option("--model-name", default="", help="Name in the registry; default: the dataset's."),
     click.option("--min-accuracy", type=SHARE, help="Floor for promotion; default by dataset."),
@@ -85,7 +99,7 @@ run_options = add_options(
 )
 RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "ignore", "rules",
-    "labels", "epochs", "seed", "model_name",
+    "labels", "shard_bytes", "shards", "epochs", "nodes", "seed", "model_name",
     "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
 )  # fmt: skip
 SWEEP_OPTIONS = (

@@ -54,8 +54,12 @@ class RunArguments:
         rules_digest: SHA-256 that this file must have, or "".
         labels: Path or address of a labels.yaml, what people decided about single labels, or "".
         labels_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for the dataset's own folder.
         epochs: Passes over the training split; 0 means as many as the network's recipe says.
         seed: Of the split, the weights, the order and the augmentation.
+        nodes: Processes here, or pods on a cluster, that train together.
+        node_resources: On a cluster, what each of several pods is given: {"cpu": …, "memory": …, "nvidia.com/gpu": …}.
         gpu_count: How many accelerators training asks a cluster for, as text: of a number KFP makes no request.
         gpu_type: The accelerator's resource name on the nodes.
         node_selector: Labels of the nodes for training.
@@ -85,8 +89,12 @@ class RunArguments:
     rules_digest: str = ""
     labels: str = ""
     labels_digest: str = ""
+    shard_bytes: int = 0
+    shards: str = ""
     epochs: int = 0
     seed: int = 0
+    nodes: int = 1
+    node_resources: Mapping[str, str] = field(default_factory=dict)
     gpu_count: str = "0"
     gpu_type: str = GPU_TYPE
     node_selector: Mapping[str, str] = field(default_factory=dict)

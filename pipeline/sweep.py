@@ -63,8 +63,12 @@ def build_sweep(
         rules_digest: str = "",
         labels: str = "",
         labels_digest: str = "",
+        shard_bytes: int = 0,
+        shards: str = "",
         epochs: int = 0,
         seed: int = 0,
+        nodes: int = 1,
+        node_resources: dict = {},  # noqa: B006
         gpu_count: str = "0",
         gpu_type: str = "nvidia.com/gpu",
         node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
@@ -97,6 +101,8 @@ def build_sweep(
                     rules_digest=rules_digest,
                     labels=labels,
                     labels_digest=labels_digest,
+                    shard_bytes=shard_bytes,
+                    shards=shards,
                     # From the cache, two trials of one network would hand `select` one artifact: a key of KFP's
                     # metadata store forbids it, and `select`'s driver dies (kubeflow/pipelines 2.17.0,
                     # backend/src/v2/metadata/client.go:739).
@@ -111,6 +117,8 @@ def build_sweep(
                     seed=trial.seed,
                     choices=choices,
                     require_gpu=require_gpu,
+                    nodes=nodes,
+                    node_resources=node_resources,
                     checkpoints=checkpoints,
                     accelerator={
                         "gpu_count": gpu_count,

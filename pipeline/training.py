@@ -81,8 +81,12 @@ def build_pipeline(
         rules_digest: str = "",
         labels: str = "",
         labels_digest: str = "",
+        shard_bytes: int = 0,
+        shards: str = "",
         epochs: int = 0,
         seed: int = 0,
+        nodes: int = 1,
+        node_resources: dict = {},  # noqa: B006
         gpu_count: str = "0",
         gpu_type: str = "nvidia.com/gpu",
         node_selector: dict = {},  # noqa: B006 - kfp reads the default, nothing mutates it
@@ -113,6 +117,8 @@ def build_pipeline(
                 rules_digest=rules_digest,
                 labels=labels,
                 labels_digest=labels_digest,
+                shard_bytes=shard_bytes,
+                shards=shards,
                 **of_network,
             )
             with around(
@@ -126,6 +132,8 @@ def build_pipeline(
                     seed=seed,
                     choices=choices,
                     require_gpu=require_gpu,
+                    nodes=nodes,
+                    node_resources=node_resources,
                     checkpoints=kept_in(checkpoints, settings, cluster=cluster),
                     accelerator={
                         "gpu_count": gpu_count,

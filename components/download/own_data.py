@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +14,12 @@ import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.arrays import find_arrays, slot_of
-from deep_mnist.data.dataset import CONTRACT_FILE
+from deep_mnist.data.dataset import CONTRACT_FILE, SHARDS_FILE
 from deep_mnist.data.faults_file import write_faults
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
+from deep_mnist.data.shards.shard_set import ShardSet
 from deep_mnist.data.sources import EXPECTED, is_image_file, recognize
 from deep_mnist.data.transfer import TOTAL_SECONDS, SourceUnreachableError, TransferError, split_pin
 from deep_mnist.storage.address import store_schemes
@@ -95,6 +97,8 @@ def fetch_bucket(url: str, folder: Path) -> ClassNames:
         fetch(url, folder / name)
         return ()
     store = open_store(url)
+    if store.exists(SHARDS_FILE):
+        return point_at_shards(url, folder)
     names = store.list("")
     arrays = [each for each in names if each.endswith(ARRAY_ENDINGS) and "/" not in each and not is_image_file(each)]
     if any(slot_of(each) or each.endswith(".npz") for each in arrays):
@@ -126,6 +130,8 @@ def copy_own(path: Path, source: str, folder: Path) -> ClassNames:
             f"Received: {source!r}, "
             f"and no folder or file of that name."
         )
+    if (path / SHARDS_FILE).is_file():
+        return point_at_shards(str(path.absolute()), folder)
     try:
         if path.suffix == ".npz" and path.is_file():
             shutil.copyfile(path, folder / path.name)
@@ -140,6 +146,17 @@ def copy_own(path: Path, source: str, folder: Path) -> ClassNames:
             f"Expected to read {path}. Received: {error}. Fix: check the files and their rights"
         ) from error
     return ()
+
+
+def point_at_shards(address: str, folder: Path) -> ClassNames:
+    """Write the manifest of shards that stay where they are, and what lies beside it of the network's contract."""
+    store = open_store(address)
+    shards = ShardSet.from_json(store.read(SHARDS_FILE)[0], address)
+    (folder / SHARDS_FILE).write_text(replace(shards, at=shards.store().url).to_json())
+    if store.exists(CONTRACT_FILE):
+        store.download_file(CONTRACT_FILE, folder / CONTRACT_FILE)
+    print(f"download: {len(shards.splits.get('train', ()))} shards stay at {shards.store().url}", flush=True)
+    return shards.class_names
 
 
 def _copy_file(path: Path, folder: Path) -> None:

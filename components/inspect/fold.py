@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.train.data import TrainingSplit
 from components.train.device import find_device, set_threads
+from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop
 from components.train.request import TrainRequest, recipe_of
 from components.train.train import make_trainee

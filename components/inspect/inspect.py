@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from components.inspect.fold import predict_fold
-from components.train.data import TrainingSplit
+from components.train.examples.split import TrainingSplit
 from components.train.request import TrainRequest
-from deep_mnist.data.dataset import Dataset, open_dataset
+from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset
+from deep_mnist.data.shards.shard_set import shards_in
 from deep_mnist.labels.classifier import features_of
 from deep_mnist.labels.duplicates import near_duplicates
 from deep_mnist.labels.folds import grouped_folds
@@ -66,7 +67,16 @@ def inspect_dataset(
 
 
 def source_of(dataset: Dataset) -> LabelledSplit:
-    """Return the train split of a dataset with its raw pixels, by which labels.yaml names an image."""
+    """Return the train split of a dataset with its raw pixels, by which labels.yaml names an image.
+
+    Raises:
+        DatasetError: The split lies in shards.
+    """
+    if shards_in(dataset.folder) is not None:
+        raise DatasetError(
+            "Expected the train split in one piece, whose labels can be inspected. Received: shards. "
+            "Fix: inspect before they are cut, by python -m deep_mnist.labels on the source"
+        )
     images = pixels_of(dataset.images("train"), dataset.record)
     given = given_classes(np.asarray(dataset.labels("train")), len(images))
     name = dataset.record.source if dataset.record and dataset.record.source else dataset.folder.name

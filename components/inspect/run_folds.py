@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from components.inspect.fold import predict_fold
-from components.train.data import TrainingSplit
+from components.train.examples.split import TrainingSplit
 from components.train.request import TrainRequest
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.labels.kept_folds import load_fold, save_fold

@@ -29,6 +29,8 @@ def prepare(
     rules_digest: str,
     labels: str,
     labels_digest: str,
+    shard_bytes: int,
+    shards: str,
     dataset: Output[Dataset],
     findings: Output[Artifact],
     report: Output[HTML],
@@ -51,6 +53,8 @@ def prepare(
         rules_digest: SHA-256 that this file must have, or "".
         labels: Path, gs:// or s3:// address of a labels.yaml, what people decided about single labels; "" for none.
         labels_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for a folder in the dataset's own.
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
         findings: The doctor's JSON object.
         report: The same with images.
@@ -82,6 +86,8 @@ def prepare(
                 rules_digest=rules_digest,
                 labels=labels,
                 labels_digest=labels_digest,
+                shard_bytes=shard_bytes,
+                shards=shards,
             )
         diagnosis = validate_dataset(Path(dataset.path), accept, ignore, own_rules=bool(rules))
         return write_reports(diagnosis, Path(findings.path), Path(report.path), Path(summary.path), step="prepare")

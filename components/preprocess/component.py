@@ -20,6 +20,8 @@ def preprocess(
     rules_digest: str,
     labels: str,
     labels_digest: str,
+    shard_bytes: int,
+    shards: str,
     dataset: Output[Dataset],
 ) -> str:
     """Write exactly what the network's contract asks for and return the dataset's digest.
@@ -37,6 +39,8 @@ def preprocess(
         rules_digest: SHA-256 that this file must have, or "".
         labels: Path, gs:// or s3:// address of a labels.yaml, what people decided about single labels; "" for none.
         labels_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for a folder in the dataset's own.
         dataset: Folder of `.npy` files with contract.json, manifest and preprocessing record.
     """
     from components.failure import report_failure
@@ -59,4 +63,6 @@ def preprocess(
             rules_digest=rules_digest,
             labels=labels,
             labels_digest=labels_digest,
+            shard_bytes=shard_bytes,
+            shards=shards,
         ).digest

@@ -15,7 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from components.preprocess.forms import (
+    Arrays,
+    as_it_is,
+    convert_labels,
+    forms,
+    is_raw,
+    record_as_prepared,
+    record_of_raw,
+    shape_for,
+)
 from components.preprocess.relabel import Corrections, read_corrections, rewrite_prepared
+from components.preprocess.sharding import Cut, write_sharded
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.folder import ACCEPT, write_contract
 from deep_mnist.data.array_errors import ArrayFileError
@@ -41,8 +52,6 @@ CHUNK = 8192  # images converted at a time: 25 MB of float32 at 28x28
 # A user's data without a test split gives up this share of its examples, drawn like the validation split.
 TEST_FRACTION = 1 / 7
 
-Arrays = dict[str, np.ndarray]
-
 
 def preprocess_dataset(
     raw: Path,
@@ -57,6 +66,8 @@ def preprocess_dataset(
     rules_digest: str = "",
     labels: str = "",
     labels_digest: str = "",
+    shard_bytes: int = 0,
+    shards: str = "",
 ) -> Dataset:
     """Write the dataset that `contract` asks for to `folder` and return it.
 
@@ -73,6 +84,8 @@ def preprocess_dataset(
         rules_digest: SHA-256 that this file must have, or "".
         labels: Path or address of a labels.yaml, what people decided about single labels; "" for none.
         labels_digest: SHA-256 that this file must have, or "".
+        shard_bytes: Training examples of more bytes than this are written as shards of at most so many; 0 for never.
+        shards: Address of the store for the shards; "" for a folder in the dataset's own.
 
     Raises:
         DatasetError: Raw data that cannot be converted, a parameter out of range, a file with another digest.
@@ -92,7 +105,15 @@ def preprocess_dataset(
     chosen["label_changes"] = corrections.to_dict()
     if labels:
         print(f"preprocess: labels.yaml: {_told(corrections)}", flush=True)
-    if arrays is None or (preparation == "auto" and not _is_raw(arrays)):
+    cut = Cut(raw, arrays or {}, preparation, shard_bytes, shards)
+    if cut.applies():
+        if labels:
+            raise DatasetError(
+                "Expected labels.yaml for data in one piece. Received: data that are written as shards. "
+                "Fix: apply it first (shard_bytes=0), or correct the labels of the source"
+            )
+        record = write_sharded(cut, opened, contract, folder, **chosen)
+    elif arrays is None or (preparation == "auto" and not is_raw(arrays)):
         record = _pass_on(opened, contract, folder, **chosen)
         rewrite_prepared(folder, arrays or {}, corrections)
     else:
@@ -129,14 +150,15 @@ def _convert(
     arrays: Arrays, contract: Contract, folder: Path, preparation: str, corrections: Corrections, **chosen: Any
 ) -> Preprocessing:
     """Write raw data as the contract asks for them; `chosen` are fields of the record."""
-    if not _is_raw(arrays):
+    if not is_raw(arrays):
         raise DatasetError(
             f"Expected raw data to convert: uint8 images (n, rows, columns), integer labels (n,). Received: "
-            f"{_forms(arrays)}. Fix: preparation=none passes them on as they are"
+            f"{forms(arrays)}. Fix: preparation=none passes them on as they are"
         )
     if preparation == "none" or contract.preparation == "none":
-        contract = _as_it_is(arrays)
-    record = _record(arrays, contract, **chosen)
+        contract = as_it_is(arrays)
+    digests = {name: sha256_of_array(np.asarray(array)) for name, array in arrays.items()}
+    record = record_of_raw(arrays, contract, digests, **chosen)
     # Drawn from the labels as they came: whatever is corrected, the same examples are held out.
     splits = _split(arrays, record.validation_fraction, record.split_seed)
     kept = {split: (origin, corrections.rows_of(origin, rows)) for split, (origin, rows) in splits.items()}
@@ -158,59 +180,12 @@ def _read(raw: Path) -> Arrays | None:
         return None
 
 
-def _is_raw(arrays: Arrays) -> bool:
-    images = [array for name, array in arrays.items() if name.endswith("_images")]
-    labels = [array for name, array in arrays.items() if name.endswith("_labels")]
-    paired = {name.partition("_")[0] for name in arrays if name.endswith("_images")} == {
-        name.partition("_")[0] for name in arrays if name.endswith("_labels")
-    }
-    return (
-        {"train_images", "train_labels"} <= set(arrays)
-        and paired
-        and all(image.dtype == np.uint8 and image.ndim == 3 and len(image) for image in images)
-        and all(label.dtype.kind in "iu" and label.ndim == 1 for label in labels)
-        and all(len(arrays[n]) == len(arrays[n.replace("_images", "_labels")]) for n in arrays)
-    )
-
-
-def _forms(arrays: Arrays) -> str:
-    return ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
-
-
 def _pass_on(raw: Dataset, contract: Contract, folder: Path, **chosen: Any) -> Preprocessing:
     """Copy prepared data unchanged, with a record that says so; `chosen` are fields of the record."""
     print("preprocess: the data are not raw uint8 images with integer labels; passed on as prepared", flush=True)
     for name in raw.files:
         shutil.copyfile(raw.folder / name, folder / name)
-    return Preprocessing(
-        layout=contract.layout,
-        image_shape=tuple(side or 0 for side in contract.input_shape or ()),
-        dtype=contract.input_dtype,
-        scale=1.0,
-        offset=0.0,
-        label_encoding=contract.label_encoding or "sparse",
-        num_classes=contract.num_classes or 0,
-        prepared=True,
-        source_digests={name: str(entry["sha256"]) for name, entry in raw.files.items()},
-        **chosen,
-    )
-
-
-def _as_it_is(arrays: Arrays) -> Contract:
-    """Return the contract that raw data fulfil by themselves."""
-    images = arrays["train_images"]
-    return Contract(
-        input_shape=tuple(images.shape[1:]),
-        layout="rows_columns",
-        input_dtype="uint8",
-        input_range=(0.0, 255.0),
-        label_encoding="sparse",
-        num_classes=_classes(arrays),
-    )
-
-
-def _classes(arrays: Arrays) -> int:
-    return 1 + max(int(array.max(initial=0)) for name, array in arrays.items() if name.endswith("_labels"))
+    return record_as_prepared(contract, {name: str(entry["sha256"]) for name, entry in raw.files.items()}, **chosen)
 
 
 def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, np.ndarray]]:
@@ -232,40 +207,11 @@ def _split(arrays: Arrays, fraction: float, seed: int) -> dict[str, tuple[str, n
     return {"train": ("train", train), **splits}
 
 
-def _record(arrays: Arrays, contract: Contract, **chosen: Any) -> Preprocessing:
-    low, high = contract.input_range
-    floats = contract.input_dtype != "uint8"
-    scale = (float(high) - float(low)) / 255.0 if floats else 1.0
-    return Preprocessing(
-        layout=contract.layout,
-        image_shape=_shape_for(contract.layout, arrays["train_images"].shape[1:]),
-        dtype="float32" if floats else "uint8",
-        scale=scale,
-        offset=float(low) if floats else 0.0,
-        label_encoding=contract.label_encoding or "sparse",
-        num_classes=contract.num_classes or _classes(arrays),
-        source_digests={name: sha256_of_array(np.asarray(array)) for name, array in arrays.items()},
-        **chosen,
-    )
-
-
-def _shape_for(layout: str, raw_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape one image is stored in: the contract's layout around the raw rows and columns."""
-    rows, columns = raw_shape
-    if layout == "flat":
-        return (rows * columns,)
-    if layout == "channels_last":
-        return (rows, columns, 1)
-    if layout == "channels_first":
-        return (1, rows, columns)
-    return (rows, columns)
-
-
 def _write(folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndarray]], record: Preprocessing) -> None:
     for split, (origin, rows) in splits.items():
         images, labels = arrays[f"{origin}_images"], arrays[f"{origin}_labels"]
         # A split of other sizes than train's keeps them, for validate to name.
-        as_it_is = replace(record, image_shape=_shape_for(record.layout, images.shape[1:]))
+        as_it_is = replace(record, image_shape=shape_for(record.layout, images.shape[1:]))
         stored = np.lib.format.open_memmap(
             folder / f"{split}_images.npy",
             mode="w+",
@@ -282,15 +228,3 @@ def _write(folder: Path, arrays: Arrays, splits: Mapping[str, tuple[str, np.ndar
 
 def _chunks(count: int) -> Iterator[slice]:
     return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
-
-
-def convert_labels(labels: np.ndarray, record: Preprocessing) -> np.ndarray:
-    """Integers (n,) -> int64 (n,), or float32 one-hot (n, num_classes).
-
-    Labels outside 0..num_classes-1 cannot be one-hot encoded; they stay integers, for validate to name.
-    """
-    integers = labels.astype(np.int64)
-    fits = not len(integers) or (integers.min() >= 0 and integers.max() < record.num_classes)
-    if record.label_encoding == "one_hot" and fits:
-        return np.eye(record.num_classes, dtype=np.float32)[integers]
-    return integers

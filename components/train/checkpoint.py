@@ -130,10 +130,13 @@ class Checkpoints:
 
     Attributes:
         identity: What makes a training this one: digests of data and code, network, seed, and so on.
+        writes: False only reads: of several nodes one writes.
     """
 
-    def __init__(self, url: str, identity: Mapping[str, Any], *, every: float, output: str = "") -> None:
-        self.identity, self.every, self.output = identity, every, output
+    def __init__(
+        self, url: str, identity: Mapping[str, Any], *, every: float, output: str = "", writes: bool = True
+    ) -> None:
+        self.identity, self.every, self.output, self.writes = identity, every, output, writes
         self.store = open_store(url, patience=PATIENCE_SECONDS) if url else None
         name = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
         self.key = f"{identity.get('network', 'network')}-{name}{ENDING}"
@@ -159,7 +162,7 @@ class Checkpoints:
 
     def sweep(self) -> None:
         """Remove the checkpoints of other trainings for which nobody came back; a store that fails costs a line."""
-        if self.store is None:
+        if self.store is None or not self.writes:
             return
         oldest = time.time() - LIFETIME_SECONDS
         try:
@@ -175,12 +178,12 @@ class Checkpoints:
 
     def due(self) -> bool:
         """Tell whether the last checkpoint is old enough for another."""
-        return self.store is not None and time.monotonic() - self._last >= self.every
+        return self.store is not None and self.writes and time.monotonic() - self._last >= self.every
 
     def save(self, snapshot: Snapshot) -> bool:
         """Write a checkpoint; a store that fails costs a line, not the training."""
         self._last = time.monotonic()
-        if self.store is None:
+        if self.store is None or not self.writes:
             return False
         try:
             self.store.write(self.key, encode(snapshot, self.identity))
@@ -201,7 +204,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the checkpoint of a training that has ended well."""
-        if self.store is not None:
+        if self.store is not None and self.writes:
             try:
                 self.store.delete(self.key)
             except StorageError as error:

@@ -16,6 +16,8 @@ def train(
     seed: int,
     require_gpu: bool,
     checkpoints: str,
+    nodes: int,
+    node_resources: dict,
     trained: Output[Model],
     curves: Output[HTML],
     metrics: Output[Metrics],
@@ -27,11 +29,13 @@ def train(
         import json
         from pathlib import Path
 
+        from components.train.launch.step import train_from_paths
         from components.train.request import TrainRequest
-        from components.train.train import train_from_paths
 
-        request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints)
-        values = train_from_paths(dataset.path, trained.path, curves.path, request, ready=ready)
+        request = TrainRequest(network, model, model_digest, epochs, seed, require_gpu, checkpoints, nodes=nodes)
+        values = train_from_paths(
+            dataset.path, trained.path, curves.path, request, ready=ready, node_resources=node_resources
+        )
         for name, value in values.items():
             metrics.log_metric(name, value)
         # kfp.local takes a step for unchanged only while every artifact has its file.

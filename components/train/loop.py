@@ -6,42 +6,27 @@ and how many steps one call runs changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from components.train.augment import random_maps, warp_images
-from components.train.data import TrainingSplit
 from components.train.device import Device
+from components.train.examples.chunks import read_chunks, steps_in_chunk
+from components.train.examples.order import draws_of, one_cycle, rows_of
+from components.train.examples.sharded import LANES, ShardedSplit, ShardStream
+from components.train.examples.split import TrainingSplit
 from components.train.networks import Recipe
-from components.train.stream import read_chunks, steps_in_chunk
-from components.train.trainee import Trainee
+from components.train.nodes.place import ALONE, Place
+from components.train.nodes.statistics import Statistics
+from components.train.trainee import Trainee, correct, plain_metrics
 
 LEAST_STEPS = 20  # an epoch
 SMALLEST_BATCH = 16
-
-
-def one_cycle(peak: float, steps: int, warmup: float) -> np.ndarray:
-    """Return a rate for each step: linear up to `peak`, then linear down to nearly nothing."""
-    rising = max(1, round(steps * warmup))
-    at = np.arange(steps)
-    return (peak * np.minimum((at + 1) / rising, (steps - at) / max(1, steps - rising))).astype(np.float32)
-
-
-def correct(labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Return how many predictions are correct, sparse or one-hot, as float32."""
-    predicted = tf.reshape(predicted, (tf.shape(predicted)[0], -1))
-    if predicted.shape[-1] == 1:
-        matches = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
-        return tf.reduce_sum(tf.cast(matches, tf.float32))
-    one_hot = labels.shape.rank == 2 and labels.shape[-1] != 1
-    expected = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
-    matches = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(expected, tf.int32))
-    return tf.reduce_sum(tf.cast(matches, tf.float32))
 
 
 class Loop:
@@ -62,18 +47,19 @@ class Loop:
         device: Device,
         resident: bool = True,
         strategy: tf.distribute.Strategy | None = None,
+        place: Place = ALONE,
     ) -> None:
         self.trainee, self.recipe, self.train, self.seed = trainee, recipe, train, seed
-        self.resident, self.strategy = resident, strategy
+        self.resident, self.strategy, self.place = resident and not isinstance(train, ShardedSplit), strategy, place
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         self.jit = device.jit and strategy is None
         self.parts = 1 if device.kind == "GPU" else recipe.parts
-        share = self.replicas * self.parts
-        largest = max(SMALLEST_BATCH, len(train) // LEAST_STEPS)  # few examples still make steps enough an epoch
-        self.batch = max(share, min(recipe.batch, largest, len(train)) // share * share)
-        self.steps_per_epoch = max(1, len(train) // self.batch)
+        self.batch = self._batch()
+        self.steps_per_epoch = train.steps(self.batch)
         self.steps = self.steps_per_epoch * recipe.epochs
         self.rates = one_cycle(recipe.peak_rate, self.steps, recipe.warmup) if recipe.peak_rate else None
+        self.own_seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # of a node, without waiting for others
+        self._statistics = Statistics(trainee.model, place)
         with self.scope():
             self.sums = tf.Variable(
                 tf.zeros(3),
@@ -82,9 +68,26 @@ class Loop:
                 aggregation=tf.VariableAggregation.SUM if strategy else tf.VariableAggregation.NONE,
             )
             self._make_variables()
-        self._arrays = self._on_every_device(train) if resident else ()
+        self._arrays = self._on_every_device(train) if self.resident else ()
+        self._order_of: tuple[int, np.ndarray] = (-1, np.zeros((0, 0), np.int32))
         self._tables_of: tuple[int, tuple[np.ndarray, ...]] = (-1, ())
+        self._stream = self._make_stream(train) if isinstance(train, ShardedSplit) else None
         self._compile()
+
+    def _batch(self) -> int:
+        """Return how many examples a step has, over all replicas: the same for 1, 2, 4 and 8 of them."""
+        share, count = self.replicas * self.parts, len(self.train)
+        largest = max(SMALLEST_BATCH, count // LEAST_STEPS)  # few examples still make steps enough an epoch
+        fitting = min(self.recipe.batch, largest // LANES * LANES if largest < self.recipe.batch else largest, count)
+        unit = share if not isinstance(self.train, ShardedSplit) else math.lcm(share, LANES)
+        return max(unit, fitting // unit * unit)
+
+    def _make_stream(self, train: ShardedSplit) -> ShardStream:
+        if LANES % self.place.count:
+            raise ValueError(f"Expected nodes by which {LANES} can be divided. Received: {self.place.count}.")
+        each = LANES // self.place.count
+        lanes = range(self.place.index * each, (self.place.index + 1) * each)
+        return ShardStream(train, seed=self.seed, batch=self.batch, lanes=lanes)
 
     def _compile(self) -> None:
         # As Keras compiles its own steps: AutoGraph, which rewrites Python's source, would take a second for nothing.
@@ -119,43 +122,48 @@ class Loop:
             self._run(epoch, first, last)
 
     def _run(self, epoch: int, first: int, last: int) -> None:
-        order, *tables = self._tables(epoch)
         if self.resident:
-            self._call(self._arrays, order, tables, first, last)
+            order = self._order(epoch)
+            if self._tables_of[0] != epoch:
+                self._tables_of = epoch, self._tables(epoch, 0, self.steps_per_epoch)
+            self._call(self._arrays, order, self._tables_of[1], first, last)
             return
         # The same compiled loop, so the same kernels and the same threads: the weights are those of resident data.
-        size = steps_in_chunk(self.train, self.batch)
-        own_rows = np.arange(size * self.batch, dtype=np.int32).reshape(size, self.batch)
-        for start, chunk in read_chunks(self.train, order[first:last], size):
-            step = first + start
-            mine = [np.resize(table[step : step + size], (size, *table.shape[1:])) for table in tables]
-            self._call(self._on_every_device(chunk), own_rows, mine, 0, min(size, last - step))
+        share = self.batch // self.place.count
+        size = steps_in_chunk(self.train, share)
+        own_rows = np.arange(size * share, dtype=np.int32).reshape(size, share)
+        for step, chunk in self._chunks(epoch, first, last, size):
+            count = min(size, last - step)
+            tables = [np.resize(each, (size, *each.shape[1:])) for each in self._tables(epoch, step, step + count)]
+            self._call(self._on_every_device(chunk), own_rows, tables, 0, count)
+
+    def _chunks(self, epoch: int, first: int, last: int, size: int) -> Iterator[tuple[int, TrainingSplit]]:
+        """Yield (first step, this node's examples) for every `size` steps."""
+        if self._stream is not None:
+            yield from self._stream.chunks(epoch, range(first, last), size)
+            return
+        share = self.batch // self.place.count
+        mine = self._order(epoch)[first:last, self.place.index * share : (self.place.index + 1) * share]
+        for start, chunk in read_chunks(self.train, mine, size):
+            yield first + start, chunk
 
     def _call(self, arrays: Any, order: np.ndarray, tables: Sequence[np.ndarray], first: int, last: int) -> None:
         limits = tf.constant(first), tf.constant(last)
         self._run_steps(*arrays, tf.constant(order), *map(tf.constant, tables), *limits)
 
-    def _tables(self, epoch: int) -> tuple[np.ndarray, ...]:
-        """Return the epoch's rows, rates and draws, made once an epoch."""
-        if self._tables_of[0] != epoch:
-            rates = np.zeros(self.steps_per_epoch, np.float32)
-            if self.rates is not None:
-                rates = self.rates[epoch * self.steps_per_epoch :][: self.steps_per_epoch]
-            self._tables_of = epoch, (self.order(epoch), rates, self.draws(epoch))
-        return self._tables_of[1]
+    def _tables(self, epoch: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rates and the random numbers of some steps of an epoch."""
+        rates = np.zeros(last - first, np.float32)
+        if self.rates is not None:
+            rates = self.rates[epoch * self.steps_per_epoch :][first:last]
+        return rates, draws_of(self.seed, epoch, first, last, self.batch if self.recipe.warp else 0)
 
-    def order(self, epoch: int) -> np.ndarray:
-        """Return the epoch's rows, int32 (steps, batch): a permutation that depends on seed and epoch only."""
-        rows = np.random.default_rng((self.seed, epoch)).permutation(len(self.train)).astype(np.int32)
-        return np.resize(rows, (self.steps_per_epoch, self.batch))
-
-    def draws(self, epoch: int) -> np.ndarray:
-        """Return the numbers of the epoch's random maps, float32 (steps, 5, batch) in [-1, 1).
-
-        They are drawn here, for TensorFlow draws other numbers from the same seed under XLA.
-        """
-        shape = (self.steps_per_epoch, 5, self.batch if self.recipe.warp else 0)
-        return np.random.default_rng((self.seed, epoch, 1)).random(shape, dtype=np.float32) * 2 - 1
+    def _order(self, epoch: int) -> np.ndarray:
+        """Return the epoch's rows, int32 (steps, batch), made once an epoch."""
+        if self._order_of[0] != epoch:
+            rows = rows_of(self.seed, epoch, len(self.train), self.steps_per_epoch, self.batch)
+            self._order_of = epoch, rows
+        return self._order_of[1]
 
     def _on_every_device(self, split: TrainingSplit) -> tuple[Any, Any]:
         if self.strategy is None:
@@ -172,7 +180,8 @@ class Loop:
             self._everywhere(self._step, images, labels, order[step], draws[step])
             return (step + 1,)
 
-        tf.while_loop(lambda step: step < last, one, (first,))
+        one_by_one = {"parallel_iterations": 1} if self.place.count > 1 else {}
+        tf.while_loop(lambda step: step < last, one, (first,), **one_by_one)
 
     def _set_rate(self, rates: tf.Tensor, step: tf.Tensor) -> None:
         if self.rates is not None:
@@ -190,14 +199,23 @@ class Loop:
         replica = 0
         if self.strategy is not None:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        rows = tf.reshape(rows[replica * share : (replica + 1) * share], (share,))
+        # Streamed rows are this node's share, others are numbered through all shares.
+        at = (replica - (0 if self.resident else self.place.index * self.replicas // self.place.count)) * share
+        rows = tf.reshape(rows[at : at + share], (share,))
         mine = tf.reshape(draws[:, replica * share : (replica + 1) * share], (5, share if self.recipe.warp else 0))
+        begun = tf.timestamp() if self.place.count > 1 else None
+        self._statistics.begin()
         gradients = [
             self._gradients(*self._examples(images, labels, *part))
             for part in zip(tf.split(rows, self.parts), tf.split(mine, self.parts, axis=1), strict=True)
         ]
         optimizer, weights = self.trainee.model.optimizer, self.trainee.model.trainable_variables
-        optimizer.apply(_mean(gradients), weights)
+        mean = _mean(gradients)
+        if begun is not None:
+            with tf.control_dependencies(mean):
+                self.own_seconds.assign_add(tf.timestamp() - begun)
+        optimizer.apply(mean, weights)
+        self._statistics.follow()
 
     def _examples(
         self, images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, draws: tf.Tensor
@@ -265,9 +283,3 @@ def _mean(gradients: list[list[tf.Tensor]]) -> list[tf.Tensor]:
     if len(gradients) == 1:
         return gradients[0]
     return [tf.add_n(list(each)) / float(len(gradients)) for each in zip(*gradients, strict=True)]
-
-
-def plain_metrics(model: keras.Model) -> dict[str, float]:
-    """Return the compiled metrics that are one number each, the loss left out."""
-    found = {name: np.asarray(value) for name, value in model.get_metrics_result().items() if name != "loss"}
-    return {name: float(value) for name, value in found.items() if value.ndim == 0}

@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from components.images import code_digest
-from components.train.curves import curves_page
 from components.train.device import Device, cores
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.request import TrainRequest
+from components.train.shown.curves import curves_page
 from deep_mnist.contract.load import load_contract
 from deep_mnist.data.dataset import Dataset
 from deep_mnist.storage.store import sha256_of_file
@@ -32,6 +32,7 @@ class TrainingOutcome:
 
     Attributes:
         seconds: From the data in memory to the trained model.
+        nodes: How many, and the seconds per step of each one's own work, without waiting for the others.
         first_call_seconds: Of the loop's first call: tracing and compiling, and a few steps.
     """
 
@@ -42,6 +43,7 @@ class TrainingOutcome:
     loop: Loop
     seconds: float
     first_call_seconds: float
+    nodes: dict[str, Any]
 
 
 def write_trained(
@@ -88,6 +90,7 @@ def training_facts(
             "first_call_seconds": outcome.first_call_seconds,
             "images_per_second": images / max(training, 1e-9),
         },
+        "nodes": outcome.nodes,
     }
 
 

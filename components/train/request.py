@@ -25,6 +25,7 @@ class TrainRequest:
         require_gpu: Stop unless a GPU does the work.
         checkpoints: Store address for checkpoints, or "" for none.
         checkpoint_seconds: Between two checkpoints.
+        nodes: Processes or pods that train together.
         resident_bytes: A training split up to this size is kept on the device; 0 decides by the memory.
     """
 
@@ -37,6 +38,7 @@ class TrainRequest:
     checkpoints: str = ""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     resident_bytes: int = 0
+    nodes: int = 1
 
     def limit(self) -> int:
         """Return up to how many bytes a training split is kept on the device."""

@@ -14,18 +14,22 @@ from typing import Any
 
 import keras
 import numpy as np
+from rich.console import Console
 
 from components.images import code_digest
 from components.train.checkpoint import Checkpoints
-from components.train.data import TrainingSplit, open_training_data
 from components.train.device import Device, find_device, set_threads
+from components.train.examples.opened import open_training_data
+from components.train.examples.split import TrainingSplit
 from components.train.fit import TrainingRun
 from components.train.loop import Loop
 from components.train.networks import Recipe, find_network
+from components.train.nodes.collective import Nodes, make_strategy
+from components.train.nodes.place import Place, place_here
 from components.train.outcome import TrainingOutcome, metrics_of, versions, write_trained
 from components.train.own_model import load_own_model
-from components.train.progress import Report
 from components.train.request import TrainRequest, recipe_of
+from components.train.shown.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
@@ -33,31 +37,35 @@ from deep_mnist.doctor.rehearsal.vitals import PROBED, look_into
 from deep_mnist.doctor.rehearsal.watchdog import Watch
 
 
-def train_from_paths(
-    dataset: str, trained: str, curves: str, request: TrainRequest, *, ready: str = "fit"
-) -> dict[str, float]:
-    """Train as the step does: paths in, finite numbers for KFP out."""
-    if ready != "fit":
-        raise ValueError(f'Expected ready="fit", require_valid\'s token. Received: {ready!r}. Fix: Run validate first.')
-    return train(Path(dataset), Path(trained), Path(curves), request)
-
-
 def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> dict[str, float]:
     """Train on `folder`, write the `trained` folder and the `curves` page, and return the metrics."""
-    started = time.time()
-    set_threads(recipe_of(request, "CPU").parts)
+    started, place = time.time(), place_here()
+    set_threads(parts_of(recipe_of(request, "CPU"), place))
+    strategy = make_strategy(place)
     device = find_device(require_gpu=request.require_gpu)
     recipe = recipe_of(request, device.kind)
     dataset, train_split, validation = open_training_data(folder)
     request = pinned(request, dataset)
     identity = identity_of(request, recipe, dataset, device)
     checkpoints = Checkpoints(
-        request.checkpoints, identity, every=request.checkpoint_seconds, output=str(trained.absolute())
+        request.checkpoints,
+        identity,
+        every=request.checkpoint_seconds,
+        output=str(trained.absolute()),
+        writes=place.is_first,
     )
-    outcome = fit(request, recipe, dataset, (train_split, validation), device, checkpoints)
-    write_trained(trained, curves, request, dataset, outcome, started)
-    checkpoints.settle()
+    recipe = replace(recipe, parts=parts_of(recipe, place))
+    nodes = Nodes(place, strategy)
+    outcome = fit(request, recipe, dataset, (train_split, validation), device, checkpoints, nodes)
+    if place.is_first:
+        write_trained(trained, curves, request, dataset, outcome, started)
+        checkpoints.settle()
     return metrics_of(outcome)
+
+
+def parts_of(recipe: Recipe, place: Place) -> int:
+    """Return into how many parts each node cuts its share of a batch: those of the recipe are dealt to the nodes."""
+    return max(1, recipe.parts // place.count)
 
 
 def pinned(request: TrainRequest, dataset: Dataset) -> TrainRequest:
@@ -100,27 +108,51 @@ def fit(
     splits: tuple[TrainingSplit, TrainingSplit],
     device: Device,
     checkpoints: Checkpoints,
+    nodes: Nodes,
 ) -> TrainingOutcome:
     """Build the network and train it to the end."""
     began = time.perf_counter()
     train_split, validation = splits
     keras.utils.set_random_seed(request.seed)
-    strategy = device.strategy()
+    strategy, place = nodes.strategy or device.strategy(), nodes.place
     resident = train_split.nbytes <= request.limit()
     with strategy.scope() if strategy else nullcontext():
         trainee = make_trainee(request, recipe, dataset.record, device)
-    loop = Loop(trainee, recipe, train_split, seed=request.seed, device=device, resident=resident, strategy=strategy)
-    print(
-        f"train: {trainee.final.name}, {trainee.final.count_params()} parameters; {len(train_split)} images "
-        f"{'on the device' if resident else 'streamed'}, {recipe.epochs} epochs of {loop.steps_per_epoch} steps "
-        f"of {loop.batch}; {len(validation)} images to validate; seed {request.seed}",
-        flush=True,
+    loop = Loop(
+        trainee,
+        recipe,
+        train_split,
+        seed=request.seed,
+        device=device,
+        resident=resident,
+        strategy=strategy,
+        place=place,
     )
-    watch = watch_over(trainee, train_split, recipe.peak_rate or float(trainee.model.optimizer.learning_rate))
-    training = TrainingRun(loop, validation, checkpoints, watch, Report(loop.steps, recipe.epochs))
+    print(line_of(loop, validation, request.seed), flush=True)
+    watch = watch_over(
+        trainee, train_split, recipe.peak_rate or float(np.asarray(trainee.model.optimizer.learning_rate))
+    )
+    report = Report(loop.steps, recipe.epochs, None if place.is_first else Console(quiet=True))
+    training = TrainingRun(loop, validation, checkpoints, watch, report, nodes)
     history = training.run()
     seconds = time.perf_counter() - began
-    return TrainingOutcome(trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds)
+    own = training.work.seconds / max(1, training.work.steps)
+    together = {"count": place.count, "own_seconds_per_step": own.tolist() if place.count > 1 else []}
+    return TrainingOutcome(
+        trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds, together
+    )
+
+
+def line_of(loop: Loop, validation: TrainingSplit, seed: int) -> str:
+    """Return what is trained on what, in one line."""
+    final, place = loop.trainee.final, loop.place
+    where = "on the device" if loop.resident else "streamed"
+    nodes = f"{place.count} nodes; " if place.count > 1 else ""
+    return (
+        f"train: {final.name}, {final.count_params()} parameters; {len(loop.train)} images {where}, "
+        f"{loop.recipe.epochs} epochs of {loop.steps_per_epoch} steps of {loop.batch}; {nodes}"
+        f"{len(validation)} images to validate; seed {seed}"
+    )
 
 
 def make_trainee(request: TrainRequest, recipe: Recipe, record: Preprocessing | None, device: Device) -> Trainee:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -47,7 +48,14 @@ class Trainee:
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
-    """BatchNormalization over the last axis of images, in training one fused kernel."""
+    """BatchNormalization over the last axis of images, in training one fused kernel.
+
+    Attributes:
+        observed: Where it is a list, receives the mean and variance of each call, float32 (channels,) each, in place of
+            the moving averages.
+    """
+
+    observed: list[tuple[tf.Tensor, tf.Tensor]] | None = None
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
         if not training or len(inputs.shape) != 4:
@@ -59,9 +67,16 @@ class FusedBatchNormalization(layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
+        if self.observed is None:
+            self.follow(mean, variance)
+        else:
+            self.observed.append((mean, variance))
+        return outputs
+
+    def follow(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Let the moving averages take in what a batch had."""
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + tf.stop_gradient(value) * (1.0 - self.momentum))
-        return outputs
 
 
 def own_trainee(model: keras.Model) -> Trainee:
@@ -114,3 +129,21 @@ def smoothed_cross_entropy(smoothing: float) -> Loss:
         return (1.0 - smoothing) * cross_entropy(images, labels, logits) + smoothing * even
 
     return loss if smoothing else cross_entropy
+
+
+def correct(labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Return how many predictions are correct, sparse or one-hot, as float32."""
+    predicted = tf.reshape(predicted, (tf.shape(predicted)[0], -1))
+    if predicted.shape[-1] == 1:
+        matches = tf.equal(predicted[:, 0] > 0.5, tf.reshape(tf.cast(labels, tf.float32), [-1]) > 0.5)
+        return tf.reduce_sum(tf.cast(matches, tf.float32))
+    one_hot = labels.shape.rank == 2 and labels.shape[-1] != 1
+    expected = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
+    matches = tf.equal(tf.cast(tf.argmax(predicted, axis=-1), tf.int32), tf.cast(expected, tf.int32))
+    return tf.reduce_sum(tf.cast(matches, tf.float32))
+
+
+def plain_metrics(model: keras.Model) -> dict[str, float]:
+    """Return the compiled metrics that are one number each, the loss left out."""
+    found = {name: np.asarray(value) for name, value in model.get_metrics_result().items() if name != "loss"}
+    return {name: float(value) for name, value in found.items() if value.ndim == 0}

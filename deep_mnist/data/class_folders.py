@@ -40,19 +40,30 @@ def read_class_folders(splits: Mapping[str, ClassFolders]) -> RawData:
     Args:
         splits: What `find_class_folders` returned.
     """
-    names = _ordered({name for classes in splits.values() for name in classes})
+    names = names_of(splits)
     read = {split: _read_split(classes, names) for split, classes in splits.items()}
     return raw_data(read, names)
+
+
+def files_of(classes: ClassFolders, names: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """Return (file, class number) of each image of a split, in the order of the classes and of the files' names."""
+    return [
+        (path, number) for number, name in enumerate(names) if name in classes for path in _image_files(classes[name])
+    ]
+
+
+def names_of(splits: Mapping[str, ClassFolders]) -> tuple[str, ...]:
+    """Return the names of the classes of all splits, in the order of their numbers."""
+    return _ordered({name for classes in splits.values() for name in classes})
 
 
 def _read_split(classes: ClassFolders, names: tuple[str, ...]) -> RawSplit:
     gathered = Gathered()
     labels: list[int] = []
     try:
-        for label, name in enumerate(names):
-            for path in _image_files(classes[name]) if name in classes else ():
-                gathered.add(f"{name}/{path.name}", decode_file(path))
-                labels.append(label)
+        for path, label in files_of(classes, names):
+            gathered.add(f"{names[label]}/{path.name}", decode_file(path))
+            labels.append(label)
         split = gathered.finish()
     except ImageSourceError as error:
         return RawSplit(faults={"images": error})

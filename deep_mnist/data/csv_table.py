@@ -174,6 +174,40 @@ def _read_split(path: Path) -> RawSplit:
     return split
 
 
+def read_range(path: Path, start: int, stop: int) -> Iterator[tuple[np.ndarray, list[Label]]]:
+    """Yield images and labels of the lines of a plain table that begin at the bytes start..stop-1, block by block.
+
+    Args:
+        path: Of a table that `read_columns` knows.
+        start, stop: Ranges that follow one another give each line once, wherever they are cut.
+
+    Raises:
+        ArrayFileError: A line is none of the table; its number counts from the range's first one.
+    """
+    columns = read_columns(path)
+    if columns is None:
+        raise damaged(path, "a table of a label and pixels", "another first line")
+    with _opened(path) as stream:
+        if start:
+            stream.seek(start - 1)
+            stream.readline(MAX_LINE_BYTES)  # the one that begins before
+        elif columns.header:
+            stream.readline(MAX_LINE_BYTES)
+        lines, first = _lines_until(path, stream, stop), 1
+        while block := list(islice(lines, BLOCK)):
+            labels: list[Label] = []
+            yield _parsed(path, block, columns, first, labels), labels
+            first += len(block)
+
+
+def _lines_until(path: Path, stream: BinaryIO, stop: int) -> Iterator[str]:
+    while stream.tell() < stop and (line := stream.readline(MAX_LINE_BYTES)):
+        if len(line) == MAX_LINE_BYTES:
+            raise damaged(path, f"lines of at most {MAX_LINE_BYTES} bytes", "a longer one")
+        if line.strip():
+            yield _text(line)
+
+
 def _parsed(path: Path, block: list[str], columns: Columns, first: int, labels: list[Label]) -> np.ndarray:
     """Return the pixels of a block of lines, and append its labels; `first` is the number of its first line."""
     rests = []

@@ -26,6 +26,7 @@ SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 CONTRACT_FILE = "contract.json"  # what the data are for, see deep_mnist.contract.folder; no part of their identity
 SINCE_FIRST = {"label_changes"}  # fields of the record that older ones lack
+SHARDS_FILE = "shards.json"  # of a train split in pieces, see deep_mnist.data.shards.shard_set
 RULES_FILE = "own_rules.py"  # of the user's, which validate adds to the doctor's
 
 

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deep_mnist.data.array_errors import ArrayFileError, damaged, kind_by_first_bytes, short
 from deep_mnist.data.image_file import decode_image
 from deep_mnist.data.raw import (
@@ -76,15 +78,25 @@ def _read_split(paths: Sequence[Path], names: list[str]) -> RawSplit:
     labels: list[Label] = []
     try:
         for path in paths:
-            for content, label in _rows(path, names):
-                decoded = content if isinstance(content, ImageDecodeError) else decode_image(content)
-                gathered.add(f"{path.name} row {len(labels)}", decoded)
+            for name, image, label in read_file(path, names):
+                gathered.add(name, image)
                 labels.append(label)
         split = gathered.finish()
     except ArrayFileError as error:
         return RawSplit(faults={"images": error})
     split.labels = labels
     return split
+
+
+def read_file(path: Path, names: list[str]) -> Iterator[tuple[str, np.ndarray | ImageDecodeError, Label]]:
+    """Yield (name, image, label) of each row of one file; `names` receives the class names once.
+
+    Raises:
+        ArrayFileError: The file is damaged, or has no column of images and of labels.
+    """
+    for number, (content, label) in enumerate(_rows(path, names)):
+        decoded = content if isinstance(content, ImageDecodeError) else decode_image(content)
+        yield f"{path.name} row {number}", decoded, label
 
 
 def _rows(path: Path, names: list[str]) -> Iterator[tuple[bytes | ImageDecodeError, Label]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.array_errors import ArrayFileError, ObjectArrayError
 from deep_mnist.data.arrays import IDX_NAME, ArrayFile, find_arrays, find_further
-from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.dataset import SHARDS_FILE, Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
 from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
@@ -52,6 +52,8 @@ class Split:
         tells_classes: Its labels are classes; not numbers, several labels at once or a label at every position.
         background: Computes the survey in another thread, when that was begun.
         is_whole: It is the whole set that fit would see, not a sample of it.
+        whole_images: Where the survey is of the whole set and `images` are drawn from it: returns images of the set by
+            their indices in it, as the survey counts them.
         without_channels: The images come from IDX files or grey images, formats without a channel axis.
     """
 
@@ -65,6 +67,7 @@ class Split:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     background: BackgroundSurveys | None = field(default=None, repr=False)
+    whole_images: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
     @cached_property
     def survey(self) -> Survey | None:
@@ -206,7 +209,7 @@ def read_splits(folder: Path) -> dict[str, Split]:
     if faults:  # download read images, and says why there is no array of them
         return {name: Split(name, faults=faults.get(name, {})) for name in _names(faults)}
     if not files and not further:
-        return _read_image_files(folder)
+        return {"train": Split("train")} if (folder / SHARDS_FILE).is_file() else _read_image_files(folder)
     names = _names(slot.partition("_")[0] for slot in (*files, *further))
     return {name: _read_split(name, files, further) for name in names}
 

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.data.dataset import SHARDS_FILE, Preprocessing
 from deep_mnist.doctor.acceptance import Choices, choices_of
 from deep_mnist.doctor.case import Case, Split, read_splits, with_channel_axis
 from deep_mnist.doctor.checks.catalogue import checks
@@ -61,13 +61,41 @@ def diagnose(
         NotUsableError: There is nothing to judge.
     """
     started = time.perf_counter() if started is None else started
-    splits = read_splits(folder) if splits is None else splits
+    splits = with_shards(folder, read_splits(folder)) if splits is None else with_shards(folder, splits)
     whole = {name: with_channel_axis(split, contract) for name, split in splits.items()}
     case = Case(folder, whole, contract, record, fit or contract.fit)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
     findings = finish(judged.findings, case, choices)
     return Diagnosis(findings, time.perf_counter() - started, case, broken=judged.broken, ignored=choices.ignore)
+
+
+def with_shards(folder: Path, splits: Mapping[str, Split]) -> dict[str, Split]:
+    """Return the splits, train with the survey of its shards where the folder has their manifest.
+
+    Its images and labels are those that preprocess drew over all shards and put beside the manifest, every class among
+    them, or else those drawn here.
+
+    Raises:
+        DamagedShardError: A shard is missing or altered; the message names it.
+    """
+    if not (folder / SHARDS_FILE).is_file():
+        return dict(splits)  # and what reads stores is not loaded
+    from deep_mnist.data.shards.shard_set import shards_in
+    from deep_mnist.doctor.evidence.sharded import draw_and_survey, images_at, survey_shards
+
+    shards = shards_in(folder)
+    if shards is None or not shards.count("train"):
+        return dict(splits)
+    drawn = splits["train"]
+    if drawn.images is None or drawn.labels is None:
+        images, labels, found = draw_and_survey(shards)
+        drawn = Split("train", images, labels)
+    else:
+        found = survey_shards(shards, "train")
+    drawn.is_whole, drawn.whole_images = False, partial(images_at, shards)
+    vars(drawn)["survey"] = found  # in the place of the cached property's: of all, not of the drawn
+    return {**splits, "train": drawn}
 
 
 def judge_folder(

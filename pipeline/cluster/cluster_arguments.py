@@ -15,7 +15,7 @@ from pipeline.cluster.definition import Definition, compile_sweep, typed
 from pipeline.command_options import RUN_OPTIONS, add_options, run_options
 from pipeline.digests import digest_of_file
 from pipeline.placement import ClusterSettings
-from pipeline.resources import GPU_TYPE
+from pipeline.resources import GPU_TYPE, RESOURCES
 from pipeline.run_arguments import RunArguments, UsageError, complete
 from pipeline.trials import trials_of
 
@@ -184,12 +184,29 @@ def _accelerator(options: Mapping[str, Any]) -> dict[str, Any]:
     if count and not tolerations:
         tolerations = [toleration(f"{options['gpu_type']}:NoSchedule")]  # how GPU nodes are usually tainted
     return {
-        "gpu_count": str(count),
+        **_of_each_node(options),
+        "gpu_count": "0" if options["nodes"] > 1 else str(count),  # the step itself only waits for its nodes
         "gpu_type": options["gpu_type"],
         "node_selector": dict(_pair(each, "node-selector") for each in options["node_selector"]),
         "tolerations": tolerations,
         "require_gpu": bool(count),
     }
+
+
+def _of_each_node(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each of several nodes is given: as much as the step, were it alone."""
+    if options["nodes"] == 1:
+        return {}
+    if options.get("workspace"):
+        raise click.BadParameter(
+            "Expected no --workspace with --nodes: a claim is mounted on one node. "
+            f"Received: {options['workspace']}. Fix: leave it out; the store keeps the checkpoints."
+        )
+    of_train = RESOURCES["train"]
+    resources = {"cpu": f"{of_train.cpu_limit:g}", "memory": f"{of_train.memory}Mi"}
+    if options["gpu"]:
+        resources[options["gpu_type"]] = str(options["gpu"])
+    return {"node_resources": resources}
 
 
 def toleration(text: str) -> dict[str, str]:

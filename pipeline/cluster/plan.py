@@ -18,6 +18,7 @@ from pipeline.cluster.cluster_arguments import (
 )
 from pipeline.cluster.definition import CompiledTask, Definition, compile_definition
 from pipeline.cluster.demand import Demand, demand_of
+from pipeline.cluster.nodes import beyond_quota, nodes_of, with_nodes
 from pipeline.command_options import SWEEP_OPTIONS, add_options
 
 PLACEHOLDER = "{{$.inputs.parameters['"
@@ -54,13 +55,17 @@ def plan(fresh: bool, retraining: bool, sweep: bool, as_json: bool, **options: A
 def planned_run(definition: Definition, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan: pipeline, digest, parameters, steps in order, warnings."""
     steps = [_step(task, parameters) for task in definition.tasks()]
+    nodes = nodes_of(parameters)
+    demand = demand_of(definition, parameters, {step["step"]: step["accelerator"] for step in steps})
+    with_nodes(demand, nodes, len(parameters.get("trials", ())) or 1)
     return {
         "pipeline": definition.name,
         "digest": definition.digest,
         "parameters": dict(parameters),
         "steps": steps,
-        "demand": asdict(demand_of(definition, parameters, {step["step"]: step["accelerator"] for step in steps})),
-        "warnings": _warnings(steps, parameters),
+        "nodes": nodes,
+        "demand": asdict(demand),
+        "warnings": [*_warnings(steps, parameters), *beyond_quota(demand)],
     }
 
 
@@ -71,6 +76,12 @@ def show(planned: Mapping[str, Any]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if nodes := planned["nodes"]:
+        each = ", ".join(f"{value} {name}" for name, value in nodes["each"].items())
+        click.echo(
+            "train: a TrainJob (Kubeflow Trainer 2.x, runtime deep-mnist-tensorflow) of "
+            f"{nodes['count']} pods, each {each}"
+        )
     click.echo(Demand(**planned["demand"]).text())
     click.echo("parameters")
     for name, value in planned["parameters"].items():

@@ -27,6 +27,7 @@ from pipeline.cluster.cluster_arguments import (
 from pipeline.cluster.connection import ClusterError, Connection, connect, connection_options
 from pipeline.cluster.cron import Cron, CronError, parse_cron
 from pipeline.cluster.definition import Definition, compile_definition, require_images
+from pipeline.cluster.nodes import require_trainer
 from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
 from pipeline.cluster.versions import tag_option, tags_in, upload
 
@@ -93,6 +94,7 @@ def schedule(action: str, **options: Any) -> None:
         click.echo(json.dumps(sent.to_dict(), default=str))
         click.echo("Dry run: nothing was sent.")
         return
+    require_trainer(int(requested.parameters.get("nodes", 1)))
     connection = connect(options)
     click.echo(apply(connection, requested, experiment_id(connection, options["experiment"])))
 

@@ -22,6 +22,7 @@ from pipeline.cluster.cluster_arguments import (
 )
 from pipeline.cluster.connection import Connection, connect, connection_options
 from pipeline.cluster.definition import Definition, compile_definition, require_images
+from pipeline.cluster.nodes import require_trainer
 from pipeline.cluster.watch import follow, watch_options
 
 EXPERIMENT = "deep-mnist"
@@ -52,6 +53,7 @@ def send(made: Callable[[], tuple[Definition, dict[str, Any]]], options: Mapping
     """Start a run of a definition with its parameters, and with --wait, watch it and exit as it ended."""
     require_images()
     definition, parameters = made()
+    require_trainer(int(parameters.get("nodes", 1)))
     connection = connect(options)
     run = start_run(connection, definition, parameters, **_only(options, _RUN_OPTIONS))
     click.echo(f"STARTED run={run.run_id} name={run.display_name!r}")

@@ -23,7 +23,8 @@ def prepared(folder: Path, source: Path) -> tuple[str, int]:
     """Run the component's own function, as kfp's executor does, with outputs in `folder`."""
     outputs = {name: SimpleNamespace(path=str(folder / name)) for name in OUTPUTS}
     network = {"network": "fast", "model": "", "model_digest": ""}
-    chosen = {"accept": [], "ignore": [], "rules": "", "rules_digest": "", "labels": "", "labels_digest": ""}
+    files = {"rules": "", "rules_digest": "", "labels": "", "labels_digest": ""}
+    chosen = {"accept": [], "ignore": [], **files, "shard_bytes": 0, "shards": ""}
     split = {"preparation": "auto", "validation_fraction": 1 / 12, "seed": 0}
     return prepare.python_func(source=str(source), dataset_digest="", **network, **split, **chosen, **outputs)
 

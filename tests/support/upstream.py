@@ -1,6 +1,7 @@
 """Upstream's own manifests, if DEEP_MNIST_UPSTREAM names a folder with a copy of each repository at the pinned version.
 
 pipelines/       kubeflow/pipelines at 2.17.0: manifests/
+trainer/         kubeflow/trainer at v2.3.0: manifests/
 argo-workflows/  argoproj/argo-workflows at v4.0.5: manifests/
 """
 

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -91,22 +92,39 @@ class Survey:
 
 def survey(images: np.ndarray, most_workers: int = WORKERS) -> Survey:
     """Return the survey of real-valued images of any shape, examples on the first axis."""
-    pixels = int(np.prod(images.shape[1:], dtype=np.int64))
-    whole = Survey(pixels=pixels, pixel_sums=np.zeros(0 if images.dtype == np.uint8 else pixels))
-    kept = KeptHashes(len(images))
-    lock, scratch, every = threading.Lock(), threading.local(), 1 if images.size <= MOST_SQUARED else SQUARED_ROWS
+    surveyor = Surveyor(len(images), images.shape[1:], images.dtype)
+    surveyor.add(images, 0, most_workers)
+    return surveyor.finish()
 
-    def look(start: int, stop: int) -> None:
-        part, hashes = _look(images[start:stop], scratch, every)
-        with lock:
-            _add(whole, part, start)
-            kept.add(hashes, start)
 
-    if pixels and len(images):
-        in_chunks(images, look, most_workers=most_workers)
-        whole.hashes, whole.kept_at = kept.in_order()
-        whole.level = kept.level
-    return whole
+class Surveyor:
+    """Surveys a split that comes in parts, in any order: the survey is that of the whole, however it is cut."""
+
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Begin a survey of `count` examples of one shape and dtype."""
+        self._size = int(np.prod(shape, dtype=np.int64))
+        self._whole = Survey(pixels=self._size, pixel_sums=np.zeros(0 if dtype == np.uint8 else self._size))
+        self._kept = KeptHashes(count)
+        self._lock, self._scratch = threading.Lock(), threading.local()
+        self._every = 1 if count * self._size <= MOST_SQUARED else SQUARED_ROWS
+
+    def add(self, images: np.ndarray, start: int, most_workers: int = WORKERS) -> None:
+        """Look at consecutive examples, the first of them the split's example `start`."""
+
+        def look(first: int, stop: int) -> None:
+            part, hashes = _look(images[first:stop], self._scratch, self._every)
+            with self._lock:
+                _add(self._whole, part, start + first)
+                self._kept.add(hashes, start + first)
+
+        if self._size and len(images):
+            in_chunks(images, look, most_workers=most_workers)
+
+    def finish(self) -> Survey:
+        """Return the survey of all that was added; nothing is added after it."""
+        self._whole.hashes, self._whole.kept_at = self._kept.in_order()
+        self._whole.level = self._kept.level if self._whole.count else 0
+        return self._whole
 
 
 def in_chunks(array: np.ndarray, look: Callable[[int, int], None], every: int = 1, most_workers: int = WORKERS) -> None:
@@ -198,14 +216,15 @@ def _summed(values: np.ndarray) -> Survey:
     """Return the survey of rows as float32."""
     part = Survey(count=len(values), pixels=values.shape[1])
     squares = float(np.dot(values.reshape(-1), values.reshape(-1)))
+    places = None
     if not np.isfinite(squares):  # seldom: NaN, infinity, or pixels beyond 1e16
-        values, squares = _finite_rows(values, part)
+        values, squares, places = _finite_rows(values, part)
     if not len(values):
         part.pixel_sums = np.zeros(part.pixels)
         return part
     part.low, part.high = float(values.min()), float(values.max())
     flat = _constant_rows(values)
-    part.constant, part.blank = len(flat), flat[:MAX_BAD].tolist()
+    part.constant, part.blank = len(flat), (flat if places is None else places[flat])[:MAX_BAD].tolist()
     part.pixel_sums = np.ones(len(values), np.float32) @ values
     part.total, part.squares = float(part.pixel_sums.sum(dtype=np.float64)), squares
     part.finite_pixels = values.size
@@ -221,12 +240,13 @@ def _constant_rows(values: np.ndarray) -> np.ndarray:
     return constant
 
 
-def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float]:
+def _finite_rows(values: np.ndarray, part: Survey) -> tuple[np.ndarray, float, np.ndarray]:
+    """Return the rows without NaN and infinity, the sum of their squares, and their indices."""
     fine = np.isfinite(values).all(axis=1)
     bad = np.flatnonzero(~fine)
     part.not_finite, part.bad = len(bad), bad[:MAX_BAD].tolist()
     values = values[fine]
-    return values, float(np.square(values, dtype=np.float64).sum())
+    return values, float(np.square(values, dtype=np.float64).sum()), np.flatnonzero(fine)
 
 
 def _add(whole: Survey, part: Survey, start: int) -> None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import os, sys
 from components.train.request import TrainRequest
-from components.train.train import train_from_paths
+from components.train.launch.step import train_from_paths
 data, out, store, number, at = sys.argv[1:]
 placed = 0
 

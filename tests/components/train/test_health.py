@@ -8,12 +8,12 @@ import pytest
 from keras import layers
 
 from components.train.checkpoint import Checkpoints
-from components.train.data import TrainingSplit
 from components.train.device import Device
+from components.train.examples.split import TrainingSplit
 from components.train.fit import TrainingRun
 from components.train.loop import Loop
 from components.train.networks import Recipe
-from components.train.progress import Report
+from components.train.shown.progress import Report
 from components.train.train import watch_over
 from components.train.trainee import own_trainee
 from deep_mnist.doctor.rehearsal.watchdog import CHANCE_STEPS, UnhealthyTrainingError

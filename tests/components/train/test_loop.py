@@ -16,12 +16,13 @@ from keras import layers
 from rich.console import Console
 
 from components.train.augment import Warp, random_maps, warp_images
-from components.train.data import TrainingSplit
 from components.train.device import Device, NoUsableGPUError, compute_on, find_device, multiplies_bfloat16, within
-from components.train.loop import Loop, correct, one_cycle
+from components.train.examples.chunks import MOST_STEPS, read_chunks, steps_in_chunk
+from components.train.examples.order import one_cycle
+from components.train.examples.split import TrainingSplit
+from components.train.loop import Loop, correct
 from components.train.networks import NETWORKS, Recipe
-from components.train.progress import Report
-from components.train.stream import MOST_STEPS, read_chunks, steps_in_chunk
+from components.train.shown.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
 from deep_mnist.contract.load import load_contract, resolve_contract
 from deep_mnist.processes import run_module
@@ -250,7 +251,7 @@ import keras, numpy as np, tensorflow as tf
 from components.train.device import Device
 from components.train.loop import Loop
 from components.train.networks import NETWORKS, Recipe
-from components.train.data import TrainingSplit
+from components.train.examples.split import TrainingSplit
 from components.train.trainee import built_in_trainee, own_trainee
 from tests.support.training_data import patterns
 

@@ -13,10 +13,10 @@ from keras import layers
 
 from components.train.contracts import contract_text
 from components.train.device import NoUsableGPUError
+from components.train.launch.step import train_from_paths
 from components.train.networks import NETWORKS
 from components.train.own_model import UnusableModelError
 from components.train.request import TrainRequest
-from components.train.train import train_from_paths
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.dataset import DatasetError, open_dataset, seal_dataset
 from tests.support.training_data import patterns, write_patterns

@@ -20,7 +20,7 @@ from tests.support.manifests import MANIFESTS, ROOT, documents, named, pods, res
 from tests.support.pod_security import violations
 
 # CRDs are not in Kubernetes' schemas.
-CUSTOM = {"serving.kserve.io/v1beta1", "serving.kserve.io/v1alpha1", "cilium.io/v2"}
+CUSTOM = {"serving.kserve.io/v1beta1", "serving.kserve.io/v1alpha1", "cilium.io/v2", "trainer.kubeflow.org/v1alpha1"}
 KUBERNETES = "1.34"
 
 
@@ -188,7 +188,7 @@ def with_component(tmp_path: Path, name: str, folder: str = "base") -> list[dict
     return documents(rendered(tmp_path / "manifests/mine"))
 
 
-@pytest.mark.parametrize("name", ["kubernetes-api", "cilium", "mirror-of-datasets"])
+@pytest.mark.parametrize("name", ["kubernetes-api", "cilium", "mirror-of-datasets", "trainer"])
 def test_every_component_fits_the_base(tmp_path, name):
     """It renders over base to valid resources, leaves no placeholder, and its settings are not deployed."""
     found = with_component(tmp_path, name)

@@ -18,6 +18,7 @@ LEAK_ERROR = 0.01  # share of test images found in train; Fashion-MNIST has 0.1 
 LEAK_WARNING = 0.004  # 3 to 4 times what a published set has by itself
 NEARLY_ALL = 0.99  # share above which the test split is the train split
 CHUNK_HASHES = 1 << 16
+COMPARED_BYTES = 16 << 20  # of these images, where they lie in shards
 COMPARED = 1000  # pairs of equal hashes whose images are compared; what holds for them holds for the rest
 FEWEST_ROWS, REPEATED = 50, 0.01  # of a table, for duplicates to mean anything; share of rows that are there twice
 FEW_DUPLICATES = 2  # in a small split one image alone may be a share above these
@@ -66,7 +67,7 @@ def check_leakage(case: Case) -> Iterator[Finding]:
         return
     if train.images.dtype != test.images.dtype or train.images.shape[1:] != test.images.shape[1:]:
         return
-    shared, looked = _shared(train.images, test.images, ours, theirs)
+    shared, looked = _shared(train, test.images, ours, theirs)
     if not len(shared):
         return
     share, example = len(shared) / looked, case.example
@@ -100,7 +101,7 @@ def _by_nature(ours: Survey, theirs: Survey) -> float:
     return due + 3 * float(np.sqrt(due))
 
 
-def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey) -> tuple[np.ndarray, int]:
+def _shared(train: Split, others: np.ndarray, ours: Survey, theirs: Survey) -> tuple[np.ndarray, int]:
     """Return the indices of test images that are train images too, and among how many they were looked for.
 
     Bytes are compared; blank images do not count. The test split's hashes are sorted and train's looked up in them a
@@ -123,12 +124,17 @@ def _shared(images: np.ndarray, others: np.ndarray, ours: Survey, theirs: Survey
     indices, twins = tested[order[found]], twin[first[found]]
     rising = np.argsort(indices)
     indices, twins = indices[rising], twins[rising]
+    most = COMPARED
+    images, places = train.images, twins[:most]
+    if train.whole_images is not None:  # brought from where they lie
+        most = min(COMPARED, max(1, COMPARED_BYTES // max(1, others[:1].nbytes)))
+        images, places = train.whole_images(twins[:most]), np.arange(len(twins[:most]))
     checked = [
         index
-        for index, train in zip(indices[:COMPARED].tolist(), twins[:COMPARED].tolist(), strict=True)
-        if _same(others, index, images, train)
+        for index, place in zip(indices[:most].tolist(), places.tolist(), strict=True)
+        if images is not None and _same(others, index, images, place)
     ]
-    return np.concatenate([np.array(checked, np.int64), indices[COMPARED:] if checked else indices[:0]]), len(ranked)
+    return np.concatenate([np.array(checked, np.int64), indices[most:] if checked else indices[:0]]), len(ranked)
 
 
 def _same(others: np.ndarray, index: int, images: np.ndarray, train: int) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.rows_of_both import comparable, hashes_of_both
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
 from deep_mnist.doctor.evidence.hashes import begin_with_zeros, hash_rows
@@ -83,7 +83,7 @@ WAYS = (
 def check_repeated_rows(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, on rows that stand on both sides and within train as often."""
     (hashes, trained), (others, tested) = hashes_of_both(case)
-    blank = _blank_among(case.train.images, hashes, trained)
+    blank = _blank_among(case.train, hashes, trained)
     varied = ~np.isin(hashes, blank)
     hashes, trained = hashes[varied], trained[varied]
     unique, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
@@ -103,14 +103,16 @@ def check_repeated_rows(case: Case) -> Iterator[Finding]:
     )
 
 
-def _blank_among(images: np.ndarray | None, hashes: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _blank_among(train: Split, hashes: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Return the hashes, of the commonest, whose rows are one value throughout: those are alike by nature."""
+    images = train.images
     if images is None or not len(hashes) or images[0].size < 2:
         return hashes[:0]
     unique, first, counts = np.unique(hashes, return_index=True, return_counts=True)
     commonest = np.argsort(-counts, kind="stable")[:MOST_BLANK]
     commonest = commonest[np.argsort(at[first[commonest]])]
-    rows = sample_chunks(images, at[first[commonest]])
+    chosen = at[first[commonest]]
+    rows = sample_chunks(images, chosen) if train.whole_images is None else iter([train.whole_images(chosen)])
     flat = [bool(row.min() == row.max()) for some in rows for row in some]
     blank: np.ndarray = unique[commonest[np.array(flat, bool)]]
     return blank
@@ -120,6 +122,8 @@ def _by_class(case: Case, twice: np.ndarray, at: np.ndarray) -> str:
     """Return which classes' rows are nearly all there twice, where others' hardly ever are; "" else."""
     classes = case.train.classes
     if classes is None or case.train.images is None or len(classes) != len(case.train.images):
+        return ""
+    if case.train.whole_images is not None:  # the labels at hand are of some rows only
         return ""
     numbers = classes.at(at)
     shares = {int(each): float(twice[numbers == each].mean()) for each in np.unique(numbers)[:1000]}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from components.train.data import TrainingSplit
+from components.train.examples.split import TrainingSplit
 
 CHUNK_BYTES = 64 << 20
 MOST_STEPS = 64  # in a chunk

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from components.train.examples.sharded import ShardedSplit
+from components.train.examples.split import TrainingSplit
 from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import Dataset, DatasetError, open_dataset
+from deep_mnist.data.shards.shard_set import shards_in
 from deep_mnist.data.stratify import VALIDATION_FRACTION, held_out_rows
-
-
-@dataclass(frozen=True)
-class TrainingSplit:
-    """Images and labels of one split, as the network takes them."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def nbytes(self) -> int:
-        return self.images.nbytes + self.labels.nbytes
 
 
 def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSplit]:
@@ -43,6 +30,8 @@ def open_training_data(folder: Path) -> tuple[Dataset, TrainingSplit, TrainingSp
     found = find_arrays(folder)
     arrays = {name: file.open() for name, file in found.items() if not name.startswith("test_")}
     train = _split(folder, arrays, "train")
+    if (shards := shards_in(folder)) is not None:
+        train = ShardedSplit(train.images, train.labels, shards)
     if "validation_images" in arrays:
         return dataset, train, _split(folder, arrays, "validation")
     fraction = dataset.record.validation_fraction or VALIDATION_FRACTION

@@ -1,0 +1,1 @@
+"""What is trained on: arrays or shards, and in which order."""

@@ -1,0 +1,1 @@
+"""Start a training wherever it is to run: in this process, in several here, in pods of a cluster."""

@@ -1,0 +1,1 @@
+"""How a training shows itself while it runs and afterwards."""
