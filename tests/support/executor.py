@@ -78,7 +78,7 @@ def _executor_input(folder: Path, spec: Any, parameters: dict[str, Any]) -> dict
         return {"artifacts": [{"name": name, "uri": uri, "type": {"schemaTitle": kind}, "metadata": {}}]}
 
     inputs, outputs = spec.inputs or {}, spec.outputs or {}
-    zeros = {"String": "", "Integer": 0, "Float": 0.5, "Boolean": False, "List": []}
+    zeros = {"String": "", "Integer": 0, "Float": 0.5, "Boolean": False, "List": [], "Dict": {}}
     return {
         "inputs": {
             "parameterValues": {

@@ -235,7 +235,52 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Caught by the package that raises them: what a rule tries on a copy, and gives up. They reach no user.
+RAISED |= {
+    "DamagedShardError": (
+        "train",
+        "import numpy as np\nfrom deep_mnist.data.shards.reading import read_shard\n"
+        "from deep_mnist.data.shards.shard_set import Shard\nfrom deep_mnist.storage.open import open_store\n"
+        "read_shard(open_store('.'), Shard('train-00000.npy', 1, 1, 'ab', {}), np.dtype('u1'))",
+    ),
+    "NodesFailedError": (
+        "train",
+        "from components.train.launch.here import NodesFailedError\n"
+        "raise NodesFailedError('Expected 2 nodes to train together. Received: 10 attempts in which one died')",
+    ),
+    "KubernetesError": (
+        "train",
+        "from pathlib import Path\nfrom components.train.launch.kubernetes_api import KubernetesApi\n"
+        "[Path(name).write_text('x') for name in ('token', 'namespace')]\n"
+        "KubernetesApi('http://127.0.0.1:9', Path('.')).text('GET', '/api')",
+    ),
+    "TrainerMissingError": (
+        "train",
+        "from components.train.launch.on_cluster import NOT_INSTALLED, TrainerMissingError\n"
+        "raise TrainerMissingError(NOT_INSTALLED)",
+    ),
+    "DecisionsError": (
+        "preprocess",
+        "from pathlib import Path\nfrom deep_mnist.labels.decisions import read_decisions\n"
+        "Path('labels.yaml').write_text('decisions: 3')\nread_decisions(Path('labels.yaml'))",
+    ),
+    "FoldsError": (
+        "inspect",
+        "import numpy as np\nfrom deep_mnist.labels.folds import fold_of\nfold_of(np.zeros(3, int), np.arange(3))",
+    ),
+    "UnclonableModelError": (
+        "inspect",
+        "from deep_mnist.labels.keras_folds import UnclonableModelError\n"
+        "raise UnclonableModelError('Expected a compiled model. Received: mine, not compiled. Fix: Compile it.')",
+    ),
+    "PredictionError": (
+        "inspect",
+        "from deep_mnist.labels.predict import PredictionError\n"
+        "raise PredictionError('Expected predictions of fast. Received: its training failed.')",
+    ),
+}
+
+# Caught within: what a rule tries on a copy, and gives up, or a node's end, which its launcher sees. No user sees them.
 CAUGHT_WITHIN = {
-    "MetricsError", "NoPlainFormError", "NotANumberError", "NotCopiedError", "SpentError", "StepFailedError",
+    "MetricsError", "NoPlainFormError", "NodeLostError", "NotANumberError", "NotCopiedError", "SpentError",
+    "StepFailedError",
 }  # fmt: skip
