@@ -35,6 +35,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     models.explain_option,
     models.explain_mixed,
     models.explain_symbol,
+    models.explain_not_called,
     inputs.explain_model_input,
     layers.explain_rank,
     layers.explain_inner_rank,

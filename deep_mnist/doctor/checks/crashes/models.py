@@ -10,8 +10,15 @@ from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, is_layer, shape_of
 from deep_mnist.doctor.checks.crashes.layers import parsed_shape
-from deep_mnist.doctor.checks.crashes.rules import LIBRARIES_MIXED, NAME_UNKNOWN, NOT_A_LAYER, NOT_BUILT, WEIGHTS
-from deep_mnist.doctor.checks.crashes.source_code import argument, receiver, shape_text, told
+from deep_mnist.doctor.checks.crashes.rules import (
+    LIBRARIES_MIXED,
+    NAME_UNKNOWN,
+    NOT_A_LAYER,
+    NOT_BUILT,
+    NOT_CALLED,
+    WEIGHTS,
+)
+from deep_mnist.doctor.checks.crashes.source_code import argument, at_line, receiver, shape_text, told
 from deep_mnist.doctor.finding import Finding
 
 UNBUILT = re.compile(
@@ -27,6 +34,7 @@ SYMBOL = re.compile(
 NOT_LAYERS = re.compile(
     r"Only instances of `?keras\.Layer`? can be added|added layer must be an instance of class Layer"
 )
+UNCALLED = re.compile(r"Only input tensors may be passed as positional arguments.*?<(\w+) name=([\w/]+)", re.S)
 IDENTIFIER = re.compile(
     r"Could not interpret (\w+)(?: function)? identifier: ([^\n]+)|Unknown (\w+)(?: function)?: '?([\w.]+)"
 )
@@ -145,6 +153,27 @@ def _no_layer(crash: Crash, added: Any) -> tuple[str, str]:
         name = getattr(added, "__name__", type(added).__name__)
         return f"the function {name}", f"{add}(keras.layers.Lambda({text}))"
     return f"a {type(added).__name__}", "Add layers only: keras.layers.…"
+
+
+def explain_not_called(crash: Crash) -> Finding | None:
+    """Name a layer that is given in the place of its output."""
+    match, user = UNCALLED.search(crash.text), crash.user
+    if match is None or user is None or user.call is None or not user.call.args:
+        return None
+    given = user.call.args[0]
+    made = [
+        each
+        for each in ast.walk(user.tree)
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == ast.unparse(given)
+    ]
+    value = ast.unparse(made[-1].value) if made else ast.unparse(given)
+    tensors = [name for name, held in user.held.items() if type(held).__name__ == "KerasTensor"]
+    called = f"{value}({tensors[-1] if tensors else 'x'})"
+    return NOT_CALLED.found(
+        expected=f"the output of {match.group(1)} '{match.group(2)}', a tensor",
+        received=f"the layer itself{at_line(given)}",
+        fix=f"{ast.unparse(made[-1].targets[0])} = {called}" if made else called,
+    )
 
 
 def explain_option(crash: Crash) -> Finding | None:

@@ -184,6 +184,12 @@ STEP_FAILS = Rule(
     why="fit stops at its first step.",
     follows=(Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"), Follows(rules=("P074",), on=On.MODEL)),
 )
+NOT_CALLED = _rule(
+    "E122",
+    "layer-not-called",
+    "model.layers",
+    "A layer stands where its output belongs: it was made, and not called on the tensor before it.",
+)
 
 # --- graphs of TensorFlow 1 --------------------------------------------------------------------------
 
