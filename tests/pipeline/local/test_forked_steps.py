@@ -16,7 +16,7 @@ from components.work import read_work
 from deep_mnist.processes import ADDRESS
 from pipeline.local.forked_steps import ForkedSteps, needs_tensorflow
 
-WITH_TENSORFLOW = {"train", "evaluate", "publish", "rehearse"}
+WITH_TENSORFLOW = {"train", "evaluate", "publish", "rehearse", "inspect"}
 SOURCE = """
 def train(left: str) -> str:
     from components.failure import report_failure
