@@ -87,7 +87,7 @@ def rank(probabilities: np.ndarray, given: np.ndarray) -> Ranking:
         probabilities: Real (n, classes), each row of a classifier that never saw the example.
         given: Integers (n,) in 0..classes-1, the labels.
 
-    >>> probabilities = np.repeat([[0.9, 0.1], [0.1, 0.9]], 20, axis=0)
+    >>> probabilities = np.repeat([[0.95, 0.05], [0.05, 0.95]], 20, axis=0)
     >>> labels = np.repeat([0, 1], 20)
     >>> labels[3] = 1
     >>> rank(probabilities, labels).suspects.tolist()
