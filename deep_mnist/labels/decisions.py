@@ -133,7 +133,8 @@ def write_decisions(path: Path, decisions: Iterable[Decision]) -> None:
     """Write decisions in one step, in the order of split and index."""
     ordered = sorted(decisions, key=lambda each: (each.split, each.index, each.image))
     entries = [{name: value for name, value in asdict(each).items() if value is not None} for each in ordered]
-    text = yaml.safe_dump({"decisions": entries}, sort_keys=False, allow_unicode=True)
+    as_written = all(each.by.isprintable() for each in ordered)  # a line break of Unicode's own is one in YAML, too
+    text = yaml.safe_dump({"decisions": entries}, sort_keys=False, allow_unicode=as_written)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deep_mnist.labels.decisions import Decision, DecisionsError, apply, digest_of, read_decisions, write_decisions
@@ -20,6 +20,7 @@ def about(index: int, decision: str, label: int | None = None) -> Decision:
     return Decision(digest_of(IMAGES[index]), index, "train", int(LABELS[index]), decision, label, "ana", "2026-01-01")
 
 
+@example([(0, "keep", "\x85"), (1, "drop", "Ána")])
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["keep", "drop", "unsure"]), st.text(max_size=20))))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, entries: list) -> None:
     """Whatever a person is called."""
