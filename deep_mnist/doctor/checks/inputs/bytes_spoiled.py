@@ -138,9 +138,10 @@ def _levels(split: Split | None) -> np.ndarray | None:
         return None
     levels = some * 255 if some.max() <= 1 else some
     whole = np.rint(levels)
-    if np.abs(levels - whole).max() > 0.01 or len(np.unique(whole)) < 24:
+    if np.abs(levels - whole).max() > 0.01:
         return None
-    return whole.astype(np.int64)
+    numbers: np.ndarray = whole.astype(np.int64)
+    return numbers if np.count_nonzero(np.bincount(numbers.reshape(-1))) >= 24 else None
 
 
 def _mean(histogram: np.ndarray) -> float:

@@ -17,12 +17,12 @@ from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.rows_of_both import comparable, hashes_of_both
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
 from deep_mnist.doctor.evidence.hashes import begin_with_zeros, hash_rows
-from deep_mnist.doctor.evidence.sampling import sample_chunks, sample_indices, take
+from deep_mnist.doctor.evidence.sampling import CHUNK_BYTES, sample_chunks, sample_indices, take
 from deep_mnist.doctor.evidence.survey import Survey
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 
-TESTED = 2000  # test images whose mirror images are looked for
+TESTED = 600  # test images whose mirror images are looked for
 MOST_BYTES = 1 << 27  # of these images
 MOST_VALUES = 1 << 20  # of the rows that tell how often columns repeat a value
 MOST_BLANK = 64  # rows, the commonest, that are looked at for being blank
@@ -182,7 +182,9 @@ def _turned_copies(
     images whose turned hash would be among these are looked for.
     """
     parts: dict[Turn, list[np.ndarray]] = {way: [] for way in ways}
-    for some in sample_chunks(images, chosen):
+    rows = max(1, CHUNK_BYTES // images[0].nbytes)
+    for start in range(0, len(chosen), rows):
+        some = take(images, chosen[start : start + rows])
         as_they_are = hash_rows(_bytes(some))
         for way in ways:
             turned = hash_rows(_bytes(np.ascontiguousarray(way.turn(some))))
