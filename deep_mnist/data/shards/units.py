@@ -75,8 +75,10 @@ def units_of(source: Path, shard_bytes: int, seed: int) -> tuple[dict[str, list[
     Image files are mixed before they are dealt to units: class by class, a shard would hold one class.
 
     Raises:
-        ArrayFileError: It is no folder of class folders, tables of pixels or Parquet files.
+        ArrayFileError: It is not there, or no folder of class folders, tables of pixels or Parquet files.
     """
+    if not source.exists():
+        raise ArrayFileError(f"a folder or file at {source}", "nothing", "Name the folder that holds the data.")
     if source.is_dir() and (classes := find_class_folders(source)):
         names = names_of(classes)
         return {split: _runs(found, names, shard_bytes, seed) for split, found in classes.items()}, names

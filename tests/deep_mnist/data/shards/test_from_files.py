@@ -106,6 +106,14 @@ def test_the_command_goes_on_where_it_stopped_and_names_what_it_cannot_read(tmp_
     assert not (tmp_path / "store" / "progress").exists()
 
 
+def test_the_command_says_that_a_source_is_not_there(tmp_path):
+    command = [sys.executable, "-m", "deep_mnist.data.shards", tmp_path / "none", tmp_path / "store"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"shards: Expected a folder or file at {tmp_path / 'none'}. Received: nothing.")
+
+
 def test_a_compressed_table_is_told_to_be_unpacked(tmp_path):
     """Of gzip no part can be read without all before it."""
     import gzip
