@@ -10,9 +10,9 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.dataset_stages import MapStage, random_maps
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 from deep_mnist.doctor.evidence.live.spread import drowned, loss_between, spread_of
-from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
 from deep_mnist.doctor.evidence.sampling import sample_indices
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -78,7 +78,7 @@ def _of_generators(case: Case, train: Any, test: Any) -> Iterator[Finding]:
     if raw is None:
         return
     try:
-        with undisturbed():
+        with unchanged_random_states():
             plain = np.stack([train.standardize(each.copy()) for each in raw])
             altered = np.stack([train.standardize(train.random_transform(each.copy())) for each in raw])
             tested = np.stack([test.standardize(each.copy()) for each in raw]) if test is not None else None

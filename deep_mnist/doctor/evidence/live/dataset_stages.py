@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.evidence.live.dataset_graph import inputs_of, is_dataset, kind_of
-from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.evidence.sampling import sample_indices
 
 PASSED_OVER = ("Shuffle", "Repeat", "Cache", "MemoryCache", "Prefetch", "Options", "Take", "Skip", "Model")
@@ -54,7 +54,7 @@ def random_maps(data: Any, count: int) -> Iterator[MapStage]:
         return
     chain = _chain(data)
     if chain and kind_of(chain[-1]) in SOURCES and any(kind_of(each) == "Map" and is_random(each) for each in chain):
-        with undisturbed():
+        with unchanged_random_states():
             yield from _walked(chain, count)
 
 

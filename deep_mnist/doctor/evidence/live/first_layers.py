@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 
 MOST_LAYERS = 60
 NORMALIZING = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization")
@@ -56,7 +56,7 @@ def way_of(model: Any, sample: np.ndarray) -> Way:
         sample: Examples as fit receives them, (n, …).
     """
     try:
-        with undisturbed(_untrained(model)):
+        with unchanged_random_states(_untrained(model)):
             return _followed(model, sample, Way([]))
     except Exception:  # another version's internals, a class of one's own, or whatever a layer raises on a sample
         return Way([])
@@ -114,7 +114,7 @@ def _in_order(model: Any) -> list[Any]:
 
 def _read_by(layer: Any, value: np.ndarray, way: Way) -> Way:
     if _is_network(layer):
-        with undisturbed(_untrained(layer)):
+        with unchanged_random_states(_untrained(layer)):
             return _followed(layer, value, way)
     way.last, way.reader = value, type(layer).__name__
     return way

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-import random
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
+
+from deep_mnist.doctor.evidence.live.randomness import random_states
 
 MOST_NUMBERS = 1 << 24  # in all variables that are copied; a larger model is not tried
 MOST_LAYERS = 2000
@@ -36,7 +37,7 @@ def unchanged(*owners: Any) -> Iterator[None]:
         owners: Models, optimizers, losses: whatever the code within may change.
     """
     restore = [restored for owner in owners for restored in _remembered(owner)]
-    restore += _random_states()
+    restore += [*random_states(), *_names_of_keras()]
     try:
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             yield
@@ -129,21 +130,12 @@ def _of_variable(variable: Any) -> Callable[[], None]:
     return restore
 
 
-def _random_states() -> list[Callable[[], None]]:
-    """Return what sets the random generators of Python, numpy, TensorFlow and Keras back."""
-    python, numpy = random.getstate(), np.random.get_state()
-    restore: list[Callable[[], None]] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
-    context = getattr(sys.modules.get("tensorflow.python.eager.context"), "context", lambda: None)()
-    generator = getattr(context, "_rng", None)
-    if generator is not None:
-        state = generator.getstate()
-        restore.append(lambda: generator.setstate(state))
+def _names_of_keras() -> list[Callable[[], None]]:
+    """Return what sets back how far Keras has numbered its names.
+
+    The rest of its global state tells what Keras is about to initialize: not ours.
+    """
     state_of_keras = sys.modules.get("keras.src.backend.common.global_state")
-    attributes = getattr(getattr(state_of_keras, "GLOBAL_STATE_TRACKER", None), "__dict__", None)
-    if attributes is not None:
-        names = attributes.get("object_name_uids")  # the rest tells what Keras is about to initialize: not ours
-        if isinstance(names, dict):
-            restore.append(partial(_refill, names, dict(names)))
-        if (seeds := attributes.get("global_seed_generator")) is not None and hasattr(seeds, "state"):
-            restore.append(_of_variable(seeds.state))
-    return restore
+    attributes = getattr(getattr(state_of_keras, "GLOBAL_STATE_TRACKER", None), "__dict__", None) or {}
+    names = attributes.get("object_name_uids")
+    return [partial(_refill, names, dict(names))] if isinstance(names, dict) else []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.doctor import check
-from deep_mnist.doctor.evidence.live.undisturbed import undisturbed
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -58,7 +58,7 @@ def test_random_states_come_back_after_an_error():
     np.random.seed(3)
     expected = np.random.RandomState(3).random_sample()
 
-    with pytest.raises(RuntimeError), undisturbed():
+    with pytest.raises(RuntimeError), unchanged_random_states():
         np.random.random(5)
         raise RuntimeError
 
