@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 
@@ -65,8 +66,7 @@ def made_in_call(model: Any, x: Any) -> MadeInCall | None:
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:
-    libraries = ("keras.", "tensorflow.", "deep_mnist.")
-    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(libraries):
+    while frame is not None and is_of_a_library(frame):
         frame = frame.f_back
     return frame
 
