@@ -5,7 +5,6 @@ Both come from contract.json, the command line, pyproject.toml, an argument of t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -130,6 +129,8 @@ def _rule_named(name: str) -> Rule | None:
 
 def known_names(name: str) -> str:
     """Return what a user may have meant, and all fields."""
+    import difflib
+
     from deep_mnist.doctor.checks.catalogue import fields, rules
 
     names = [*fields(), *(each.name for each in rules()), *(each.code for each in rules())]

@@ -18,6 +18,7 @@ from deep_mnist.data.dataset import SHARDS_FILE, Preprocessing
 from deep_mnist.data.faults_file import read_faults
 from deep_mnist.data.raw import MissingPackageError, RawData
 from deep_mnist.doctor.evidence.background_surveys import BackgroundSurveys
+from deep_mnist.doctor.evidence.byte_levels import ByteLevels, byte_levels
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.classes import Classes, classes_of
 from deep_mnist.doctor.evidence.input_kind import InputKind, kind_of_input
@@ -83,6 +84,11 @@ class Split:
         if images is None or images.ndim < 2 or images.dtype.kind not in REAL_KINDS:
             return False
         return bool(images.size) and images[0].size <= MOST_PIXELS
+
+    @cached_property
+    def levels(self) -> ByteLevels | None:
+        """Some images as bytes; None where they are no bytes."""
+        return byte_levels(self.images) if self.images is not None else None
 
     @cached_property
     def classes(self) -> Classes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding, verdict
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from deep_mnist.doctor.capture.origin import Origin
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """A check that raised: a fault of the check, never of what it judged.
 
     Attributes:

@@ -278,20 +278,18 @@ def applies(rule: Rule, case: Case, split: Split | None = None) -> bool:
     """
     if rule.inputs and case.input_kind not in rule.inputs:
         return False
-    return all(_is_met(need, case, split or case.train) for need in rule.needs)
+    return all(MET[need](case, split or case.train) for need in rule.needs)
 
 
-def _is_met(need: Need, case: Case, split: Split) -> bool:
-    met: dict[Need, Callable[[], bool]] = {
-        Need.IMAGES: lambda: split.images is not None,
-        Need.LABELS: lambda: split.labels is not None,
-        Need.PAIRS: lambda: split.paired,
-        Need.SURVEY: lambda: split.survey is not None,
-        Need.TEST: lambda: case.test is not None,
-        Need.CLASSES: lambda: case.task.has_classes,
-        Need.LOSS: lambda: case.contract.loss is not None,
-        Need.RECORD: lambda: case.record is not None,
-        Need.WHOLE: lambda: split.is_whole,
-        Need.LIVE_MODEL: lambda: case.call is not None,
-    }
-    return met[need]()
+MET: Mapping[Need, Callable[[Case, Split], bool]] = {
+    Need.IMAGES: lambda _, split: split.images is not None,
+    Need.LABELS: lambda _, split: split.labels is not None,
+    Need.PAIRS: lambda _, split: split.paired,
+    Need.SURVEY: lambda _, split: split.survey is not None,
+    Need.TEST: lambda case, _: case.test is not None,
+    Need.CLASSES: lambda case, _: case.task.has_classes,
+    Need.LOSS: lambda case, _: case.contract.loss is not None,
+    Need.RECORD: lambda case, _: case.record is not None,
+    Need.WHOLE: lambda _, split: split.is_whole,
+    Need.LIVE_MODEL: lambda case, _: case.call is not None,
+}

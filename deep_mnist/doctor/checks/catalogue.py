@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Collection, Iterable, Iterator
@@ -158,8 +159,20 @@ def _of_packages() -> tuple[ModuleType, ...]:
 def _names_the_group(place: str) -> bool:
     """Whether a package installed in a folder of the path names rules."""
     section = f"[{GROUP}]".encode()
-    files = (each for form in ("dist", "egg") for each in Path(place).glob(f"*.{form}-info/entry_points.txt"))
-    return any(section in each.read_bytes() for each in files)
+    try:
+        with os.scandir(place or ".") as entries:  # Path.glob takes five times as long
+            folders = [each.path for each in entries if each.name.endswith((".dist-info", ".egg-info"))]
+    except OSError:  # no folder: a zip, or none any more
+        return False
+    return any(section in _read(f"{folder}/entry_points.txt") for folder in folders)
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
 
 
 def _imported(name: str) -> ModuleType:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +39,9 @@ def parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _hint(own: Sequence[str], unknown: Sequence[str], rest: Sequence[str], known: Sequence[str]) -> str:
     """Return what to type where a program's arguments were given as the doctor's."""
+    import difflib  # these two by those alone whose call is wrong
+    import shlex
+
     left, kept = list(unknown), []
     for each in own:
         if each in left:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gzip
 import io
 import json
 import stat
@@ -133,6 +132,8 @@ def _of_hdf5(path: Path) -> Kind:
 
 
 def _of_gzip(path: Path) -> Kind:
+    import gzip  # and bz2 and lzma with it
+
     try:
         with gzip.open(path) as stream:
             head = stream.read(8)

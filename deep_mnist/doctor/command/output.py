@@ -35,12 +35,14 @@ def write(options: argparse.Namespace, diagnoses: Sequence[Diagnosis], stdout: T
 
 
 def _formatted(options: argparse.Namespace, diagnoses: Sequence[Diagnosis]) -> str:
-    from deep_mnist.doctor.report import formats, render
+    from deep_mnist.doctor.report import render
 
     if options.format == "json":
         return render.as_json_of_all(diagnoses) if options.all else render.as_json(diagnoses[-1])
     if options.format in ("html", "markdown"):
         return render.as_html(diagnoses[-1]) if options.format == "html" else render.as_markdown(diagnoses[-1])
+    from deep_mnist.doctor.report import formats
+
     forms = {"sarif": formats.as_sarif, "junit": formats.as_junit, "github": formats.as_github}
     return forms[options.format](diagnoses)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -54,6 +53,8 @@ def _missing(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"nothing of this name; the folder {folder} does not exist. Fix: correct the path."
+    import difflib
+
     near = difflib.get_close_matches(path.name, [each.name for each in folder.iterdir()], n=2)
     module = Path(*path.name.split("."))
     if not near and (module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()):

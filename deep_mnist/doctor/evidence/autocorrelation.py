@@ -7,10 +7,11 @@ standardized with it, a frame, exposure), says nothing. Where one side hardly va
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from deep_mnist.doctor.evidence.median import median
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 
 DEAD = 0.02  # of the images' variance: below, a row or column of pixels says nothing
@@ -25,8 +26,7 @@ NEAR = 3  # lines on each side of an edge that are compared
 FALLS = 0.3  # of the inner fall from the next line to the one after: what neighbours across an edge must have
 
 
-@dataclass(frozen=True)
-class Edges:
+class Edges(NamedTuple):
     """Correlations of neighbouring rows or columns of pixels.
 
     Attributes:
@@ -44,8 +44,7 @@ class Edges:
     carried: float
 
 
-@dataclass(frozen=True)
-class Autocorrelation:
+class Autocorrelation(NamedTuple):
     """Of one sample of images.
 
     Attributes:
@@ -93,13 +92,13 @@ def _edges(lines: np.ndarray, total: float, *, carries: bool = False) -> Edges:
     all_pairs = _correlations(lines, lines, total)
     inside, next_but = all_pairs.diagonal(1).tolist(), all_pairs.diagonal(2).tolist()
     falls = [near - far for near, far in zip(inside, next_but, strict=False) if near and far]
-    fall = FALLS * float(np.median(falls)) if falls else 0.0
+    fall = FALLS * median(falls) if falls else 0.0
     around = _neighbours(lines[-NEAR:], lines[:NEAR], total, fall)
     carried = _neighbours(lines[-NEAR:, :, :-1], lines[:NEAR, :, 1:], total, fall) if carries else 0.0
     alive = [each for each in inside if each]
     least = min(inside[1:-1])  # the outermost lines of a disc hold little that goes with their neighbours
     lowest = [place + 1 for place, each in enumerate(inside[1:-1], 1) if each <= least + 0.02]
-    return Edges(float(np.median(alive)) if alive else 0.0, least, lowest[len(lowest) // 2], around, carried)
+    return Edges(median(alive) if alive else 0.0, least, lowest[len(lowest) // 2], around, carried)
 
 
 def _neighbours(last: np.ndarray, first: np.ndarray, total: float, fall: float) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,8 +71,7 @@ def wrong_in(array: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> Wro
     return Wrong(count, tuple(where[:MAX_WHERE]))
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """How often each value occurs.
 
     Attributes:

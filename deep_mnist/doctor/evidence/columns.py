@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +31,7 @@ class Cells(StrEnum):
     LISTS = "lists or arrays"
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column that is not numbers, or an array of objects that are.
 
     Attributes:

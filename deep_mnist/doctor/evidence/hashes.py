@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 MOST_HASHES = 1 << 18  # kept of a split: 4 MB; at most twice as many
+TABLE_BITS = 18  # of a hash, from its middle, that tell nearly all of those apart that are not among a few
 
 
 class KeptHashes:
@@ -50,6 +51,21 @@ def begin_with_zeros(hashes: np.ndarray, bits: int) -> np.ndarray:
     if not bits:
         return np.ones(len(hashes), bool)
     found: np.ndarray = (hashes >> np.uint64(64 - bits) == 0) & (hashes != 0)
+    return found
+
+
+def are_among(few: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """Return bool (n,): which of `few` hashes, uint64 (n,), are among `many`, of which np.isin would sort all."""
+    found: np.ndarray = np.isin(few, many[may_be_among(many, few)])
+    return found
+
+
+def may_be_among(many: np.ndarray, few: np.ndarray) -> np.ndarray:
+    """Return bool (m,): which hashes, uint64 (m,), may be one of `few`; all that are, and of the others hardly any."""
+    low, high = np.uint64(32), np.uint64((1 << TABLE_BITS) - 1)
+    table = np.zeros(1 << TABLE_BITS, bool)
+    table[few >> low & high] = True
+    found: np.ndarray = table[many >> low & high]
     return found
 
 

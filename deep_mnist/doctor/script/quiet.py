@@ -7,7 +7,6 @@ its libraries are loaded.
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
 import importlib.machinery
 import os
 import re
@@ -33,7 +32,7 @@ def silence_tensorflow() -> None:
         sys.meta_path.insert(0, QuietImport())
 
 
-class QuietImport(importlib.abc.MetaPathFinder):
+class QuietImport:
     """Keeps the log's lines off standard error while TensorFlow is imported; every other line comes through."""
 
     def find_spec(

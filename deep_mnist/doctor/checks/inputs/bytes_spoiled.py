@@ -12,14 +12,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe import classifier as probe
 from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, Rule, Scope, check
 
-SAMPLE = 400  # images looked at of a split
-MOST_VALUES = 600_000  # pixels looked at; of images so large that these are too few, nothing is judged
-FEWEST = 100
+FEWEST_LEVELS = 24  # that images of bytes have
 FACTORS = (1, -1, 2, 3, 4, 5, 6, 7, 8)
 UNLIKE, ALIKE = 0.6, 0.88  # share that two histograms have in common: as they are, and under the map
 SMOOTH = 4  # levels to each side, taken together where maps are compared
@@ -73,13 +70,10 @@ LEFT = np.array([0, 1, 255])  # of -1..1 in uint8
 @check(SIGNED_CAST)
 def check_signed_cast(_: Case, split: Split) -> Iterator[Finding]:
     """Yield at most one finding on images of 0, 1 and 255 alone, all of which are there."""
-    seen, images = split.survey, split.images
-    if seen is None or images is None or (seen.low, seen.high) != (0, 255):
+    seen = split.survey
+    if seen is None or (seen.low, seen.high) != (0, 255):
         return
-    count = min(SAMPLE, MOST_VALUES // max(1, images[0].size))
-    if count < min(FEWEST, len(images)) or len(images) < FEWEST:
-        return
-    if not np.array_equal(np.unique(take(images, sample_indices(len(images), count))), LEFT):
+    if split.levels is None or not np.array_equal(np.flatnonzero(split.levels.shares), LEFT):
         return
     yield SIGNED_CAST.found(
         split.name,
@@ -92,10 +86,9 @@ def check_signed_cast(_: Case, split: Split) -> Iterator[Finding]:
 @check(WRAPPED_AROUND)
 def check_wrapped_around(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, on the split whose commonest level is neither black nor white."""
-    train, test = _levels(case.train), _levels(case.test)
-    if train is None or test is None:
+    ours, theirs = _shares(case.train), _shares(case.test)
+    if ours is None or theirs is None:
         return
-    ours, theirs = (np.bincount(each.reshape(-1), minlength=256) / each.size for each in (train, test))
     split, wrong, right = "train", ours, theirs
     if ours.argmax() in (0, 255) and theirs.argmax() not in (0, 255):
         split, wrong, right = "test", theirs, ours
@@ -125,23 +118,10 @@ def check_wrapped_around(case: Case) -> Iterator[Finding]:
     )
 
 
-def _levels(split: Split | None) -> np.ndarray | None:
-    """Return some images as levels 0..255, int64 (n, …); None where they are no bytes, as they are or over 255."""
-    images = split.images if split is not None else None
-    if images is None or len(images) < FEWEST or images.dtype.kind not in "fiu":
-        return None
-    count = min(SAMPLE, MOST_VALUES // max(1, images[0].size))
-    if count < FEWEST:
-        return None
-    some = take(images, sample_indices(len(images), count)).astype(np.float64)
-    if not np.isfinite(some).all() or some.min() < 0 or some.max() > 255 or some.max() <= 0:
-        return None
-    levels = some * 255 if some.max() <= 1 else some
-    whole = np.rint(levels)
-    if np.abs(levels - whole).max() > 0.01:
-        return None
-    numbers: np.ndarray = whole.astype(np.int64)
-    return numbers if np.count_nonzero(np.bincount(numbers.reshape(-1))) >= 24 else None
+def _shares(split: Split | None) -> np.ndarray | None:
+    """Return the share of each level, float64 (256,); None where the images are no bytes, or of few levels."""
+    levels = split.levels if split is not None else None
+    return levels.shares if levels is not None and levels.distinct >= FEWEST_LEVELS else None
 
 
 def _mean(histogram: np.ndarray) -> float:
@@ -219,14 +199,17 @@ def _smoothed(histogram: np.ndarray, levels: int) -> np.ndarray:
 @check(RANDOM_BYTES)
 def check_random_bytes(case: Case, split: Split) -> Iterator[Finding]:
     """Yield at most one finding on pixels between dark and light that go together with none of their neighbours."""
-    levels = _levels(split)
-    shaped = probe.as_images(levels.astype(np.float32), case.contract) if levels is not None else None
+    shares = _shares(split)
+    if shares is None or split.levels is None:
+        return
+    share = float(shares[MIDDLE[0] : MIDDLE[1] + 1].sum())
+    if share < MOSTLY or shares.max() < A_GROUND:
+        return
+    shaped = probe.as_images(split.levels.images.astype(np.float32), case.contract)
     if shaped is None or min(shaped.shape[1:3]) < 8:
         return
     middle = (shaped >= MIDDLE[0]) & (shaped <= MIDDLE[1])
-    share = float(middle.mean())
-    ground = np.bincount(shaped.astype(np.int64).reshape(-1), minlength=256).max() / shaped.size
-    if share < MOSTLY or ground < A_GROUND or any(abs(each) > INDEPENDENT for each in _together(shaped, middle)):
+    if any(abs(each) > INDEPENDENT for each in _together(shaped, middle)):
         return
     name = f"{split.name}_images"
     yield RANDOM_BYTES.found(

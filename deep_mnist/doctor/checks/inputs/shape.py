@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
@@ -118,8 +118,7 @@ SIZE = Rule(
 )
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """What the matter is: the rule, what is added to the shape that was received, and the fix."""
 
     rule: Rule

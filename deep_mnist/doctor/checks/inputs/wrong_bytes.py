@@ -16,7 +16,7 @@ likewise but in clothes (none); with bits flipped only in photos and textures, 2
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,8 +53,7 @@ WRONG_BYTES = Rule(
 )
 
 
-@dataclass(frozen=True)
-class Chances:
+class Chances(NamedTuple):
     """Where an overwritten byte would be seen, from a sample of the set's images.
 
     Attributes:

@@ -8,8 +8,7 @@ mirrored) is it said that the own ones do not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,8 +106,7 @@ def check_mask_values(case: Case, split: Split) -> Iterator[Finding]:
 # --- pairs -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class MaskFits:
+class MaskFits(NamedTuple):
     """How the edges of images and masks coincide.
 
     Attributes:

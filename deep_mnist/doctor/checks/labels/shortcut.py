@@ -17,7 +17,7 @@ pixels, noisy ones, in all 126 sets; the place of one bright pixel in 12 of 14.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,8 +55,7 @@ SHORTCUT = Rule(
 )
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What elements tell of the classes.
 
     Attributes:

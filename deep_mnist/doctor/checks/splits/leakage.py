@@ -8,6 +8,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.labels.statistical import NOTHING_LEFT
+from deep_mnist.doctor.evidence.hashes import may_be_among
 from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.evidence.sampling import release
 from deep_mnist.doctor.evidence.survey import Survey
@@ -113,6 +114,8 @@ def _shared(train: Split, others: np.ndarray, ours: Survey, theirs: Survey) -> t
         return np.zeros(0, np.int64), 0
     order = np.argsort(other_hashes, kind="stable")
     ranked = other_hashes[order]
+    likely = may_be_among(hashes, ranked)
+    hashes, trained = hashes[likely], trained[likely]
     twin = np.full(len(ranked), -1, np.int64)  # of each test hash, one train image that has it
     for start in range(0, len(hashes), CHUNK_HASHES):
         chunk = hashes[start : start + CHUNK_HASHES]

@@ -22,6 +22,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.labels.statistical import NOTHING_LEFT
+from deep_mnist.doctor.evidence.median import median
 from deep_mnist.doctor.evidence.orientations import orientations
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.probe.classifier import Sample
@@ -67,7 +68,7 @@ def near_duplicates_found(case: Case, train: Sample, test: Sample) -> Iterator[F
         return
     own, others = to_side(train.images, SIDE), to_side(test.images, SIDE)
     rows = _directions(own)
-    least = 1 - NEAR**2 * (1 - float(np.median(_most_alike(rows, rows, same=True))))
+    least = 1 - NEAR**2 * (1 - median(_most_alike(rows, rows, same=True)))
     found = []
     for name, way in _ways(own):
         near = _are_near(way(others), rows, least)

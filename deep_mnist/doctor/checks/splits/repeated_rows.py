@@ -16,13 +16,13 @@ import numpy as np
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.rows_of_both import comparable, hashes_of_both
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
-from deep_mnist.doctor.evidence.hashes import begin_with_zeros, hash_rows
+from deep_mnist.doctor.evidence.hashes import are_among, begin_with_zeros, hash_rows
 from deep_mnist.doctor.evidence.sampling import CHUNK_BYTES, sample_chunks, sample_indices, take
 from deep_mnist.doctor.evidence.survey import Survey
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import IMAGES, Follows, Need, On, Rule, Scope, check
 
-TESTED = 600  # test images whose mirror images are looked for
+TESTED = 400  # test images whose mirror images are looked for
 MOST_BYTES = 1 << 27  # of these images
 MOST_VALUES = 1 << 20  # of the rows that tell how often columns repeat a value
 MOST_BLANK = 64  # rows, the commonest, that are looked at for being blank
@@ -83,12 +83,14 @@ WAYS = (
 def check_repeated_rows(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, on rows that stand on both sides and within train as often."""
     (hashes, trained), (others, tested) = hashes_of_both(case)
+    if len(others) < FEWEST or are_among(others, hashes).mean() < SHARE:
+        return
     blank = _blank_among(case.train, hashes, trained)
     varied = ~np.isin(hashes, blank)
     hashes, trained = hashes[varied], trained[varied]
     unique, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    shared, twice = np.isin(others, hashes), counts[inverse] > 1
-    if len(others) < FEWEST or shared.mean() < SHARE or twice.mean() < WITHIN * shared.mean() or len(unique) < FEWEST:
+    shared, twice = are_among(others, hashes), counts[inverse] > 1
+    if shared.mean() < SHARE or twice.mean() < WITHIN * shared.mean() or len(unique) < FEWEST:
         return
     words = _by_class(case, twice, trained)
     if not words and not _could_hardly_be_equal(case):
@@ -189,13 +191,10 @@ def _turned_copies(
         for way in ways:
             turned = hash_rows(_bytes(np.ascontiguousarray(way.turn(some))))
             parts[way].append(np.stack([turned, turned != as_they_are]))
-    found = {}
-    for way, pairs in parts.items():
-        turned, differs = np.concatenate(pairs, axis=1)
-        kept = begin_with_zeros(turned, ours.level)
-        near = kept & differs.astype(bool) & np.isin(turned, ours.hashes)
-        found[way] = chosen[near], int(kept.sum())
-    return found
+    hashes, differs = np.array([np.concatenate(parts[way], axis=1) for way in ways]).swapaxes(0, 1)
+    kept = begin_with_zeros(hashes.reshape(-1), ours.level).reshape(hashes.shape)
+    near = kept & differs.astype(bool) & are_among(hashes.reshape(-1), ours.hashes).reshape(hashes.shape)
+    return {way: (chosen[near[at]], int(kept[at].sum())) for at, way in enumerate(ways)}
 
 
 def _bytes(rows: np.ndarray) -> np.ndarray:

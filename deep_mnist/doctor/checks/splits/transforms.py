@@ -8,10 +8,11 @@ a healthy set both move the same way. Where transforms make no difference (textu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from deep_mnist.doctor.evidence.median import median
 from deep_mnist.doctor.evidence.orientations import orientations
 from deep_mnist.doctor.probe.classifier import Sample
 from deep_mnist.doctor.probe.features import distances, to_side
@@ -24,8 +25,7 @@ AS_MUCH = 0.5  # of what the transform costs train: the least that it must bring
 STRANGE_SHARE, STRANGE_RANK = 0.9, 0.01  # share of test images that are stranger than the strangest of train's
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What may have been done to every test image.
 
     Attributes:
@@ -47,8 +47,7 @@ class Change:
         return bool(self.orientation) + self.inverted + self.reversed
 
 
-@dataclass(frozen=True)
-class ShiftEvidence:
+class ShiftEvidence(NamedTuple):
     """What a change does to the similarity with train's images, in standard errors of the difference.
 
     Attributes:
@@ -87,7 +86,7 @@ def find_change(train: Sample, test: Sample) -> ShiftEvidence | None:
         return None
     own, others = _coarse(train.images), _coarse(test.images)
     flat = own.reshape(len(own), -1)
-    width = float(np.median(distances(flat[::2], flat))) or 1.0
+    width = median(distances(flat[::2], flat)) or 1.0
     before = _closeness(own, flat, width, same=True), _closeness(others, flat, width, same=False)
     found = []
     for change in changes(own.shape[1] == own.shape[2], own.shape[3]):
