@@ -31,13 +31,12 @@ from components.preprocess.to_shards import MOST_HELD_OUT_BYTES, TEST, VALIDATIO
 from deep_mnist.contract.contract import Contract
 from deep_mnist.data.dataset import SHARDS_FILE, Dataset, DatasetError, Preprocessing, sha256_of_array
 from deep_mnist.data.shards.reading import examples
-from deep_mnist.data.shards.shard_set import SHARDS_FOLDER, Shard, ShardSet, shards_in
+from deep_mnist.data.shards.shard_set import SHARD_BYTES, SHARDS_FOLDER, Shard, ShardSet, shards_in
 from deep_mnist.data.stratify import VALIDATION_FRACTION
 from deep_mnist.export import network_input
 from deep_mnist.storage.open import open_store
 
 TEST_FRACTION = 1 / 7
-DEFAULT_SHARD_BYTES = 8 << 20
 Convert = Callable[[np.ndarray, np.ndarray], Pair]
 
 
@@ -104,7 +103,7 @@ def write_sharded(cut: Cut, opened: Dataset, contract: Contract, folder: Path, *
     lots = lots_of(blocks, shares, chosen["split_seed"], some[0].nbytes + some[1].nbytes)
     at = _place(cut, opened, record)
     store = open_store(at if cut.at else str(folder / SHARDS_FOLDER))
-    sharding = Sharding(blocks, convert, store, cut.shard_bytes or DEFAULT_SHARD_BYTES, lots)
+    sharding = Sharding(blocks, convert, store, cut.shard_bytes or SHARD_BYTES, lots)
     listed = sharding.run(folder)
     _write_given(cut, convert, folder)
     _write_manifest(folder, at, some, listed, opened.class_names)

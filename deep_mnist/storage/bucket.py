@@ -103,6 +103,10 @@ class BucketStore(Store):
         """Return bytes and generation of one state of an object."""
 
     @abstractmethod
+    def _read_range_once(self, name: str, start: int, size: int) -> bytes:
+        """Return some bytes of one state of an object that has as many or more than `start`."""
+
+    @abstractmethod
     def _download_once(self, name: str, path: Path) -> None:
         """Write one state of an object to `path`, which may be left incomplete by an error."""
 
@@ -133,6 +137,10 @@ class BucketStore(Store):
     def read(self, key: str) -> tuple[bytes, Generation]:
         name = self._name(key)
         return self._repeat(key, lambda: self._read_once(name), changed_is_passing=True)
+
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        name = self._name(key)
+        return self._repeat(key, lambda: self._read_range_once(name, start, size), changed_is_passing=True)
 
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         name, token, attempts = self._name(key), uuid.uuid4().hex, 0

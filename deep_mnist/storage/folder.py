@@ -47,6 +47,11 @@ class FolderStore(Store):
             data = self._path(key).read_bytes()
         return data, hashlib.sha256(data).hexdigest()
 
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        with self._errors(key), self._path(key).open("rb") as stream:
+            stream.seek(start)
+            return stream.read(size)
+
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         path = self._path(key)
         if if_generation is not None:

@@ -31,6 +31,12 @@ class GcsStore(BucketStore):
         )
         return data, generation
 
+    def _read_range_once(self, name: str, start: int, size: int) -> bytes:
+        data: bytes = self._bucket.blob(name).download_as_bytes(
+            start=start, end=start + size - 1, timeout=self.timeout, retry=None, checksum=None
+        )
+        return data
+
     def _download_once(self, name: str, path: Path) -> None:
         generation = self._reload(name).generation
         self._bucket.blob(name).download_to_filename(

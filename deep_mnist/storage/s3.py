@@ -75,6 +75,12 @@ class S3Store(BucketStore):
         _require_sha256(hashlib.sha256(data).hexdigest(), response, f"s3://{self.bucket}/{name}")
         return data, response["ETag"]
 
+    def _read_range_once(self, name: str, start: int, size: int) -> bytes:
+        response = self._client.get_object(Bucket=self.bucket, Key=name, Range=f"bytes={start}-{start + size - 1}")
+        with response["Body"] as body:
+            data: bytes = body.read()
+        return data
+
     def _download_once(self, name: str, path: Path) -> None:
         response, digest = self._get(name), hashlib.sha256()
         with response["Body"] as body, path.open("wb") as stream:

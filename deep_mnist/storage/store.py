@@ -90,6 +90,22 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        """Return up to `size` bytes of an object from `start` on, fewer at its end; no checksum of the store's tells.
+
+        Raises:
+            NotFoundError: No object has this key.
+            StoreUnreachableError: The store did not respond within the patience.
+
+        >>> import tempfile
+        >>> from deep_mnist.storage.open import open_store
+        >>> store = open_store(tempfile.mkdtemp())
+        >>> _ = store.write("digits.npy", b"pixels")
+        >>> store.read_range("digits.npy", 3, 100)
+        b'els'
+        """
+
+    @abstractmethod
     def put(self, source: BinaryIO, key: str, if_generation: Generation | None) -> Generation:
         """Write a seekable stream as one object and return its generation.
 

@@ -100,42 +100,65 @@ class ShardStream:
 
         def chunk(start: int) -> TrainingSplit:
             count = min(size, steps.stop - start)
-            parts = [reader.take(count * self.each).reshape(count, self.each) for reader in self._readers]
-            records = np.resize(np.concatenate(parts, axis=1), size * len(parts) * self.each)
-            return TrainingSplit(np.ascontiguousarray(records["image"]), np.ascontiguousarray(records["label"]))
+            records = np.empty((size, len(self._readers), self.each), self.split.shards.record)
+            for lane, reader in enumerate(self._readers):
+                reader.take(records[:count, lane])
+            records[count:] = np.resize(records[:count], (size - count, *records.shape[1:]))
+            flat = records.reshape(-1)
+            return TrainingSplit(np.ascontiguousarray(flat["image"]), np.ascontiguousarray(flat["label"]))
 
         starts = steps[::size]
         yield from zip(starts, ahead(chunk, starts), strict=True)
 
 
+class Opened(NamedTuple):
+    """A shard's records as they lie in it, and the order in which those of a piece are taken."""
+
+    records: np.ndarray
+    order: np.ndarray
+
+
+NOTHING = Opened(np.empty(0), np.empty(0, np.int64))
+
+
 class LaneReader:
-    """Reads a lane from its beginning to its end, then again; the next shard is fetched ahead."""
+    """Reads a lane from its beginning to its end, then again; the next shard is fetched when half of one is left."""
 
     def __init__(self, shards: ShardSet, pieces: list[Piece], seed: tuple[int, ...], pool: ThreadPoolExecutor) -> None:
         self.shards, self.seed, self.store, self.pool = shards, seed, shards.store(), pool
         self._pieces = cycle(pieces)
         self._skipped = 0
-        self._coming: Future[np.ndarray] | None = None
-        self._left = np.empty(0, shards.record)
+        self._coming: Future[Opened] | None = None
+        self._opened = NOTHING
+        self._taken = 0
 
     def skip(self, count: int) -> None:
         """Pass over examples before reading begins; shards that lie before it are not read."""
         self._skipped += count
 
-    def take(self, count: int) -> np.ndarray:
-        """Return the next records."""
-        parts, missing = [], count
-        while missing:
-            if not len(self._left):
-                coming = self._coming or self._fetch()
-                self._left = coming.result()
-                self._coming = self._fetch()
-            parts.append(self._left[:missing])
-            self._left = self._left[missing:]
-            missing -= len(parts[-1])
-        return np.concatenate(parts)
+    def take(self, into: np.ndarray) -> None:
+        """Write the next records into an array of steps, (steps, each of a step)."""
+        steps, each = into.shape
+        for step in range(steps):
+            filled = 0
+            while filled < each:
+                at = self._next(each - filled)
+                into[step, filled : filled + len(at)] = self._opened.records[at]
+                filled += len(at)
 
-    def _fetch(self) -> Future[np.ndarray]:
+    def _next(self, most: int) -> np.ndarray:
+        """Return the places, in the shard that is open, of up to `most` of the next records."""
+        if self._taken == len(self._opened.order):
+            coming = self._coming or self._fetch()
+            self._opened = NOTHING  # its memory is free while the next one comes
+            self._opened, self._coming, self._taken = coming.result(), None, 0
+        at = self._opened.order[self._taken : self._taken + most]
+        self._taken += len(at)
+        if self._coming is None and 2 * self._taken >= len(self._opened.order):
+            self._coming = self._fetch()
+        return at
+
+    def _fetch(self) -> Future[Opened]:
         piece = next(self._pieces)
         while self._skipped >= piece.last - piece.first:
             self._skipped -= piece.last - piece.first
@@ -143,7 +166,7 @@ class LaneReader:
         first, self._skipped = piece.first + self._skipped, 0
         return self.pool.submit(self._read, piece.shard, first, piece.last)
 
-    def _read(self, number: int, first: int, last: int) -> np.ndarray:
+    def _read(self, number: int, first: int, last: int) -> Opened:
         shard = self.shards.splits["train"][number]
         order = np.random.default_rng((*self.seed, number)).permutation(shard.count)
-        return read_shard(self.store, shard, self.shards.record)[order[first:last]]
+        return Opened(read_shard(self.store, shard, self.shards.record), order[first:last])

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.raw import MissingPackageError
-from deep_mnist.data.shards.from_files import SHARD_BYTES, shard_files
+from deep_mnist.data.shards.from_files import shard_files
+from deep_mnist.data.shards.shard_set import SHARD_BYTES
 from deep_mnist.storage.store import StorageError
 
 

@@ -18,13 +18,12 @@ import numpy as np
 from deep_mnist.data.array_errors import ArrayFileError
 from deep_mnist.data.dataset import SHARDS_FILE
 from deep_mnist.data.raw import ImageSourceError
-from deep_mnist.data.shards.shard_set import Shard, ShardSet
+from deep_mnist.data.shards.shard_set import SHARD_BYTES, Shard, ShardSet
 from deep_mnist.data.shards.units import Unit, units_of
 from deep_mnist.data.shards.writing import write_shard
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import NotFoundError, Store
 
-SHARD_BYTES = 8 << 20
 NOTES = "progress"
 Form = tuple[tuple[int, ...], str]
 

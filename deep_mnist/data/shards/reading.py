@@ -1,6 +1,6 @@
-"""Shards are read whole, one at a time, and are not used before their SHA-256 is checked.
+"""Shards are read whole, and not used before their SHA-256 is checked; or, of any size, block by block.
 
-Memory is that of a few shards. What is read next is fetched in the background meanwhile.
+Memory is that of a few shards or blocks. What is read next is fetched in the background meanwhile.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +20,8 @@ from deep_mnist.storage.store import NotFoundError, Store
 
 T = TypeVar("T")
 R = TypeVar("R")
-AHEAD = 1  # shards fetched while one is used
+AHEAD = 1  # fetched while one is used
+BLOCK_BYTES = 8 << 20  # read at once of a shard that is larger, where the order of its examples does not matter
 
 
 class DamagedShardError(DatasetError):
@@ -40,15 +41,49 @@ def read_shard(store: Store, shard: Shard, record: np.dtype[Any]) -> np.ndarray:
         data, _ = store.read(shard.name)
     except NotFoundError as error:
         raise DamagedShardError(f"Expected the shard {name}. Received: no such object.") from error
-    if len(data) != shard.bytes:
-        raise DamagedShardError(f"Expected the shard {name} of {shard.bytes} bytes. Received: {len(data)}.")
-    received = hashlib.sha256(data).hexdigest()
-    if received != shard.sha256:
-        raise DamagedShardError(f"Expected the shard {name} with SHA-256 {shard.sha256}. Received: {received}.")
-    return _parsed(data, shard, record, name)
+    _require_size(shard, len(data), name)
+    _require_sha256(shard, hashlib.sha256(data).hexdigest(), name)
+    return np.frombuffer(data, record, count=shard.count, offset=_header(data, shard, record, name))
 
 
-def _parsed(data: bytes, shard: Shard, record: np.dtype[Any], name: str) -> np.ndarray:
+def shard_blocks(store: Store, shard: Shard, record: np.dtype[Any], size: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
+    """Yield a shard's examples in order, in arrays of about `size` bytes; all are sound if it ends without an error.
+
+    Raises:
+        DamagedShardError: As `read_shard`; of altered bytes, after the last array.
+    """
+    if shard.bytes <= size:
+        yield read_shard(store, shard, record)
+        return
+    name, digest, read = f"{store.url}/{shard.name}", hashlib.sha256(), 0
+    rest = b""
+    try:
+        _require_size(shard, int(store.describe(shard.name)["size"]), name)
+        while read < shard.bytes:
+            data = store.read_range(shard.name, read, size)
+            digest.update(data)
+            rest = rest + data if read else data[_header(data, shard, record, name) :]
+            read += len(data) or shard.bytes
+            count = len(rest) // record.itemsize
+            yield np.frombuffer(rest, record, count=count)
+            rest = rest[count * record.itemsize :]
+    except NotFoundError as error:
+        raise DamagedShardError(f"Expected the shard {name}. Received: no such object.") from error
+    _require_sha256(shard, digest.hexdigest(), name)
+
+
+def _require_size(shard: Shard, size: int, name: str) -> None:
+    if size != shard.bytes:
+        raise DamagedShardError(f"Expected the shard {name} of {shard.bytes} bytes. Received: {size}.")
+
+
+def _require_sha256(shard: Shard, sha256: str, name: str) -> None:
+    if sha256 != shard.sha256:
+        raise DamagedShardError(f"Expected the shard {name} with SHA-256 {shard.sha256}. Received: {sha256}.")
+
+
+def _header(data: bytes, shard: Shard, record: np.dtype[Any], name: str) -> int:
+    """Return where the records begin in a shard's first bytes."""
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
@@ -60,7 +95,7 @@ def _parsed(data: bytes, shard: Shard, record: np.dtype[Any], name: str) -> np.n
         raise DamagedShardError(
             f"Expected the shard {name} with {shard.count} records {record.descr}. Received: {shape} of {dtype}."
         )
-    return np.frombuffer(data, record, count=shard.count, offset=stream.tell())
+    return stream.tell()
 
 
 def ahead(work: Callable[[T], R], items: Iterable[T], most: int = AHEAD) -> Iterator[R]:
@@ -83,14 +118,18 @@ def ahead(work: Callable[[T], R], items: Iterable[T], most: int = AHEAD) -> Iter
 
 
 def examples(shards: ShardSet, split: str) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (index of its first example, records) for each shard of a split, verified, the next one fetched ahead."""
-    store, listed = shards.store(), shards.splits.get(split, ())
-    start = 0
-    for shard, records in zip(
-        listed, ahead(lambda shard: read_shard(store, shard, shards.record), listed), strict=True
-    ):
+    """Yield (index of its first example, records) for each block of a split's shards, the next one fetched ahead.
+
+    Raises:
+        DamagedShardError: One shard is not what the manifest says; what was yielded of it last is not to be used.
+    """
+    store, start = shards.store(), 0
+    blocks = (each for shard in shards.splits.get(split, ()) for each in shard_blocks(store, shard, shards.record))
+    for records in ahead(lambda _: next(blocks, None), repeat(None)):
+        if records is None:
+            return
         yield start, records
-        start += shard.count
+        start += len(records)
 
 
 def rows_at(shards: ShardSet, split: str, indices: np.ndarray) -> np.ndarray:
@@ -101,5 +140,9 @@ def rows_at(shards: ShardSet, split: str, indices: np.ndarray) -> np.ndarray:
     for number in np.unique(owner):
         shard = shards.splits[split][number]
         mine = np.flatnonzero(owner == number)
-        found[mine] = read_shard(store, shard, shards.record)[indices[mine] - (ends[number] - shard.count)]
+        at, first = indices[mine] - (ends[number] - shard.count), 0
+        for records in shard_blocks(store, shard, shards.record):
+            here = (at >= first) & (at < first + len(records))
+            found[mine[here]] = records[at[here] - first]
+            first += len(records)
     return found

@@ -20,6 +20,7 @@ from deep_mnist.data.dataset import SHARDS_FILE, DatasetError
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import Store
 
+SHARD_BYTES = 4 << 20  # of a shard's examples, where nothing else is said: training holds some twelve of them
 SHARDS_FOLDER = "shards"  # beside the manifest, where no address is named
 
 

@@ -45,6 +45,16 @@ def test_what_is_written_is_read(store: Store) -> None:
     assert store.exists("a/b.json")
 
 
+def test_ranges_are_read(store: Store) -> None:
+    """A range is what stands there, shorter at the object's end; of no object it says so."""
+    store.write("shard", b"0123456789")
+
+    assert store.read_range("shard", 0, 4) == b"0123"
+    assert store.read_range("shard", 7, 100) == b"789"
+    with pytest.raises(NotFoundError):
+        store.read_range("absent", 0, 4)
+
+
 def test_conditions_hold(store: Store) -> None:
     """A write happens only in the state that it names."""
     first = store.write("pointer", b"1", if_generation=ABSENT)

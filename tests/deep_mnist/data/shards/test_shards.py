@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep_mnist.data.shards.allotment import DRAWN, TEST, VALIDATION, Allotment
-from deep_mnist.data.shards.reading import DamagedShardError, ahead, examples, read_shard, rows_at
+from deep_mnist.data.shards.reading import (
+    DamagedShardError,
+    ahead,
+    examples,
+    read_shard,
+    rows_at,
+    shard_blocks,
+)
 from deep_mnist.data.shards.shard_set import ShardSet
 from deep_mnist.data.shards.writing import tally, write_shard
 from deep_mnist.storage.open import open_store
@@ -38,6 +45,35 @@ def test_one_altered_byte_names_its_shard(tmp_path, at):
 
     with pytest.raises(DamagedShardError, match=r"train-00013\.npy with SHA-256"):
         list(examples(shards, "train"))
+
+
+@pytest.mark.parametrize("size", [150, 200, 1000])
+def test_a_shard_of_any_size_is_read_in_blocks(tmp_path, size):
+    """Blocks hold the examples in order, however they lie across them."""
+    shards = write_set(tmp_path, [40])
+    [shard], store = shards.splits["train"], shards.store()
+
+    blocks = list(shard_blocks(store, shard, shards.record, size))
+
+    assert len(blocks) == -(-shard.bytes // size)
+    np.testing.assert_array_equal(np.concatenate(blocks), read_shard(store, shard, shards.record))
+
+
+def test_what_is_wrong_with_a_shard_read_in_blocks_is_told(tmp_path):
+    """An altered byte after the last block, another size and absence before the first."""
+    shards = write_set(tmp_path, [40])
+    [shard], store = shards.splits["train"], shards.store()
+    path, data = tmp_path / shard.name, bytearray((tmp_path / shard.name).read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedShardError, match=r"train-00000\.npy with SHA-256"):
+        list(shard_blocks(store, shard, shards.record, 200))
+    path.write_bytes(data + b"1")
+    with pytest.raises(DamagedShardError, match=rf"train-00000\.npy of {shard.bytes} bytes"):
+        next(shard_blocks(store, shard, shards.record, 200))
+    path.unlink()
+    with pytest.raises(DamagedShardError, match="no such object"):
+        next(shard_blocks(store, shard, shards.record, 200))
 
 
 def test_a_missing_shard_is_named(tmp_path):
