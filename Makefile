@@ -70,8 +70,8 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/dev ## every measured figure with its goal: doctor, rehearsal, training, streaming, server, tests (30 minutes)
-	.venv/bin/python -m bench
+bench: .venv/dev ## every measured figure with its goal; ARGS="--json FILE", "--against FILE" (another run beside), --suite
+	.venv/bin/python -m bench $(ARGS)
 
 bench-gpu: .venv/dev ## the same of training on a GPU; says so when there is none
 	.venv/bin/python -m bench.gpu

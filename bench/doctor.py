@@ -136,7 +136,7 @@ def _judge_sparse(folder: Path, gigabytes: int) -> bool:
         place = folder / f"sparse{size:g}"
         _apart(_write_sparse, place, round(size * 1e9))
         command = [sys.executable, "-m", "deep_mnist.doctor", str(place), "--json"]
-        twice = [_cost(command, statuses=(0, 1)) for _ in range(2)]  # the first fills the page cache, as far as it goes
+        twice = [cost(command, statuses=(0, 1)) for _ in range(2)]  # the first fills the page cache, as far as it goes
         costs.append(min(twice, key=lambda each: each.seconds))
         print(f"{size:g} GB of zeros: {costs[-1].seconds:.1f} s, {costs[-1].megabytes:.0f} MB", flush=True)
     return tell(
@@ -238,13 +238,14 @@ def _in_turns(folder: Path, rounds: int, yardstick: str = YARDSTICK) -> tuple[Co
     """Return the cost of the doctor and of the yardstick on a folder."""
     costs: tuple[list[Cost], list[Cost]] = ([], [])
     for _ in range(rounds):
-        costs[0].append(_cost([sys.executable, "-m", "deep_mnist.doctor", str(folder), "--json"]))
-        costs[1].append(_cost([sys.executable, "-c", yardstick, str(folder)]))
+        costs[0].append(cost([sys.executable, "-m", "deep_mnist.doctor", str(folder), "--json"]))
+        costs[1].append(cost([sys.executable, "-c", yardstick, str(folder)]))
     doctor, other = (Cost(min(c.seconds for c in all_), max(c.megabytes for c in all_)) for all_ in costs)
     return doctor, other
 
 
-def _cost(command: Sequence[str], statuses: Sequence[int] = (0,)) -> Cost:
+def cost(command: Sequence[str], statuses: Sequence[int] = (0,)) -> Cost:
+    """Return what a command costs that ends with one of some statuses; its modules may be kept as bytecode."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
