@@ -94,8 +94,7 @@ class Store(ABC):
         """Return up to `size` bytes of an object from `start` on, fewer at its end; no checksum of the store's tells.
 
         Raises:
-            NotFoundError: No object has this key.
-            StoreUnreachableError: The store did not respond within the patience.
+            StorageError: As `read`.
 
         >>> import tempfile
         >>> from deep_mnist.storage.open import open_store

@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice, repeat
 from typing import Any, TypeVar
 
@@ -37,10 +38,8 @@ def read_shard(store: Store, shard: Shard, record: np.dtype[Any]) -> np.ndarray:
         DamagedShardError: It is missing, of another size, altered, or of another form; the message names it.
     """
     name = f"{store.url}/{shard.name}"
-    try:
+    with _present(name):
         data, _ = store.read(shard.name)
-    except NotFoundError as error:
-        raise DamagedShardError(f"Expected the shard {name}. Received: no such object.") from error
     _require_size(shard, len(data), name)
     _require_sha256(shard, hashlib.sha256(data).hexdigest(), name)
     return np.frombuffer(data, record, count=shard.count, offset=_header(data, shard, record, name))
@@ -55,21 +54,26 @@ def shard_blocks(store: Store, shard: Shard, record: np.dtype[Any], size: int = 
     if shard.bytes <= size:
         yield read_shard(store, shard, record)
         return
-    name, digest, read = f"{store.url}/{shard.name}", hashlib.sha256(), 0
-    rest = b""
-    try:
+    name, digest, rest = f"{store.url}/{shard.name}", hashlib.sha256(), b""
+    with _present(name):
         _require_size(shard, int(store.describe(shard.name)["size"]), name)
-        while read < shard.bytes:
-            data = store.read_range(shard.name, read, size)
-            digest.update(data)
-            rest = rest + data if read else data[_header(data, shard, record, name) :]
-            read += len(data) or shard.bytes
-            count = len(rest) // record.itemsize
-            yield np.frombuffer(rest, record, count=count)
-            rest = rest[count * record.itemsize :]
+    for start in range(0, shard.bytes, size):
+        with _present(name):
+            data = store.read_range(shard.name, start, size)
+        digest.update(data)
+        rest = rest + data if start else data[_header(data, shard, record, name) :]
+        count = len(rest) // record.itemsize
+        yield np.frombuffer(rest, record, count=count)
+        rest = rest[count * record.itemsize :]
+    _require_sha256(shard, digest.hexdigest(), name)
+
+
+@contextmanager
+def _present(name: str) -> Iterator[None]:
+    try:
+        yield
     except NotFoundError as error:
         raise DamagedShardError(f"Expected the shard {name}. Received: no such object.") from error
-    _require_sha256(shard, digest.hexdigest(), name)
 
 
 def _require_size(shard: Shard, size: int, name: str) -> None:
