@@ -169,8 +169,7 @@ def _names_the_group(place: str) -> bool:
 
 def _read(file: str) -> bytes:
     try:
-        with open(file, "rb") as stream:
-            return stream.read()
+        return Path(file).read_bytes()
     except OSError:
         return b""
 
