@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,11 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 def main() -> int:
     """Run the measurements and print what they claim."""
     options = _options()
-    before = json.loads(options.against.read_text()) if options.against else None
     made: dict[str, Any] = {"machine": machine(), "figures": [], "seconds": {}}
     print(_line(made["machine"]))
     failed = []
-    for module, *arguments in (*MEASUREMENTS, *([SUITE] if options.suite else [])):
+    for module, *arguments in chosen(options.only, options.suite):
         title = " ".join((module, *arguments))
-        if options.only and module not in options.only:
-            continue
         print(f"\n== python -m {title}", flush=True)
         began = time.monotonic()
         figures, status = _measured(module, arguments)
@@ -57,8 +55,8 @@ def main() -> int:
         made["seconds"][title] = round(time.monotonic() - began, 1)
         failed += [title] if status else []
     print("\n== every figure with its goal\n" + "".join(f"{Claim(**each)}\n" for each in made["figures"]), end="")
-    if before is not None:
-        print("\n".join(("", f"== beside {options.against}: {_line(before['machine'])}", *compared(before, made))))
+    if before := options.against:
+        print("\n".join(("", f"== beside the other run: {_line(before['machine'])}", *compared(before, made))))
     if options.json:
         options.json.write_text(json.dumps(made, indent=1) + "\n")
     for title in failed:
@@ -69,10 +67,29 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the machine")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="such a file, to compare with")
-    parser.add_argument("--only", nargs="+", metavar="MODULE", choices=[each[0] for each in (*MEASUREMENTS, SUITE)])
+    parser.add_argument("--against", type=recorded, metavar="FILE", help="such a file, to compare with")
+    known = tuple(dict.fromkeys(each[0] for each in (*MEASUREMENTS, SUITE)))
+    parser.add_argument("--only", nargs="+", metavar="MODULE", choices=known)
     parser.add_argument("--suite", action="store_true", help="the tests' time, too (half an hour)")
     return parser.parse_args()
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Return what --json wrote into a file.
+
+    Raises:
+        ArgumentTypeError, ValueError: It cannot be read, or holds something else.
+    """
+    with argparse.FileType()(name) as stream:
+        run = json.load(stream)
+    if not isinstance(run, dict) or not {"machine", "figures"} <= run.keys():
+        raise ValueError(name)
+    return run
+
+
+def chosen(only: Sequence[str] | None, suite: bool) -> list[tuple[str, ...]]:
+    """Return the measurements of some modules, or all of them, the tests' time if it is asked for."""
+    return [each for each in (*MEASUREMENTS, SUITE) if (each[0] in only if only else suite or each is not SUITE)]
 
 
 def _measured(module: str, arguments: list[str]) -> tuple[list[dict[str, Any]], int]:

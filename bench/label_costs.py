@@ -13,9 +13,7 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from bench.training import CALLERS
-from components.download.download import download_dataset
-from components.preprocess.preprocess import preprocess_dataset
+from bench.training import CALLERS, prepare
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import open_dataset, write_dataset
 from deep_mnist.labels.predict import Predictor, as_network_takes
@@ -27,9 +25,8 @@ SEEDS = range(5)
 
 def cost_ratio(work: Path) -> float:
     """Return the processor time of `python -m deep_mnist.labels mnist` over one training's, both whole processes."""
-    download_dataset("mnist", work / "raw")
-    preprocess_dataset(work / "raw", resolve_contract("fast"), work / "prepared", source="mnist")
-    training = _processor_time("-m", "bench.label_costs", str(work / "prepared"), str(work / "once"), "0")
+    prepare(work)
+    training = _processor_time("-m", "bench.label_costs", str(work / "fast"), str(work / "once"), "0")
     out = work / "timed"
     searched = _processor_time("-m", "deep_mnist.labels", "mnist", "--network", "fast", "--out", str(out))
     print(f"one training {training:.0f} s of processor time, the search {searched:.0f} s", flush=True)
@@ -76,7 +73,7 @@ def _write_set(folder: Path, source: LabelledSplit, work: Path) -> None:
     """Write a dataset with these training labels, the last twelfth to validate, and MNIST's own test split."""
     images, labels, record = as_network_takes(source, resolve_contract("fast"))
     cut = len(labels) * 11 // 12
-    test = open_dataset(work / "prepared")
+    test = open_dataset(work / "fast")
     arrays = {"train_images": images[:cut], "train_labels": labels[:cut]}
     arrays |= {"validation_images": images[cut:], "validation_labels": labels[cut:]}
     arrays |= {"test_images": np.asarray(test.images("test")), "test_labels": np.asarray(test.labels("test"))}
