@@ -5,7 +5,8 @@ An exported model has two signatures:
     serving_default   images: uint8 (n, rows, columns) or (n, rows, columns, 1), raw pixels 0..255, any n
     network           images: what the network takes, prepared already
 
-Both return `class` int64 (n,), `probabilities` float32 (n, classes) and `outputs`, what the network itself says.
+Both return `class` int64 (n,), `probabilities` float32 (n, classes) and `outputs`, what the network itself says. The
+probabilities are at the temperature that was fitted for the model; the class is read from what the network says.
 The preparation between the two is built from the record and lies in the SavedModel as assets/preprocessing.json.
 For data that came prepared, nobody knows what raw was: `serving_default` then takes what the network takes.
 """
@@ -20,15 +21,15 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.calibration import Calibration, read_calibration
 from deep_mnist.data.dataset import Preprocessing
+from deep_mnist.outputs import LEAST_SHARE, output_kind, probabilities
 
 BATCH = 512
 GOLDEN_REQUESTS, GOLDEN_FILE = 256, "golden_requests.npz"
 GOLDEN_TOLERANCE = 1e-4  # of a probability, between the model that was judged and its export or a server of it
 RECORD_FILE = "preprocessing.json"
 MODEL_FILE = "model.keras"
-# Layers that hand on what they get.
-_PASSING = ("Reshape", "Flatten", "Identity", "Dropout")
 
 
 class ServingError(ValueError):
@@ -90,62 +91,6 @@ def raw_images(stored: np.ndarray, record: Preprocessing) -> np.ndarray:
     return np.clip(np.rint((shaped.astype(np.float64) - record.offset) / record.scale), 0, 255).astype(np.uint8)
 
 
-def probabilities(outputs: np.ndarray, kind: str) -> np.ndarray:
-    """Return float64 (n, classes) that sum to one; a network of one unit has two classes.
-
-    Args:
-        outputs: What the network says.
-        kind: What that is, as `output_kind` returns it.
-
-    >>> probabilities(np.array([[0.0, 0.0]]), "logits").tolist(), probabilities(np.array([[0.25]]), "sigmoid").tolist()
-    ([[0.5, 0.5]], [[0.75, 0.25]])
-    """
-    values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
-    if values.shape[1] == 1:
-        positive = values if kind != "logits" else 1.0 / (1.0 + np.exp(-np.clip(values, -500, 500)))
-        return np.concatenate([1.0 - positive, positive], axis=1)
-    if kind == "logits":
-        values = np.exp(values - values.max(axis=1, keepdims=True))
-    shares: np.ndarray = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-30)
-    return shares
-
-
-def output_kind(model: Any) -> str:
-    """Return "softmax", "sigmoid" or "logits", as the operation says that makes the output.
-
-    An operation that says nothing (an average of networks, say) is probed: what stays within 0..1 and sums to one for
-    noise of every size is a softmax.
-    """
-    operation = model.outputs[0]._keras_history.operation
-    while _hands_on(operation):
-        operation = operation.input._keras_history.operation
-    if hasattr(operation, "outputs") and hasattr(operation, "layers"):  # a network within the network
-        return output_kind(operation)
-    name = _name_of_activation(operation) or type(operation).__name__.lower()
-    if name in ("softmax", "sigmoid"):
-        return name
-    return "logits" if hasattr(operation, "activation") else _probed_kind(model)
-
-
-def _hands_on(operation: Any) -> bool:
-    kind = type(operation).__name__
-    return kind in _PASSING or (kind == "Activation" and _name_of_activation(operation) == "linear")
-
-
-def _name_of_activation(operation: Any) -> str:
-    return str(getattr(getattr(operation, "activation", None), "__name__", ""))
-
-
-def _probed_kind(model: Any) -> str:
-    random = np.random.default_rng(0)
-    shape = [side or 1 for side in model.inputs[0].shape[1:]]
-    noise = [random.normal(0, size, (8, *shape)) for size in (0.1, 10.0, 200.0)]
-    said = np.concatenate([np.asarray(model.predict_on_batch(batch.astype(np.float32))) for batch in noise])
-    shares = said.reshape(len(said), -1)
-    within = bool(shares.min() >= 0 and shares.max() <= 1)
-    return "softmax" if within and np.allclose(shares.sum(axis=1), 1.0, atol=1e-3) else "logits"
-
-
 def read_record(folder: Path) -> Preprocessing:
     """Return the record that lies beside a trained model.
 
@@ -162,40 +107,46 @@ def read_record(folder: Path) -> Preprocessing:
 
 
 class TrainedNetwork:
-    """A trained Keras model with the record of what it takes.
+    """A trained Keras model with the record of what it takes and its temperature.
 
     Attributes:
         kind: "softmax", "sigmoid" or "logits": what the network says.
         digest: SHA-256 of configuration and weights: the same for the same model, whenever it was saved.
     """
 
-    def __init__(self, model: Any, record: Preprocessing) -> None:
+    def __init__(self, model: Any, record: Preprocessing, calibration: Calibration | None = None) -> None:
         self.model = model
         self.record = record
+        self.calibration = calibration or Calibration()
         self.kind = output_kind(model)
         self.digest = model_digest(model)
 
     @classmethod
     def load(cls, folder: Path) -> TrainedNetwork:
-        """Read model.keras (safe mode: no code in it is run) and preprocessing.json from a folder."""
+        """Read model.keras (safe mode: no code in it is run), preprocessing.json and calibration.json from a folder."""
         import keras
 
         path = folder / MODEL_FILE
         if not path.is_file():
             raise ServingError(f"Expected a trained model at {path}. Received: no file. Fix: Rerun train.")
-        return cls(keras.saving.load_model(path, compile=False, safe_mode=True), read_record(folder))
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return cls(model, read_record(folder), read_calibration(folder))
 
     def predict(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
-        """Return float64 probabilities (n, classes).
+        """Return float64 probabilities (n, classes) at the fitted temperature.
 
         Args:
             images: uint8 (n, rows, columns) when `raw`, else what the network takes.
         """
+        return probabilities(self.outputs(images, raw=raw), self.kind, self.calibration.temperature)
+
+    def outputs(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
+        """Return what the network itself says of the same images, float (n, …)."""
         chunks = []
         for start in range(0, len(images), BATCH):
             fed = self.fed(images[start : start + BATCH], raw=raw)
             chunks.append(np.asarray(self.model.predict_on_batch(fed)))
-        return probabilities(_finite(np.concatenate(chunks)), self.kind)
+        return _finite(np.concatenate(chunks))
 
     def fed(self, images: np.ndarray, *, raw: bool) -> np.ndarray:
         """Return what the network takes for these images."""
@@ -248,13 +199,13 @@ def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
 
     @tf.function(input_signature=[prepared], autograph=False)  # type: ignore[untyped-decorator]
     def predict(images: Any) -> dict[str, Any]:
-        return _graph_predictions(network.model(images, training=False), network.kind, tf)
+        return _graph_predictions(network.model(images, training=False), network, tf)
 
     # No rank is fixed, so that images with and without a channel axis are both welcome.
     @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")], autograph=False)  # type: ignore[untyped-decorator]
     def predict_raw(images: Any) -> dict[str, Any]:
         fed = _graph_input(images, record, tf)
-        return _graph_predictions(network.model(fed, training=False), network.kind, tf)
+        return _graph_predictions(network.model(fed, training=False), network, tf)
 
     return {"serving_default": predict if record.prepared else predict_raw, "network": predict}
 
@@ -284,15 +235,16 @@ def _ends(shape: Any, sides: list[int], tf: Any) -> Any:
     return tf.cond(same_rank, lambda: tf.reduce_all(tf.equal(shape, expected)), lambda: tf.constant(False))
 
 
-def _graph_predictions(outputs: Any, kind: str, tf: Any) -> dict[str, Any]:
+def _graph_predictions(outputs: Any, network: TrainedNetwork, tf: Any) -> dict[str, Any]:
     """The graph's counterpart of `probabilities`."""
-    units = int(np.prod(outputs.shape[1:]))
+    units, temperature = int(np.prod(outputs.shape[1:])), network.calibration.temperature
     values = tf.reshape(tf.cast(outputs, tf.float32), (-1, units))
-    if units == 1:
-        positive = tf.sigmoid(values) if kind == "logits" else values
-        shares = tf.concat([1.0 - positive, positive], axis=1)
-    elif kind == "logits":
-        shares = tf.nn.softmax(values)
+    if network.kind == "logits":
+        scores = values if units > 1 else tf.concat([tf.zeros_like(values), values], axis=1)
+        shares = tf.nn.softmax(scores / temperature)
     else:
-        shares = tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=1, keepdims=True))
-    return {"class": tf.argmax(shares, axis=1), "probabilities": shares, "outputs": outputs}
+        scores = values if units > 1 else tf.concat([1.0 - values, values], axis=1)
+        shares = tf.math.divide_no_nan(scores, tf.reduce_sum(scores, axis=1, keepdims=True))
+        if temperature != 1.0:
+            shares = tf.nn.softmax(tf.math.log(tf.maximum(shares, LEAST_SHARE)) / temperature)
+    return {"class": tf.argmax(scores, axis=1), "probabilities": shares, "outputs": outputs}

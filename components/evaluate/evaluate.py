@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from components.evaluate import measures
-from components.evaluate.report import html, markdown
+from components.evaluate.report import html, markdown, temperature_sentence
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
-from deep_mnist.export import TrainedNetwork
+from deep_mnist.export import ServingError, TrainedNetwork
+from deep_mnist.outputs import probabilities
 from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
@@ -49,7 +50,8 @@ def evaluate_from_paths(
     opened = open_dataset(dataset)
     split = open_split(opened)
     network = TrainedNetwork.load(trained)
-    predictions = network.predict(split.images, raw=split.raw)
+    outputs = network.outputs(split.images, raw=split.raw)
+    predictions = probabilities(outputs, network.kind, network.calibration.temperature)
     _check_labels(split, predictions)
     names = opened.names_of_classes(predictions.shape[1])
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,6 +65,7 @@ def evaluate_from_paths(
         "split": split.name,
         "class_names": names,
         **measure(predictions, split),
+        "temperature": temperature_facts(network, outputs, predictions, split),
         "robustness": robustness(network, split),
         "champion": describe_champion(champion, split),
         "decision": decide(predictions, split.labels, network.digest, floors, champion, names),
@@ -95,6 +98,23 @@ def measure(predictions: np.ndarray, split: JudgedSplit) -> dict[str, Any]:
     }
 
 
+def temperature_facts(
+    network: TrainedNetwork, outputs: np.ndarray, predictions: np.ndarray, split: JudgedSplit
+) -> dict[str, Any]:
+    """Return the model's temperature, and the calibration error that it has without it.
+
+    Raises:
+        ServingError: The temperature changes a predicted class.
+    """
+    without = probabilities(outputs, network.kind)
+    changed = int((without.argmax(axis=1) != predictions.argmax(axis=1)).sum())
+    if changed:
+        raise ServingError(
+            f"Expected a temperature that changes no predicted class. Received: {changed} changed. Fix: Train again."
+        )
+    return {**network.calibration.to_dict(), "ece_without": measures.calibration(without, split.labels)["ece"]}
+
+
 def _check_labels(split: JudgedSplit, predictions: np.ndarray) -> None:
     low, high = int(split.labels.min()), int(split.labels.max())
     if len(split.labels) != len(predictions) or low < 0 or high >= predictions.shape[1]:
@@ -119,6 +139,7 @@ def kfp_metrics(result: dict[str, Any]) -> dict[str, float]:
         "loss": result["loss"],
         "worst_class_accuracy": min(row["accuracy"] for row in result["per_class"] if row["examples"]),
         "calibration_error": result["calibration"]["ece"],
+        "temperature": result["temperature"]["temperature"],
         "auc_micro": result["roc_micro"]["auc"],
         "promotable": float(result["decision"]["promote"]),
         **{f"accuracy_{row['name']}": row["accuracy"] for row in result["robustness"] if row["name"] != "none"},
@@ -133,7 +154,8 @@ def _say(result: dict[str, Any]) -> None:
     print(
         f"evaluate: {result['split']} accuracy {result['accuracy']:.4f} (95 % {low:.4f} to {high:.4f}) "
         f"on {result['examples']} images, loss {result['loss']:.4f}, "
-        f"calibration error {result['calibration']['ece']:.4f}"
+        f"calibration error {result['calibration']['ece']:.4f} "
+        f"({temperature_sentence(result['temperature'])})"
     )
     if champion := result["champion"]:
         print(f"evaluate: champion version {champion['version']} accuracy {champion['accuracy']} on the same images")

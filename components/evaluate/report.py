@@ -39,13 +39,16 @@ def html(evaluation: Mapping[str, Any]) -> str:
             chart("Share correct", {"model": bins, "ideal": [(low, low), (1.0, 1.0)]}, x_title="confidence")
         ),
         wrong=round(evaluation["examples"] * (1 - evaluation["accuracy"])),
+        temperature=temperature_sentence(evaluation["temperature"]),
     )
     return page(f"Evaluation of {evaluation['model_name']}", body)
 
 
 def markdown(evaluation: Mapping[str, Any]) -> str:
     """Return the summary."""
-    return _MARKDOWN.render(e=evaluation, tiles=_tiles(evaluation))
+    return _MARKDOWN.render(
+        e=evaluation, tiles=_tiles(evaluation), temperature=temperature_sentence(evaluation["temperature"])
+    )
 
 
 def _tiles(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,6 +63,13 @@ def _tiles(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     if champion and champion["accuracy"] is not None:
         tiles.append((f"{champion['accuracy']:.4f}", f"champion, version {champion['version']}, same images"))
     return tiles
+
+
+def temperature_sentence(temperature: Mapping[str, Any]) -> str:
+    """Return what a temperature did to the calibration error, or why there is none."""
+    if temperature["abstained"]:
+        return f"no temperature: {temperature['abstained']}"
+    return f"{temperature['ece_without']:.4f} without the temperature {temperature['temperature']:.3f}"
 
 
 def _roc_limit(evaluation: Mapping[str, Any]) -> float:

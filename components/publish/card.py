@@ -104,6 +104,7 @@ def _metrics(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": _with_interval({**evaluation, "interval": evaluation["accuracy_interval"]}),
         "loss": evaluation["loss"],
         "calibration_error": evaluation["calibration"]["ece"],
+        "temperature": evaluation["temperature"],
         "classes": {str(row["label"]): _of_class(row, evaluation["class_names"]) for row in evaluation["per_class"]},
         "robustness": {row["name"]: {**_with_interval(row), "how": row["how"]} for row in evaluation["robustness"]},
         "interval": "Wilson, 95 %",

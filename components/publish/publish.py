@@ -31,7 +31,7 @@ from deep_mnist.serving.model.reference_profile import write_profile
 from deep_mnist.storage.store import StorageError
 
 ATTEMPTS = 3
-COPIED = ("model.keras", "preprocessing.json", "training.json", "history.json")
+COPIED = ("model.keras", "preprocessing.json", "calibration.json", "training.json", "history.json")
 
 
 class NotPromotedError(RuntimeError):

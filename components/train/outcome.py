@@ -16,11 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 from components.images import code_digest
+from components.train.calibrate import calibrate
 from components.train.device import Device, cores
+from components.train.examples.split import TrainingSplit
 from components.train.loop import Loop
 from components.train.networks import Recipe
 from components.train.request import TrainRequest
 from components.train.shown.curves import curves_page
+from deep_mnist.calibration import CALIBRATION_FILE
 from deep_mnist.contract.load import load_contract
 from deep_mnist.data.dataset import Dataset
 from deep_mnist.storage.store import sha256_of_file
@@ -47,14 +50,22 @@ class TrainingOutcome:
 
 
 def write_trained(
-    trained: Path, curves: Path, request: TrainRequest, dataset: Dataset, outcome: TrainingOutcome, started: float
+    trained: Path,
+    curves: Path,
+    request: TrainRequest,
+    dataset: Dataset,
+    outcome: TrainingOutcome,
+    validation: TrainingSplit,
+    started: float,
 ) -> None:
-    """Write the trained folder and the page of curves."""
+    """Write the trained folder, its temperature fitted on the validation split, and the page of curves."""
     trained.mkdir(parents=True, exist_ok=True)
     outcome.model.save(trained / "model.keras")
     facts = training_facts(request, dataset, outcome, trained / "model.keras", started)
     write_json(trained / "history.json", {"epochs": outcome.history})
     write_json(trained / "training.json", facts)
+    calibration = calibrate(outcome.model, facts["contract"]["loss"], validation)
+    write_json(trained / CALIBRATION_FILE, calibration.to_dict())
     write_json(trained / "preprocessing.json", dataset.record.to_dict() if dataset.record else None)
     curves.parent.mkdir(parents=True, exist_ok=True)
     curves.write_text(curves_page(outcome.history, facts))

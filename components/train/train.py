@@ -1,6 +1,6 @@
 """Train a network on a verified dataset folder and write everything that is known of how.
 
-The trained folder holds model.keras, history.json, training.json and preprocessing.json.
+The trained folder holds model.keras, history.json, training.json, preprocessing.json and calibration.json.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def train(folder: Path, trained: Path, curves: Path, request: TrainRequest) -> d
     nodes = Nodes(place, strategy)
     outcome = fit(request, recipe, dataset, (train_split, validation), device, checkpoints, nodes)
     if place.is_first:
-        write_trained(trained, curves, request, dataset, outcome, started)
+        write_trained(trained, curves, request, dataset, outcome, validation, started)
         checkpoints.settle()
     return metrics_of(outcome)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from components.evaluate.evaluate import evaluate_from_paths
 from components.publish import publish
 from components.publish.publish import NotPromotedError, PublishRequest, StaleEvaluationError, publish_from_paths
 from components.publish.replay import ReplayError, replay, replay_in_fresh_process, write_golden_requests
+from deep_mnist.calibration import Calibration, read_calibration
 from deep_mnist.data.dataset import open_dataset
 from deep_mnist.export import TrainedNetwork, export
 from deep_mnist.registry.judged_split import open_split
@@ -86,8 +88,6 @@ def first(work: Path) -> tuple[Path, dict[str, Any]]:
 @pytest.fixture
 def registry(first: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
     """A copy of that registry."""
-    import shutil
-
     return Path(shutil.copytree(first[0], tmp_path / "registry"))
 
 
@@ -125,6 +125,29 @@ def test_what_a_person_accepted_stands_in_the_card(registry: Path, work: Path, t
     line = "- `splits.order`: sorted on purpose"
     assert line in (good.out / "card.md").read_text()
     assert line in (registry / "digits" / "2" / "model_card.md").read_text()
+
+
+def test_the_temperature_is_published_with_the_model(registry: Path, work: Path, tmp_path: Path) -> None:
+    """Fitted by train, it is in the export's probabilities, the version's files and the card, and no class changes."""
+    calibrated = shutil.copytree(work / "good", tmp_path / "calibrated")
+    (calibrated / "calibration.json").write_text(json.dumps(Calibration(0.5, 100, 0.4, 0.3).to_dict()))
+    plain, warm = (
+        Round(work, tmp_path, registry, str(folder), f"run-{folder.name}") for folder in (work / "good", calibrated)
+    )
+
+    before, after = plain.evaluate(), warm.evaluate()
+    warm.publish()
+    version = registry / "digits" / "2"
+    card = (version / "model_card.md").read_text()
+
+    assert before["confusion_matrix"] == after["confusion_matrix"]
+    assert before["calibration"]["ece"] == after["temperature"]["ece_without"] != after["calibration"]["ece"]
+    assert "without the temperature 0.500" in card and "fitted on 100 validation images" in card
+    assert 0.5 == read_calibration(version).temperature
+    golden = np.load(version / "golden_requests.npz")
+    np.testing.assert_allclose(
+        TrainedNetwork.load(version).predict(golden["images"], raw=True), golden["probabilities"], atol=1e-6
+    )
 
 
 def test_servers_find_what_they_look_for(first: tuple[Path, dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deep_mnist.calibration import Calibration
 from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.export import (
     ServingError,
@@ -18,11 +19,10 @@ from deep_mnist.export import (
     export,
     model_digest,
     network_input,
-    output_kind,
-    probabilities,
     raw_images,
     raw_shape,
 )
+from deep_mnist.outputs import output_kind, probabilities
 from tests.support.digits import draw_digits
 from tests.support.trained import make_record, write_trained
 
@@ -147,6 +147,26 @@ def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout:
 
     np.testing.assert_allclose(served["network"](images=tf.constant(fed))["outputs"], network.model(fed), atol=2e-3)
     assert record.to_dict() == json.loads((tmp_path / "model/assets/preprocessing.json").read_text())
+
+
+@pytest.mark.parametrize("last", ["softmax", "linear", "sigmoid"])
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+def test_the_export_is_as_sure_as_the_temperature_says(tmp_path: Path, last: str, temperature: float) -> None:
+    """Probabilities are those at the temperature, the classes and outputs those without it."""
+    import tensorflow as tf
+
+    model = small(keras.layers.Rescaling(1 / 25), keras.layers.Dense(1 if last == "sigmoid" else 10, last))
+    record = make_record(dtype="float32", scale=1 / 255)
+    plain, fitted = TrainedNetwork(model, record), TrainedNetwork(model, record, Calibration(temperature))
+    raw, _ = draw_digits(50)
+    export(fitted, tmp_path)
+    served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"](images=tf.constant(raw))
+    without, expected = plain.predict(raw, raw=True), fitted.predict(raw, raw=True)
+
+    np.testing.assert_allclose(served["probabilities"].numpy(), expected, atol=2e-5)
+    assert (served["class"].numpy() == without.argmax(axis=1)).all()
+    assert (expected.argmax(axis=1) == without.argmax(axis=1)).all()
+    assert ((expected.max(axis=1) > without.max(axis=1)) == (temperature < 1)).all()
 
 
 def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:

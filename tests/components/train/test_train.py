@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from keras import layers
 
+from components.train.calibrate import calibrate
 from components.train.contracts import contract_text
 from components.train.device import NoUsableGPUError
+from components.train.examples.split import TrainingSplit
 from components.train.launch.step import train_from_paths
 from components.train.networks import NETWORKS
 from components.train.own_model import UnusableModelError
 from components.train.request import TrainRequest
+from deep_mnist.calibration import read_calibration
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.dataset import DatasetError, open_dataset, seal_dataset
 from tests.support.training_data import patterns, write_patterns
@@ -62,7 +65,7 @@ def test_training_writes_everything_that_is_known(raw: Path, tmp_path: Path) -> 
     """The trained folder holds a float32 model that plain Keras loads and that has learned, and the whole record."""
     metrics = run(raw, tmp_path, network="fast", epochs=4, seed=3)
     assert {path.name for path in tmp_path.iterdir()} >= {
-        "model.keras", "history.json", "training.json", "preprocessing.json", "curves.html"
+        "model.keras", "history.json", "training.json", "preprocessing.json", "calibration.json", "curves.html"
     }  # fmt: skip
     assert all(type(value) is float and math.isfinite(value) for value in metrics.values())
     images, labels = patterns(100, 2)
@@ -76,6 +79,31 @@ def test_training_writes_everything_that_is_known(raw: Path, tmp_path: Path) -> 
     assert [each["epoch"] for each in read(tmp_path / "history.json")["epochs"]] == [1, 2, 3, 4]
     assert read(tmp_path / "preprocessing.json") == read(raw / "manifest.json")["preprocessing"]
     assert "<svg" in (tmp_path / "curves.html").read_text()
+    fitted = read_calibration(tmp_path)
+    assert fitted.abstained or (fitted.temperature < 1 and fitted.fitted_loss < fitted.loss)  # labels are smoothed
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss", "reason"),
+    [
+        (["softmax", "softmax"], "sparse_categorical_crossentropy", "the network has 2 outputs"),
+        (["linear"], "mean_squared_error", "by mean_squared_error the network learns numbers"),
+        (["sigmoid"], "binary_crossentropy", "each of its outputs is a sigmoid of its own"),
+    ],
+)
+def test_what_has_no_temperature_is_told(
+    outputs: list[str], loss: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two outputs, a regression and sigmoids of their own abstain, and the line says why."""
+    images, labels = patterns(40, 1)
+    image = keras.Input(images.shape[1:], dtype="uint8")
+    flat = layers.Flatten()(layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, [layers.Dense(10, activation=each)(flat) for each in outputs])
+
+    found = calibrate(model, loss, TrainingSplit(images, labels))
+
+    assert found.temperature == 1 and found.abstained.startswith(reason)
+    assert f"train: no temperature was fitted: {reason}" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_weights(few: Path, tmp_path: Path) -> None:
