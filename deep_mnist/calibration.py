@@ -3,8 +3,9 @@
     probabilities = softmax(scores / temperature)
 
 C. Guo et al., "On Calibration of Modern Neural Networks", 2017. It is fitted on the validation split, never on the test
-split, by the mean negative log-likelihood, which is convex in 1 / temperature. Where the split cannot tell, there is
-none, and calibration.json says why.
+split: there the mean confidence shall be the accuracy (L. Clarté et al., "Expectation consistency for calibration of
+neural networks", 2023), which on clothes left less error than the greatest likelihood, and on digits the same. Where the
+split cannot tell, there is none, and calibration.json says why.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from deep_mnist.outputs import probabilities, scores
 
 CALIBRATION_FILE = "calibration.json"
 COLDEST, HOTTEST = 0.05, 20.0  # a temperature at either end was not found but cut off
-HALVINGS = 60
+HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ def _loss(said: np.ndarray, labels: np.ndarray, temperature: float) -> float:
 
 
 def _best(said: np.ndarray, labels: np.ndarray) -> float:
-    """Return where the loss is least: halve the interval of 1 / temperature by the sign of the slope."""
-    low, high = 1 / HOTTEST, 1 / COLDEST
-    true = said[np.arange(len(labels)), labels].mean()
+    """Return where the mean confidence is the accuracy; it falls as the temperature rises, so halve the interval."""
+    low, high = COLDEST, HOTTEST
+    accuracy = (said.argmax(axis=1) == labels).mean()
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        slope = (probabilities(said, "logits", 1 / middle) * said).sum(axis=1).mean() - true
-        low, high = (low, middle) if slope > 0 else (middle, high)
-    return 2 / (low + high)
+        surer = probabilities(said, "logits", middle).max(axis=1).mean() > accuracy
+        low, high = (middle, high) if surer else (low, middle)
+    return (low + high) / 2
 
 
 def _holds_out(said: np.ndarray, labels: np.ndarray) -> bool:
