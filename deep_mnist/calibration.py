@@ -2,10 +2,10 @@
 
     probabilities = softmax(scores / temperature)
 
-C. Guo et al., "On Calibration of Modern Neural Networks", 2017. It is fitted on the validation split, never on the test
+C. Guo et al., "On Calibration of Modern Neural Networks", 2017. It is fitted on the validation split, never the test
 split: there the mean confidence shall be the accuracy (L. Clarté et al., "Expectation consistency for calibration of
-neural networks", 2023), which on clothes left less error than the greatest likelihood, and on digits the same. Where the
-split cannot tell, there is none, and calibration.json says why.
+neural networks", 2023), which left less error on clothes than the greatest likelihood, and as little on digits. Where
+the split cannot tell, there is none, and calibration.json says why.
 """
 
 from __future__ import annotations

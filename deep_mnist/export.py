@@ -199,13 +199,15 @@ def _signatures(network: TrainedNetwork, tf: Any) -> dict[str, Any]:
 
     @tf.function(input_signature=[prepared], autograph=False)  # type: ignore[untyped-decorator]
     def predict(images: Any) -> dict[str, Any]:
-        return _graph_predictions(network.model(images, training=False), network, tf)
+        return graph_predictions(
+            network.model(images, training=False), network.kind, network.calibration.temperature, tf
+        )
 
     # No rank is fixed, so that images with and without a channel axis are both welcome.
     @tf.function(input_signature=[tf.TensorSpec(None, tf.uint8, name="images")], autograph=False)  # type: ignore[untyped-decorator]
     def predict_raw(images: Any) -> dict[str, Any]:
         fed = _graph_input(images, record, tf)
-        return _graph_predictions(network.model(fed, training=False), network, tf)
+        return graph_predictions(network.model(fed, training=False), network.kind, network.calibration.temperature, tf)
 
     return {"serving_default": predict if record.prepared else predict_raw, "network": predict}
 
@@ -219,7 +221,11 @@ def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
     )
     message = f"Expected images: uint8 (n, {rows}, {columns}) or (n, {rows}, {columns}, 1). Received the shape:"
     with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape], summarize=8)]):
-        shaped = tf.reshape(images, (-1, *record.image_shape))
+        return graph_scaled(tf.reshape(images, (-1, *record.image_shape)), record, tf)
+
+
+def graph_scaled(shaped: Any, record: Preprocessing, tf: Any) -> Any:
+    """The graph's counterpart of `network_input`, of raw images (n, *record.image_shape)."""
     if record.dtype == "uint8":
         return shaped
     floats = tf.cast(shaped, tf.float32)
@@ -235,11 +241,11 @@ def _ends(shape: Any, sides: list[int], tf: Any) -> Any:
     return tf.cond(same_rank, lambda: tf.reduce_all(tf.equal(shape, expected)), lambda: tf.constant(False))
 
 
-def _graph_predictions(outputs: Any, network: TrainedNetwork, tf: Any) -> dict[str, Any]:
-    """The graph's counterpart of `probabilities`."""
-    units, temperature = int(np.prod(outputs.shape[1:])), network.calibration.temperature
+def graph_predictions(outputs: Any, kind: str, temperature: float, tf: Any) -> dict[str, Any]:
+    """The graph's counterpart of `probabilities`: what a signature returns for what a network says."""
+    units = int(np.prod(outputs.shape[1:]))
     values = tf.reshape(tf.cast(outputs, tf.float32), (-1, units))
-    if network.kind == "logits":
+    if kind == "logits":
         scores = values if units > 1 else tf.concat([tf.zeros_like(values), values], axis=1)
         shares = tf.nn.softmax(scores / temperature)
     else:

@@ -9,6 +9,7 @@ import click
 
 from deep_mnist.contract.load import CONTRACTS
 from deep_mnist.data.known import KNOWN
+from deep_mnist.forms.form import FORMS
 from pipeline.run_arguments import LARGEST_SEED, RunArguments
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,11 +97,14 @@ run_options = add_options(
     click.option(
         "--model-registry", default="", help="URL of Kubeflow's Model Registry, which shall learn of promoted versions."
     ),
+    click.option(
+        "--forms", default="", metavar="FORM,…", help=f"Publish the model in other forms too: {', '.join(FORMS)}."
+    ),
 )
 RUN_OPTIONS = (
     "dataset", "network", "model", "preparation", "validation_fraction", "accept", "ignore", "rules",
     "labels", "shard_bytes", "shards", "epochs", "nodes", "seed", "model_name",
-    "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry",
+    "min_accuracy", "min_class_accuracy", "confidence", "require_promotion", "model_registry", "forms",
 )  # fmt: skip
 SWEEP_OPTIONS = (
     click.option("--seeds", default="0..2", show_default=True, help="Seeds of the trials, such as 0..4 or 1,3,5..7."),

@@ -20,6 +20,7 @@ from deep_mnist.data.known import KNOWN
 from deep_mnist.data.stratify import VALIDATION_FRACTION
 from deep_mnist.doctor.acceptance import choices_of, entry_of
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.forms.form import FORMS, forms_named
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import StorageError
 from pipeline.resources import GPU_TYPE
@@ -74,6 +75,7 @@ class RunArguments:
         require_promotion: A model that is not promoted fails the run.
         run_name: Name of the run.
         model_registry: URL of Kubeflow's Model Registry, which learns of promoted versions; "" for none.
+        forms: Other forms that a promoted model is published in: "onnx", "litert", "litert-int8".
     """
 
     dataset: str = "mnist"
@@ -109,6 +111,7 @@ class RunArguments:
     require_promotion: bool = False
     run_name: str = ""
     model_registry: str = ""
+    forms: Sequence[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return name -> value, as plain JSON types."""
@@ -124,6 +127,7 @@ def complete(
     accept: Iterable[str] = (),
     ignore: str = "",
     rules: str = "",
+    forms: str = "",
     **rest: Any,
 ) -> RunArguments:
     """Return the arguments with what follows from the dataset filled in: the name in the registry, the floors.
@@ -135,11 +139,13 @@ def complete(
         accept: Texts like 'S151="sorted on purpose"', by rule or by field.
         ignore: Codes or names of rules, with commas between.
         rules: As in RunArguments; the file is run here too, to know the names in it.
+        forms: Names of forms, with commas between.
 
     Raises:
-        UsageError: The network is unknown, or an acceptance, a rule to ignore or the rules cannot be used.
+        UsageError: The network or a form is unknown, or an acceptance, a rule to ignore or the rules cannot be used.
     """
-    ignored = [each.strip() for each in ignore.split(",") if each.strip()]
+    ignored, chosen = _names(ignore), _names(forms)
+    _require_forms(chosen)
     accepted = acceptances(accept)
     _require_choices(accepted, ignored, rules)
     floor, class_floor = FLOORS.get(dataset, OWN_FLOORS)
@@ -153,8 +159,20 @@ def complete(
         accept=accepted,
         ignore=ignored,
         rules=rules,
+        forms=chosen,
         **rest,
     )
+
+
+def _names(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _require_forms(names: Sequence[str]) -> None:
+    try:
+        forms_named(names)
+    except ValueError as error:
+        raise UsageError(f"{error} Fix: --forms {','.join(FORMS)}") from error
 
 
 def acceptances(texts: Iterable[str]) -> list[dict[str, str]]:

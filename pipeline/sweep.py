@@ -83,6 +83,7 @@ def build_sweep(
         require_promotion: bool = False,
         run_name: str = "",
         model_registry: str = "",
+        forms: list = [],  # noqa: B006
     ) -> None:
         choices = {"accept": accept, "ignore": ignore}
         with guarded(run_name):
@@ -144,6 +145,7 @@ def build_sweep(
                 require_promotion=require_promotion,
                 run_name=run_name,
                 model_registry=model_registry,
+                forms=forms,
                 accept=accept,
             )
 

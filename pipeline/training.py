@@ -101,6 +101,7 @@ def build_pipeline(
         require_promotion: bool = False,
         run_name: str = "",
         model_registry: str = "",
+        forms: list = [],  # noqa: B006
     ) -> None:
         of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
         of_registry = {"registry": registry, "model_name": model_name}
@@ -153,6 +154,7 @@ def build_pipeline(
                     require_promotion=require_promotion,
                     run_name=run_name,
                     model_registry=model_registry,
+                    forms=forms,
                     accept=accept,
                     **of_registry,
                 )

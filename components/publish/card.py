@@ -58,6 +58,7 @@ def card_facts(
         "decision": evaluation["decision"],
         "champion": evaluation["champion"],
         "replay": dict(proof) if proof else None,
+        "forms": list(evaluation.get("forms", ())),
         "reproduce": _reproduce(training, record),
     }
 

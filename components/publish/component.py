@@ -18,6 +18,7 @@ def publish(
     run_name: str,
     model_registry: str,
     accept: list,
+    forms: list,
     promotion: Output[Artifact],
     card: Output[Markdown],
 ) -> NamedTuple("Published", [("promoted", bool), ("version", int)]):  # type: ignore[valid-type]
@@ -33,6 +34,7 @@ def publish(
         run_name: Name of this run; a repeated attempt of the same run promotes nothing twice.
         model_registry: URL of Kubeflow's Model Registry, which shall learn of promoted versions; "" for none.
         accept: What a person took responsibility for; the card says so.
+        forms: Names of the other forms to publish the model in, such as "onnx"; see deep_mnist.forms.
         promotion: JSON: promoted, version, accuracy, champion_accuracy, reason, uri.
         card: The model card.
     """
@@ -43,12 +45,15 @@ def publish(
 
         from components.publish.publish import PublishRequest, publish_from_paths
 
+        request = PublishRequest(
+            registry, model_name, require_promotion, run_name, model_registry, tuple(accept), tuple(forms)
+        )
         result = publish_from_paths(
             Path(dataset.path),
             Path(trained.path),
             Path(evaluation.path),
             Path(promotion.path),
             Path(card.path),
-            PublishRequest(registry, model_name, require_promotion, run_name, model_registry, tuple(accept)),
+            request,
         )
         return (bool(result["promoted"]), int(result["version"]))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.publish.card import card_facts, card_markdown
+from components.publish.forms import make_forms
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.contract.folder import acceptances_of
 from deep_mnist.data.dataset import Dataset, open_dataset
@@ -56,6 +57,7 @@ class PublishRequest:
     run_name: str = ""
     model_registry: str = ""
     accept: Sequence[Mapping[str, Any]] = ()
+    forms: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Candidate:
     evaluation: dict[str, Any]
     run_name: str
     accepted: Sequence[Mapping[str, Any]] = ()
+    forms: Sequence[str] = ()
 
     @cached_property
     def data(self) -> Dataset:
@@ -125,7 +128,9 @@ def publish_from_paths(
         ReplayError: The exported model does not predict as the model does; nothing was uploaded.
     """
     accepted = [*acceptances_of(open_dataset(dataset)), *request.accept]
-    candidate = Candidate(dataset, trained, json.loads(evaluation.read_text()), request.run_name, accepted)
+    candidate = Candidate(
+        dataset, trained, json.loads(evaluation.read_text()), request.run_name, accepted, request.forms
+    )
     registry = Registry(request.registry, request.model_name)
     if swept := registry.sweep():
         print(f"publish: versions {swept}, left by promoters that were killed, are taken away", flush=True)
@@ -168,7 +173,7 @@ def promote(candidate: Candidate, registry: Registry) -> dict[str, Any]:
 
 
 def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
-    """Write what servers load, prove it in a fresh process, and return the proof.
+    """Write what servers load, prove it in a fresh process, and return the proof; then the other forms.
 
     Raises:
         ReplayError: The export predicts otherwise than the model, or a mistaken preparation does better.
@@ -181,6 +186,9 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
         f"publish: {proof['requests']} golden requests replayed on the export, "
         f"largest difference {proof['largest_difference']:.1e}",
         flush=True,
+    )
+    candidate.evaluation["forms"] = make_forms(
+        candidate.forms, candidate.trained, candidate.dataset, folder, candidate.evaluation["accuracy"]
     )
     return proof
 
