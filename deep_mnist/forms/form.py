@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-INSTALL = "make .venv/forms, or pip install 'deep-mnist[forms]'"
+INSTALL = "make .venv/forms here, FORMS=1 when the images are built, or pip install 'deep-mnist[forms]'"
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,9 @@ def forms_named(names: Iterable[str]) -> tuple[Form, ...]:
     if unknown := sorted(set(chosen) - set(FORMS)):
         raise ValueError(f"Expected forms of {', '.join(FORMS)}. Received: {', '.join(map(repr, unknown))}.")
     return tuple(FORMS[name] for name in chosen)
+
+
+def missing_packages(forms: Iterable[Form]) -> list[str]:
+    """Return the modules that make and try these forms and are not installed."""
+    needed = sorted({package for form in forms for package in form.packages})
+    return [package for package in needed if find_spec(package) is None]

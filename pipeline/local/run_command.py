@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from deep_mnist.data.transfer import cache_folder
+from deep_mnist.forms.form import INSTALL, forms_named, missing_packages
 from deep_mnist.storage.address import is_address
 from pipeline.command_options import run_options
 from pipeline.containers.engine import ContainersError
@@ -79,6 +80,8 @@ def run_shown(
             del values["network"]
             values["trials"] = list(trials)
         mounts = _mounts(arguments, runs) if docker else ()
+        if not docker:
+            _require_packages(arguments.forms)
         with display(console, quiet=as_json) as shown:
             ended = run_here(
                 values,
@@ -132,6 +135,12 @@ def _mounts(arguments: RunArguments, runs: Path) -> tuple[tuple[str, bool], ...]
     paths += [(path, True) for path in (arguments.dataset, arguments.model, arguments.labels) if path.startswith("/")]
     _require_containers(paths, gpu=arguments.require_gpu)
     return tuple(paths)
+
+
+def _require_packages(forms: Sequence[str]) -> None:
+    """Find out now, not after the training, that a form cannot be made."""
+    if missing := missing_packages(forms_named(forms)):
+        raise UsageError(f"Expected {', '.join(missing)} for --forms. Received: not installed. Fix: {INSTALL}")
 
 
 def _require_containers(paths: list[tuple[str, bool]], *, gpu: bool) -> None:

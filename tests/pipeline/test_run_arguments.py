@@ -53,6 +53,16 @@ def test_both_doors_build_the_same_arguments(tmp_path, monkeypatch):
     assert planned["accept"] == [{"field": "splits.order", "because": "sorted on purpose"}]
 
 
+def test_an_unknown_form_starts_nothing():
+    """A form that is none is refused by `run` and by `plan`, with those that are."""
+    for command in (["run"], ["plan"]):
+        refused = CliRunner().invoke(pipeline, [*command, "--forms", "onnx, coreml"])
+
+        assert refused.exit_code == 2 and "Expected forms of onnx, litert, litert-int8. Received: 'coreml'" in " ".join(
+            refused.output.split()
+        )
+
+
 @pytest.mark.parametrize(("dataset", "floors"), [*FLOORS.items(), ("/data/own", OWN_FLOORS)])
 def test_floors_follow_the_dataset_unless_given(dataset, floors):
     """The floors for promotion are the dataset's, and an option wins."""

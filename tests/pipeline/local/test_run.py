@@ -22,10 +22,10 @@ FAST = ("--epochs", 3, "--network", "fast")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with 2,000 + 400 raw digits in `digits`, and the first run's ending."""
+    """A folder with 2,000 + 400 raw digits in `digits`, and the first run's ending; it publishes every form."""
     folder = tmp_path_factory.mktemp("run")
     write_raw_folder(folder / "digits")
-    return folder, run_pipeline(folder, "--dataset", "digits", *FAST)
+    return folder, run_pipeline(folder, "--dataset", "digits", "--forms", "onnx,litert,litert-int8", *FAST)
 
 
 def test_a_run_publishes_a_model_and_a_report(place):
@@ -41,6 +41,22 @@ def test_a_run_publishes_a_model_and_a_report(place):
     assert ended.lines[-2] == "All runs: runs/index.html"
     for heading in ("The data", "Training", "Evaluation", "Model card"):
         assert f"<h2>{heading}</h2>" in report
+
+
+def test_a_run_publishes_the_forms_asked_for(place):
+    """ONNX and LiteRT lie in the version, named by its manifest, and the card says how each does beside the model."""
+    folder, _ = place
+    version = folder / "registry" / "digits" / "1"
+    card, listed = (
+        json.loads((version / "model_card.json").read_text()),
+        json.loads((version / "version.json").read_text()),
+    )
+
+    assert [form["name"] for form in card["forms"] if form["published"]] == ["onnx", "litert", "litert-int8"]
+    assert {form["file"] for form in card["forms"]} <= set(listed["files"])
+    assert all(form["bytes"] == (version / form["file"]).stat().st_size for form in card["forms"])
+    assert all(form["accuracy"] >= card["metrics"]["accuracy"]["value"] - 0.005 for form in card["forms"])
+    assert "| litert-int8 | `model_int8.tflite` |" in (version / "model_card.md").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
