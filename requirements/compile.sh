@@ -21,7 +21,7 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy serving; do
+for extra in deploy forms serving serving-onnx; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
 for extra in download preprocess validate train-cpu evaluate publish; do

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-INSTALL = "make .venv/forms here, FORMS=1 when the images are built, or pip install 'deep-mnist[forms]'"
+INSTALL = "make .venv/forms, or in an image of your own pip install --no-deps -r requirements/forms.txt"
 
 
 @dataclass(frozen=True)
