@@ -34,7 +34,7 @@ def convert(network: TrainedNetwork, form: Form, path: Path, examples: np.ndarra
     elif form is LITERT_INT8:
         _write_int8(network, path, examples)
     else:
-        path.write_bytes(_converted(_signature(network), network.model, lambda converter: None))
+        path.write_bytes(_converted(_signature(network), network.model))
 
 
 def _signature(network: TrainedNetwork) -> Any:
@@ -66,7 +66,7 @@ def _write_onnx(network: TrainedNetwork, path: Path) -> None:
         )
 
 
-def _converted(signature: Any, model: Any, set_up: Callable[[Any], None]) -> bytes:
+def _converted(signature: Any, model: Any, set_up: Callable[[Any], None] | None = None) -> bytes:
     """Return a signature as TensorFlow's converter writes it; by way of a SavedModel, it takes the weights in."""
     import tensorflow as tf
 
@@ -75,7 +75,8 @@ def _converted(signature: Any, model: Any, set_up: Callable[[Any], None]) -> byt
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=signature.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        set_up(converter)
+        if set_up:
+            set_up(converter)
         made: bytes = converter.convert()
         return made
 

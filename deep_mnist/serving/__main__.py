@@ -19,9 +19,11 @@ from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.http.limits import ServingLimits
 from deep_mnist.serving.model.champion import POLL_SECONDS, ServedChampion, default_cache
-from deep_mnist.serving.model.served_model import BrokenVersionError
+from deep_mnist.serving.model.onnx_engine import onnx_engine
+from deep_mnist.serving.model.served_model import BrokenVersionError, tensorflow_engine
 from deep_mnist.storage.store import StorageError
 
+ENGINES = {"tensorflow": tensorflow_engine, "onnx": onnx_engine}
 PATIENCE_SECONDS = 20.0  # with a store that does not respond; it is asked again at the next look
 
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
         registry = Registry(options.store, options.model_name, patience=PATIENCE_SECONDS)
-        champion = ServedChampion(registry, options.cache, options.poll_seconds)
+        champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
         champion.load_first()
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
         print(f"serving: {error}", file=sys.stderr)
@@ -52,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
     parser.add_argument("--model-name", default="mnist", help="name in the registry (%(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="tensorflow", help="what predicts (%(default)s); onnx needs no TensorFlow"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
     parser.add_argument(

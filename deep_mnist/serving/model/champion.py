@@ -22,7 +22,7 @@ from deep_mnist.data.transfer import cache_folder
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.version_files import VERSION_FILE
-from deep_mnist.serving.model.served_model import ServedModel, load_served_model
+from deep_mnist.serving.model.served_model import Engine, ServedModel, load_served_model, tensorflow_engine
 from deep_mnist.storage.store import StorageError, sha256_of_file
 
 POLL_SECONDS = 2.0
@@ -71,12 +71,14 @@ class ServedChampion:
         cache: Folder for downloaded versions.
         poll_seconds: Between two looks at the pointer.
         on_swap: Called with the new model right before a swap: nothing that it predicts is missed.
+        engine: What loads a version.
     """
 
     registry: Registry
     cache: Path
     poll_seconds: float = POLL_SECONDS
     on_swap: Callable[[ServedModel], None] | None = None
+    engine: Engine = tensorflow_engine
     state: ChampionState = field(default_factory=ChampionState)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -157,7 +159,7 @@ class ServedChampion:
         print(f"serving: version {promotion.version} failed, {served} is served on: {error}", flush=True)
 
     def _load(self, promotion: Promotion) -> ServedModel:
-        return load_served_model(self._downloaded(promotion), self.registry.name, promotion)
+        return load_served_model(self._downloaded(promotion), self.registry.name, promotion, self.engine)
 
     def _downloaded(self, promotion: Promotion) -> Path:
         """Return the folder of a version whose every file has the digest that the pointer names."""

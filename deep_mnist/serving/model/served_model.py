@@ -49,6 +49,10 @@ class ServedSignature:
     call: Callable[[np.ndarray], Arrays]
 
 
+# What reads a version's folder, prepared as the record says, into its signatures and their description.
+Engine = Callable[[Path, Preprocessing], tuple[dict[str, ServedSignature], dict[str, Any]]]
+
+
 @dataclass(frozen=True)
 class ServedModel:
     """A version that is ready to predict; immutable, so a request that holds it is never disturbed by the next one.
@@ -106,18 +110,23 @@ class ServedModel:
         }
 
 
-def load_served_model(folder: Path, name: str, promotion: Promotion) -> ServedModel:
-    """Load the SavedModel of a downloaded version and try it with its golden requests.
+def tensorflow_engine(folder: Path, record: Preprocessing) -> tuple[dict[str, ServedSignature], dict[str, Any]]:
+    """Return the signatures of the SavedModel, and their description."""
+    return _signatures(folder, record), _metadata(folder)
+
+
+def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Engine = tensorflow_engine) -> ServedModel:
+    """Load a downloaded version by an engine and try it with its golden requests.
 
     Raises:
         BrokenVersionError: It cannot be loaded, or predicts otherwise than when it was published.
+        ImportError: The engine's package is not installed.
     """
     try:
         record = read_record(folder)
-        signatures = _signatures(folder, record)
-        metadata = _metadata(folder)
+        signatures, metadata = engine(folder, record)
         _warm_up(folder, signatures[DEFAULT_SIGNATURE])
-    except BrokenVersionError:
+    except (BrokenVersionError, ImportError):
         raise
     except Exception as error:  # TensorFlow raises nearly every kind on a damaged export
         raise BrokenVersionError(
