@@ -21,9 +21,10 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy forms serving serving-onnx; do
+for extra in deploy forms serving; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
+lock serving-onnx serving-onnx.txt --constraint requirements/dev.txt --excludes requirements/excluded-serving.in
 for extra in download preprocess validate train-cpu evaluate publish; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 done
