@@ -23,6 +23,7 @@ from kfp.local.status import Status
 import docker
 from components.failure import read_failure
 from components.images import COMPONENTS, code_digest
+from deep_mnist.serving.replay import main as replay
 from pipeline.containers.build import TARGETS, push_images
 from pipeline.containers.built import BUILD, ROOT, built_images, image_reference
 from pipeline.containers.engine import ContainersError, stop_all
@@ -208,6 +209,7 @@ def test_an_image_holds_the_code_that_it_is_built_from(engine, component):
         ("data", 320, ["kfp", "h5py", "botocore", "arro3.core", "pip"]),
         ("tensorflow", 1275, ["kfp", "h5py", "botocore", "tensorflow", "keras", "scipy"]),
         ("train-cpu", 1160, ["kfp", "h5py", "botocore", "tensorflow", "keras"]),
+        ("serving", 300, ["botocore"]),
     ],
 )
 def test_an_image_holds_what_its_steps_use_and_no_more(engine, images, target, megabytes, found):
@@ -232,7 +234,8 @@ def test_a_slimmed_image_imports_what_it_runs(engine, images, target):
 import importlib, pathlib, sys
 for folder in ("components", "deep_mnist"):
     for path in sorted(pathlib.Path(folder).glob("**/*.py")):
-        if path.name in ("component.py", "__main__.py") or "serving" in path.parts:
+        served = "serving" in path.parts
+        if path.name in ("component.py", "__main__.py") or served is not (sys.argv[1] == "serving"):
             continue
         try:
             importlib.import_module(".".join(path.with_suffix("").parts))
@@ -258,13 +261,37 @@ print("imported")
     assert engine.containers.run(images[target], ask, remove=True).decode().splitlines()[-1] == "imported"
 
 
+def test_the_server_without_tensorflow_predicts_as_the_champion(engine, images, tmp_path):
+    """The serving image, its root read-only, serves a mounted registry's ONNX form; the golden requests agree."""
+    ended = run_pipeline(tmp_path, "--dataset", write_raw_folder(tmp_path / "digits"), "--epochs", 3, "--forms", "onnx")
+    assert ended.status == 0, ended.lines
+    port, registry = free_port(), {str(tmp_path / "registry"): {"bind": "/registry", "mode": "ro"}}
+    command = ["python3", "-m", "deep_mnist.serving", "/registry", "--model-name", "digits", "--engine", "onnx"]
+    served = engine.containers.run(
+        images["serving"],
+        [*command, "--host", "0.0.0.0"],
+        detach=True,
+        read_only=True,
+        tmpfs={"/tmp": ""},
+        ports={"8080/tcp": ("127.0.0.1", port)},
+        volumes=registry,
+        user=f"{os.getuid()}:{os.getgid()}",
+    )
+    try:
+        wait_for(lambda: b"http://" in served.logs())
+        store = str(tmp_path / "registry")
+        assert replay([store, f"http://127.0.0.1:{port}", "--model-name", "digits"]) == 0
+    finally:
+        served.remove(force=True)
+
+
 def test_sboms_lie_beside_the_images(images):
     """Each image's SBOM names the packages of its lock, and TensorFlow only where it is."""
     built = json.loads((BUILD / "images.json").read_text())["images"]
     for target in images:
         document = json.loads((ROOT / built[target]["sbom"]).read_text())
         names = {each["name"] for each in document["components"]}
-        assert {"numpy", "kfp", "libc6"} <= names
+        assert {"numpy", "onnxruntime" if target == "serving" else "kfp", "libc6"} <= names
         assert ("tensorflow-cpu" in names) is (target in ("tensorflow", "train-cpu"))
 
 
