@@ -37,7 +37,7 @@ ALIKE = {
     "mnist": {4: 9, 9: 4, 3: 5, 5: 3, 1: 7, 7: 1, 2: 7, 6: 0, 0: 6, 8: 3},
     "fashion-mnist": {0: 6, 6: 0, 2: 4, 4: 2, 1: 3, 3: 1, 5: 7, 7: 5, 9: 7, 8: 6},
 }
-HEAD = f"{'data':15}{'noise':14}{'wrong':>6}{'estimate':>9}{'interval':>14}{'flagged':>8}{'precision':>10}{'recall':>8}"
+HEAD = f"{'data':19}{'noise':14}{'wrong':>6}{'estimate':>9}{'interval':>14}{'flagged':>8}{'precision':>10}{'recall':>8}"
 CLEANLAB = """
 import json, sys, time
 import numpy as np
@@ -127,10 +127,10 @@ def _row(source: LabelledSplit, kind: str, share: float, work: Path, cleanlab: P
     noise = f"{kind} {share:.0%}" if share else "none"
     unjudged = sum(not each.judged for each in found.ranking.classes)
     print(
-        f"{data:15}{noise:14}{wrong.sum():6}{found.ranking.wrong:9.0f}{f'{low:.0f} – {high:.0f}':>14}{len(flagged):8}"
+        f"{data:19}{noise:14}{wrong.sum():6}{found.ranking.wrong:9.0f}{f'{low:.0f} – {high:.0f}':>14}{len(flagged):8}"
         f"{figures['precision']:10.4f}{figures['recall']:8.4f}"
         + (
-            f"  {unjudged} classes not judged, agreement {(found.ranking.suggested == given).mean():.2f}"
+            f"  {unjudged} of its classes not judged, agreement {(found.ranking.suggested == given).mean():.2f}"
             * bool(unjudged)
         ),
         flush=True,
@@ -157,7 +157,7 @@ def _beside(found: Suspects, wrong: np.ndarray, work: Path, cleanlab: Path) -> N
     flagged = np.array(said["found"], np.int64)
     figures = _figures(flagged, wrong)
     print(
-        f"{'':15}{'  cleanlab':14}{'':6}{said['estimate']:9}{'':14}{len(flagged):8}"
+        f"{'':19}{'  cleanlab':14}{'':6}{said['estimate']:9}{'':14}{len(flagged):8}"
         f"{figures['precision']:10.4f}{figures['recall']:8.4f}",
         flush=True,
     )

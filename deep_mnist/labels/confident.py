@@ -3,8 +3,9 @@
 After Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021): an
 example counts as confidently of class j where its probability of j reaches the mean that examples labelled j have. The
 counts of (given, confident) pairs, scaled to the size of each class, estimate how many labels are wrong; so many of
-those that the classifier contradicts tenfold, the least probable labels first, are the suspects. No line of it is
-another implementation's.
+those that the classifier contradicts tenfold, the least probable labels first, are the suspects. A classifier that has
+learned wrong labels, one 4 in five called a 9, is never so sure of a 4: there a quarter of the odds of its surest
+examples is enough. No line of it is another implementation's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ FEWEST_OF_CLASS = 10  # examples; a rarer class is learned too badly for its lab
 FEWEST_SURE = 0.5  # mean probability of a class's own label; below it the classifier does not know the class
 ROUNDING = 1e-6  # of a mean: where all are equally sure, all reach it
 LIKELIER = 10.0  # of a suspect: another class is so many times as probable as the given one
+SUREST, OF_SUREST, LEAST_LIKELIER = 0.9, 0.25, 2.0  # or a quarter of the odds that a tenth of the examples exceeds
+LEARNED = 0.55  # mean probability of a class's own label, below which its odds are low since little was learned of it
 NORMAL_95 = 1.959964  # deviations that hold 95 % of a normal distribution
 
 
@@ -103,8 +106,10 @@ def rank(probabilities: np.ndarray, given: np.ndarray) -> Ranking:
     classes = tuple(_estimate(label, given, of_given, confident) for label in range(values.shape[1]))
     suggested = values.argmax(axis=1)
     wrongness = best_other / np.maximum(best_other + of_given, 1e-300)
+    needed = _needed_odds(values, given, confident)[given, others.argmax(axis=1)]
+    likelier = wrongness >= needed / (1 + needed)
     return Ranking(
-        np.asarray(given), wrongness, of_given, suggested, _suspects(of_given, wrongness, given, classes), classes
+        np.asarray(given), wrongness, of_given, suggested, _suspects(of_given, likelier, given, classes), classes
     )
 
 
@@ -147,12 +152,27 @@ def wilson(found: int, of: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _needed_odds(values: np.ndarray, given: np.ndarray, confident: np.ndarray) -> np.ndarray:
+    """Return float64 (classes, classes): how many times as probable another class [column] must be as the given one."""
+    count = values.shape[1]
+    needed = np.full((count, count), LIKELIER)
+    for other in range(count):
+        sure = values[confident == other]
+        if len(sure) >= FEWEST_OF_CLASS:
+            surest = np.quantile(sure[:, [other]] / np.maximum(sure, 1e-300), SUREST, axis=0)
+            needed[:, other] = np.clip(OF_SUREST * surest, LEAST_LIKELIER, LIKELIER)
+    for label in range(count):
+        if (given == label).any() and values[given == label, label].mean() < LEARNED:
+            needed[label] = LIKELIER
+    return needed
+
+
 def _suspects(
-    of_given: np.ndarray, wrongness: np.ndarray, given: np.ndarray, classes: tuple[ClassEstimate, ...]
+    of_given: np.ndarray, likelier: np.ndarray, given: np.ndarray, classes: tuple[ClassEstimate, ...]
 ) -> np.ndarray:
     """Return at most as many as are estimated to be wrong, of those where another class is far likelier."""
     judged = np.array([each.judged for each in classes])
-    able = np.flatnonzero((wrongness >= LIKELIER / (1 + LIKELIER)) & judged[given])
+    able = np.flatnonzero(likelier & judged[given])
     count = round(sum(each.wrong for each in classes))
     found: np.ndarray = able[np.argsort(of_given[able], kind="stable")[:count]]
     return found

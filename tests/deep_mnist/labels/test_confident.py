@@ -40,6 +40,27 @@ def test_right_labels_of_a_classifier_that_is_often_unsure_are_not_accused() -> 
     assert rank(probabilities, classes).suspects.size == 0
 
 
+def test_labels_that_the_classifier_has_learned_to_doubt_are_found() -> None:
+    """One in five of a class is called another: the classifier learns it, and is four to one at its surest."""
+    classes = np.arange(1000) % 4
+    given = np.where((classes == 0) & (np.arange(1000) % 5 == 0), 1, classes)
+    probabilities = sure_predictions(classes, 0.97)
+    probabilities[classes == 0] = [0.79, 0.19, 0.01, 0.01]
+
+    found = rank(probabilities, given)
+
+    assert sorted(found.suspects.tolist()) == np.flatnonzero(given != classes).tolist()
+
+
+def test_a_classifier_that_confuses_two_classes_accuses_no_more_than_it_is_sure_of() -> None:
+    """Some of a class look like another, the rest are told apart surely: no odds are learned, tenfold stays."""
+    classes = np.arange(1000) % 4
+    probabilities = sure_predictions(classes, 0.97)
+    probabilities[(classes == 1) & (np.arange(1000) % 5 == 0)] = [0.8, 0.18, 0.01, 0.01]
+
+    assert rank(probabilities, classes).suspects.size == 0
+
+
 def test_a_class_of_few_examples_is_not_judged() -> None:
     """Nine examples of a class are too few to call one of their labels wrong."""
     classes = np.r_[np.arange(300) % 3, np.full(9, 3)]
