@@ -19,7 +19,7 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-.PHONY: help install run sweep serve rules test test-load check bench bench-gpu doctor labels compile clean
+.PHONY: help install run sweep serve rules test test-changed test-load check bench bench-gpu doctor labels compile clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -63,6 +63,9 @@ compile: .venv/deploy ## build/training.yaml, the KFP definition
 test: .venv/dev ## every test that needs no container engine, with the library's coverage (ARGS: some of them, without)
 	env -u PYTHONDONTWRITEBYTECODE -u KF_PIPELINES_ENDPOINT .venv/bin/python -m $(if $(ARGS),pytest,tests.support.measured) \
 	  -n 2 --dist worksteal -m 'not docker and not load' $(ARGS)
+
+test-changed: .venv/dev ## the tests that reach what differs from main, by the graph of imports (ARGS="--since HEAD": not committed)
+	env -u PYTHONDONTWRITEBYTECODE -u KF_PIPELINES_ENDPOINT .venv/bin/python -m tests.support.changed $(ARGS)
 
 test-load: .venv/dev ## the same findings under twenty busy processes, word for word (minutes)
 	.venv/bin/python -m pytest -m load $(ARGS)
