@@ -1,5 +1,7 @@
 """python -m bench.training: accuracy of `fast` over three seeds, and its time against the seed document's Example 2.
 
+    python -m bench.training --seeds 30   # a record as speed runs tell it: mean and deviation, with and without warm-up
+
 Each training is a fresh process, and Example 2 (`model.fit`, 5 epochs, batch 32, as the document has it) runs
 between them, so that whatever else keeps this machine busy weighs on both. Seconds count from the data in memory
 to the trained model: building, tracing, training, and the score of each epoch; imports are left out for both.
@@ -26,6 +28,28 @@ CALLERS = dict(os.environ)  # before `components` sets TensorFlow's switches, wh
 
 TRAININGS = ("fast 0", "example2", "fast 1", "fast 2")
 ACCURACY, WALL, CPU = 0.995, 0.5, 1.0
+
+
+def record(seeds: int) -> int:
+    """Print a line a seed and an Example 2 before and after them, then means and deviations; they have no goal."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        before = measure("example2", Path(folder))
+        found = [measure(f"fast {seed}", Path(folder)) for seed in range(seeds)]
+        example = statistics.mean([before["seconds"], measure("example2", Path(folder))["seconds"]])
+    for name, shown in (
+        ("test accuracy, %", [100 * each["accuracy"] for each in found]),
+        ("wall seconds, warm-up included", [each["seconds"] for each in found]),
+        ("wall seconds, warm-up excluded", [each["warm_seconds"] for each in found]),
+        ("wall over Example 2's", [each["seconds"] / example for each in found]),
+        ("processor seconds", [each["cpu_seconds"] for each in found]),
+    ):
+        middle, spread = statistics.median(shown), statistics.stdev(shown)
+        print(
+            f"{name:32}mean {statistics.mean(shown):8.3f}  deviation {spread:6.3f}  "
+            f"median {middle:8.3f}  least {min(shown):8.3f}  most {max(shown):8.3f}"
+        )
+    return 0
 
 
 def main() -> int:
@@ -80,7 +104,7 @@ def run_fast(seed: int, folder: Path) -> dict[str, Any]:
     began = time.process_time()
     train(folder / "fast", out, out / "curves.html", TrainRequest(network="fast", seed=seed))
     cpu = time.process_time() - began
-    seconds = json.loads((out / "training.json").read_text())["times"]["fit_seconds"]
+    times = json.loads((out / "training.json").read_text())["times"]
 
     import keras
     import numpy as np
@@ -88,7 +112,12 @@ def run_fast(seed: int, folder: Path) -> dict[str, Any]:
     model = keras.saving.load_model(out / "model.keras", compile=False)
     images, labels = (np.load(folder / "fast" / f"test_{kind}.npy") for kind in ("images", "labels"))
     correct = model.predict(images, batch_size=1000, verbose=0).argmax(1) == labels
-    return {"accuracy": float(correct.mean()), "seconds": seconds, "cpu_seconds": cpu}
+    return {
+        "accuracy": float(correct.mean()),
+        "seconds": times["fit_seconds"],
+        "warm_seconds": times["training_seconds"],  # without building and tracing
+        "cpu_seconds": cpu,
+    }
 
 
 def run_example2(folder: Path) -> dict[str, Any]:
@@ -120,4 +149,6 @@ def child(training: str, folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--seeds"]:
+        sys.exit(record(int(sys.argv[2])))
     sys.exit(child(sys.argv[1], Path(sys.argv[2])) if len(sys.argv) == 3 else main())
