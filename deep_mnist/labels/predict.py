@@ -55,7 +55,15 @@ class Predictor:
 
 
 def resolved(predictor: Predictor, source: LabelledSplit) -> Predictor:
-    """Return the predictor with "auto" decided: `fast` where it can be run and takes such data, else the cheap one."""
+    """Return the predictor with "auto" decided: `fast` where it can be run and takes such data, else the cheap one.
+
+    Raises:
+        NotUsableError: There is no such file of a network.
+    """
+    if predictor.model and not Path(predictor.model).is_file():
+        raise NotUsableError(
+            f"Expected a network's file at {predictor.model}. Received: no file. Fix: name a saved .keras file"
+        )
     if predictor.model or predictor.network != AUTO:
         return predictor
     fits = source.images.dtype == np.uint8 and source.images.shape[1:] == (28, 28) and int(source.given.max()) < 10

@@ -96,6 +96,17 @@ def test_a_folder_without_labels_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert "Expected train images and labels" in capsys.readouterr().err
 
 
+def test_a_network_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line names the file, before anything is trained."""
+    folder = tmp_path / "data"
+    write_noisy_folder(folder)
+
+    assert main([str(folder), "--model", str(tmp_path / "missing.keras"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"labels: Expected a network's file at {tmp_path / 'missing.keras'}.")
+    assert "Traceback" not in said
+
+
 def test_rows_of_a_table_are_judged_too() -> None:
     """Feature columns are no images, and their labels are judged all the same."""
     random = np.random.default_rng(0)
