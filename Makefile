@@ -44,7 +44,7 @@ sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/fo
 	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \
 	  --epochs '$(EPOCHS)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' --forms '$(FORMS)' $(ARGS)
 
-serve: .venv/serving $(if $(findstring onnx,$(ARGS)),.venv/forms) ## STORE's champion at http://127.0.0.1:8080: a page to draw on, and the V1 inference protocol
+serve: .venv/serving $(if $(findstring onnx,$(ARGS)),.venv/forms) ## STORE's champion at http://127.0.0.1:8080: a page to draw on, and the V1 and V2 inference protocols
 	@.venv/bin/python -m deep_mnist.serving '$(STORE)' $(ARGS)
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras

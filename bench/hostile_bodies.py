@@ -32,8 +32,11 @@ def hostile_bodies(images: np.ndarray, count: int, seed: int = 0) -> Iterator[by
 
 
 def _valid_bodies(some: list[Any]) -> list[bytes]:
-    """Return the forms of a request of some images."""
-    return [json.dumps(each).encode() for each in ({"instances": some}, {"inputs": some}, {"inputs": {"images": some}})]
+    """Return the forms of a request of some images, in V1 and in V2."""
+    flat = np.array(some).ravel().tolist()
+    tensor = {"name": "images", "shape": [len(some), 28, 28], "datatype": "UINT8", "data": flat}
+    forms = ({"instances": some}, {"inputs": some}, {"inputs": {"images": some}}, {"inputs": [tensor]})
+    return [json.dumps(each).encode() for each in forms]
 
 
 def _bytes_changed(source: random.Random, body: bytes) -> bytes:

@@ -1,12 +1,13 @@
-"""The champion behind the V1 inference protocol, with requests validated by the doctor.
+"""The champion behind the V1 and V2 inference protocols, with requests validated by the doctor.
 
     python -m deep_mnist.serving ./registry --model-name mnist
 
 One process, four rooms, imports go down only:
 
-    http/         the routes (app.py), bodies, limits, connections, the pages
+    http/         the routes (app.py, v1_routes.py, v2_routes.py), bodies, limits, connections, the pages
     monitoring/   metrics; the drift of what is sent
-    requests/     a body becomes an array or an error response; the array is held against the training data; predictions
+    requests/     a body becomes an array or an error response (v1.py, v2.py); what waits together is predicted together
+                  and held against the training data
     model/        the version that the registry's pointer names, swapped in the background; its reference profile
 
 TensorFlow is imported where a model is loaded, FastAPI where the server is made.

@@ -1,4 +1,4 @@
-"""python -m deep_mnist.serving STORE: the registry's champion behind the V1 protocol, and a page to draw on.
+"""python -m deep_mnist.serving STORE: the registry's champion behind the V1 and V2 protocols, and a page to draw on.
 
     python -m deep_mnist.serving ./registry
     python -m deep_mnist.serving gs://bucket/registry --model-name mnist --host 0.0.0.0 --port 8501
@@ -82,6 +82,8 @@ _LIMITS = {
     "head_seconds": "seconds for a request's head to arrive",
     "workers": "threads that read bodies and predict",
     "examples": "examples in one request",
+    "batch_rows": "examples of waiting requests that are predicted together, at most",
+    "batch_seconds": "that the first of them waits for others; 0 takes those that wait already",
 }
 _LIMITS_EPILOG = "Nothing here asks who is calling: keep it on loopback, or behind what does."
 

@@ -176,7 +176,7 @@ RAISED: dict[str, tuple[str, str]] = {
     ),
     "RequestError": (
         "publish",
-        "from deep_mnist.serving.requests.parse import read_request\nread_request(b'[1]')",
+        "from deep_mnist.serving.requests.v1 import read_v1\nread_v1(b'[1]')",
     ),
     "UnsuitableInputError": (
         "publish",

@@ -48,20 +48,24 @@ class Admission:
         finally:
             self.at_work -= 1
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in the pool.
+    async def run(self, work: Callable[[Future[Result]], None]) -> Result:
+        """Run `work` in the pool and return its outcome, which may come from another thread after `work` has ended.
+
+        Args:
+            work: Is given the outcome to set; what it raises is the outcome too.
 
         Raises:
             RequestError: It took too long. What has begun cannot be stopped: it holds a place until it ends.
         """
         loop = asyncio.get_running_loop()
-        future = self._pool.submit(work)
+        outcome: Future[Result] = Future()
+        self._pool.submit(_begin, work, outcome)
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await asyncio.wrap_future(future)
+                return await asyncio.wrap_future(outcome)
         except TimeoutError:
-            if future.running():
-                self._hold(future, loop)
+            if outcome.running():
+                self._hold(outcome, loop)
             expected, fix = f"predictions within {self.limits.seconds:g} s", "send fewer examples in a request"
             raise RequestError(504, "request", expected, "none so far", fix) from None
 
@@ -76,3 +80,12 @@ class Admission:
     def close(self) -> None:
         """Wait for what is at work."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(work: Callable[[Future[Result]], None], outcome: Future[Result]) -> None:
+    if not outcome.set_running_or_notify_cancel():  # given up before a thread was free
+        return
+    try:
+        work(outcome)
+    except BaseException as error:
+        outcome.set_exception(error)

@@ -14,18 +14,19 @@ from deep_mnist.serving.requests.error_response import RequestError
 DISCARDED_BYTES = 1 << 20
 DISCARDING_SECONDS = 0.2
 # curl -d, as TensorFlow Serving's guide has it, names the second.
-_TYPES = ("application/json", "application/x-www-form-urlencoded", "")
+JSON_TYPES = ("application/json", "application/x-www-form-urlencoded", "")
+BINARY_TYPES = ("application/octet-stream", *JSON_TYPES)
 
 
-async def read_body(request: Request, limits: ServingLimits) -> bytes:
-    """Return the body.
+async def read_body(request: Request, limits: ServingLimits, types: tuple[str, ...] = JSON_TYPES) -> bytes:
+    """Return the body, of one of these content types.
 
     Raises:
         RequestError: Of another type, encoded, too long (told while it arrives) or too slow.
     """
     chunks = request.stream()
     try:
-        _check_headers(request, limits)
+        _check_headers(request, limits, types)
         return await _collected(chunks, limits)
     except RequestError:
         await _discard(chunks)
@@ -59,9 +60,9 @@ async def _discard(chunks: AsyncIterator[bytes]) -> None:
                     return
 
 
-def _check_headers(request: Request, limits: ServingLimits) -> None:
+def _check_headers(request: Request, limits: ServingLimits, types: tuple[str, ...]) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _TYPES:
+    if kind not in types:
         raise RequestError(415, "request", "content-type: application/json", kind[:80], "send JSON")
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":

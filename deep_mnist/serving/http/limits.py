@@ -19,6 +19,8 @@ class ServingLimits:
         head_seconds: From a connection, or the end of the response before, to the end of a request's head.
         workers: Threads that read bodies and predict.
         examples: Of one request.
+        batch_rows: Examples of waiting requests that are predicted together.
+        batch_seconds: That the first of them waits for others; 0 takes those that wait already.
     """
 
     body_bytes: int = 16 << 20
@@ -29,8 +31,11 @@ class ServingLimits:
     head_seconds: float = 10.0
     workers: int = max(2, os.cpu_count() or 1)
     examples: int = 10_000
+    batch_rows: int = 64
+    batch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if not getattr(self, each.name) > 0:
-                raise ValueError(f"Expected {each.name} > 0. Received: {getattr(self, each.name)}")
+            value, may_be_0 = getattr(self, each.name), each.name == "batch_seconds"
+            if not (value > 0 or (value == 0 and may_be_0)):
+                raise ValueError(f"Expected {each.name} {'>=' if may_be_0 else '>'} 0. Received: {value}")

@@ -14,10 +14,12 @@ from prometheus_client.registry import Collector
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.model.served_model import ServedModel
 from deep_mnist.serving.monitoring.drift import DriftWindow
+from deep_mnist.serving.requests.stages import STAGES, Stages
 from deep_mnist.serving.requests.statistical_validation import CHECKS, ProfileComparison
 
 PREFIX = "deep_mnist_serving_"
-SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
 class ServingMetrics:
@@ -42,12 +44,12 @@ class ServingMetrics:
         self.warnings = self._counter("warnings", "Examples predicted with a warning of the doctor.", "check")
         for check in CHECKS:
             self.warnings.labels(check)
-        self.seconds = Histogram(
-            f"{PREFIX}request_seconds",
-            "From a request's head to its response.",
-            buckets=SECONDS,
-            registry=self.registry,
-        )
+        self.seconds = self._histogram("request_seconds", "From a request's head to its response.", SECONDS)
+        text = "Stages of a prediction request: what a batch shares counts for each of its requests."
+        stages = self._histogram("stage_seconds", text, SECONDS, "stage")
+        self.stages = {stage: stages.labels(stage) for stage in STAGES}
+        self.batch_examples = self._histogram("batch_examples", "Examples predicted together.", SIZES)
+        self.batch_requests = self._histogram("batch_requests", "Requests predicted together.", SIZES)
         gauge = Gauge(f"{PREFIX}requests_at_work", "Requests at work now.", registry=self.registry)
         gauge.set_function(at_work)
         self.registry.register(_StateCollector(self))
@@ -55,12 +57,26 @@ class ServingMetrics:
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{PREFIX}{name}", text, labels, registry=self.registry)
 
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"{PREFIX}{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def responded(self, code: int, seconds: float, stages: Stages) -> None:
+        """Count a prediction request that has its response."""
+        self.requests.labels(str(code)).inc()
+        self.seconds.observe(seconds)
+        for stage, taken in stages.seconds.items():
+            self.stages[stage].observe(taken)
+
     def follow(self, model: ServedModel) -> None:
         """Begin a window for a version that is served from now on."""
         self.window = DriftWindow(model.profile) if model.profile else None
 
-    def saw(self, model: ServedModel, comparison: ProfileComparison | None, probabilities: np.ndarray) -> None:
-        """Count what a version predicted, float (n, classes)."""
+    def saw(
+        self, model: ServedModel, comparison: ProfileComparison | None, probabilities: np.ndarray, requests: int
+    ) -> None:
+        """Count what a version predicted for a batch of requests, float (n, classes)."""
+        self.batch_examples.observe(len(probabilities))
+        self.batch_requests.observe(requests)
         self.examples.inc(len(probabilities))
         counts = np.bincount(probabilities.argmax(axis=1), minlength=1)
         for number in np.flatnonzero(counts):

@@ -76,17 +76,36 @@ class Units:
 
 @dataclass(frozen=True)
 class ProfileComparison:
-    """A request's examples, held against the reference profile.
+    """Examples of one or of several requests, held against the reference profile.
 
     Attributes:
-        warnings: Statistical faults.
+        profile: Of the training data.
+        units: What the warnings speak in.
         values: float32 (n, …), the examples, columns standardized.
+        low, peak: float32 (n,), each example's least and greatest value.
         distances: float32 (n,) in thresholds, or None where no distance is known.
+        faults: Key of _WORDS -> bool (n,), which examples have that fault.
     """
 
-    warnings: list[RequestWarning]
+    profile: ReferenceProfile
+    units: Units
     values: np.ndarray
+    low: np.ndarray
+    peak: np.ndarray
     distances: np.ndarray | None
+    faults: dict[str, np.ndarray]
+
+    def part(self, rows: slice) -> ProfileComparison:
+        """Return the comparison of some of the examples: those of one request."""
+        distances = None if self.distances is None else self.distances[rows]
+        faults = {fault: found[rows] for fault, found in self.faults.items()}
+        values = (self.values[rows], self.low[rows], self.peak[rows])
+        return ProfileComparison(self.profile, self.units, *values, distances, faults)
+
+    @property
+    def warnings(self) -> list[RequestWarning]:
+        """The faults that any example has, in words."""
+        return [_WORDS[fault](self, rows) for fault, rows in self.faults.items() if rows.any()]
 
 
 def compare_with_profile(
@@ -99,7 +118,6 @@ def compare_with_profile(
         profile: Of the training data.
         units: What the warnings speak in, where a request had another form.
     """
-    units = units or Units()
     values = profile.standardized(examples)
     flat = values.reshape(len(values), -1)
     low, peak = flat.min(axis=1), flat.max(axis=1)
@@ -109,10 +127,9 @@ def compare_with_profile(
     faint, loud = _off_scale(low, peak, profile)
     unknown = far & ~faint & ~loud
     inverted = _inverted_rows(values, unknown, profile)
-    unknown &= ~inverted
-    found = [_blank(blank), _faint(faint & ~blank, peak, profile, units)]
-    found += [_loud(loud, low, peak, profile, units), _inverted(inverted, profile, units), _far(unknown, distances)]
-    return ProfileComparison([each for each in found if each.rows.any()], values, distances)
+    faults = {"blank": blank, "faint": faint & ~blank, "loud": loud}
+    faults |= {"inverted": inverted, "far": unknown & ~inverted}
+    return ProfileComparison(profile, units or Units(), values, low, peak, distances, faults)
 
 
 def _off_scale(low: np.ndarray, peak: np.ndarray, profile: ReferenceProfile) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +153,7 @@ def _inverted_rows(values: np.ndarray, far: np.ndarray, profile: ReferenceProfil
     return rows
 
 
-def _blank(rows: np.ndarray) -> RequestWarning:
+def _blank(_: ProfileComparison, rows: np.ndarray) -> RequestWarning:
     return _warning(
         "blank",
         BLANK,
@@ -147,30 +164,30 @@ def _blank(rows: np.ndarray) -> RequestWarning:
     )
 
 
-def _scale(received: str, fix: str, rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
-    expected = f"values in {units.span(profile.low, profile.high)}, as in training"
+def _scale(compared: ProfileComparison, received: str, fix: str, rows: np.ndarray) -> RequestWarning:
+    expected = f"values in {compared.units.span(compared.profile.low, compared.profile.high)}, as in training"
     fix = fix or "send values on the training data's scale"
     return _warning("scale", OFF_SCALE, expected, received, fix, rows)
 
 
-def _faint(rows: np.ndarray, peak: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
-    greatest = float(peak[rows].max()) if rows.any() else profile.high
+def _faint(compared: ProfileComparison, rows: np.ndarray) -> RequestWarning:
+    profile, greatest = compared.profile, float(compared.peak[rows].max())
     ratio = (profile.high - profile.low) / max(greatest - profile.low, 1e-12)
     fix = "x = x * 255" if SCALED_TWICE[0] <= ratio <= SCALED_TWICE[1] else ""
-    return _scale(f"nothing above {units.of(greatest):.4g}", fix, rows, profile, units)
+    return _scale(compared, f"nothing above {compared.units.of(greatest):.4g}", fix, rows)
 
 
-def _loud(
-    rows: np.ndarray, low: np.ndarray, peak: np.ndarray, profile: ReferenceProfile, units: Units
-) -> RequestWarning:
-    least, greatest = (float(low[rows].min()), float(peak[rows].max())) if rows.any() else (profile.low, profile.high)
+def _loud(compared: ProfileComparison, rows: np.ndarray) -> RequestWarning:
+    profile, units = compared.profile, compared.units
+    least, greatest = float(compared.low[rows].min()), float(compared.peak[rows].max())
     pixels = profile.kind == IMAGES and units.of(least) >= -1e-3 and units.of(greatest) <= 255.001
     trained = round(units.of(profile.low), 3), round(units.of(profile.high), 3)
     fix = {(0.0, 1.0): "x = x / 255", (-1.0, 1.0): "x = x / 127.5 - 1"}.get(trained, "") if pixels else ""
-    return _scale(units.span(least, greatest), fix, rows, profile, units)
+    return _scale(compared, units.span(least, greatest), fix, rows)
 
 
-def _inverted(rows: np.ndarray, profile: ReferenceProfile, units: Units) -> RequestWarning:
+def _inverted(compared: ProfileComparison, rows: np.ndarray) -> RequestWarning:
+    profile, units = compared.profile, compared.units
     return _warning(
         "polarity",
         INVERTED,
@@ -181,8 +198,8 @@ def _inverted(rows: np.ndarray, profile: ReferenceProfile, units: Units) -> Requ
     )
 
 
-def _far(rows: np.ndarray, distances: np.ndarray | None) -> RequestWarning:
-    farthest = float(distances[rows].max()) if distances is not None and rows.any() else 0.0
+def _far(compared: ProfileComparison, rows: np.ndarray) -> RequestWarning:
+    farthest = float(compared.distances[rows].max()) if compared.distances is not None else 0.0
     return _warning(
         "far",
         FAR,
@@ -191,3 +208,6 @@ def _far(rows: np.ndarray, distances: np.ndarray | None) -> RequestWarning:
         "check that these inputs are of the kind the model was trained on",
         rows,
     )
+
+
+_WORDS = {"blank": _blank, "faint": _faint, "loud": _loud, "inverted": _inverted, "far": _far}

@@ -1,4 +1,4 @@
-"""The structural half of request validation: nested lists become the array that a signature takes, or an error.
+"""The structural half of request validation: lists or numbers become the array that a signature takes, or an error.
 
 Rank, shape, dtype, range of the dtype, finite: what the network cannot take at all gets an error response with what was
 expected, what was received and the fix, in the doctor's words.
@@ -15,7 +15,7 @@ from deep_mnist.doctor.finding import first_of
 from deep_mnist.doctor.rule import Rule
 from deep_mnist.serving.model.input_form import InputForm, Sides, batch_shape
 from deep_mnist.serving.requests.error_response import RequestError, invalid
-from deep_mnist.serving.requests.parse import shown
+from deep_mnist.serving.requests.json_text import shown
 from deep_mnist.serving.requests.rules import (
     BEYOND_DTYPE,
     FRACTIONS,
@@ -34,7 +34,7 @@ def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) 
     """Return the array (n, *shape) of form.dtype that nested lists of numbers hold.
 
     Args:
-        value: Nested lists.
+        value: Nested lists, or an array (n, …) that a protocol's reader made of them.
         form: What the signature takes.
         limit: Examples at most.
         literals: Whether true or false may hide among the numbers.
@@ -42,7 +42,7 @@ def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) 
     Raises:
         RequestError: With the doctor's field, expected, received and fix.
     """
-    if not isinstance(value, list):
+    if not isinstance(value, list | np.ndarray):
         raise _error(NOT_A_LIST, form.sentence(), shown(value), "send a list of examples")
     if len(value) > limit:
         fix = f"send at most {limit} examples in a request"
@@ -52,12 +52,12 @@ def to_array(value: Any, form: InputForm, *, limit: int, literals: bool = True) 
     return _as_dtype(array, form)
 
 
-def _numbers(value: list[Any], form: InputForm, literals: bool) -> np.ndarray:
+def _numbers(value: list[Any] | np.ndarray, form: InputForm, literals: bool) -> np.ndarray:
     """Return nested lists as an array of numbers of any real dtype."""
     try:
         array = np.asarray(value)
     except (ValueError, OverflowError):
-        raise _ragged(value, form) from None
+        raise _ragged(list(value), form) from None
     if array.dtype.kind in "iuf":
         if literals and (odd := _first_boolean(value)):
             raise _error(NO_NUMBERS, f"numbers ({form.dtype})", f"{odd}", "x = x.astype('uint8')")
@@ -142,13 +142,12 @@ def _as_dtype(array: np.ndarray, form: InputForm) -> np.ndarray:
         fix = f"x = (x * 255).astype('{form.dtype}')" if 0 <= low and high <= 1 else f"x = x.astype('{form.dtype}')"
         raise _error(FRACTIONS, f"integers ({form.dtype})", f"fractions in {low:g}..{high:g}", fix)
     least, greatest = _range_of(form.dtype)
-    outside = (array < least) | (array > greatest)
-    if outside.any():
-        received = f"{array.min():g}..{array.max():g}"
+    low, high = array.min(), array.max()
+    if low < least or high > greatest:
         fix = f"x = x.clip({least:g}, {greatest:g})"
-        where = _rows(outside)
-        raise _error(BEYOND_DTYPE, f"{form.dtype}, {least:g}..{greatest:g}", received, fix, where=where)
-    return array.astype(form.dtype)
+        where = _rows((array < least) | (array > greatest))
+        raise _error(BEYOND_DTYPE, f"{form.dtype}, {least:g}..{greatest:g}", f"{low:g}..{high:g}", fix, where=where)
+    return array.astype(form.dtype, copy=False)
 
 
 def _range_of(dtype: np.dtype[Any]) -> tuple[float, float]:

@@ -17,8 +17,9 @@ def test_hostile_bodies_leave_the_server_standing(served: RunningServer, digits:
     """Every response is JSON: predictions, or a 4xx with expected, received and fix. Then a right prediction."""
     before = served.classes(digits[0][:20])
     session, seen = requests.Session(), Counter[int]()
-    for body in hostile_bodies(digits[0], BODIES, seed=1):
-        response = session.post(f"{served.url}/v1/models/{NAME}:predict", data=body, timeout=60)
+    for number, body in enumerate(hostile_bodies(digits[0], BODIES, seed=1)):
+        path = (f"v1/models/{NAME}:predict", f"v2/models/{NAME}/infer")[number % 2]
+        response = session.post(f"{served.url}/{path}", data=body, timeout=60)
         document = response.json()
         seen[response.status_code] += 1
         if response.status_code != 200:

@@ -197,7 +197,7 @@ def test_what_takes_too_long_gets_504_and_holds_its_place() -> None:
     async def scenario() -> tuple[int, int, int]:
         admission, release = Admission(ServingLimits(seconds=0.05, concurrent=1, workers=1)), threading.Event()
         with pytest.raises(RequestError) as late, admission.admitted():
-            await admission.run(release.wait)
+            await admission.run(lambda outcome: outcome.set_result(release.wait()))
         with pytest.raises(RequestError) as full, admission.admitted():
             pass
         release.set()
