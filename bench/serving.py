@@ -1,4 +1,4 @@
-"""The server beside the bare SavedModel, a promotion under load, false warnings, and 10,000 hostile bodies.
+"""The server beside the SavedModel and other servers, a promotion under load, false warnings, 10,000 hostile bodies.
 
 One version of `fast`, trained for an epoch and published as a run does it, is served by a process of its own. Single
 predictions go in turn to the server (HTTP, JSON, one connection) and to the SavedModel in this process, so that
@@ -27,6 +27,7 @@ import requests
 
 from bench.claims import Claim, tell
 from bench.hostile_bodies import hostile_bodies
+from bench.side_by_side import side_by_side
 from deep_mnist.registry.registry import Registry
 
 NAME = "mnist"
@@ -45,8 +46,9 @@ def main() -> int:
         registry = publish(folder)
         images = np.load(folder / "raw" / "test_images.npy")
         with served(registry, folder) as url:
+            passed = [side_by_side(url, registry, folder, images)]
             latency(url, registry, images)
-            passed = [
+            passed += [
                 false_warnings(url, images),
                 promotion_under_load(url, registry, folder, images),
                 fuzz(url, images),

@@ -39,8 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
+    from threadpoolctl import threadpool_limits
+
     from deep_mnist.serving.http.server import make_server
 
+    # Its products are small: more threads of BLAS only wait for one another, on cores that TensorFlow could use.
+    threadpool_limits(1, "blas")
     server = make_server(champion, limits, options.host, options.port)
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"serving: http://{host}:{options.port}/", flush=True)
