@@ -36,5 +36,5 @@ def metadata_of(model: ServedModel) -> dict[str, Any]:
     """Return the signatures in TensorFlow Serving's form."""
     return {
         "model_spec": {"name": model.name, "signature_name": "", "version": str(model.version)},
-        "metadata": {"signature_def": {"signature_def": model.metadata}},
+        "metadata": {"signature_def": {"signature_def": model.form.metadata}},
     }

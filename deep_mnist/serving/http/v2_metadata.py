@@ -21,11 +21,11 @@ def v2_metadata(model: ServedModel) -> dict[str, Any]:
     """Return the metadata; -1 is a side of any length."""
     form = model.signatures[DEFAULT_SIGNATURE].form
     sides: Iterable[int | None] = (None, *form.shapes[0])
-    outputs = model.metadata[DEFAULT_SIGNATURE]["outputs"]
+    outputs = model.form.metadata[DEFAULT_SIGNATURE]["outputs"]
     return {
         "name": model.name,
         "versions": [str(model.version)],
-        "platform": "tensorflow_savedmodel",
+        "platform": model.form.platform,
         "inputs": [
             {
                 "name": form.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from deep_mnist.data.dataset import Preprocessing
 from deep_mnist.export import BATCH, raw_shape
 from deep_mnist.forms.form import ONNX
 from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE, InputForm, Sides
-from deep_mnist.serving.model.served_model import Arrays, BrokenVersionError, ServedSignature, UnsuitableInputError
+from deep_mnist.serving.model.served_model import (
+    Arrays,
+    BrokenVersionError,
+    LoadedForm,
+    ServedSignature,
+    UnsuitableInputError,
+)
 
 # Element types of ONNX by numpy's names, where these differ.
 _NUMPY = {"float": "float32", "double": "float64", "float16": "float16"}
@@ -19,8 +26,8 @@ _NUMPY = {"float": "float32", "double": "float64", "float16": "float16"}
 _TENSORFLOW = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 
 
-def onnx_engine(folder: Path, record: Preprocessing) -> tuple[dict[str, ServedSignature], dict[str, Any]]:
-    """Return the signatures of model.onnx, `serving_default` alone, and their description as TensorFlow Serving's.
+def onnx_engine(folder: Path, record: Preprocessing) -> LoadedForm:
+    """Return model.onnx, which has `serving_default` alone, described as TensorFlow Serving would.
 
     Raises:
         BrokenVersionError: The version was published without this form.
@@ -48,7 +55,7 @@ def onnx_engine(folder: Path, record: Preprocessing) -> tuple[dict[str, ServedSi
         "outputs": {each.name: _described(each) for each in given},
         "method_name": "tensorflow/serving/predict",
     }
-    return {DEFAULT_SIGNATURE: signature}, {DEFAULT_SIGNATURE: described}
+    return LoadedForm("onnxruntime_onnx", {DEFAULT_SIGNATURE: signature}, {DEFAULT_SIGNATURE: described})
 
 
 def _call_of(session: Any, form: InputForm, *, raw: bool) -> Any:
@@ -63,9 +70,16 @@ def _call_of(session: Any, form: InputForm, *, raw: bool) -> Any:
             parts = [session.run(names, {form.name: fed[i : i + BATCH]}) for i in range(0, max(1, len(fed)), BATCH)]
         except refused as error:
             raise UnsuitableInputError(images.shape, str(error).splitlines()[0][:200]) from None
-        return {name: np.concatenate(values) for name, values in zip(names, zip(*parts, strict=True), strict=True)}
+        return {name: _joined(values) for name, values in zip(names, zip(*parts, strict=True), strict=True)}
 
     return call
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the batches as one; int64 comes as C's long long, an equal type that orjson does not know."""
+    joined = np.concatenate(parts)
+    values: np.ndarray = joined.view(joined.dtype.name)
+    return values
 
 
 def _shapes(record: Preprocessing) -> tuple[Sides, ...]:

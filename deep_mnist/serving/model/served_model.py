@@ -49,8 +49,23 @@ class ServedSignature:
     call: Callable[[np.ndarray], Arrays]
 
 
-# What reads a version's folder, prepared as the record says, into its signatures and their description.
-Engine = Callable[[Path, Preprocessing], tuple[dict[str, ServedSignature], dict[str, Any]]]
+@dataclass(frozen=True)
+class LoadedForm:
+    """What an engine makes of a version's folder.
+
+    Attributes:
+        platform: Of the engine, as the Open Inference Protocol names it.
+        signatures: Name -> signature.
+        metadata: The signatures as TensorFlow Serving describes them.
+    """
+
+    platform: str
+    signatures: Mapping[str, ServedSignature]
+    metadata: Mapping[str, Any]
+
+
+# What reads a version's folder, prepared as the record says.
+Engine = Callable[[Path, Preprocessing], LoadedForm]
 
 
 @dataclass(frozen=True)
@@ -61,8 +76,7 @@ class ServedModel:
         name: Of the model.
         promotion: The state of the pointer that named it.
         record: How its training data were prepared.
-        signatures: Name -> signature.
-        metadata: The signatures as TensorFlow Serving describes them.
+        form: What the engine loaded.
         classes: Name of each class.
         card: The model card, Markdown; "" in a version without one.
         profile: What its training data were like; None in a version that was published without.
@@ -71,11 +85,14 @@ class ServedModel:
     name: str
     promotion: Promotion
     record: Preprocessing
-    signatures: Mapping[str, ServedSignature]
-    metadata: Mapping[str, Any]
+    form: LoadedForm
     classes: tuple[str, ...]
     card: str
     profile: ReferenceProfile | None
+
+    @property
+    def signatures(self) -> Mapping[str, ServedSignature]:
+        return self.form.signatures
 
     @property
     def version(self) -> int:
@@ -110,9 +127,9 @@ class ServedModel:
         }
 
 
-def tensorflow_engine(folder: Path, record: Preprocessing) -> tuple[dict[str, ServedSignature], dict[str, Any]]:
-    """Return the signatures of the SavedModel, and their description."""
-    return _signatures(folder, record), _metadata(folder)
+def tensorflow_engine(folder: Path, record: Preprocessing) -> LoadedForm:
+    """Return the SavedModel."""
+    return LoadedForm("tensorflow_savedmodel", _signatures(folder, record), _metadata(folder))
 
 
 def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Engine = tensorflow_engine) -> ServedModel:
@@ -124,8 +141,8 @@ def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Eng
     """
     try:
         record = read_record(folder)
-        signatures, metadata = engine(folder, record)
-        _warm_up(folder, signatures[DEFAULT_SIGNATURE])
+        form = engine(folder, record)
+        _warm_up(folder, form.signatures[DEFAULT_SIGNATURE])
     except (BrokenVersionError, ImportError):
         raise
     except Exception as error:  # TensorFlow raises nearly every kind on a damaged export
@@ -138,8 +155,7 @@ def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Eng
         name=name,
         promotion=promotion,
         record=record,
-        signatures=signatures,
-        metadata=metadata,
+        form=form,
         classes=_class_names(evaluation, max(record.num_classes, 2)),
         card=card.read_text() if card.is_file() else "",
         profile=_profile(folder, promotion),
