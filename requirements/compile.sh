@@ -21,7 +21,7 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy forms serving; do
+for extra in deploy forms serving tracing; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
 lock serving-onnx serving-onnx.txt --constraint requirements/dev.txt --excludes requirements/excluded-serving.in

@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Its products are small: more threads of BLAS only wait for one another, on cores that TensorFlow could use.
     threadpool_limits(1, "blas")
-    server = make_server(champion, limits, options.host, options.port)
+    server = make_server(champion, limits, options.host, options.port, access_log=options.access_log)
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"serving: http://{host}:{options.port}/", flush=True)
     server.run()
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--poll-seconds", type=float, default=POLL_SECONDS, help="between looks at the pointer (%(default)s)"
     )
+    parser.add_argument("--access-log", action="store_true", help="a line of JSON on stdout for each request")
     limits = ServingLimits()
     for each in fields(ServingLimits):
         value = getattr(limits, each.name)

@@ -13,10 +13,12 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from deep_mnist.serving.http.admission import Admission
 from deep_mnist.serving.http.limits import ServingLimits
+from deep_mnist.serving.http.observed import ObservedRequests
 from deep_mnist.serving.http.openapi import openapi_document
 from deep_mnist.serving.http.pages import add_pages
 from deep_mnist.serving.http.predictions import ServingParts
@@ -24,12 +26,13 @@ from deep_mnist.serving.http.v1_routes import add_v1
 from deep_mnist.serving.http.v2_routes import add_v2
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.monitoring.metrics import ServingMetrics
+from deep_mnist.serving.monitoring.tracing import sends_spans
 from deep_mnist.serving.requests.batcher import DynamicBatcher
 from deep_mnist.serving.requests.error_response import RequestError
 from deep_mnist.serving.requests.prediction import predict_together
 
 
-def create_app(champion: ServedChampion, limits: ServingLimits | None = None) -> FastAPI:
+def create_app(champion: ServedChampion, limits: ServingLimits | None = None, *, access_log: bool = False) -> FastAPI:
     """Return the server's routes around a champion, which is followed while the server runs."""
     limits = limits or ServingLimits()
     admission = Admission(limits)
@@ -47,7 +50,10 @@ def create_app(champion: ServedChampion, limits: ServingLimits | None = None) ->
         champion.close()
         parts.admission.close()
 
-    app = FastAPI(title="Deep MNIST", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    # Metrics are Prometheus' own, and what fails is in the server's log: of FastAPI's telemetry, spans alone.
+    telemetry = TelemetryConfig(auto_configure=sends_spans(), metrics=False, logs=False, operation_spans=False)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, telemetry=telemetry)
+    app.add_middleware(ObservedRequests, log=access_log)
     app.add_exception_handler(RequestError, _error_response)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)

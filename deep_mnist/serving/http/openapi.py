@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from deep_mnist.serving.http.release import release
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE
 from deep_mnist.serving.model.served_model import ServedModel
+from deep_mnist.serving.monitoring.release import release
 from deep_mnist.serving.requests.v2_tensor import datatype_of
 
 

@@ -13,9 +13,11 @@ from starlette.responses import Response
 from deep_mnist.serving.http.admission import Admission
 from deep_mnist.serving.http.body import JSON_TYPES, read_body
 from deep_mnist.serving.http.limits import ServingLimits
+from deep_mnist.serving.http.observed import STAGES_KEY
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.model.served_model import ServedModel
 from deep_mnist.serving.monitoring.metrics import ServingMetrics
+from deep_mnist.serving.monitoring.tracing import record_stages
 from deep_mnist.serving.requests.batcher import DynamicBatcher
 from deep_mnist.serving.requests.error_response import RequestError
 from deep_mnist.serving.requests.prediction import pending
@@ -50,6 +52,7 @@ async def respond(request: Request, parts: ServingParts, read: Read, types: tupl
         RequestError: There are no predictions.
     """
     started, code, stages = time.perf_counter(), 500, Stages()
+    request.scope[STAGES_KEY] = stages
     try:
         model = requested_model(request, parts.champion)
         with parts.admission.admitted():
@@ -65,6 +68,7 @@ async def respond(request: Request, parts: ServingParts, read: Read, types: tupl
         return Response(status_code=400)
     finally:
         parts.metrics.responded(code, time.perf_counter() - started, stages)
+        record_stages(stages)
     return Response(answer.body, headers={**answer.headers, "x-model-version": str(model.version)})
 
 

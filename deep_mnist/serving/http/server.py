@@ -14,11 +14,16 @@ GRACE_SECONDS = 10  # for requests at work when the server is stopped
 
 
 def make_server(
-    champion: ServedChampion, limits: ServingLimits, host: str = "127.0.0.1", port: int = 8080
+    champion: ServedChampion,
+    limits: ServingLimits,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    *,
+    access_log: bool = False,
 ) -> uvicorn.Server:
     """Return a server of a loaded champion; `run` serves until it is interrupted. Port 0 takes a free one."""
     config = uvicorn.Config(
-        SendDeadline(create_app(champion, limits), limits.seconds),
+        SendDeadline(create_app(champion, limits, access_log=access_log), limits.seconds),
         host=host,
         port=port,
         http=protocol_with_deadline(limits.head_seconds),

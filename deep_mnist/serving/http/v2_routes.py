@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from deep_mnist.serving.http.body import BINARY_TYPES
 from deep_mnist.serving.http.predictions import ServingParts, requested_model, respond
-from deep_mnist.serving.http.release import release
 from deep_mnist.serving.http.v2_metadata import v2_metadata
+from deep_mnist.serving.monitoring.release import release
 from deep_mnist.serving.requests.v2 import HEADER_LENGTH, read_v2
 
 

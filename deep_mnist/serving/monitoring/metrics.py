@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.model.served_model import ServedModel
 from deep_mnist.serving.monitoring.drift import DriftWindow
+from deep_mnist.serving.monitoring.release import release
 from deep_mnist.serving.requests.stages import STAGES, Stages
 from deep_mnist.serving.requests.statistical_validation import CHECKS, ProfileComparison
 
@@ -114,6 +116,7 @@ class _StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         state = self.metrics.champion.state
+        yield _info("build", "This server.", release=release(), python=platform.python_version())
         yield _gauge("swaps", "How often the model was replaced while serving.", state.swaps)
         yield _gauge("load_failures", "How often a promoted version could not be loaded.", state.failures)
         broken = state.broken.promotion.version if state.broken else 0
@@ -122,12 +125,18 @@ class _StateCollector(Collector):
         yield _gauge("pointer_unreachable", "1 while the registry's pointer cannot be read.", unreachable)
         yield _gauge("pointer_read_timestamp_seconds", "When the pointer was last read.", state.pointer_read)
         if state.model:
+            yield _champion_info(state.model)
             facts = state.model.promotion.facts
             yield _gauge("champion_version", "The version that is served.", state.model.version)
             yield _gauge("champion_accuracy_ratio", "Its accuracy when it was promoted.", facts.accuracy)
             surveyed = float(state.model.profile is not None)
             yield _gauge("champion_surveyed", "1 when the version has a reference profile.", surveyed)
         yield from _drift(self.metrics.report())
+
+
+def _champion_info(model: ServedModel) -> Metric:
+    facts = {"version": str(model.version), "digest": model.promotion.files_sha256, "run": model.promotion.facts.run}
+    return _info("champion", "The version that is served.", name=model.name, platform=model.form.platform, **facts)
 
 
 def _drift(report: dict[str, Any] | None) -> Iterator[Metric]:
@@ -153,3 +162,7 @@ def _drift(report: dict[str, Any] | None) -> Iterator[Metric]:
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _info(name: str, text: str, /, **labels: str) -> Metric:
+    return InfoMetricFamily(PREFIX + name, text, value=labels)

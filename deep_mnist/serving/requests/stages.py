@@ -19,19 +19,27 @@ class HasStages(Protocol):
 
 
 class Stages:
-    """Seconds of one request by stage.
+    """When each stage of one request began and ended.
 
     Attributes:
-        seconds: Stage -> seconds so far.
+        intervals: Stage, begin and end, seconds of time.perf_counter(). Another thread may still append.
     """
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.intervals: list[tuple[str, float, float]] = []
         self._waiting_since = time.perf_counter()
 
-    def add(self, stage: str, seconds: float) -> None:
-        """Count more seconds for a stage."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage -> seconds so far."""
+        taken: dict[str, float] = {}
+        for stage, begun, ended in tuple(self.intervals):
+            taken[stage] = taken.get(stage, 0.0) + ended - begun
+        return taken
+
+    def add(self, stage: str, begun: float) -> None:
+        """Count what has passed since `begun` for a stage."""
+        self.intervals.append((stage, begun, time.perf_counter()))
 
     @contextmanager
     def measured(self, stage: str) -> Iterator[None]:
@@ -40,7 +48,7 @@ class Stages:
         try:
             yield
         finally:
-            self.add(stage, time.perf_counter() - started)
+            self.add(stage, started)
 
     def wait(self) -> None:
         """Begin to wait."""
@@ -48,7 +56,7 @@ class Stages:
 
     def waited(self) -> None:
         """Count what has passed since the last `wait`, or since the request came to be."""
-        self.add("wait", time.perf_counter() - self._waiting_since)
+        self.add("wait", self._waiting_since)
 
     @staticmethod
     @contextmanager
@@ -59,4 +67,4 @@ class Stages:
             yield
         finally:
             for each in several:
-                each.stages.add(stage, time.perf_counter() - started)
+                each.stages.add(stage, started)
