@@ -17,6 +17,7 @@ from rich.table import Table
 from deep_mnist.registry.metrics import as_open_metrics, read_model_metrics, record
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry, Version
+from deep_mnist.registry.signing import KEY, TRUSTED, Trust
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
 
@@ -96,16 +97,24 @@ def show_metrics(store: str) -> None:
 @_options(STORE, NAME, JSON)
 @click.option("--to", type=click.IntRange(1), help="Version to go back to; default: the one before the champion.")
 @click.option("--reason", default="", help="For the log.")
-def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason: str) -> None:
+@click.option("--sign-key", default="", metavar="FILE", help=f"Private key that signs the copy; default: ${KEY}.")
+@click.option(
+    "--trusted-key", multiple=True, metavar="FILE", help=f"Public keys whose signatures count; default: ${TRUSTED}."
+)
+@click.option("--require-signature", is_flag=True, help="Copy no version without a signature.")
+@click.option("--vouch-for-unsigned", is_flag=True, help="Sign the copy of a version that nobody signed.")
+def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason: str, **signing: Any) -> None:
     """Promote an earlier version's model again.
 
     Its files become a new version, since servers load the highest number; the log says whose copy it is. Nothing is
-    deleted. The move is a compare-and-swap: when something else was promoted in between, nothing happens.
+    deleted. The move is a compare-and-swap: when something else was promoted in between, nothing happens. The earlier
+    version's signature is verified before its copy is signed.
     """
     with _plain_errors():
-        registry = Registry(store, _only_name(store, model_name))
+        trust = Trust.from_environment(signing["sign_key"], signing["trusted_key"], signing["require_signature"])
+        registry = Registry(store, _only_name(store, model_name), trust=trust)
         before = registry.champion()
-        promotion = registry.rollback(to, reason=reason)
+        promotion = registry.rollback(to, reason=reason, vouch_for_unsigned=signing["vouch_for_unsigned"])
         record(registry)
     if as_json:
         click.echo(json.dumps({"promotion": _promotion_row(promotion), "uri": registry.uri(promotion.version)}))

@@ -18,7 +18,7 @@ from typing import Any
 from kfp import dsl
 
 from pipeline.kfp_patches import import_settings_without_client, keep_parameters, set_tasks_quickly
-from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, Resources
+from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, SIGNING_KEYS, Resources
 
 USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
@@ -37,6 +37,8 @@ class ClusterSettings:
         notify: Name of the Secret with the address of a webhook that receives how a run ended; "" adds no such step.
         inspect_labels: Name single labels that are likely wrong before the training.
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
+        signing: Name of the Secret with the key that signs versions and the public keys whose signatures count; "" for
+            none. A pod whose Secret or key is missing does not start.
         workspace: Size of a claim of the run for training's checkpoints, such as "5Gi"; "" keeps them in the store.
     """
 
@@ -45,6 +47,7 @@ class ClusterSettings:
     inspect_labels: bool = False
     pull_secrets: tuple[str, ...] = ()
     workspace: str = ""
+    signing: str = ""
 
 
 def placer(
@@ -56,9 +59,10 @@ def placer(
         images: Component name -> image reference.
         cluster: Whether the pipeline is built for a cluster; for this machine only the image is set.
         reuse: As in `place`.
-        settings: Whose pull secrets every task gets.
+        settings: Whose pull secrets every task gets, and whose Secret for signing those that need it.
     """
     pull_secrets = list(settings.pull_secrets) if settings else []
+    signing = settings.signing if settings else ""
     set_tasks_quickly()
     if cluster:
         import_settings_without_client()
@@ -71,6 +75,10 @@ def placer(
             from kfp import kubernetes
 
             kubernetes.set_image_pull_secrets(task, pull_secrets)
+        if signing and component in SIGNING_KEYS:
+            from kfp import kubernetes
+
+            kubernetes.use_secret_as_env(task, signing, SIGNING_KEYS[component])
         return place(task, component, reuse=reuse, **needs)
 
     return placed

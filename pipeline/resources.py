@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deep_mnist.registry.signing import KEY, TRUSTED
+
 # A gate is half of the step that judges, a fold a part of the inspection: it runs in its image, with its needs, and a
 # user sees its name.
 STEP_OF = {"require-valid": "validate", "require-rehearsed": "rehearse", "inspect-fold": "inspect"}
 GPU_TYPE = "nvidia.com/gpu"
 MINUTE, HOUR = 60, 3600
+# Step -> key of the Secret for signing -> environment variable. Only what signs sees the private key.
+SIGNING_KEYS = {"evaluate": {"trusted": TRUSTED}, "publish": {"trusted": TRUSTED, "key": KEY}}
 INSPECTION_FOLDS = 5  # trainings by which single labels are inspected
 
 

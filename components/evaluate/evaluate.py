@@ -21,6 +21,7 @@ from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
+from deep_mnist.registry.signing import Trust
 
 
 def evaluate_from_paths(
@@ -55,7 +56,8 @@ def evaluate_from_paths(
     _check_labels(split, predictions)
     names = opened.names_of_classes(predictions.shape[1])
     with tempfile.TemporaryDirectory() as scratch:
-        champion = score_champion(Registry(registry, model_name), split, Path(scratch)) if registry else None
+        models = Registry(registry, model_name, trust=Trust.from_environment()) if registry else None
+        champion = score_champion(models, split, Path(scratch)) if models else None
     result = {
         "format": 1,
         "model_name": model_name,

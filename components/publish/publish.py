@@ -17,6 +17,7 @@ from typing import Any
 
 from components.publish.card import card_facts, card_markdown
 from components.publish.forms import make_forms
+from components.publish.provenance import write_provenance
 from components.publish.replay import replay_in_fresh_process, write_golden_requests
 from deep_mnist.contract.folder import acceptances_of
 from deep_mnist.data.dataset import Dataset, open_dataset
@@ -27,6 +28,7 @@ from deep_mnist.registry.model_registry import ModelRegistryError, register
 from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion
 from deep_mnist.registry.promotion import Floors, decide, describe_champion, score_champion
 from deep_mnist.registry.registry import Registry
+from deep_mnist.registry.signing import Trust
 from deep_mnist.serving.model.profiling import profile_training_split
 from deep_mnist.serving.model.reference_profile import write_profile
 from deep_mnist.storage.store import StorageError
@@ -126,12 +128,14 @@ def publish_from_paths(
         NotPromotedError: With `require_promotion`, when the model may not be promoted.
         StaleEvaluationError: The evaluation does not belong to this model and data.
         ReplayError: The exported model does not predict as the model does; nothing was uploaded.
+        SignatureError: A key cannot be used, the champion is not what was signed, or the version must be signed and
+            there is no key.
     """
     accepted = [*acceptances_of(open_dataset(dataset)), *request.accept]
     candidate = Candidate(
         dataset, trained, json.loads(evaluation.read_text()), request.run_name, accepted, request.forms
     )
-    registry = Registry(request.registry, request.model_name)
+    registry = Registry(request.registry, request.model_name, trust=Trust.from_environment())
     if swept := registry.sweep():
         print(f"publish: versions {swept}, left by promoters that were killed, are taken away", flush=True)
     result = promote(candidate, registry)
@@ -194,7 +198,7 @@ def export_version(candidate: Candidate, folder: Path) -> dict[str, Any]:
 
 
 def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[str, Any]) -> None:
-    """Write what people look for beside what servers load: the Keras model, the evaluation, the card."""
+    """Write what people look for beside what servers load: the Keras model, the evaluation, the card, the origin."""
     for file in COPIED:
         if (candidate.trained / file).is_file():
             (folder / file).write_bytes((candidate.trained / file).read_bytes())
@@ -202,6 +206,7 @@ def describe_version(candidate: Candidate, folder: Path, name: str, proof: dict[
     facts = card_facts(candidate.evaluation, candidate.trained, name, None, proof, accepted=candidate.accepted)
     (folder / "model_card.json").write_text(json.dumps(facts, indent=1) + "\n")
     (folder / "model_card.md").write_text(card_markdown(facts))
+    write_provenance(folder, facts, candidate.run_name)
 
 
 def _is_ours(promotion: Promotion, candidate: Candidate) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from deep_mnist.storage.store import Generation
@@ -89,3 +90,27 @@ class Promotion:
             raise RegistryError(
                 f"Expected a pointer's state, format 1, at {where}. Received: {error}. Fix: Restore that object."
             ) from error
+
+
+def rollback_target(log: Sequence[Promotion], to: int | None, name: str) -> Promotion:
+    """Return the state of a log whose model a rollback promotes again.
+
+    Raises:
+        RegistryError: There is no such version, or its model is the champion.
+    """
+    current = log[-1].model_version
+    by_version: Mapping[int, Promotion] = {promotion.version: promotion for promotion in log}
+    if to is not None:
+        if to not in by_version or by_version[to].model_version == current:
+            known = sorted(promotion.version for promotion in log if promotion.model_version != current)
+            raise RegistryError(
+                f"Expected one of the earlier versions {known} of {name}. Received: {to}"
+                f"{' (its model is the champion already)' if to in by_version else ''}."
+            )
+        return by_version[to]
+    earlier = [promotion for promotion in log if promotion.action == "promote" and promotion.version < current]
+    if not earlier:
+        raise RegistryError(
+            f"Expected a version of {name} before {current} to roll back to. Received: none. Fix: Name one with --to."
+        )
+    return earlier[-1]

@@ -8,7 +8,8 @@
         model.keras preprocessing.json training.json evaluation.json model_card.md model_card.json
         survey.json                        what the training data were like, for a server to hold requests against
         golden_requests.npz                requests with the predictions expected of a server
-        version.json                       size and SHA-256 of each file
+        version.json                       the model's name, the version's number, size and SHA-256 of each file
+        model.sig                          who vouches for all of that, where versions are signed (signing.py)
 
 Point TensorFlow Serving or KServe at `<registry>/<name>`: they load the highest number. A version is written
 before the pointer moves and taken away when the promotion is lost, and a rollback writes the earlier model as a
@@ -29,13 +30,13 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion, RegistryError
+from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion, RegistryError, rollback_target
+from deep_mnist.registry.signing import NO_TRUST, Trust
 from deep_mnist.registry.version_files import VersionFiles
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import (
@@ -87,13 +88,20 @@ class Registry:
     """
 
     def __init__(
-        self, url: str, name: str, *, patience: float = PATIENCE_SECONDS, timeout: float = TIMEOUT_SECONDS
+        self,
+        url: str,
+        name: str,
+        *,
+        trust: Trust = NO_TRUST,
+        patience: float = PATIENCE_SECONDS,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise RegistryError(f"Expected a model name of letters, digits, '.', '_', '-'. Received: {name!r}")
         self.store = open_store(url, patience=patience, timeout=timeout)
         self.name = name
-        self.files = VersionFiles(self.store, name)
+        self.trust = trust
+        self.files = VersionFiles(self.store, name, trust)
 
     def uri(self, version: int) -> str:
         """Return the address of a version's folder."""
@@ -153,23 +161,35 @@ class Registry:
 
         Raises:
             LostRaceError: Something else is the champion by now; the uploaded version is gone again.
+            SignatureError: It cannot be signed as it must be; nothing was uploaded.
         """
         return self._append(folder, facts, expected, action="promote", restores=None)
 
-    def rollback(self, to: int | None = None, *, reason: str = "", run: str = "") -> Promotion:
+    def rollback(
+        self, to: int | None = None, *, reason: str = "", run: str = "", vouch_for_unsigned: bool = False
+    ) -> Promotion:
         """Promote an earlier version's model again, as a new version; by default the one before the champion's.
+
+        Args:
+            to: Its version.
+            reason: For the log.
+            run: For the log.
+            vouch_for_unsigned: Sign the copy of a version that nobody signed.
 
         Raises:
             RegistryError: There is no such version, or it is the champion.
+            SignatureError: The version is not what was signed, or its copy cannot be signed as it must be.
             LostRaceError: The pointer moved in the meantime.
         """
         log = self.log()
         if not log:
             raise RegistryError(f"Expected a champion of {self.name}. Received: none; nothing was ever promoted.")
-        target = _rollback_target(log, to, self.name)
+        target = rollback_target(log, to, self.name)
+        if not vouch_for_unsigned:
+            self.files.require_signed(target)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            self.files.download(target, folder)
+            self.files.download(target, folder, unsigned=vouch_for_unsigned)
             said = reason or f"rolled back from version {log[-1].version}"
             facts = replace(target.facts, reason=said, run=run)
             restores = target.model_version
@@ -197,6 +217,7 @@ class Registry:
     def _append(
         self, folder: Path, facts: Facts, expected: Promotion | None, *, action: str, restores: int | None
     ) -> Promotion:
+        self.files.require_key(expected)
         number, started = self.files.claim(facts.run), time.time()
         promotion = Promotion(
             sequence=expected.sequence + 1 if expected else 1,
@@ -275,23 +296,3 @@ class Registry:
 
     def _key(self, key: str) -> str:
         return f"{self.name}/{key}"
-
-
-def _rollback_target(log: Sequence[Promotion], to: int | None, name: str) -> Promotion:
-    """Return the state whose model is promoted again."""
-    current = log[-1].model_version
-    by_version: Mapping[int, Promotion] = {promotion.version: promotion for promotion in log}
-    if to is not None:
-        if to not in by_version or by_version[to].model_version == current:
-            known = sorted(promotion.version for promotion in log if promotion.model_version != current)
-            raise RegistryError(
-                f"Expected one of the earlier versions {known} of {name}. Received: {to}"
-                f"{' (its model is the champion already)' if to in by_version else ''}."
-            )
-        return by_version[to]
-    earlier = [promotion for promotion in log if promotion.action == "promote" and promotion.version < current]
-    if not earlier:
-        raise RegistryError(
-            f"Expected a version of {name} before {current} to roll back to. Received: none. Fix: Name one with --to."
-        )
-    return earlier[-1]

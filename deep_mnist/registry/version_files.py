@@ -7,21 +7,30 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deep_mnist.registry.pointer import Promotion, RegistryError
-from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError, Store, sha256_of_file
+from deep_mnist.registry.signing import KEY, NO_TRUST, SIGNATURE_FILE, VERSION_FILE, SignatureError, Trust
+from deep_mnist.storage.store import (
+    ABSENT,
+    NotFoundError,
+    PreconditionFailedError,
+    StorageError,
+    Store,
+    checked_key,
+    sha256_of_file,
+)
 
-VERSION_FILE = "version.json"
 SERVED_FILE = "saved_model.pb"
 _FIX = "Roll back to another version, or restore the file."
 
 
 class VersionFiles:
-    """The version folders of one model."""
+    """The version folders of one model, signed and verified as `trust` says."""
 
-    def __init__(self, store: Store, name: str) -> None:
-        self.store, self.name = store, name
+    def __init__(self, store: Store, name: str, trust: Trust = NO_TRUST) -> None:
+        self.store, self.name, self.trust = store, name, trust
 
     def uri(self, version: int) -> str:
         """Return the address of a version's folder."""
@@ -42,33 +51,93 @@ class VersionFiles:
             return number
 
     def upload(self, folder: Path, number: int) -> str:
-        """Write the version's files, what servers look for at the end; return the SHA-256 of version.json."""
+        """Write the version's files, what servers look for at the end; return the SHA-256 of version.json.
+
+        Raises:
+            SignatureError: It cannot be signed; nothing was written to the store.
+        """
         files = {
             path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != VERSION_FILE
+            if path.is_file() and path not in (folder / VERSION_FILE, folder / SIGNATURE_FILE)
         }
-        data = (json.dumps({"format": 1, "version": number, "files": files}, indent=1) + "\n").encode()
+        listing = {"format": 1, "name": self.name, "version": number, "files": files}
+        data = (json.dumps(listing, indent=1) + "\n").encode()
         (folder / VERSION_FILE).write_bytes(data)
+        self.trust.sign(folder)
+        self.trust.verify(folder, self.name, number)
         self.store.upload_folder(folder, self._key(str(number)), last=SERVED_FILE)
         return hashlib.sha256(data).hexdigest()
 
-    def download(self, promotion: Promotion, folder: Path) -> None:
-        """Write a version's files to `folder`, each checked against the SHA-256 that the pointer names."""
-        key = self._key(f"{promotion.version}/{VERSION_FILE}")
-        data, _ = self.store.read(key)
+    def download(self, promotion: Promotion, folder: Path, *, unsigned: bool = False) -> None:
+        """Write a version's files to an empty `folder`, checked against the SHA-256 that the pointer names.
+
+        Args:
+            promotion: Names the version.
+            folder: Where to.
+            unsigned: Take a version without a signature where one is required, too.
+
+        Raises:
+            RegistryError: They are not what was promoted.
+            SignatureError: They are not what a trusted key signed.
+        """
         where = self.uri(promotion.version)
+        data, _ = self.store.read(self._key(f"{promotion.version}/{VERSION_FILE}"))
         if hashlib.sha256(data).hexdigest() != promotion.files_sha256:
             raise RegistryError(f"Expected {where}/{VERSION_FILE} as promoted. Received: an altered file. Fix: {_FIX}")
-        for name, entry in json.loads(data)["files"].items():
+        for name, digest in _listed(data, where).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self.store.download_file(self._key(f"{promotion.version}/{name}"), path)
             received = sha256_of_file(path)
-            if received != entry["sha256"]:
-                raise RegistryError(
-                    f"Expected {where}/{name} with SHA-256 {entry['sha256']}. Received: {received}. Fix: {_FIX}"
-                )
+            if received != digest:
+                raise RegistryError(f"Expected {where}/{name} with SHA-256 {digest}. Received: {received}. Fix: {_FIX}")
+        (folder / VERSION_FILE).write_bytes(data)
+        if self.trust.trusted and self.is_signed(promotion.version):
+            self.store.download_file(self._key(f"{promotion.version}/{SIGNATURE_FILE}"), folder / SIGNATURE_FILE)
+        trust = replace(self.trust, required=False) if unsigned else self.trust
+        trust.verify(folder, self.name, promotion.version)
+
+    def is_intact(self, promotion: Promotion, folder: Path) -> bool:
+        """Return whether a downloaded folder still is what was promoted, and signed where it must be."""
+        listing = folder / VERSION_FILE
+        if not listing.is_file() or sha256_of_file(listing) != promotion.files_sha256:
+            return False
+        try:
+            self.trust.verify(folder, self.name, promotion.version)
+        except SignatureError:
+            return False
+        files = _listed(listing.read_bytes(), str(folder))
+        return all((folder / name).is_file() and sha256_of_file(folder / name) == files[name] for name in files)
+
+    def is_signed(self, version: int) -> bool:
+        """Return whether a signature lies with a version, whoever made it."""
+        return self.store.exists(self._key(f"{version}/{SIGNATURE_FILE}"))
+
+    def require_key(self, champion: Promotion | None) -> None:
+        """Refuse to follow a signed version by one that is not: a key that got lost is not passed over.
+
+        Raises:
+            SignatureError: There is no key, and signatures are required or the champion has one.
+        """
+        if self.trust.key or not (self.trust.required or (champion and self.is_signed(champion.version))):
+            return
+        raise SignatureError(
+            f"Expected a key to sign the next version of {self.name} with, as its champion is signed or signatures "
+            f"are required. Received: none. Fix: --sign-key FILE, or {KEY}; docs/signing.md"
+        )
+
+    def require_signed(self, promotion: Promotion) -> None:
+        """Refuse to sign a copy of what nobody signed.
+
+        Raises:
+            SignatureError: There is a key, and the version has no signature.
+        """
+        if self.trust.key and not self.is_signed(promotion.version):
+            raise SignatureError(
+                f"Expected version {promotion.version} of {self.name} to be signed, as its copy will be. Received: no "
+                "signature. Fix: Roll back to a signed version, or vouch for this one with --vouch-for-unsigned."
+            )
 
     def withdraw(self, number: int) -> None:
         """Take an unpromoted version away, what servers look for first."""
@@ -88,3 +157,13 @@ class VersionFiles:
 
     def _key(self, key: str) -> str:
         return f"{self.name}/{key}"
+
+
+def _listed(data: bytes, where: str) -> dict[str, str]:
+    """Return file name -> SHA-256 of a version.json; a name that leads out of the folder is refused."""
+    try:
+        return {checked_key(name): str(entry["sha256"]) for name, entry in json.loads(data)["files"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, StorageError) as error:
+        raise RegistryError(
+            f"Expected files and their SHA-256 in {where}/{VERSION_FILE}. Received: {error}. Fix: {_FIX}"
+        ) from None

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
+from deep_mnist.registry.signing import add_trust_options, trust_of
 from deep_mnist.serving.http.limits import ServingLimits
 from deep_mnist.serving.model.champion import POLL_SECONDS, ServedChampion, default_cache
 from deep_mnist.serving.model.onnx_engine import onnx_engine
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
-        registry = Registry(options.store, options.model_name, patience=PATIENCE_SECONDS)
+        registry = Registry(options.store, options.model_name, trust=trust_of(options), patience=PATIENCE_SECONDS)
         champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
         champion.load_first()
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--poll-seconds", type=float, default=POLL_SECONDS, help="between looks at the pointer (%(default)s)"
     )
     parser.add_argument("--access-log", action="store_true", help="a line of JSON on stdout for each request")
+    add_trust_options(parser)
     limits = ServingLimits()
     for each in fields(ServingLimits):
         value = getattr(limits, each.name)

@@ -22,6 +22,7 @@ import requests
 from deep_mnist.export import GOLDEN_FILE, GOLDEN_TOLERANCE
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
+from deep_mnist.registry.signing import add_trust_options, trust_of
 from deep_mnist.storage.store import StorageError
 
 BATCH = 64
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     headers = {"host": options.host_header} if options.host_header else {}
     try:
-        golden = golden_requests(Registry(options.store, options.model_name))
+        golden = golden_requests(Registry(options.store, options.model_name, trust=trust_of(options)))
         url = f"{options.url.rstrip('/')}/v1/models/{options.model_name}:predict"
         difference, others = replay(url, golden, headers)
     except (StorageError, RegistryError, requests.RequestException, ValueError, KeyError) as error:
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("url", help="the server, without /v1/…")
     parser.add_argument("--model-name", default="mnist", help="name in the registry and on the server (%(default)s)")
     parser.add_argument("--host-header", default="", help="the host that an ingress tells models by")
+    add_trust_options(parser)
     return parser
 
 

@@ -58,6 +58,13 @@ definition_options = add_options(
         help="Tell the webhook in this Secret how the run ended; an absent Secret tells nobody.",
     ),
     click.option(
+        "--signing",
+        default="",
+        envvar="DEEP_MNIST_SIGNING",
+        metavar="SECRET",
+        help="Sign versions with the Secret's `key`, and load only what its `trusted` public keys vouch for.",
+    ),
+    click.option(
         "--workspace",
         default="",
         callback=_quantity,
@@ -91,6 +98,7 @@ def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
         inspect_labels=options["inspect_labels"],
         pull_secrets=tuple(options["pull_secret"]),
         workspace=options["workspace"],
+        signing=options["signing"],
     )
 
 

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deep_mnist.registry.signing import REQUIRED, Trust
 from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
 from pipeline.containers.settings import STORE_ENDPOINTS, download_cache, network_settings
-from pipeline.resources import RESOURCES, STEP_OF
+from pipeline.resources import RESOURCES, SIGNING_KEYS, STEP_OF
 from pipeline.unexplained_exit import record_unexplained_exit
 
 # Steps that reach out by their nature; the others do when a parameter of theirs is an address.
@@ -170,6 +171,8 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
     if any("z" in each["mode"].split(",") for each in volumes.values()):  # SELinux: nothing of the user's is relabelled
         chosen["security_opt"] = [*chosen.get("security_opt", []), "label=disable"]
     chosen["mem_limit"] = chosen["memswap_limit"] = f"{_memory(step)}m"
+    if given := SIGNING_KEYS.get(step.name):
+        chosen["environment"] = {**chosen.get("environment", {}), **_signing_settings(given.values())}
     if step.name != "train":
         chosen.pop("device_requests", None)
     if step.needs_network:
@@ -182,6 +185,12 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
             if value.startswith("/") and Path(value).is_file()
         ]
     return chosen
+
+
+def _signing_settings(names: Iterable[str]) -> dict[str, str]:
+    """Return the keys that a step is given, as text: it sees no file of them."""
+    known = Trust.from_environment().variables()
+    return {name: known[name] for name in (*names, REQUIRED) if name in known}
 
 
 def _mounts_for(step: Step, volumes: Mapping[str, Any], allowed: Sequence[Any]) -> list[Any]:

@@ -144,6 +144,10 @@ RAISED: dict[str, tuple[str, str]] = {
         "publish",
         "from deep_mnist.registry.registry import Registry\nRegistry('registry', 'no/name')",
     ),
+    "SignatureError": (
+        "publish",
+        "from deep_mnist.registry.signing import Trust\nTrust.of('no-key.pem')",
+    ),
     "ModelRegistryError": (
         "publish",
         "from deep_mnist.registry.model_registry import ModelRegistryError\n"

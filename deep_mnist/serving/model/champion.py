@@ -8,7 +8,6 @@ One thread looks at the pointer. A swap is one assignment; a request holds the m
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import threading
@@ -21,9 +20,9 @@ from pathlib import Path
 from deep_mnist.data.transfer import cache_folder
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.version_files import VERSION_FILE
+from deep_mnist.registry.signing import SignatureError
 from deep_mnist.serving.model.served_model import Engine, ServedModel, load_served_model, tensorflow_engine
-from deep_mnist.storage.store import StorageError, sha256_of_file
+from deep_mnist.storage.store import StorageError
 
 POLL_SECONDS = 2.0
 # A version that failed is tried again, ever more seldom: a store that was down is up again some time.
@@ -159,12 +158,22 @@ class ServedChampion:
         print(f"serving: version {promotion.version} failed, {served} is served on: {error}", flush=True)
 
     def _load(self, promotion: Promotion) -> ServedModel:
+        self._require_newer(promotion)
         return load_served_model(self._downloaded(promotion), self.registry.name, promotion, self.engine)
+
+    def _require_newer(self, promotion: Promotion) -> None:
+        """Refuse a pointer that was put back to an older signed version: a rollback is a copy with a higher number."""
+        served = self.state.model
+        if self.registry.trust.required and served and promotion.version < served.version:
+            raise SignatureError(
+                f"Expected a version after {served.version}, which is served. Received: version {promotion.version}, "
+                "put back. Fix: python -m pipeline rollback"
+            )
 
     def _downloaded(self, promotion: Promotion) -> Path:
         """Return the folder of a version whose every file has the digest that the pointer names."""
         folder = self.cache / promotion.files_sha256
-        if _is_intact(folder, promotion):
+        if self.registry.files.is_intact(promotion, folder):
             folder.touch()
             return folder
         shutil.rmtree(folder, ignore_errors=True)
@@ -173,11 +182,9 @@ class ServedChampion:
             partial = Path(scratch) / "version"
             partial.mkdir()
             self.registry.files.download(promotion, partial)
-            data, _ = self.registry.store.read(f"{self.registry.name}/{promotion.version}/{VERSION_FILE}")
-            (partial / VERSION_FILE).write_bytes(data)
             with suppress(OSError):  # another server of this machine was faster
                 partial.rename(folder)
-        if not _is_intact(folder, promotion):
+        if not self.registry.files.is_intact(promotion, folder):
             raise RegistryError(f"Expected version {promotion.version} as promoted in {folder}. Received: another.")
         self._forget_old()
         return folder
@@ -191,13 +198,3 @@ class ServedChampion:
 def default_cache() -> Path:
     """Return this user's folder for downloaded versions."""
     return cache_folder() / "serving"
-
-
-def _is_intact(folder: Path, promotion: Promotion) -> bool:
-    listing = folder / VERSION_FILE
-    if not listing.is_file() or sha256_of_file(listing) != promotion.files_sha256:
-        return False
-    files = json.loads(listing.read_bytes())["files"]
-    return all(
-        (folder / name).is_file() and sha256_of_file(folder / name) == entry["sha256"] for name, entry in files.items()
-    )

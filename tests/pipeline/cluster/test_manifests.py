@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,11 +15,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from deep_mnist.registry.registry import Registry
+from deep_mnist.registry.signing import Trust
 from pipeline.cluster.definition import compile_definition
 from pipeline.cluster.manifests import FOLDERS, manifests, rendered
 from pipeline.placement import SETTINGS, SETTINGS_KEYS, STEP_LABEL, USER
+from tests.support.keys import make_keys
 from tests.support.manifests import MANIFESTS, ROOT, documents, named, pods, resources
 from tests.support.pod_security import violations
+from tests.support.versions import facts, make_folder
 
 # CRDs are not in Kubernetes' schemas.
 CUSTOM = {"serving.kserve.io/v1beta1", "serving.kserve.io/v1alpha1", "cilium.io/v2", "trainer.kubeflow.org/v1alpha1"}
@@ -210,6 +216,33 @@ def test_a_mirror_of_datasets_reaches_the_download(tmp_path):
     (selected,) = policy["podSelector"]["matchExpressions"]
     assert (selected["key"], selected["values"]) == (STEP_LABEL, ["download", "prepare"])
     assert policy["egress"][0]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+
+
+def test_signed_models_are_verified_before_the_server_starts(tmp_path):
+    """KServe copies nothing; the init container, restricted, runs a command that writes the signed champion only."""
+    (service,) = (
+        each
+        for each in with_component(tmp_path, "signed-models", "overlays/kserve")
+        if each["kind"] == "InferenceService"
+    )
+    predictor = service["spec"]["predictor"]
+    (initializer,) = predictor["initContainers"]
+    keys, registry = make_keys(tmp_path / "trusted"), str(tmp_path / "registry")
+    keys.private.rename(tmp_path / "key.pem")
+    given = {"gs://BUCKET/registry": registry, "/mnt/models": str(tmp_path / "models")}
+    arguments = [given.get(each, each) for each in initializer["args"]]
+    arguments = [each.replace("/etc/deep-mnist/trusted-keys", str(tmp_path / "trusted")) for each in arguments]
+
+    assert "storageUri" not in predictor["model"]
+    assert violations({key: value for key, value in predictor.items() if key != "model"} | {"containers": []}) == []
+    assert {each["name"] for each in initializer["volumeMounts"]} <= {each["name"] for each in predictor["volumes"]}
+    trust = Trust.of(str(tmp_path / "key.pem"))
+    Registry(registry, "mnist", trust=trust).promote(make_folder(tmp_path / "a", "a"), facts("a"), expected=None)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "models/1/saved_model.pb").read_text() == "graph a"
+    (tmp_path / "registry/mnist/1/model.sig").unlink()
+    assert subprocess.run([sys.executable, *arguments], capture_output=True, cwd=ROOT, check=False).returncode == 2
 
 
 def test_no_image_is_mutable_or_from_a_registry():

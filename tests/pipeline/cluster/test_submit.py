@@ -157,14 +157,31 @@ def test_training_has_shared_memory(definition):
 
 
 def test_submit_takes_what_a_cluster_needs(server, monkeypatch):
-    """--notify and --pull-secret, or their variables, reach the definition that is sent."""
+    """--notify, --signing and --pull-secret, or their variables, reach the definition that is sent."""
     monkeypatch.setenv("DEEP_MNIST_PULL_SECRETS", "one two")
-    shown = run(*RUN, "--host", server.url, "--notify", "webhook")
+    shown = run(*RUN, "--host", server.url, "--notify", "webhook", "--signing", "keys")
     settings = server.created["runs"][0].pipeline_spec["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]
 
     assert shown.exit_code == 0, shown.output
     assert "webhook" in [each["secretName"] for each in settings["executors"]["exec-notify"]["secretAsEnv"]]
+    assert "keys" in [each["secretName"] for each in settings["executors"]["exec-publish"]["secretAsEnv"]]
     assert len(settings["executors"]["exec-train"]["imagePullSecret"]) == 2
+
+
+def test_only_what_signs_sees_the_private_key():
+    """--signing gives `publish` both keys of the Secret, `evaluate` the public ones, no other step any."""
+    signing = compile_definition(settings=ClusterSettings(signing="signing"))
+    given = {
+        task.name: {each["secretKey"]: each["envVar"] for each in secret["keyToEnv"]}
+        for task in signing.tasks()
+        for secret in task.kubernetes["secretAsEnv"]
+        if secret["secretName"] == "signing" and not secret.get("optional")
+    }
+
+    assert given == {
+        "publish": {"key": "DEEP_MNIST_SIGNING_KEY", "trusted": "DEEP_MNIST_TRUSTED_KEYS"},
+        "evaluate": {"trusted": "DEEP_MNIST_TRUSTED_KEYS"},
+    }
 
 
 def test_submit_sends_both_documents_and_typed_parameters(server):

@@ -19,8 +19,9 @@ from pipeline.containers import build, settings, step
 from pipeline.containers.built import content_digest, tag_of
 from pipeline.containers.engine import ContainersError, EngineMissingError, engine_ready
 from pipeline.containers.sbom import write_sbom
-from pipeline.containers.step import Step, mounts_of, step_of
+from pipeline.containers.step import Step, _arguments_for, mounts_of, step_of
 from pipeline.kfp_patches import TESTED_KFP
+from tests.support.keys import make_keys
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -87,6 +88,22 @@ def test_a_command_of_another_kind_is_no_step():
 def test_only_who_must_reach_a_network_has_one(name, parameters, expected):
     """download has a network unless the data are a folder here; the others when a parameter is an address."""
     assert Step(name, parameters).needs_network is expected
+
+
+def test_only_what_signs_is_given_the_private_key(monkeypatch, tmp_path):
+    """`publish` gets the keys as text, `evaluate` the public one, and a step of data none."""
+    keys = make_keys(tmp_path)
+    monkeypatch.setenv("DEEP_MNIST_SIGNING_KEY", str(keys.private))
+    private, public = keys.private.read_text(), keys.public.read_text()
+    given = {
+        name: _arguments_for(Step(name), {}, {}).get("environment") for name in ("publish", "evaluate", "validate")
+    }
+
+    assert given == {
+        "publish": {"DEEP_MNIST_SIGNING_KEY": private, "DEEP_MNIST_TRUSTED_KEYS": public},
+        "evaluate": {"DEEP_MNIST_TRUSTED_KEYS": public},
+        "validate": None,
+    }
 
 
 def test_a_path_is_mounted_once_and_writable_where_one_asks_for_it(tmp_path):
