@@ -101,6 +101,16 @@ def lead_out_of_the_folder(registry: Registry, version: int) -> None:
     point_at(registry, version)
 
 
+def link_elsewhere(registry: Registry, version: int) -> None:
+    """A file that is a link to one outside of the registry."""
+    path = folder_of(registry, version) / "saved_model.pb"
+    (Path(registry.store.url).parent / "outside").write_text("of mine")
+    path.unlink()
+    path.symlink_to(Path(registry.store.url).parent / "outside")
+    list_again(folder_of(registry, version))
+    point_at(registry, version)
+
+
 def damage_the_signature(registry: Registry, version: int) -> None:
     (folder_of(registry, version) / "model.sig").write_text('{"verificationMaterial": [], "mediaType": 3}')
 
@@ -114,5 +124,6 @@ ATTACKS: dict[str, tuple[Callable[[Registry, int], None], str]] = {
     "a file more": (add_a_file, "variables/more"),
     "a file less": (list_fewer_files, "model_card.md"),
     "a way out of the folder": (lead_out_of_the_folder, "'../escaped'"),
+    "a link": (link_elsewhere, "Hash mismatch for 'saved_model.pb'"),
     "a damaged signature": (damage_the_signature, "Received: another signature"),
 }

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from components.work import seconds_covered
+from deep_mnist.registry.fetch import main as fetch
 from deep_mnist.storage.open import open_store
 from pipeline.local.history import past_runs
 from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 from tests.support.digits import write_idx_folder, write_raw_folder
+from tests.support.keys import make_keys
 from tests.support.runs import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("fresh_processes")
@@ -101,8 +103,10 @@ def test_a_second_run_reuses_what_is_unchanged(place):
 
 
 def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
-    """Data and the user's own network from a bucket, a registry in it, over HTTP against real servers of both kinds."""
-    store = open_store(remote.url)
+    """Data and the user's own network from a bucket, a registry in it, over HTTP against real servers of both kinds;
+    with a key in the environment, its version is signed.
+    """
+    store, keys = open_store(remote.url), make_keys(tmp_path)
     for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
         store.upload_file(path, f"digits/{path.name}")
     store.upload_file(save_own_network(tmp_path / "mine.keras"), "mine.keras")
@@ -114,9 +118,12 @@ def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
         "--store",
         f"{remote.url}/registry",
     )
-    ended = run_pipeline(tmp_path, *options, "--epochs", 8)
+    ended = run_pipeline(tmp_path, *options, "--epochs", 8, DEEP_MNIST_SIGNING_KEY=keys.private.name)
 
     assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
+    signed = ["--model-name", "digits", "--trusted-key", str(keys.public), "--require-signature"]
+    assert fetch([f"{remote.url}/registry", str(tmp_path / "models"), *signed]) == 0
+    assert (tmp_path / "models/1/provenance.json").is_file()
     assert store.exists("registry/digits/1/saved_model.pb")
     assert json.loads(store.read("registry/digits/1/preprocessing.json")[0])["dtype"] == "float32"
     assert not (tmp_path / "registry").exists()
