@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -35,7 +35,7 @@ MARK = "deep-mnist schedule sha256:"
 NAME = "deep-mnist-retraining"
 RARE_MINUTES = 10
 PAGE = 50
-DONE = {"pause": "PAUSED", "resume": "RESUMED", "delete": "DELETED"}
+DONE = {"pause": "PAUSED", "resume": "RESUMED", "delete": "DELETED", "run": "STARTED"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Schedule:
 @click.option("--often", is_flag=True, help=f"Allow firings less than {RARE_MINUTES} minutes apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; talk to nobody.")
 def schedule(action: str, **options: Any) -> None:
-    """Retrain on a schedule: apply (create or replace), list, pause, resume, delete.
+    """Retrain on a schedule: apply (create or replace), list, pause, resume, delete, run (a slot of it now).
 
     A slot trains when the data, the recipe or the code changed since they were last judged, and says "unchanged" when
     not; nothing in a slot is taken from the cache.
@@ -207,12 +207,14 @@ def _act(connection: Connection, action: str, name: str, experiment: str) -> Non
         return
     if not found:
         raise ClusterError(f"Expected a schedule named {name!r} in the experiment {experiment!r}. Received: none.")
-    if action == "resume" and len(found) > 1:
+    if action in ("resume", "run") and len(found) > 1:
         raise ClusterError(
             f"Expected one schedule named {name!r}. Received: {len(found)}. `schedule apply` leaves one."
         )
     for each in found:
-        if action == "delete":
+        if action == "run":
+            click.echo(f"Its run {start_now(connection, each)} began; python -m pipeline watch follows it")
+        elif action == "delete":
             delete(connection, each)
         else:
             _switch(connection, each, on=action == "resume")
@@ -245,6 +247,20 @@ def _switch(connection: Connection, each: Any, *, on: bool) -> None:
         else service.recurring_run_service_disable_recurring_run
     )
     connection.call(method, each.recurring_run_id)
+
+
+def start_now(connection: Connection, each: Any) -> str:
+    """Start one run of what a recurring run holds, whether it is paused or not; return the run's id."""
+    import kfp_server_api as api
+
+    run = api.V2beta1Run(
+        display_name=f"{each.display_name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+        experiment_id=each.experiment_id,
+        pipeline_version_reference=each.pipeline_version_reference,
+        runtime_config=each.runtime_config,
+        service_account=each.service_account,
+    )
+    return str(connection.call(connection.runs.run_service_create_run, run).run_id)
 
 
 def _enable_new(connection: Connection, each: Any) -> None:

@@ -192,7 +192,11 @@ class Handler(BaseHTTPRequestHandler):
     def create_run(self) -> Any:
         sent = json.loads(self.body)
         run = decoded(sent, "V2beta1Run")
-        spec, _ = parsed_definition(run.pipeline_spec["pipeline_spec"], run.pipeline_spec["platform_spec"])
+        if reference := run.pipeline_version_reference:
+            documents = _found(self.server.versions, reference.pipeline_version_id)["documents"]
+        else:
+            documents = [run.pipeline_spec["pipeline_spec"], run.pipeline_spec["platform_spec"]]
+        spec, _ = parsed_definition(*documents)
         _check_parameters(spec, run.runtime_config.parameters)
         if run.experiment_id not in self.server.experiments:
             raise RefusalError(404, "Experiment not found")

@@ -14,13 +14,12 @@ from tests.support.kfp_server import KfpServer
 
 MOMENT = datetime(2026, 2, 27, 12, 0, tzinfo=UTC)
 
-
 pytestmark = pytest.mark.usefixtures("pushed_images")
 
 
 def schedule(server: KfpServer, *arguments: str):
     """Call the command as a user does."""
-    options = ("--host", server.url, *(() if arguments[0] in ("list", "pause", "resume", "delete") else STORE))
+    options = ("--host", server.url, *(STORE if arguments[0] == "apply" else ()))
     return CliRunner().invoke(pipeline, ["schedule", *arguments, *options])
 
 
@@ -217,6 +216,20 @@ def test_a_paused_schedule_stays_paused(server):
     assert "deep-mnist-retraining paused '0 30 4 * * *'" in listed.output and "1 in the experiment" in listed.output
     assert "RESUMED" in resumed.output
     assert [each["status"] for each in server.recurring.values()] == ["ENABLED"]
+
+
+def test_a_slot_can_be_started_now(server):
+    """`schedule run` starts what the schedule holds, paused or not, with its parameters, and leaves the schedule."""
+    schedule(server, "apply", "--seed", "7")
+    schedule(server, "pause")
+    started = schedule(server, "run")
+    (run,), (recurring,) = server.created["runs"], server.created["recurringruns"]
+
+    assert "STARTED deep-mnist-retraining" in started.output and next(iter(server.runs)) in started.output
+    assert run.pipeline_version_reference == recurring.pipeline_version_reference
+    assert run.runtime_config.parameters["seed"] == 7
+    assert run.display_name.startswith("deep-mnist-retraining 20")
+    assert "Expected a schedule named" in str(schedule(server, "run", "--name", "other").output)
 
 
 def test_delete(server):
