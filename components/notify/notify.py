@@ -31,12 +31,12 @@ from components.argo_workflow import (
 )
 from components.failure import failure_in_log
 from components.pod_end import last_words, pod_end
+from deep_mnist.webhook import WEBHOOK, post
 
 API = "http://ml-pipeline.kubeflow:8888"
 TIMEOUT = 10.0  # seconds for each response
 PATIENCE = 60.0  # seconds until Argo's report of the end must have reached the API
-ATTEMPTS = 3
-PAUSE = 1.0  # seconds until it is asked or posted again; each further post waits one longer
+PAUSE = 1.0  # seconds until it is asked again
 ERROR_CHARACTERS = 2000
 End = tuple[str, PodState | None]  # a status and the first step that failed
 # The last known state of the execution, in the words of Kubeflow's metadata store, where it can be trusted.
@@ -54,13 +54,14 @@ def notify_webhook(run_id: str, run_name: str, state: str) -> None:
         run_name: Its name.
         state: What Kubeflow says of all that was before.
     """
-    webhook = os.environ.get("DEEP_MNIST_WEBHOOK", "").strip()
+    webhook = os.environ.get(WEBHOOK, "").strip()
     if not webhook:
         print("No webhook: the Secret that --notify names, or its key `url`, is not there.")
         return
     message = notification(run_id, run_name, state)
     print(message["text"])
-    print(_posted(webhook, message))
+    said = post(webhook, message, pause=PAUSE)
+    print(said if said.startswith("Posted") else f"{said} The run's own result stands.")
 
 
 def notification(run_id: str, run_name: str, state: str) -> dict[str, Any]:
@@ -122,21 +123,3 @@ def _get(path: str) -> str:
     response = requests.get(host + path, timeout=TIMEOUT)
     response.raise_for_status()
     return response.text
-
-
-def _posted(webhook: str, message: dict[str, Any]) -> str:
-    """Post and say what came of it. The address is a secret, so no error that quotes it is printed."""
-    said = ""
-    for attempt in range(ATTEMPTS):
-        time.sleep(attempt * PAUSE)
-        try:
-            response = requests.post(webhook, json=message, timeout=TIMEOUT)
-        except (requests.RequestException, ValueError) as error:
-            said = type(error).__name__
-            continue
-        if response.ok:
-            return f"Posted: HTTP {response.status_code}."
-        said = f"HTTP {response.status_code}"
-        if response.status_code < 500 and response.status_code != 429:
-            break
-    return f"Not posted: {said}. The run's own result stands."

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -18,34 +15,7 @@ from components.notify.notify import notification, notify_webhook
 from tests.support.argo import Workflow
 from tests.support.kfp_server import KfpServer
 from tests.support.manifests import ROOT
-
-
-class Webhook(ThreadingHTTPServer):
-    """A webhook on loopback: what it was sent, and with what status it responds."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Receiver)
-        self.received: list[dict] = []
-        self.statuses: list[int] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/services/T0/secret"
-
-
-class Receiver(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-    def do_POST(self) -> None:
-        self.server.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
-        self.send_header("content-length", "0")
-        self.end_headers()
+from tests.support.webhook import Webhook, running_webhook
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +25,9 @@ def short_pauses(monkeypatch) -> None:
 
 @pytest.fixture
 def webhook(monkeypatch) -> Iterator[Webhook]:
-    with Webhook() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    with running_webhook() as server:
         monkeypatch.setenv("DEEP_MNIST_WEBHOOK", f"{server.url}\n")  # as `kubectl create secret --from-file` leaves it
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
