@@ -20,7 +20,7 @@ from typing import Any
 
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import open_dataset
-from deep_mnist.registry.metrics import record
+from deep_mnist.registry.metrics import record, slot_seconds
 from deep_mnist.registry.registry import Registry
 from deep_mnist.storage.store import ABSENT, NotFoundError, PreconditionFailedError
 
@@ -114,7 +114,7 @@ def _as_champion(models: Registry, version: int, digest: str, described: Mapping
 
 def _taken(models: Registry, fingerprint: str, slot: str, run_id: str) -> str:
     """Take the slot for this run; return who has it already, "" if we do."""
-    if not slot:
+    if slot_seconds(slot) is None:
         return ""
     key = f"{models.name}/retraining/slots/{slot.replace(':', '')}/{fingerprint}"
     try:

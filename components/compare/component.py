@@ -1,7 +1,7 @@
 """The component definitions of compare: two tasks of a scheduled run, one before training and one at the end."""
 
 from kfp import dsl
-from kfp.dsl import Artifact, Dataset, Input, Output
+from kfp.dsl import Artifact, Dataset, Input, Markdown, Output
 
 from components.images import image
 
@@ -20,6 +20,7 @@ def compare(
     slot: str,
     run_id: str,
     attempt: Output[Artifact],
+    shift: Output[Markdown],
 ) -> bool:
     """Return whether there is anything new to train on; print what is new, or "unchanged".
 
@@ -36,12 +37,15 @@ def compare(
         slot: When the schedule fired (RFC 3339), or "".
         run_id: This run.
         attempt: A JSON file that `remember` takes.
+        shift: What has moved against the data that the champion was trained on.
     """
     from components.failure import report_failure
 
     with report_failure():
         from components.compare.compare import TrainingIdentity, compare_with_registry
+        from components.compare.shift import note_shift
 
+        note_shift(dataset.path, registry, model_name, shift.path)
         recipe = TrainingIdentity(network, model, epochs, seed, code)
         return compare_with_registry(dataset.path, recipe, registry, model_name, slot, run_id, attempt.path)
 

@@ -20,6 +20,8 @@ from deep_mnist.contract.folder import write_contract
 from deep_mnist.data.dataset import open_dataset, seal_dataset, write_dataset
 from deep_mnist.registry.pointer import Facts
 from deep_mnist.registry.registry import Registry
+from deep_mnist.serving.model.profiling import profile_training_split
+from deep_mnist.serving.model.reference_profile import write_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,7 +171,9 @@ build_retraining()(dataset=data, dataset_digest="x", registry=registry, model_na
 
 
 def test_an_unchanged_slot_runs_no_training(tmp_path):
-    """The schedule's definition, run here with its real steps, ends after compare: no training process is started."""
+    """The schedule's definition, run here with its real steps, ends after compare: no training process is started. What
+    moved against the champion's profile, here of inverted images, is noted on a page, and refuses nothing.
+    """
     from components.preprocess.preprocess import preprocess_dataset
     from deep_mnist.contract.load import resolve_contract
     from tests.support.digits import draw_digits
@@ -185,11 +189,16 @@ def test_an_unchanged_slot_runs_no_training(tmp_path):
     contract = resolve_contract("fast", "")
     prepared = preprocess_dataset(raw, contract, tmp_path / "prepared", source=str(data))
     _champion(tmp_path / "registry", "own", prepared.digest, code=image("train"))
+    older = write_dataset(tmp_path / "older", {"train_images": 255 - images, "train_labels": labels}, prepared.record)
+    write_profile(profile_training_split(older), tmp_path / "registry/own/1")
     command = [sys.executable, "-c", LOCAL_RUN, str(data), str(tmp_path / "registry"), str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "unchanged: version 1, the champion, was trained on data" in done.stdout
+    said = "Against the training data of version 1, the champion, have moved: "
+    (page,) = root.glob("deep-mnist-*/compare/shift")
+    assert said in done.stdout and page.read_text().startswith(said) and "| mean |" in page.read_text()
     assert {path.name for path in next(root.glob("deep-mnist-*")).iterdir()} == {
         "download", "preprocess", "validate", "require-valid", "compare",
     }  # fmt: skip

@@ -52,6 +52,34 @@ def profile_training_split(dataset: Dataset, confidence: Sequence[float] = ()) -
     )
 
 
+def moved_since(dataset: Dataset, profile: ReferenceProfile) -> dict[str, float]:
+    """Return statistic -> population stability index of a dataset's training split against an earlier one's profile.
+
+    Args:
+        dataset: What preprocess wrote.
+        profile: Of the earlier split.
+
+    Raises:
+        DatasetError: There is no preprocessing record or training split, or its examples are of another form.
+    """
+    record, images, labels = _training_split(dataset)
+    sample = _Sample(images, record)
+    if (sample.kind, sample.shape) != (profile.kind, profile.shape):
+        raise DatasetError(
+            f"Expected {profile.kind} of shape {profile.shape}, as before. Received: {sample.kind} of {sample.shape}. "
+            "Fix: Compare data of one form."
+        )
+    found: list[dict[str, np.ndarray]] = []
+    for chunk in sample:
+        standard = profile.standardized(chunk)
+        found.append(statistics_of(standard, profile.kind, profile.low, profile.high))
+        if profile.distance:
+            found[-1]["distance"] = profile.distance.of(standard)
+    values = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    indices = {name: profile.spreads[name].moved(values[name]) for name in values if name in profile.spreads}
+    return {**indices, "classes": profile.classes.moved(labels)}
+
+
 def _training_split(dataset: Dataset) -> tuple[Preprocessing, np.ndarray, np.ndarray]:
     """Return the record, the images as stored and the labels as integers."""
     found = {name: file for name, file in find_arrays(dataset.folder).items() if name.startswith("train_")}
