@@ -19,6 +19,9 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
+# Who names keys needs what signs and verifies.
+SIGNING := $(if $(DEEP_MNIST_SIGNING_KEY)$(DEEP_MNIST_TRUSTED_KEYS)$(findstring --trusted-key,$(ARGS)),.venv/signing)
+
 .PHONY: help install run sweep serve rules test test-changed test-load check bench bench-gpu doctor labels compile clean
 
 help: ## list the targets
@@ -33,18 +36,18 @@ install: .venv/dev ## everything for development in .venv
 .venv/gpu: requirements/train.txt .venv/local
 	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py gpu
 
-.venv/serving .venv/forms: .venv/%: requirements/%.txt .venv/local
+.venv/serving .venv/forms .venv/signing: .venv/%: requirements/%.txt .venv/local
 	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py $*
 
-run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) ## the whole pipeline here: real MNIST, a promoted model, a report
+run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --nodes '$(NODES)' --runs '$(RUNS)' --forms '$(FORMS)' $(ARGS)
 
-sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
+sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
 	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \
 	  --epochs '$(EPOCHS)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' --forms '$(FORMS)' $(ARGS)
 
-serve: .venv/serving $(if $(findstring onnx,$(ARGS)),.venv/forms) ## STORE's champion at http://127.0.0.1:8080: a page to draw on, and the V1 and V2 inference protocols
+serve: .venv/serving $(SIGNING) $(if $(findstring onnx,$(ARGS)),.venv/forms) ## STORE's champion at http://127.0.0.1:8080: a page to draw on, and the V1 and V2 inference protocols
 	@.venv/bin/python -m deep_mnist.serving '$(STORE)' $(ARGS)
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras

@@ -21,13 +21,15 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy forms serving tracing; do
+for extra in deploy forms serving signing tracing; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
-lock serving-onnx serving-onnx.txt --constraint requirements/dev.txt --excludes requirements/excluded-serving.in
-for extra in download preprocess validate train-cpu evaluate publish; do
+# Images that sign or verify versions hold what that needs; who runs the same here installs it where there are keys.
+lock serving-onnx serving-onnx.txt --extra signing --constraint requirements/dev.txt --excludes requirements/excluded-serving.in
+for extra in download preprocess validate train-cpu evaluate; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 done
+lock publish publish.txt --extra signing --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 of_developers kfp kfp.txt # the images add it with --no-deps: its executor needs nothing else
 of_developers uv uv.txt   # what installs all others
 lock train train.txt --excludes requirements/excluded-images.in # the CUDA libraries are not in the developers' lock

@@ -1,4 +1,4 @@
-"""Install a lock into `.venv`, which is made where there is none: `install.py local` (deploy, serving, dev, gpu).
+"""Install a lock into `.venv`, which is made where there is none: `install.py local` (deploy, serving, signing, dev …).
 
 `uv` does it: first pip, or Python's own copy of pip, fetches the one uv whose hashes requirements/uv.txt holds. How pip
 reaches its index from this machine (pip.conf and PIP_… variables) is passed on to uv, which reads neither, and the
@@ -24,7 +24,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 UNFINISHED = ENVIRONMENT / ".unfinished"
 TOOLS = ENVIRONMENT / "tools"
 # What else is installed then: `make` asks for less once it has more.
-INCLUDES = {"deploy": ("local",), "dev": ("local", "deploy", "serving", "forms")}
+INCLUDES = {"deploy": ("local",), "dev": ("local", "deploy", "serving", "forms", "signing")}
 LOCKS = {"gpu": "train"}  # where the lock has another name
 SECTIONS = ("global", "install", ":env:")  # of pip's settings, the strongest last
 # What a run imports, a third of what `local` holds, in two processes; all of it is compiled in twice the time.

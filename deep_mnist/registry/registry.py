@@ -100,6 +100,7 @@ class Registry:
             raise RegistryError(f"Expected a model name of letters, digits, '.', '_', '-'. Received: {name!r}")
         self.store = open_store(url, patience=patience, timeout=timeout)
         self.name = name
+        trust.require_package()
         self.trust = trust
         self.files = VersionFiles(self.store, name, trust)
 

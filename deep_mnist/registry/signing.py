@@ -90,6 +90,15 @@ class Trust:
             texts[KEY] = _text_of(self.key, "a private key")
         return {name: text for name, text in texts.items() if text}
 
+    def require_package(self) -> None:
+        """Find out before anything is signed or verified that this needs a package which is not there.
+
+        Raises:
+            SignatureError: There is a key, and the package model-signing is missing.
+        """
+        if self.key or self.trusted:
+            _package()
+
     def sign(self, folder: Path) -> None:
         """Write FOLDER/model.sig over all other files of the folder; without a key, take an earlier one away.
 
@@ -194,7 +203,8 @@ def _package() -> Any:
         import model_signing.verifying
     except ImportError as error:
         raise SignatureError(
-            f"Expected the package model-signing. Received: {error}. Fix: pip install 'deep-mnist[signing]'"
+            f"Expected the package model-signing, as a key is configured. Received: {error}. "
+            "Fix: make .venv/signing, or pip install 'deep-mnist[signing]'"
         ) from None
     return model_signing
 
