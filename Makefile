@@ -19,8 +19,9 @@ ARGS ?=
 DIR ?=
 SCRIPT ?=
 
-# Who names keys needs what signs and verifies.
+# Installed where they are asked for: what signs and verifies, and what tells others of a run.
 SIGNING := $(if $(DEEP_MNIST_SIGNING_KEY)$(DEEP_MNIST_TRUSTED_KEYS)$(findstring --trusted-key,$(ARGS)),.venv/signing)
+TOLD := $(if $(OPENLINEAGE_URL)$(OPENLINEAGE_CONFIG),.venv/lineage) $(if $(findstring --mlflow,$(ARGS)),.venv/mlflow)
 
 .PHONY: help install run sweep serve rules test test-changed test-load check bench bench-gpu doctor labels compile clean
 
@@ -36,14 +37,14 @@ install: .venv/dev ## everything for development in .venv
 .venv/gpu: requirements/train.txt .venv/local
 	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py gpu
 
-.venv/serving .venv/forms .venv/signing: .venv/%: requirements/%.txt .venv/local
+.venv/serving .venv/forms .venv/lineage .venv/mlflow .venv/signing: .venv/%: requirements/%.txt .venv/local
 	@python=$$(requirements/python.sh '$(PYTHON)') && "$$python" requirements/install.py $*
 
-run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) ## the whole pipeline here: real MNIST, a promoted model, a report
+run: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) $(TOLD) ## the whole pipeline here: real MNIST, a promoted model, a report
 	@.venv/bin/python -m pipeline run --dataset '$(DATASET)' --network '$(NETWORK)' --model '$(MODEL)' --epochs '$(EPOCHS)' \
 	  --seed '$(SEED)' --store '$(STORE)' --gpu '$(GPU)' --nodes '$(NODES)' --runs '$(RUNS)' --forms '$(FORMS)' $(ARGS)
 
-sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
+sweep: $(if $(filter-out 0,$(GPU)),.venv/gpu,.venv/local) $(if $(FORMS),.venv/forms) $(SIGNING) $(TOLD) ## SEEDS × NETWORKS as one run here; the best is judged once and may be promoted
 	@.venv/bin/python -m pipeline sweep --here --seeds '$(SEEDS)' --networks '$(NETWORKS)' --dataset '$(DATASET)' --model '$(MODEL)' \
 	  --epochs '$(EPOCHS)' --store '$(STORE)' --gpu '$(GPU)' --runs '$(RUNS)' --forms '$(FORMS)' $(ARGS)
 

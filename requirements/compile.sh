@@ -21,7 +21,7 @@ of_developers() { # of_developers PACKAGE FILE: that package alone, in the versi
 }
 lock dev dev.txt
 lock local local.txt --constraint requirements/dev.txt --excludes requirements/excluded-local.in
-for extra in deploy forms serving signing tracing; do
+for extra in deploy forms lineage mlflow serving signing tracing; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt
 done
 # Images that sign or verify versions hold what that needs; who runs the same here installs it where there are keys.

@@ -24,7 +24,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 UNFINISHED = ENVIRONMENT / ".unfinished"
 TOOLS = ENVIRONMENT / "tools"
 # What else is installed then: `make` asks for less once it has more.
-INCLUDES = {"deploy": ("local",), "dev": ("local", "deploy", "serving", "forms", "signing")}
+INCLUDES = {"deploy": ("local",), "dev": ("local", "deploy", "serving", "forms", "lineage", "mlflow", "signing")}
 LOCKS = {"gpu": "train"}  # where the lock has another name
 SECTIONS = ("global", "install", ":env:")  # of pip's settings, the strongest last
 # What a run imports, a third of what `local` holds, in two processes; all of it is compiled in twice the time.

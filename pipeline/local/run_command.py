@@ -20,10 +20,12 @@ from pipeline.containers.engine import ContainersError
 from pipeline.containers.runner import require_ready
 from pipeline.local.display import display
 from pipeline.local.history_page import write_history_page
+from pipeline.local.lineage import RunLineage
 from pipeline.local.local_arguments import local_arguments
-from pipeline.local.process import run_here
+from pipeline.local.process import Run, run_here
 from pipeline.local.report import write_report
 from pipeline.local.run_outcome import outcome_of
+from pipeline.local.tracking import MlflowRun
 from pipeline.resources import INSPECTION_FOLDS
 from pipeline.run_arguments import RunArguments, UsageError
 
@@ -38,13 +40,13 @@ from pipeline.run_arguments import RunArguments, UsageError
 @click.option("--rehearse", is_flag=True, help="Run the network for some seconds before it is trained, and judge that.")
 @click.option("--inspect-labels", is_flag=True, help="Before the training, name single labels that are likely wrong.")
 @click.option("--docker", is_flag=True, help="Each step in its container; `make images` builds them.")
+@click.option("--mlflow", default="", metavar="URI", help="Log the run to this MLflow when it has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the last line.")
-def run(runs: Path, rehearse: bool, inspect_labels: bool, docker: bool, as_json: bool, **options: Any) -> None:
+def run(runs: Path, rehearse: bool, inspect_labels: bool, **options: Any) -> None:
     """Run the whole pipeline here; the last line says how it ended (exit status 0, or 1 when it failed)."""
     inspection = INSPECTION_FOLDS if inspect_labels else 0
-    sys.exit(
-        run_shown(runs, rehearsal=rehearse, inspection=inspection, docker=docker, as_json=as_json, options=options)
-    )
+    shown = {name: options.pop(name) for name in ("docker", "as_json", "mlflow")}
+    sys.exit(run_shown(runs, rehearsal=rehearse, inspection=inspection, options=options, **shown))
 
 
 def run_shown(
@@ -57,6 +59,7 @@ def run_shown(
     options: Mapping[str, Any],
     trials: Sequence[Mapping[str, Any]] = (),
     parallelism: int = 0,
+    mlflow: str = "",
 ) -> int:
     """Run here, show how it goes, print the last line, and return the exit status.
 
@@ -69,6 +72,7 @@ def run_shown(
         options: Those of `local_arguments`.
         trials: Of a sweep; none for the training pipeline.
         parallelism: How many of them at the same time.
+        mlflow: Address of an MLflow that learns of the run, "" for none.
 
     Raises:
         click.UsageError: What is requested cannot be run.
@@ -83,7 +87,14 @@ def run_shown(
         mounts = _mounts(arguments, runs) if docker else ()
         if not docker:
             _require_packages(arguments.forms)
+        tracked = MlflowRun(mlflow) if mlflow else None
+        lineage = RunLineage(partial(console.print, markup=False, highlight=False))
         with display(console, quiet=as_json) as shown:
+
+            def on_change(run: Run) -> None:
+                shown(run)
+                lineage.follow(run)
+
             ended = run_here(
                 values,
                 runs,
@@ -92,15 +103,15 @@ def run_shown(
                 containers=docker,
                 mounts=mounts,
                 parallelism=parallelism,
-                on_change=shown,
+                on_change=on_change,
             )
             shown(ended)
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    return _conclude(ended, console, as_json)
+    return _conclude(ended, console, as_json, lineage, tracked)
 
 
-def _conclude(ended: Any, console: Console, as_json: bool) -> int:
+def _conclude(ended: Run, console: Console, as_json: bool, lineage: RunLineage, tracked: MlflowRun | None) -> int:
     path = ended.folder / "report.html"
     outcome = outcome_of(ended, _short(path))
     say = partial(console.print, markup=False, highlight=False)
@@ -112,6 +123,9 @@ def _conclude(ended: Any, console: Console, as_json: bool) -> int:
         say(f"All runs: {_short(write_history_page(ended.folder.parent))}")
     except OSError as error:
         say(f"Expected to write {error.filename or path}. Received: {error.strerror}.")
+    lineage.end(ended, outcome)
+    if tracked:
+        say(tracked.log(ended, outcome))
     if as_json:
         print(outcome.to_json(), flush=True)
         return outcome.exit_status

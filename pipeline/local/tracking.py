@@ -1,0 +1,116 @@
+"""`--mlflow URI`: a run's parameters, metrics per epoch, report and model, told to MLflow when the run has ended.
+
+The experiment is that of MLFLOW_EXPERIMENT_NAME, else "deep-mnist"; user and password are MLflow's own variables. On a
+cluster KFP's plugin of MLflow does this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.process import Run
+from pipeline.local.run_outcome import RunOutcome
+from pipeline.run_arguments import UsageError
+from pipeline.states import RunStatus
+
+INSTALL = "make .venv/mlflow, or pip install 'deep-mnist[mlflow]'"
+EXPERIMENT_NAME = "deep-mnist"
+STATUS = {RunStatus.FAILED: "FAILED", RunStatus.INTERRUPTED: "KILLED"}
+_LONGEST = 500  # characters of a parameter that every store takes
+
+
+class MlflowRun:
+    """A run's place in MLflow, found before anything is trained."""
+
+    def __init__(self, uri: str) -> None:
+        """Connect, and find or make the experiment.
+
+        Raises:
+            UsageError: The package is missing, or there is no MLflow at this address.
+        """
+        try:
+            from mlflow import MlflowClient
+        except ImportError as error:
+            raise UsageError(f"Expected the package mlflow-skinny. Received: {error}. Fix: {INSTALL}") from None
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT_NAME
+        try:
+            self._client = MlflowClient(uri)
+            found = self._client.get_experiment_by_name(name)
+            self._experiment = found.experiment_id if found else self._client.create_experiment(name)
+        except Exception as error:  # a store may raise anything
+            said = str(error).partition("\n")[0]
+            raise UsageError(
+                f"Expected MLflow at {uri}. Received: {type(error).__name__}: {said}. Fix: --mlflow http://HOST:PORT"
+            ) from None
+
+    def log(self, run: Run, outcome: RunOutcome) -> str:
+        """Write everything that is known of an ended run; return the line that says what came of it."""
+        try:
+            return f"mlflow: run {self._log(run, outcome)} of the experiment {self._experiment}"
+        except Exception as error:  # the run's own result stands
+            return f"mlflow: not all of the run was logged: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+    def _log(self, run: Run, outcome: RunOutcome) -> str:
+        client = self._client
+        tags = {"deep_mnist.status": str(outcome.status), **_registry_tags(run, outcome)}
+        identity = str(
+            client.create_run(
+                self._experiment, start_time=int(run.started * 1000), tags=tags, run_name=run.folder.name
+            ).info.run_id
+        )
+        for name, value in run.arguments.items():
+            if value not in ("", None, [], {}):
+                client.log_param(identity, name, _text(value))
+        for name, value, step in _metrics(run, outcome):
+            client.log_metric(identity, name, value, step=step)
+        for path, folder in _artifacts(run):
+            client.log_artifact(identity, str(path), folder)
+        client.set_terminated(identity, STATUS.get(outcome.status, "FINISHED"))
+        return identity
+
+
+def _registry_tags(run: Run, outcome: RunOutcome) -> dict[str, str]:
+    evaluation = _evaluation(run)
+    digests = {
+        f"deep_mnist.{name}": evaluation.get(name, "") for name in ("model_digest", "data_digest", "test_digest")
+    }
+    promoted = {
+        "deep_mnist.uri": outcome.details.get("uri") or "",
+        "deep_mnist.version": outcome.fields.get("version", ""),
+    }
+    return {name: str(value) for name, value in {**digests, **promoted}.items() if value}
+
+
+def _metrics(run: Run, outcome: RunOutcome) -> Iterator[tuple[str, float, int]]:
+    """Yield name, value and step: the epoch from 1 for what training measured, 0 for the judgement."""
+    trained = run.tasks["train"].artifact("trained") if "train" in run.tasks else None
+    history = trained / "history.json" if trained else None
+    for each in json.loads(history.read_text())["epochs"] if history and history.is_file() else ():
+        yield from ((name, float(value), int(each["epoch"])) for name, value in each.items() if name != "epoch")
+    evaluation = _evaluation(run)
+    yield from ((f"test_{name}", float(evaluation[name]), 0) for name in ("accuracy", "loss") if name in evaluation)
+    yield "run_seconds", float(outcome.fields["seconds"]), 0
+
+
+def _artifacts(run: Run) -> Iterator[tuple[Path, str]]:
+    yield run.folder / "report.html", ""
+    trained = run.tasks["train"].artifact("trained") if "train" in run.tasks else None
+    for name in ("model.keras", "preprocessing.json", "training.json"):
+        if trained and (trained / name).is_file():
+            yield trained / name, "model"
+    card = run.tasks["publish"].artifact("card") if "publish" in run.tasks else None
+    if card:
+        yield card, "card"
+
+
+def _evaluation(run: Run) -> dict[str, Any]:
+    path = run.tasks["evaluate"].artifact("evaluation") if "evaluate" in run.tasks else None
+    return json.loads(path.read_text()) if path else {}
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:_LONGEST]
