@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from deep_mnist.registry.registry import Registry, Version
 from deep_mnist.registry.signing import KEY, TRUSTED, Trust
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
+from pipeline.origin import origin_of, origin_page
 
 STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder, gs:// or s3://.")
 NAME = click.option("--model-name", default="", help="Name in the registry; not needed when it holds just one.")
@@ -35,7 +37,7 @@ def _plain_errors() -> Iterator[None]:
     """Turn what users can fix into one line and exit status 1."""
     try:
         yield
-    except (RegistryError, StorageError) as error:
+    except (RegistryError, StorageError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -83,6 +85,28 @@ def show_model(store: str, model_name: str, as_json: bool, version: int | None) 
     click.echo("History, oldest first:\n")
     for each in log:
         click.echo(f"  {each.sequence:4}  {each.time}  {_event(each)}  {each.facts.accuracy:.4f}  {each.facts.reason}")
+
+
+@models.command("origin")
+@_options(STORE, NAME)
+@click.option("--version", type=click.IntRange(1), help="Default: the champion.")
+@click.option(
+    "--trusted-key", multiple=True, metavar="FILE", help=f"Public keys whose signatures count; default: ${TRUSTED}."
+)
+@click.option("--html", type=click.Path(path_type=Path), default="origin.html", show_default=True, help="The page.")
+def show_origin(store: str, model_name: str, version: int | None, trusted_key: tuple[str, ...], html: Path) -> None:
+    """Draw a page: data, network, run, code, judge, signature and predecessors of one version.
+
+    All of it comes from the registry, each file verified; exit status 1 when the version must not be loaded.
+    """
+    with _plain_errors():
+        registry = Registry(store, _only_name(store, model_name), trust=Trust.from_environment(trusted=trusted_key))
+        log = registry.log()
+        origin = origin_of(registry, _version_of(log, version, registry.name), log)
+        html.write_text(origin_page(registry.name, origin), encoding="utf-8")
+    click.echo(f"{registry.name} version {origin.promotion.version}: {origin.signature} {html}")
+    if origin.tone == "bad":
+        raise SystemExit(1)
 
 
 @models.command("metrics")
