@@ -37,6 +37,12 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "evaluate": (("dataset", "trained"), ()),
     "publish": (("dataset", "trained"), ("model",)),
 }
+# The trials of a sweep share one event for each step; what they made is known of the one that was selected.
+SWEEP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    **FLOW,
+    **dict.fromkeys(("preprocess", "validate", "inspect", "rehearse", "train"), ((), ())),
+    "select": (("raw",), ("dataset", "trained")),
+}
 _ENDED = {
     TaskState.DONE: "COMPLETE",
     TaskState.CACHED: "COMPLETE",
@@ -143,7 +149,8 @@ class RunLineage:
         from openlineage.client.event_v2 import InputDataset, OutputDataset
         from openlineage.client.facet_v2 import dataset_version_dataset
 
-        reads, writes = FLOW.get(task.name, ((), ())) if task else ((), ())
+        flow = SWEEP if "select" in run.tasks else FLOW
+        reads, writes = flow.get(task.name, ((), ())) if task else ((), ())
         known = self._versions(run)
 
         def made(each: str, kind: Any) -> Any:
@@ -166,16 +173,17 @@ class RunLineage:
         """Return what steps read and write: its name, and the digest once it is known."""
         arguments = run.arguments
         name = arguments["model_name"]
+        trained = _json_of(run, "select" if "select" in run.tasks else "train", "trained", "training.json")
         promotion = _json_of(run, "publish", "promotion")
         promoted = promotion.get("model_digest", "") if promotion.get("promoted") else ""
         return {
             "source": (str(arguments["dataset"]), str(arguments["dataset_digest"])),
             "raw": (f"{name}/raw", _output(run, "download")),
-            "dataset": (f"{name}/dataset", _output(run, "preprocess")),
-            "trained": (
-                f"{name}/trained",
-                _json_of(run, "train", "trained", "training.json").get("weights_sha256", ""),
+            "dataset": (
+                f"{name}/dataset",
+                trained.get("dataset_digest", "") if "select" in run.tasks else _output(run, "preprocess"),
             ),
+            "trained": (f"{name}/trained", trained.get("weights_sha256", "")),
             "model": (f"{arguments['registry']}/{name}", promoted),
         }
 

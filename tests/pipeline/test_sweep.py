@@ -16,6 +16,7 @@ from pipeline.cluster.definition import compile_sweep
 from pipeline.run_arguments import RunArguments, UsageError
 from pipeline.sweep import build_sweep
 from pipeline.trials import trials_of
+from tests.support import lineage
 from tests.support.digits import write_raw_folder
 from tests.support.drivers import Drivers
 from tests.support.kfp_server import KfpServer
@@ -100,8 +101,8 @@ def test_a_sweep_is_sent_as_one_run(server: KfpServer) -> None:
     assert "s3://models/mnist" == parameters["registry"]
 
 
-def run_sweep(folder: Path, *options: str) -> Ended:
-    return run_pipeline(folder, *options, verb=("sweep", "--here"))
+def run_sweep(folder: Path, *options: str, **variables: str) -> Ended:
+    return run_pipeline(folder, *options, verb=("sweep", "--here"), **variables)
 
 
 @pytest.mark.slow
@@ -111,7 +112,8 @@ def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     and published."""
     write_raw_folder(tmp_path / "digits", 1500, 300)
     options = ("--seeds", "1", "--networks", "fast,example2", "--dataset", "digits", "--epochs", "2")
-    ended = run_sweep(tmp_path, *options, "--min-accuracy", "0.05", "--min-class-accuracy", "0", "--json")
+    options = (*options, "--min-accuracy", "0.05", "--min-class-accuracy", "0", "--json")
+    ended = run_sweep(tmp_path, *options, **lineage.transport(tmp_path))
     outcome = json.loads(ended.lines[-1])
     folder = (tmp_path / outcome["report"]).parent
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
@@ -124,6 +126,13 @@ def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     assert outcome["best"] == f"{outcome['trials'][0]['network']} seed {outcome['trials'][0]['seed']}"
     assert {name: 2 if name in REPEATED else 1 for name in starts} == {name: starts.count(name) for name in starts}
     published = json.loads((tmp_path / "registry/digits/1/training.json").read_text())
+    told = {each["job"]["name"]: each for each in lineage.events(tmp_path) if each["eventType"] == "COMPLETE"}
+    assert list(lineage.versions(told["deep-mnist.publish"]["inputs"])) == [
+        ("tests", "digits/dataset", published["dataset_digest"]),
+        ("tests", "digits/trained", published["weights_sha256"]),
+    ]
+    chosen, judged = told["deep-mnist.select"]["outputs"], told["deep-mnist.publish"]["inputs"]
+    assert list(lineage.versions(chosen)) == list(lineage.versions(judged))
     assert (published["network"], published["seed"]) == (outcome["trials"][0]["network"], outcome["trials"][0]["seed"])
     assert "<h2>Trials</h2>" in (folder / "report.html").read_text()
 
