@@ -17,6 +17,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from deep_mnist.serving.http.admission import Admission
+from deep_mnist.serving.http.explanations import add_explanations
 from deep_mnist.serving.http.limits import ServingLimits
 from deep_mnist.serving.http.observed import ObservedRequests
 from deep_mnist.serving.http.openapi import openapi_document
@@ -59,6 +60,7 @@ def create_app(champion: ServedChampion, limits: ServingLimits | None = None, *,
     app.add_exception_handler(Exception, _failed)
     add_v1(app, parts)
     add_v2(app, parts)
+    add_explanations(app, parts)
     add_pages(app, champion, metrics)
 
     @app.get("/metrics")

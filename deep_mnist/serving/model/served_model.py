@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.data.dataset import DatasetError, Preprocessing
-from deep_mnist.export import BATCH, GOLDEN_FILE, raw_shape, read_record
+from deep_mnist.export import BATCH, GOLDEN_FILE, MODEL_FILE, raw_shape, read_record
 from deep_mnist.registry.pointer import Promotion
+from deep_mnist.serving.model.attribution import Attribution
 from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE, InputForm, Sides
 from deep_mnist.serving.model.reference_profile import ReferenceProfile, read_profile
 
@@ -57,11 +58,13 @@ class LoadedForm:
         platform: Of the engine, as the Open Inference Protocol names it.
         signatures: Name -> signature.
         metadata: The signatures as TensorFlow Serving describes them.
+        attribution: Says what mattered for a prediction; None where the engine computes no gradients.
     """
 
     platform: str
     signatures: Mapping[str, ServedSignature]
     metadata: Mapping[str, Any]
+    attribution: Attribution | None = None
 
 
 # What reads a version's folder, prepared as the record says.
@@ -77,6 +80,8 @@ class ServedModel:
         promotion: The state of the pointer that named it.
         record: How its training data were prepared.
         form: What the engine loaded.
+        folder: That it was loaded from.
+        examples: Golden requests, images of the judged split, 0 in a version without.
         classes: Name of each class.
         card: The model card, Markdown; "" in a version without one.
         profile: What its training data were like; None in a version that was published without.
@@ -86,6 +91,8 @@ class ServedModel:
     promotion: Promotion
     record: Preprocessing
     form: LoadedForm
+    folder: Path
+    examples: int
     classes: tuple[str, ...]
     card: str
     profile: ReferenceProfile | None
@@ -102,6 +109,11 @@ class ServedModel:
         """Return the name of a class."""
         return self.classes[number] if number < len(self.classes) else str(number)
 
+    def example(self, number: int) -> tuple[np.ndarray, int]:
+        """Return one of the golden requests, as `serving_default` takes it, and its label."""
+        golden = np.load(self.folder / GOLDEN_FILE, allow_pickle=False)
+        return golden["images"][number], int(golden["labels"][number])
+
     def facts(self) -> dict[str, Any]:
         """Return what a page says of the champion, as plain JSON."""
         form = self.signatures[DEFAULT_SIGNATURE].form
@@ -117,6 +129,8 @@ class ServedModel:
             "source": self.record.source,
             "classes": list(self.classes),
             "surveyed": self.profile is not None,
+            "golden": self.examples,
+            "heat": self.form.attribution is not None,
             "input": {
                 "shape": list(form.shapes[0]),
                 "dtype": form.dtype.name,
@@ -129,7 +143,8 @@ class ServedModel:
 
 def tensorflow_engine(folder: Path, record: Preprocessing) -> LoadedForm:
     """Return the SavedModel."""
-    return LoadedForm("tensorflow_savedmodel", _signatures(folder, record), _metadata(folder))
+    attribution = Attribution(folder) if (folder / MODEL_FILE).is_file() else None
+    return LoadedForm("tensorflow_savedmodel", _signatures(folder, record), _metadata(folder), attribution)
 
 
 def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Engine = tensorflow_engine) -> ServedModel:
@@ -156,6 +171,8 @@ def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Eng
         promotion=promotion,
         record=record,
         form=form,
+        folder=folder,
+        examples=_examples(folder),
         classes=_class_names(evaluation, max(record.num_classes, 2)),
         card=card.read_text() if card.is_file() else "",
         profile=_profile(folder, promotion),
@@ -248,6 +265,11 @@ def _warm_up(folder: Path, signature: ServedSignature) -> None:
                 f"Expected golden requests to be predicted as when they were published, within {TOLERANCE:g}. "
                 f"Received: a difference of {difference:.3g}. Fix: {BrokenVersionError.fix}"
             )
+
+
+def _examples(folder: Path) -> int:
+    path = folder / GOLDEN_FILE
+    return len(np.load(path, allow_pickle=False)["labels"]) if path.is_file() else 0
 
 
 def _class_names(evaluation: Mapping[str, Any], count: int) -> tuple[str, ...]:

@@ -86,6 +86,15 @@ def test_it_takes_and_refuses_what_the_savedmodel_does(url: str, digits: tuple[n
     assert 400 == refused.status_code == other.status_code and "['serving_default']" in other.json()["error"]
 
 
+def test_it_says_that_it_computes_no_gradients(url: str) -> None:
+    """The page's map of what mattered gets 501 and the way to have it; V2 names the engine."""
+    refused = requests.post(f"{url}/heat", json={"instances": np.zeros((1, 28, 28), int).tolist()}, timeout=60)
+
+    assert (refused.status_code, refused.json()["fix"]) == (501, "serve it with --engine tensorflow")
+    assert not requests.get(f"{url}/champion.json", timeout=60).json()["heat"]
+    assert requests.get(f"{url}/v2/models/{NAME}", timeout=60).json()["platform"] == "onnxruntime_onnx"
+
+
 def test_its_signature_is_described_as_tensorflow_serving_does(url: str) -> None:
     """`metadata` names input and outputs with their types; a side of any length is -1."""
     described = requests.get(f"{url}/v1/models/{NAME}/metadata", timeout=60).json()

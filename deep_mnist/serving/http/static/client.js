@@ -29,6 +29,15 @@ async function fetched(address, options) {
 /** The champion's facts. */
 export const champion = async () => (await fetched("champion.json", {cache: "no-store"})).document;
 
+/** One of the version's own examples: {example, label}. */
+export const ownExample = async (number) => (await fetched(`example/${number}`)).document;
+
+/** What mattered for the prediction of an example: nested as the network's input, -1 to 1. */
+export async function heatOf(example) {
+  const headers = {"content-type": "application/json"}, body = JSON.stringify({instances: [example]});
+  return (await fetched("heat", {method: "POST", headers, body})).document.heat;
+}
+
 /** Predictions for the latest of a stream of examples. */
 export class Predictor {
   /** onResult gets ({prediction, warnings, version}, settled), onError gets (error, settled). */

@@ -169,8 +169,8 @@ export function inputForm({shape, kind}) {
 }
 
 /** Nested lists of one example, as the network's input takes it, from one field per channel. */
-export function example(form, channels, {dtype, range}) {
-  const [low, high] = range ?? (dtype === "uint8" ? [0, 255] : [0, 1]);
+export function example(form, channels, input) {
+  const [low, high] = rangeOf(input), {dtype} = input;
   const whole = !dtype.startsWith("float");
   const level = (value) => {
     const scaled = low + Math.min(1, Math.max(0, value)) * (high - low);
@@ -184,3 +184,17 @@ export function example(form, channels, {dtype, range}) {
   if (order === "first") return channels.map((field) => grid(of(field)));
   return grid((index) => channels.map((field) => of(field)(index)));
 }
+
+/** The inverse of `example`: a field for each channel, of values from low to high. */
+export function fieldsOf({rows, columns, channels: count, order}, nested, [low, high]) {
+  const flat = nested.flat(Infinity), size = rows * columns;
+  const place = (index, channel) => (order === "first" ? channel * size + index : index * count + channel);
+  return Array.from({length: count}, (_, channel) => ({
+    width: columns,
+    height: rows,
+    values: Float32Array.from({length: size}, (_, index) => (flat[place(index, channel)] - low) / (high - low)),
+  }));
+}
+
+/** The range of the values that an input holds. */
+export const rangeOf = ({dtype, range}) => range ?? (dtype === "uint8" ? [0, 255] : [0, 1]);

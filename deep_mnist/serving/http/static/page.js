@@ -1,11 +1,11 @@
 // The page: what is drawn or chosen becomes the network's input, and its probabilities become bars.
 "use strict";
 
-import {champion, Predictor} from "./client.js";
-import {example, frame, FRAMINGS, inkOf, inputForm, stretched} from "./framing.js";
+import {champion, heatOf, ownExample, Predictor} from "./client.js";
+import {example, fieldsOf, frame, FRAMINGS, inkOf, inputForm, rangeOf, stretched} from "./framing.js";
 import {Pad} from "./pad.js";
-import {readPicture} from "./picture.js";
-import {showChampion, showError, showResult, showSeen, say} from "./show.js";
+import {pictureOf, readPicture} from "./picture.js";
+import {showChampion, showError, showHeat, showResult, showSeen, say} from "./show.js";
 
 const POLL_MS = 4000, SETTLED_MS = 500;
 const by = (id) => document.getElementById(id);
@@ -29,7 +29,8 @@ function announce(probabilities) {
   clearTimeout(state.timer);
   state.timer = setTimeout(() => {
     const best = probabilities.indexOf(Math.max(...probabilities));
-    say(`${state.champion.classes[best] ?? best}, ${(100 * probabilities[best]).toFixed(1)} %.`);
+    const result = `${state.champion.classes[best] ?? best}, ${(100 * probabilities[best]).toFixed(1)} %`;
+    say([result, by("doubt").textContent].filter(Boolean).join(". ") + ".");
   }, SETTLED_MS);
 }
 
@@ -67,6 +68,7 @@ function update() {
   const shown = empty ? null : channels();
   by("clear").disabled = by("undo").disabled = empty;
   by("undo").disabled ||= Boolean(state.picture);
+  by("heat").disabled = empty;
   showSeen(shown, state.form);
   if (shown) return predictor.ask(example(state.form, shown, state.champion.input));
   predictor.cancel();
@@ -78,6 +80,34 @@ function setPicture(picture, name = "") {
   state.picture = picture;
   pad.show(picture?.canvas ?? null);
   by("chosen").textContent = picture ? `${name || "pasted image"}, ${picture.exact ? "of the network's own size" : "framed"}` : "";
+}
+
+async function takeExample() {
+  try {
+    const number = Math.floor(Math.random() * state.champion.golden);
+    const {example: nested, label} = await ownExample(number);
+    pad.clear();
+    setPicture(pictureOf(fieldsOf(state.form, nested, rangeOf(state.champion.input))), "");
+    by("chosen").textContent = `example ${number + 1} of ${state.champion.golden} of the test data, labelled ${label}`;
+    update();
+    say(`An example labelled ${label}.`);
+  } catch (error) {
+    showError(error);
+  }
+}
+
+// Once for what is shown now: the gradient costs more than the prediction.
+async function showWhatMattered() {
+  const {form} = state, sent = channels();
+  if (!sent) return;
+  try {
+    const heat = await heatOf(example(form, sent, state.champion.input));
+    showHeat(fieldsOf(form, heat, [0, 1]));
+    by("heat-note").textContent = "Orange spoke for the prediction, blue against it: gradient × input.";
+    say("The map of what mattered is shown.");
+  } catch (error) {
+    by("heat-note").textContent = error.message;
+  }
 }
 
 async function take(file) {
@@ -140,6 +170,8 @@ const listen = (target, name, handler) => target.addEventListener(name, handler)
 for (const [value, text] of Object.entries(FRAMINGS)) by("framing").append(new Option(text, value));
 listen(by("clear"), "click", clear);
 listen(by("undo"), "click", () => pad.undo());
+listen(by("example"), "click", takeExample);
+listen(by("heat"), "click", showWhatMattered);
 listen(by("file"), "change", (event) => {
   take(event.target.files[0]);
   event.target.value = ""; // the same file may be chosen again

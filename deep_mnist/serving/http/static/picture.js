@@ -39,3 +39,16 @@ function drawn(bitmap, width, height) {
     if (ground === "#000" || data.some((level, index) => index % 4 < 3 && level < 245)) return {canvas, data};
   }
 }
+
+/** The same of an example that has the network's own size, a field for each channel. */
+export function pictureOf(fields) {
+  const [{width, height}] = fields, colour = [0, 1, 2].map((channel) => fields[fields.length === 3 ? channel : 0]);
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let index = 0; index < width * height; index++) {
+    colour.forEach((field, channel) => (image.data[4 * index + channel] = Math.round(255 * field.values[index])));
+    image.data[4 * index + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  return {exact: true, canvas, colour, grey: colour[0]};
+}

@@ -24,10 +24,18 @@ export function showResult(probabilities, classes, warnings) {
   const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
   by("result").textContent = probabilities ? name(best) : "–";
   by("confidence").textContent = probabilities ? percent(probabilities[best]) : "";
+  by("doubt").textContent = probabilities ? doubt(probabilities, best, name) : "";
+  showHeat(null);
   let shown = Array.from({length: count}, (_, index) => index);
   if (count > MOST_BARS) shown = shown.sort((a, b) => (probabilities?.[b] ?? 0) - (probabilities?.[a] ?? 0)).slice(0, MOST_BARS);
   by("bars").replaceChildren(...shown.map((index) => bar(name(index), probabilities?.[index], index === best)));
   showWarnings(warnings);
+}
+
+// The second guess is told however faint: what a network is unsure of is often there.
+function doubt(probabilities, best, name) {
+  const second = probabilities.reduce((found, share, index) => (index !== best && !(share <= probabilities[found]) ? index : found), -1);
+  return second < 0 ? "" : `Second guess: ${name(second)}, ${percent(probabilities[second])}`;
 }
 
 function bar(name, share, best) {
@@ -78,6 +86,26 @@ export function showSeen(channels, {rows, columns}) {
   context.putImageData(image, 0, 0);
 }
 
+/** What mattered, over what the network sees: fields from -1 (against) to 1 (for); null: nothing. */
+export function showHeat(fields) {
+  const canvas = by("heat-map");
+  by("heat-figure").hidden = !fields;
+  by("heat-note").textContent = "";
+  if (!fields) return;
+  const [{width, height}] = fields;
+  Object.assign(canvas, {width, height});
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  const colours = [[214, 96, 0], [0, 101, 189]]; // for, against: told apart by who sees no red or no green
+  const totals = Array.from({length: width * height}, (_, index) => fields.reduce((sum, {values}) => sum + values[index], 0));
+  const most = Math.max(1e-9, ...totals.map(Math.abs));
+  totals.forEach((total, index) => {
+    const strength = Math.sqrt(Math.abs(total) / most), colour = colours[total < 0 ? 1 : 0];
+    colour.forEach((level, channel) => (image.data[4 * index + channel] = Math.round(255 + strength * (level - 255))));
+    image.data[4 * index + 3] = 255;
+  });
+  context.putImageData(image, 0, 0);
+}
+
 /** The champion's facts, and the input that suits it: a drawing, or numbers. */
 export function showChampion(facts, form) {
   const {input} = facts, size = `${form.rows} × ${form.columns}${form.channels === 3 ? " × 3" : ""}`;
@@ -94,4 +122,7 @@ export function showChampion(facts, form) {
   by("wanted").textContent = form.features ? `${form.features} numbers, one per feature column, in the order of the training data` : "";
   by("unknown").hidden = Boolean(form.rows || form.features);
   by("framing-row").hidden = form.channels === 3;
+  by("example").hidden = !facts.golden;
+  by("heat").hidden = !form.rows || !facts.heat;
+  by("no-heat").hidden = !form.rows || facts.heat;
 }

@@ -14,7 +14,7 @@ from deep_mnist.serving.http.app import create_app
 from tests.support.serving import NAME, RunningServer
 
 EXAMPLES = 5  # of each of nineteen operations, beside those that cover its parameters one by one
-PAGES = {"/", "/card", "/drift", "/static/{name}"}
+PAGES = {"/", "/card", "/drift", "/static/{name}", "/example/{number}", "/heat"}
 
 
 def test_every_path_of_the_protocols_is_described(served: RunningServer) -> None:

@@ -126,7 +126,7 @@ def test_a_seven_drawn_with_the_mouse_is_read(browser: Any, server: str) -> None
         ready(page)
         draw(page)
         wait_for_result(page, "7")
-        expect(page.locator("#said")).to_have_text(re.compile(r"^7, \d+\.\d %\.$"))
+        expect(page.locator("#said")).to_have_text(re.compile(r"^7, \d+\.\d %\. Second guess: \d, \d+\.\d %\.$"))
         image = seen(page)
         bars = page.locator("#bars li").all_inner_texts()
         best = page.locator("#bars li.best").inner_text()
