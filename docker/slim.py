@@ -15,6 +15,7 @@ UNREAD = {
     "numpy/_core/_simd*": "is there for numpy's tests",
     "kfp/{cli,client,compiler,components,kubeflow_client,local,registry}": "the executor of a step runs kfp.dsl alone",
     "onnxruntime/capi/libonnxruntime.so*": "the same for programs in C; Python's module has its own: 34 MB",
+    "simdjson/*.{h,cpp,pyx,pxd}": "its source",
     "onnxruntime/{backend,datasets,quantization,tools,transformers}": "make and convert models; a server runs them",
     # The formats that are read here need none of these: components of Pillow for fonts, colour profiles, AVIF, WebP.
     "PIL/{_avif,_imagingcms,_imagingft,_imagingtk,_webp}.*": "codecs of untrusted files beside",
@@ -50,7 +51,7 @@ def remove_unread(packages: Path) -> None:
 
 
 def strip(path: Path) -> int:
-    """Cut the table of symbols, which only a debugger reads, off a shared library; return the bytes saved.
+    """Cut symbols and debugging information, which only a debugger reads, off a shared library; return the bytes saved.
 
     Nothing that a process maps is touched: where the table lies before the end of that, the library stays as it is.
     """
@@ -61,13 +62,19 @@ def strip(path: Path) -> int:
     _, _, size, count, names = struct.unpack_from("<5H", content, COUNTS)
     sections = [SECTION.unpack_from(content, table + number * size) for number in range(count)]
     symbols = {number for number, each in enumerate(sections) if each[TYPE] == SYMBOLS}
-    dropped = symbols | {sections[number][LINK] for number in symbols}
+    dropped = symbols | {sections[number][LINK] for number in symbols} | _debugging(content, sections, names)
     mapped = _end_of_segments(content)
     if not dropped or names in dropped or not _at_the_end(sections, dropped, mapped):
         return 0
     made = _without(content, sections, dropped, names, mapped)
     path.write_bytes(made)
     return len(content) - len(made)
+
+
+def _debugging(content: bytes, sections: list[tuple[int, ...]], names: int) -> set[int]:
+    """Return the sections of debugging information, by their names."""
+    start = sections[names][OFFSET]
+    return {number for number, each in enumerate(sections) if content.startswith(b".debug_", start + each[NAME])}
 
 
 def _end_of_segments(content: bytes) -> int:
