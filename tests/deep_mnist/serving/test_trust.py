@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
+import tritonclient.http as triton
 
 from deep_mnist.registry.registry import Registry
 from tests.support.attacks import flip, folder_of, list_again, point_at
@@ -33,7 +35,7 @@ VARIABLES = "variables/variables.data-00000-of-00001"
 
 @dataclass
 class Clients:
-    """Clients of the V1 protocol that ask until they are stopped, and what came of it."""
+    """Clients of either protocol that ask until they are stopped, and what came of it."""
 
     url: str
     answers: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -46,6 +48,15 @@ class Clients:
                     f"{self.url}/v1/models/{NAME}:predict", json={"instances": [[[0] * 28] * 28]}, timeout=60
                 )
                 self.answers[response.status_code, response.headers.get("x-model-version", "")] += 1
+
+    def ask_v2(self) -> None:
+        """As Triton's own client does, a tensor in binary."""
+        with triton.InferenceServerClient(self.url.removeprefix("http://")) as client:
+            images = triton.InferInput("images", [1, 28, 28], "UINT8")
+            images.set_data_from_numpy(np.zeros((1, 28, 28), np.uint8))
+            while not self.stopped.is_set():
+                answer = client.infer(NAME, [images]).get_response()  # raises where the status is not 200
+                self.answers[200, answer["model_version"]] += 1
 
     def wait_for(self, found: Callable[[], bool]) -> None:
         """Wait until something is seen, and every client has asked since."""
@@ -125,7 +136,7 @@ def test_no_request_fails_and_nothing_unsigned_is_served(versions: Path, tmp_pat
     promote(publisher, versions / "weak")
     with served(publisher, keys, tmp_path) as url, ThreadPoolExecutor(CLIENTS) as pool:
         clients = Clients(url)
-        asking = [pool.submit(clients.ask) for _ in range(CLIENTS)]
+        asking = [pool.submit(each) for each in (clients.ask, clients.ask, clients.ask_v2)]
         try:
             clients.wait_for_version(1)
             promote(publisher, versions / "strong")
