@@ -11,6 +11,7 @@ The test split is read here only, to report; nothing is chosen by it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -84,7 +85,7 @@ def prepare(folder: Path) -> None:
 def measure(training: str, folder: Path) -> dict[str, Any]:
     """Run one training in a process of its own and print its line."""
     environment = {**CALLERS, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "bench.training", training, str(folder)]
+    command = [sys.executable, "-m", "bench.training", "--one", training, str(folder)]
     ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     print(
@@ -149,6 +150,12 @@ def child(training: str, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--seeds"]:
-        sys.exit(record(int(sys.argv[2])))
-    sys.exit(child(sys.argv[1], Path(sys.argv[2])) if len(sys.argv) == 3 else main())
+    parser = argparse.ArgumentParser(prog="python -m bench.training")
+    parser.add_argument("--seeds", type=int, help="a record over so many, two at least")
+    parser.add_argument("--one", nargs=2, metavar=("TRAINING", "FOLDER"), help="one training, in this process")
+    options = parser.parse_args()
+    if options.seeds is not None and options.seeds < 2:
+        parser.error("Expected two seeds at least: one has no deviation.")
+    if options.one:
+        sys.exit(child(options.one[0], Path(options.one[1])))
+    sys.exit(main() if options.seeds is None else record(options.seeds))

@@ -39,3 +39,14 @@ def test_the_command_runs_what_differs(tmp_path: Path) -> None:
     assert unchanged.stdout.startswith("0 test files")
     assert changed.stdout.startswith("1 test files")
     assert "tests/test_names.py" in changed.stdout
+
+
+def test_a_revision_that_is_not_there_is_refused() -> None:
+    """In one line, and nothing is run."""
+    command = [sys.executable, "-m", "tests.support.changed", "--since", "no-such-revision"]
+
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 2
+    assert "no-such-revision" in ended.stderr
+    assert "Traceback" not in ended.stderr

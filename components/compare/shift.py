@@ -13,9 +13,8 @@ from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.model.profiling import moved_since
 from deep_mnist.serving.model.reference_profile import PROFILE_FILE, ReferenceProfile
+from deep_mnist.serving.model.spread import MOVED, STABLE
 from deep_mnist.storage.store import NotFoundError
-
-STABLE, MOVED = 0.1, 0.25  # customary bounds of the population stability index
 
 
 def note_shift(dataset: str, registry: str, model_name: str, page: str) -> None:

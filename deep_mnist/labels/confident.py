@@ -119,13 +119,17 @@ def confident_classes(probabilities: np.ndarray, given: np.ndarray) -> np.ndarra
     Args:
         probabilities, given: As for `rank`.
     """
-    count = probabilities.shape[1]
-    thresholds = np.array(
-        [probabilities[given == each, each].mean() if (given == each).any() else np.inf for each in range(count)]
-    )
-    reached = np.where(probabilities >= thresholds - ROUNDING, probabilities, -1.0)
+    reached = np.where(probabilities >= _own_means(probabilities, given) - ROUNDING, probabilities, -1.0)
     confident: np.ndarray = np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
     return confident
+
+
+def _own_means(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return float64 (classes,): the mean probability of a class's own label, infinite where no example has it."""
+    classes = range(probabilities.shape[1])
+    return np.array(
+        [probabilities[given == each, each].mean() if (given == each).any() else np.inf for each in classes]
+    )
 
 
 def _estimate(label: int, given: np.ndarray, of_given: np.ndarray, confident: np.ndarray) -> ClassEstimate:
@@ -161,9 +165,7 @@ def _needed_odds(values: np.ndarray, given: np.ndarray, confident: np.ndarray) -
         if len(sure) >= FEWEST_OF_CLASS:
             surest = np.quantile(sure[:, [other]] / np.maximum(sure, 1e-300), SUREST, axis=0)
             needed[:, other] = np.clip(OF_SUREST * surest, LEAST_LIKELIER, LIKELIER)
-    for label in range(count):
-        if (given == label).any() and values[given == label, label].mean() < LEARNED:
-            needed[label] = LIKELIER
+    needed[_own_means(values, given) < LEARNED] = LIKELIER
     return needed
 
 

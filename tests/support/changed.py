@@ -10,6 +10,7 @@ a manifest, reaches the tests that name it. The whole suite (make test) stays th
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -23,14 +24,17 @@ PACKAGES = ("deep_mnist", "components", "pipeline", "tests")
 
 def main(arguments: list[str]) -> int:
     """Run them; return pytest's exit status, 0 where no test is reached."""
-    since = "main"
-    if arguments[:1] == ["--since"]:
-        since, arguments = arguments[1], arguments[2:]
-    tests = reached(changed_files(since))
-    print(f"{len(tests)} test files are reached by what differs from {since}", flush=True)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.changed", allow_abbrev=False)
+    parser.add_argument("--since", default="main", metavar="REVISION", help="(%(default)s)")
+    options, others = parser.parse_known_args(arguments)
+    try:
+        tests = reached(changed_files(options.since))
+    except subprocess.CalledProcessError as error:
+        parser.error(error.stderr.strip())
+    print(f"{len(tests)} test files are reached by what differs from {options.since}", flush=True)
     if not tests:
         return 0
-    command = [sys.executable, "-m", "pytest", "-m", "not docker and not load", *arguments, *tests]
+    command = [sys.executable, "-m", "pytest", "-m", "not docker and not load", *others, *tests]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from deep_mnist.serving.http.body import read_body
-from deep_mnist.serving.http.predictions import ServingParts
+from deep_mnist.serving.http.predictions import ServingParts, loaded_model
 from deep_mnist.serving.model.served_model import ServedModel
 from deep_mnist.serving.requests.error_response import RequestError
 from deep_mnist.serving.requests.prediction import pending
@@ -28,7 +28,7 @@ def add_explanations(app: FastAPI, parts: ServingParts) -> None:
 
     @app.get("/example/{number}")
     def example(number: str) -> Response:
-        model = _loaded(parts)
+        model = loaded_model(parts.champion)
         if not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) < model.examples):
             expected = f"a number from 0 to {model.examples - 1}" if model.examples else "a version with examples"
             raise RequestError(404, "request", expected, number[:20], "reload the page")
@@ -37,7 +37,7 @@ def add_explanations(app: FastAPI, parts: ServingParts) -> None:
 
     @app.post("/heat")
     async def heat(request: Request) -> Response:
-        model = _loaded(parts)
+        model = loaded_model(parts.champion)
         with parts.admission.admitted():
             body = await read_body(request, parts.limits)
             found = await parts.admission.run(partial(_attribute, model, body))
@@ -56,9 +56,3 @@ def _attribute(model: ServedModel, body: bytes, outcome: Future[list[Any]]) -> N
         fix = "look at the prediction without it"
         raise RequestError(501, "request", "a network with a gradient at its input", str(error)[:200], fix) from None
     outcome.set_result(np.round(found / (np.abs(found).max() or 1), 4).tolist())
-
-
-def _loaded(parts: ServingParts) -> ServedModel:
-    if parts.champion.model is None:
-        raise RequestError(503, "request", "a champion", "none so far", "publish one: make run")
-    return parts.champion.model

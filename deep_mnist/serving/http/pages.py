@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from deep_mnist.html import STYLE, template
+from deep_mnist.serving.http.predictions import loaded_model
 from deep_mnist.serving.model.champion import ServedChampion
-from deep_mnist.serving.model.served_model import ServedModel
 from deep_mnist.serving.monitoring.metrics import ServingMetrics
 from deep_mnist.serving.requests.error_response import RequestError
 
@@ -35,11 +35,11 @@ def add_pages(app: FastAPI, champion: ServedChampion, metrics: ServingMetrics) -
 
     @app.get("/")
     def draw() -> Response:
-        return HTMLResponse(_DRAW.render(champion=_loaded(champion).facts(), here="draw"), headers=HEADERS)
+        return HTMLResponse(_DRAW.render(champion=loaded_model(champion).facts(), here="draw"), headers=HEADERS)
 
     @app.get("/card")
     def card(request: Request) -> Response:
-        model = _loaded(champion)
+        model = loaded_model(champion)
         text, headers = model.card or "This version has no model card.\n", {**HEADERS, "vary": "accept"}
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(_CARD.render(card=_of_markdown(text), model=model, here="card"), headers=headers)
@@ -47,17 +47,17 @@ def add_pages(app: FastAPI, champion: ServedChampion, metrics: ServingMetrics) -
 
     @app.get("/drift")
     def drift() -> Response:
-        facts, counts = _loaded(champion).facts(), metrics.warning_counts()
+        facts, counts = loaded_model(champion).facts(), metrics.warning_counts()
         body = _DRIFT.render(champion=facts, report=metrics.report(), counts=counts, here="drift")
         return HTMLResponse(body, headers=HEADERS)
 
     @app.get("/drift.json")
     def drift_report() -> Response:
-        return JSONResponse({"model": _loaded(champion).facts(), "report": metrics.report()})
+        return JSONResponse({"model": loaded_model(champion).facts(), "report": metrics.report()})
 
     @app.get("/champion.json")
     def facts() -> Response:
-        return JSONResponse(_loaded(champion).facts(), headers={"cache-control": "no-store"})
+        return JSONResponse(loaded_model(champion).facts(), headers={"cache-control": "no-store"})
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:
@@ -72,9 +72,3 @@ def _of_markdown(text: str) -> str:
 
     rendered: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return rendered
-
-
-def _loaded(champion: ServedChampion) -> ServedModel:
-    if champion.model is None:
-        raise RequestError(503, "request", "a champion", "none so far", "publish one: make run")
-    return champion.model

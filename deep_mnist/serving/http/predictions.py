@@ -98,6 +98,17 @@ def requested_model(request: Request, champion: ServedChampion) -> ServedModel:
     return served_model(champion, *path_names(request))
 
 
+def loaded_model(champion: ServedChampion) -> ServedModel:
+    """Return the model that is served.
+
+    Raises:
+        RequestError: None so far.
+    """
+    if champion.model is None:
+        raise RequestError(503, "request", "a champion", "none so far", "publish one: make run")
+    return champion.model
+
+
 def served_model(champion: ServedChampion, name: str, version: str = "") -> ServedModel:
     """Return the model that a path names.
 

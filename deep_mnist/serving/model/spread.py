@@ -10,6 +10,7 @@ import numpy as np
 BINS = 10
 # An empty bin would make the index infinite; this is the customary floor.
 LEAST_SHARE = 1e-4
+STABLE, MOVED = 0.1, 0.25  # customary bounds of the population stability index
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Spread:
     def moved(self, values: np.ndarray) -> float:
         """Return the population stability index of a sample against this spread.
 
-        The sum over the bins of (share - training's share) * ln(share / training's share). Customary: below 0.1 stable,
-        above 0.25 moved.
+        The sum over the bins of (share - training's share) * ln(share / training's share). Below STABLE it is, above
+        MOVED it has moved.
         """
         now = np.maximum(self._shares(values, self.edges), LEAST_SHARE)
         then = np.maximum(self.shares, LEAST_SHARE)

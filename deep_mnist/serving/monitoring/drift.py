@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.serving.model.reference_profile import ReferenceProfile, statistics_of
+from deep_mnist.serving.model.spread import MOVED, STABLE
 from deep_mnist.serving.requests.statistical_validation import ProfileComparison
 
 WINDOW = 10_000  # examples
 LEAST_EXAMPLES = 200  # fewer say nothing: by chance alone the index is near (bins - 1) / examples
-STABLE, MOVED = 0.1, 0.25  # customary bounds of the population stability index
 CONFIDENCE = "confidence"
 CLASSES = "predicted class"
 
