@@ -221,11 +221,12 @@ def _graph_input(images: Any, record: Preprocessing, tf: Any) -> Any:
     )
     message = f"Expected images: uint8 (n, {rows}, {columns}) or (n, {rows}, {columns}, 1). Received the shape:"
     with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape], summarize=8)]):
-        return graph_scaled(tf.reshape(images, (-1, *record.image_shape)), record, tf)
+        return graph_scaled(images, record, tf)
 
 
-def graph_scaled(shaped: Any, record: Preprocessing, tf: Any) -> Any:
-    """The graph's counterpart of `network_input`, of raw images (n, *record.image_shape)."""
+def graph_scaled(images: Any, record: Preprocessing, tf: Any) -> Any:
+    """The graph's counterpart of `network_input`, of raw images of as many values as record.image_shape has."""
+    shaped = tf.reshape(images, (-1, *record.image_shape))
     if record.dtype == "uint8":
         return shaped
     floats = tf.cast(shaped, tf.float32)

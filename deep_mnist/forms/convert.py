@@ -47,7 +47,7 @@ def _signature(network: TrainedNetwork) -> Any:
 
     @tf.function(input_signature=[spec], autograph=False)  # type: ignore[untyped-decorator]
     def predict(images: Any) -> dict[str, Any]:
-        fed = images if record.prepared else graph_scaled(tf.reshape(images, (-1, *record.image_shape)), record, tf)
+        fed = images if record.prepared else graph_scaled(images, record, tf)
         return graph_predictions(network.model(fed, training=False), network.kind, temperature, tf)
 
     return predict
@@ -96,7 +96,7 @@ def _write_int8(network: TrainedNetwork, path: Path, examples: np.ndarray) -> No
 
     @tf.function(input_signature=[tf.TensorSpec((None, *sides), tf.float32, name="images")], autograph=False)  # type: ignore[untyped-decorator]
     def predict(images: Any) -> dict[str, Any]:
-        fed = images if record.prepared else graph_scaled(tf.reshape(images, (-1, *record.image_shape)), record, tf)
+        fed = images if record.prepared else graph_scaled(images, record, tf)
         shares = graph_predictions(model(fed, training=False), kind, temperature, tf)["probabilities"]
         return {"probabilities": shares}
 
