@@ -12,7 +12,8 @@ from components.evaluate.evaluate import evaluate_from_paths
 from components.publish.publish import PublishRequest, publish_from_paths
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.signing import KEY, SignatureError
+from deep_mnist.registry.signature import SignatureError
+from deep_mnist.registry.signing import KEY
 from tests.support.attacks import flip
 from tests.support.keys import KeyPair, make_keys
 from tests.support.trained import make_dataset, make_record, train_network
