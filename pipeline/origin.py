@@ -87,10 +87,7 @@ def _verified(registry: Registry, promotion: Promotion, folder: Path) -> tuple[s
     if not registry.files.is_signed(promotion.version):
         return "Every file has its digest. Not signed: who can write to the registry can write digests too.", "warn"
     if not registry.trust.verifies:
-        return (
-            f"Every file has its digest. {SIGNATURE_FILE} is there; a trusted key or identity verifies it.",
-            "warn",
-        )
+        return f"Every file has its digest. {SIGNATURE_FILE} is there; --trusted-key FILE verifies it.", "warn"
     return f"Every file has its digest, and {SIGNATURE_FILE} is by a trusted key or identity.", "good"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from deep_mnist.kubernetes_api import ACCOUNT, KubernetesApi, KubernetesError
 from deep_mnist.registry.signature import SignatureError, package
 
-AMBIENT, AUDIENCE = "ambient", "sigstore"
+AMBIENT, KUBERNETES, AUDIENCE = "ambient", "kubernetes", "sigstore"
 SECONDS = 600  # the shortest life that a cluster gives a token
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -19,16 +19,17 @@ def identity_token(source: str) -> str:
     """Return a token.
 
     Args:
-        source: The token itself, the path of a file with it, as Kubernetes projects and renews it, or "ambient": that
-            of SIGSTORE_ID_TOKEN, of a CI system or cloud that sigstore knows, or of the pod's service account.
+        source: The token itself; the path of a file with it, as Kubernetes projects and renews it; "kubernetes" for one
+            of the pod's service account; or "ambient": SIGSTORE_ID_TOKEN, that of a CI system or cloud that sigstore
+            knows, or else of the pod.
 
     Raises:
         SignatureError: There is none.
     """
     if _JWT.fullmatch(source):
         return source
-    if source == AMBIENT:
-        return _ambient()
+    if source in (AMBIENT, KUBERNETES):
+        return _ambient(pod_only=source == KUBERNETES)
     try:
         token = Path(source).read_text().strip()
     except (OSError, ValueError) as error:
@@ -38,18 +39,17 @@ def identity_token(source: str) -> str:
     return token
 
 
-def _ambient() -> str:
+def _ambient(*, pod_only: bool) -> str:
     package()  # says what is missing; it brings sigstore
     from sigstore.oidc import IdentityError, detect_credential
 
-    if given := os.environ.get("SIGSTORE_ID_TOKEN", "").strip():
-        return given
+    given = "" if pod_only else os.environ.get("SIGSTORE_ID_TOKEN", "").strip()
     try:
-        if token := detect_credential(AUDIENCE):
+        if token := given or (None if pod_only else detect_credential(AUDIENCE)):
             return token
-        if (ACCOUNT / "token").is_file():
+        if pod_only or (ACCOUNT / "token").is_file():
             return service_account_token(KubernetesApi())
-    except (IdentityError, KubernetesError) as error:
+    except (IdentityError, KubernetesError, OSError) as error:
         raise _missing("the surroundings", str(error)) from None
     raise _missing(
         "the surroundings", "no SIGSTORE_ID_TOKEN, CI system or cloud that sigstore knows, nor a pod's service account"

@@ -45,8 +45,8 @@ class Keyless:
     """Who signs versions by an identity, and whose identities count.
 
     Attributes:
-        token: What new versions are signed with: an OIDC token, the path of a file with one, or "ambient" for that of
-            the surroundings; "" signs nothing.
+        token: What new versions are signed with: an OIDC token, the path of a file with one, or "ambient" or
+            "kubernetes" for that of the surroundings; "" signs nothing.
         identities: A signature by any of them counts.
         trust_config: Sigstore's ClientTrustConfig as JSON text: its services and their keys; "" is the public good's.
     """
@@ -86,14 +86,14 @@ class Keyless:
         named = tuple(SignerIdentity(*each) for each in zip(identities, issuers, strict=True))
         return cls(token, named, _config_text(trust_config or os.environ.get(TRUST_CONFIG, "").strip()))
 
-    def variables(self) -> dict[str, str]:
-        """Return what `of` reads this from where no file of it is, as in a container: a token of now, too.
+    def variables(self, *, signing: bool) -> dict[str, str]:
+        """Return what `of` reads this from where no file of it is, as in a container; `signing` with a token of now.
 
         Raises:
             SignatureError: There is no token where one is named.
         """
         texts = {
-            IDENTITY_TOKEN: identity_token(self.token) if self.token else "",
+            IDENTITY_TOKEN: identity_token(self.token) if signing and self.token else "",
             IDENTITY: "\n".join(each.name for each in self.identities),
             ISSUER: "\n".join(each.issuer for each in self.identities),
             TRUST_CONFIG: self.trust_config,

@@ -64,7 +64,8 @@ class Trust:
         Raises:
             SignatureError: A key is not there or is none, or a signature is required and there is no key to verify by.
         """
-        texts = [text for each in trusted for text in public_keys(each)]
+        # An empty folder, as an optional ConfigMap's, will do where identities count.
+        texts = [text for each in trusted for text in public_keys(each, or_none=bool(keyless.identities))]
         if key:
             own = public_key_of(key)
             texts = texts or [own]
@@ -98,12 +99,19 @@ class Trust:
         """Whether a version's signature is looked at."""
         return bool(self.trusted or self.keyless.identities)
 
-    def variables(self) -> dict[str, str]:
-        """Return what `from_environment` reads this trust from where no file of it is, as in a container."""
+    def variables(self, *, signing: bool = True) -> dict[str, str]:
+        """Return what `from_environment` reads this trust from where no file of it is, as in a container.
+
+        Args:
+            signing: With what signs: the private key, and a token of now.
+
+        Raises:
+            SignatureError: One of these cannot be had.
+        """
         texts = {TRUSTED: "".join(self.trusted), REQUIRED: "1" if self.required else ""}
-        if self.key:
+        if signing and self.key:
             texts[KEY] = text_of(self.key, "a private key")
-        return {name: text for name, text in {**texts, **self.keyless.variables()}.items() if text}
+        return {name: text for name, text in {**texts, **self.keyless.variables(signing=signing)}.items() if text}
 
     def require_package(self) -> None:
         """Find out before anything is signed or verified that this needs a package which is not there.

@@ -55,11 +55,11 @@ def public_key_of(key: str) -> str:
     return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def public_keys(source: str) -> list[str]:
-    """Return the public keys of a PEM file or text of one or several, or of a folder of them."""
+def public_keys(source: str, *, or_none: bool = False) -> list[str]:
+    """Return the public keys of a PEM file or text of one or several, or of a folder of them, `or_none` in that."""
     if _PEM not in source and Path(source).is_dir():
         found = [text for path in sorted(Path(source).glob("*.pem")) for text in public_keys(str(path))]
-        if not found:
+        if not (found or or_none):
             raise SignatureError(f"Expected public keys, *.pem, in {source}. Received: none. Fix: Put them there.")
         return found
     text = text_of(source, "public keys")

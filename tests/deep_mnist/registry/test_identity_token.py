@@ -27,6 +27,8 @@ def test_the_surroundings_are_asked_for_a_token(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("SIGSTORE_ID_TOKEN")
     with pytest.raises(SignatureError, match="Received: no SIGSTORE_ID_TOKEN, CI system or cloud"):
         identity_token("ambient")
+    with pytest.raises(SignatureError, match="serviceaccount"):
+        identity_token("kubernetes")
     (tmp_path / "token").write_text("none")
     with pytest.raises(SignatureError, match="Received: no token"):
         identity_token(str(tmp_path / "token"))
