@@ -16,6 +16,7 @@ from components.evaluate.report import html, markdown, temperature_sentence
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.export import ServingError, TrainedNetwork
+from deep_mnist.lineage import versions_line
 from deep_mnist.outputs import probabilities
 from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
@@ -77,6 +78,9 @@ def evaluate_from_paths(
     report.write_text(html(result))
     summary.write_text(markdown(result))
     _say(result)
+    facts = json.loads((trained / "training.json").read_text()) if (trained / "training.json").is_file() else {}
+    told = {"dataset": opened.digest, "trained": str(facts.get("weights_sha256", "")), "model": network.digest}
+    print(versions_line(**told), flush=True)
     return result
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
 from pipeline.cluster.definition import compile_definition
+from pipeline.notification import KEYS
 from pipeline.placement import ClusterSettings
 from tests.support.kfp_server import KfpServer
 
@@ -119,7 +120,7 @@ def test_notify_guards_every_other_task(retraining):
     assert notify.spec["inputs"]["parameters"]["status"] == {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
     (secret,) = (each for each in notify.kubernetes["secretAsEnv"] if each["secretName"] == "webhook")
     assert secret["optional"] is True
-    assert {each["secretKey"] for each in secret["keyToEnv"]} == {"url", "ui", "api"}
+    assert {each["secretKey"] for each in secret["keyToEnv"]} == set(KEYS)
     assert "webhook" not in json.dumps(plain.body)
 
 
