@@ -26,8 +26,8 @@ for extra in deploy forms lineage mlflow serving signing tracing; do
 done
 # Images that sign or verify versions hold what that needs; who runs the same here installs it where there are keys.
 lock serving-onnx serving-onnx.txt --extra signing --constraint requirements/dev.txt --excludes requirements/excluded-serving.in
-lock validate validate.txt --extra lineage --constraint requirements/dev.txt --excludes requirements/excluded-images.in
-for extra in download preprocess train-cpu evaluate; do
+lock lineage notify.txt --constraint requirements/dev.txt --excludes requirements/excluded-images.in
+for extra in download preprocess validate train-cpu evaluate; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 done
 lock publish publish.txt --extra signing --constraint requirements/dev.txt --excludes requirements/excluded-images.in

@@ -275,12 +275,16 @@ def test_a_container_is_given_all_as_text(authority: SigstoreStandIn, config: Pa
     assert variables["DEEP_MNIST_IDENTITY_TOKEN"] not in done.stdout
 
 
-def test_no_version_of_an_identity_goes_without_the_package(signed: Registry, config: Path, tmp_path: Path) -> None:
-    """Where model_signing cannot be imported, the command that is to serve says so before it reads anything."""
+@pytest.mark.parametrize("command", [["deep_mnist.serving"], ["deep_mnist.serving.replay", "http://127.0.0.1:9"]])
+def test_no_version_of_an_identity_goes_without_the_package(
+    signed: Registry, config: Path, tmp_path: Path, command: list[str]
+) -> None:
+    """Where model_signing cannot be imported, the commands that are to load it say so before they read anything."""
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "model_signing.py").write_text("raise ModuleNotFoundError('No module named that')\n")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'without'}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "deep_mnist.serving", signed.store.url, *options(config)]
+    module, *more = command
+    command = [sys.executable, "-m", module, signed.store.url, *more, *options(config)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
 
     assert done.returncode == 2 and "Fix: make .venv/signing" in done.stderr, done.stderr
