@@ -111,7 +111,7 @@ class Keyless:
             signature.write_text(_signed(folder, token, context))
         except Exception as error:  # of requests, pydantic, sigstore and its clients
             raise SignatureError(
-                f"Expected a certificate and a log entry for {folder.name} from Sigstore. Received: {_said(error)}. "
+                f"Expected a certificate and a log entry for the version from Sigstore. Received: {_said(error)}. "
                 "Fix: Look at the token's age, audience (sigstore) and issuer, and at the network; docs/signing.md"
             ) from None
 
@@ -180,9 +180,10 @@ def _no_root(error: Exception) -> SignatureError:
 
 
 def _said(error: Exception) -> str:
-    """Return an error on one line; some clients leave what it was to its cause."""
-    texts = [" ".join(str(each).split()) for each in (error, error.__cause__) if each]
-    return ": ".join(text for text in texts if text)[:300] or type(error).__name__
+    """Return an error on one line; some clients leave what it was to its cause, and to the response of that."""
+    response = getattr(error.__cause__, "response", None)
+    texts = [str(error), str(error.__cause__ or ""), "" if response is None else response.text]
+    return ": ".join(" ".join(text.split())[:300] for text in texts if text) or type(error).__name__
 
 
 def _lines(name: str) -> list[str]:
