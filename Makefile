@@ -81,8 +81,8 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 bench: .venv/dev ## every measured figure with its goal; ARGS="--json FILE", "--against FILE" (another run beside), --suite
 	.venv/bin/python -m bench $(ARGS)
 
-bench-gpu: .venv/dev ## the same of training on a GPU; says so when there is none
-	.venv/bin/python -m bench.gpu
+bench-gpu: $(if $(wildcard /dev/nvidia0),.venv/gpu,.venv/local) ## the same of training on a GPU, in eight minutes (ARGS="--json FILE"); says so when there is none
+	.venv/bin/python -m bench.gpu $(ARGS)
 
 clean: ## remove what was built here (runs and registry stay)
 	rm -rf build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -49,7 +49,7 @@ class Loop:
         strategy: tf.distribute.Strategy | None = None,
         place: Place = ALONE,
     ) -> None:
-        self.trainee, self.recipe, self.train, self.seed = trainee, recipe, train, seed
+        self.trainee, self.recipe, self.train = trainee, recipe, train
         self.resident, self.strategy, self.place = resident and not isinstance(train, ShardedSplit), strategy, place
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         self.jit = device.jit and strategy is None
@@ -69,10 +69,15 @@ class Loop:
             )
             self._make_variables()
         self._arrays = self._on_every_device(train) if self.resident else ()
+        self.begin(seed)
+        self._compile()
+
+    def begin(self, seed: int) -> None:
+        """Take rows and random numbers from this seed on; what is compiled stays."""
+        self.seed = seed
         self._order_of: tuple[int, np.ndarray] = (-1, np.zeros((0, 0), np.int32))
         self._tables_of: tuple[int, tuple[np.ndarray, ...]] = (-1, ())
-        self._stream = self._make_stream(train) if isinstance(train, ShardedSplit) else None
-        self._compile()
+        self._stream = self._make_stream(self.train) if isinstance(self.train, ShardedSplit) else None
 
     def _batch(self) -> int:
         """Return how many examples a step has, over all replicas: the same for 1, 2, 4 and 8 of them."""

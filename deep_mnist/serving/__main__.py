@@ -21,7 +21,8 @@ from deep_mnist.registry.signing import add_trust_options, trust_of
 from deep_mnist.serving.http.limits import ServingLimits
 from deep_mnist.serving.model.champion import POLL_SECONDS, ServedChampion, default_cache
 from deep_mnist.serving.model.onnx_engine import onnx_engine
-from deep_mnist.serving.model.served_model import BrokenVersionError, tensorflow_engine
+from deep_mnist.serving.model.served_model import BrokenVersionError
+from deep_mnist.serving.model.tensorflow_engine import tensorflow_engine
 from deep_mnist.storage.store import StorageError
 
 ENGINES = {"tensorflow": tensorflow_engine, "onnx": onnx_engine}

@@ -50,5 +50,22 @@ def test_a_ratio_tells_how_many_times_as_much() -> None:
     assert line.split() == ["a", "2.0", "->", "3.0", "1.50", "times"]
 
 
+def test_the_measurement_of_a_gpu_can_be_tried_without_one(tmp_path: Path) -> None:
+    """Two trainings from two seeds on one compiled loop, of a few images: every figure of them is in the file."""
+    written, few = tmp_path / "gpu.json", ("--images", "400", "--epochs", "1", "--seeds", "2", "--only", "trainings")
+    command = [sys.executable, "-m", "bench.gpu", "--anywhere", *few, "--json", str(written)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1, ended.stderr  # no CPU reaches the goals
+    assert "2 seeds: test accuracy" in ended.stdout
+    found = json.loads(written.read_text())
+    first, second = found["trainings"]
+    assert (0, 1) == (first["seed"], second["seed"])
+    assert first["first_call_seconds"] > 0 == second["first_call_seconds"]
+    assert first["curve"] != second["curve"]
+    assert all(each["accuracy"] > 0.3 and each["images_per_second"] > 0 for each in found["trainings"])
+    assert found["machine"]["kind"] in ("CPU", "GPU")
+
+
 def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=False)

@@ -149,6 +149,19 @@ def test_the_export_answers_raw_pixels_as_the_model_does(tmp_path: Path, layout:
     assert record.to_dict() == json.loads((tmp_path / "model/assets/preprocessing.json").read_text())
 
 
+def test_the_export_refuses_images_of_another_shape(tmp_path: Path) -> None:
+    """As many values in another arrangement are no images: the graph itself says what it takes and what it got."""
+    import tensorflow as tf
+
+    network = TrainedNetwork(small(keras.layers.Dense(10)), make_record(dtype="float32", scale=1 / 255))
+    export(network, tmp_path)
+    served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
+    shapes = [(), (3,), (28, 28), (2, 784), (2, 1, 28, 28), (2, 28, 28, 2), (2, 28, 28, 1, 1), (784, 2, 1), (0, 28)]
+    for shape in shapes:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"Expected images: uint8 \(n, 28, 28\)"):
+            served(images=tf.zeros(shape, tf.uint8))
+
+
 @pytest.mark.parametrize("last", ["softmax", "linear", "sigmoid"])
 @pytest.mark.parametrize("temperature", [0.4, 3.0])
 def test_the_export_is_as_sure_as_the_temperature_says(tmp_path: Path, last: str, temperature: float) -> None:

@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def running_server(
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        _wait_for(lambda: server.started or not thread.is_alive())
+        wait_for(lambda: server.started or not thread.is_alive())
         port = server.servers[0].sockets[0].getsockname()[1]
         yield RunningServer(f"http://127.0.0.1:{port}", champion)
     finally:
@@ -97,15 +97,16 @@ def running_server(
 
 def wait_for_version(server: RunningServer, version: int) -> None:
     """Wait until a version is served."""
-    _wait_for(lambda: server.champion.model is not None and server.champion.model.version == version)
+    wait_for(lambda: server.champion.model is not None and server.champion.model.version == version)
 
 
 def wait_for_failure(server: RunningServer) -> None:
     """Wait until a promoted version was found broken."""
-    _wait_for(lambda: server.champion.state.broken is not None)
+    wait_for(lambda: server.champion.state.broken is not None)
 
 
-def _wait_for(condition: Any) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds; fail after STARTED_SECONDS."""
     deadline = time.monotonic() + STARTED_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.data.dataset import DatasetError, Preprocessing
-from deep_mnist.export import BATCH, GOLDEN_FILE, MODEL_FILE, raw_shape, read_record
+from deep_mnist.export import GOLDEN_FILE, read_record
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.serving.model.attribution import Attribution
-from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE, InputForm, Sides
+from deep_mnist.serving.model.input_form import DEFAULT_SIGNATURE, InputForm
 from deep_mnist.serving.model.reference_profile import ReferenceProfile, read_profile
 
 Arrays = dict[str, np.ndarray]
@@ -141,13 +141,7 @@ class ServedModel:
         }
 
 
-def tensorflow_engine(folder: Path, record: Preprocessing) -> LoadedForm:
-    """Return the SavedModel."""
-    attribution = Attribution(folder) if (folder / MODEL_FILE).is_file() else None
-    return LoadedForm("tensorflow_savedmodel", _signatures(folder, record), _metadata(folder), attribution)
-
-
-def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Engine = tensorflow_engine) -> ServedModel:
+def load_served_model(folder: Path, name: str, promotion: Promotion, engine: Engine) -> ServedModel:
     """Load a downloaded version by an engine and try it with its golden requests.
 
     Raises:
@@ -192,60 +186,6 @@ def _profile(folder: Path, promotion: Promotion) -> ReferenceProfile | None:
             flush=True,
         )
     return profile
-
-
-def _signatures(folder: Path, record: Preprocessing) -> dict[str, ServedSignature]:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(folder))
-    return {name: _signature(loaded, name, record) for name in loaded.signatures}
-
-
-def _signature(loaded: Any, name: str, record: Preprocessing) -> ServedSignature:
-    ((key, spec),) = loaded.signatures[name].structured_input_signature[1].items()
-    form = InputForm(key, np.dtype(spec.dtype.as_numpy_dtype), _shapes(spec, record))
-
-    def call(images: np.ndarray) -> Arrays:
-        # The loaded module owns the variables: it lives as long as its signature.
-        parts = [_predicted(loaded.signatures[name], key, images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-        return {output: np.concatenate([part[output] for part in parts]) for output in parts[0]}
-
-    return ServedSignature(form, call)
-
-
-def _predicted(function: Any, key: str, images: np.ndarray) -> Arrays:
-    """Return one batch's outputs.
-
-    Raises:
-        UnsuitableInputError: The graph itself fails on images that the signature admits, of sides too small, say.
-    """
-    import tensorflow as tf
-
-    try:
-        return {output: value.numpy() for output, value in function(**{key: tf.constant(images)}).items()}
-    except tf.errors.InvalidArgumentError as error:
-        raise UnsuitableInputError(images.shape, error.message.splitlines()[0][:200]) from None
-
-
-def _shapes(spec: Any, record: Preprocessing) -> tuple[Sides, ...]:
-    """Return the shapes of one example; raw images come with and without a channel axis."""
-    if spec.shape.rank is None:
-        rows, columns = raw_shape(record)
-        return (rows, columns), (rows, columns, 1)
-    return (tuple(spec.shape.as_list()[1:]),)
-
-
-def _metadata(folder: Path) -> dict[str, Any]:
-    from google.protobuf.json_format import MessageToDict
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    signatures = saved.meta_graphs[0].signature_def
-    return {
-        name: MessageToDict(signature, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        for name, signature in signatures.items()
-        if signature.method_name
-    }
 
 
 def _warm_up(folder: Path, signature: ServedSignature) -> None:
