@@ -126,7 +126,8 @@ def test_who_signs_by_a_token_is_given_one_and_a_network(monkeypatch, tmp_path):
         "DEEP_MNIST_TRUST_CONFIG": (tmp_path / "config.json").read_text(),
     }
     assert "environment" not in train
-    assert [*reached, publish["network_mode"], evaluate["network_mode"]] == ["bridge", "bridge", "none"]
+    modes = [*reached, publish["network_mode"], evaluate["network_mode"]]
+    assert [mode != "none" for mode in modes] == [True, True, False]
 
 
 def test_a_path_is_mounted_once_and_writable_where_one_asks_for_it(tmp_path):
