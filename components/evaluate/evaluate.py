@@ -78,9 +78,7 @@ def evaluate_from_paths(
     report.write_text(html(result))
     summary.write_text(markdown(result))
     _say(result)
-    facts = json.loads((trained / "training.json").read_text()) if (trained / "training.json").is_file() else {}
-    told = {"dataset": opened.digest, "trained": str(facts.get("weights_sha256", "")), "model": network.digest}
-    print(versions_line(**told), flush=True)
+    _tell_versions(result, trained)
     return result
 
 
@@ -153,6 +151,13 @@ def kfp_metrics(result: dict[str, Any]) -> dict[str, float]:
     if result["champion"] and result["champion"]["accuracy"] is not None:
         floats["champion_accuracy"] = result["champion"]["accuracy"]
     return {name: float(value) for name, value in floats.items() if math.isfinite(value)}
+
+
+def _tell_versions(result: dict[str, Any], trained: Path) -> None:
+    """Print by what digests a run's lineage knows what was judged."""
+    path = trained / "training.json"
+    weights = json.loads(path.read_text()).get("weights_sha256", "") if path.is_file() else ""
+    print(versions_line(dataset=result["data_digest"], trained=weights, model=result["model_digest"]), flush=True)
 
 
 def _say(result: dict[str, Any]) -> None:

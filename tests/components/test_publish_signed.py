@@ -17,7 +17,7 @@ from deep_mnist.registry.signature import SignatureError
 from deep_mnist.registry.signing import KEY, Trust
 from tests.support.attacks import flip
 from tests.support.keys import KeyPair, make_keys
-from tests.support.sigstore import sigstore
+from tests.support.sigstore import SigstoreStandIn, sigstore
 from tests.support.trained import make_dataset, make_record, train_network
 
 pytestmark = pytest.mark.usefixtures("fresh_processes")
@@ -50,6 +50,16 @@ def published(work: Path, model: str, registry: Path) -> dict:
     return publish_from_paths(work / "data", work / model, evaluation, out / "promotion.json", out / "card.md", request)
 
 
+def identified(authority: SigstoreStandIn) -> dict[str, str]:
+    """The variables of who signs by an identity, and trusts it."""
+    return {
+        IDENTITY_TOKEN: authority.token("me@example.com"),
+        IDENTITY: "me@example.com",
+        ISSUER: "https://issuer.example",
+        TRUST_CONFIG: json.dumps(authority.trust_config()),
+    }
+
+
 def test_what_is_signed_says_where_it_comes_from(
     work: Path, keys: KeyPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,10 +70,8 @@ def test_what_is_signed_says_where_it_comes_from(
     monkeypatch.setenv(KEY, keys.private.read_text())
     promotions = [published(work, "weak", tmp_path / "registry")]
     with sigstore() as authority:
-        monkeypatch.setenv(IDENTITY_TOKEN, authority.token("me@example.com"))
-        monkeypatch.setenv(IDENTITY, "me@example.com")
-        monkeypatch.setenv(ISSUER, "https://issuer.example")
-        monkeypatch.setenv(TRUST_CONFIG, json.dumps(authority.trust_config()))
+        for name, value in identified(authority).items():
+            monkeypatch.setenv(name, value)
         promotions.append(published(work, "good", tmp_path / "registry"))
     monkeypatch.delenv(IDENTITY_TOKEN)
     registry = Registry(str(tmp_path / "registry"), "digits", trust=Trust.of(required=True, keyless=Keyless.of()))
