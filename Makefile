@@ -20,7 +20,7 @@ DIR ?=
 SCRIPT ?=
 
 # Installed where they are asked for: what signs and verifies, and what tells others of a run.
-SIGNING := $(if $(DEEP_MNIST_SIGNING_KEY)$(DEEP_MNIST_TRUSTED_KEYS)$(findstring --trusted-key,$(ARGS)),.venv/signing)
+SIGNING := $(if $(DEEP_MNIST_SIGNING_KEY)$(DEEP_MNIST_TRUSTED_KEYS)$(DEEP_MNIST_CERTIFICATE_IDENTITY)$(findstring --trusted-key,$(ARGS))$(findstring --certificate-identity,$(ARGS)),.venv/signing)
 TOLD := $(if $(OPENLINEAGE_URL)$(OPENLINEAGE_CONFIG),.venv/lineage) $(if $(findstring --mlflow,$(ARGS)),.venv/mlflow)
 
 .PHONY: help install run sweep serve rules test test-changed test-load check bench bench-gpu doctor labels compile clean

@@ -43,6 +43,7 @@ def side_by_side(url: str, registry: Registry, folder: Path, images: np.ndarray)
     ours, port = urlsplit(url), urlsplit(url).port or 0
     (folder / "peers").mkdir()
     peers.install(folder / "peers")
+    _require_types(f"{ours.scheme}://{ours.netloc}", registry.name, images, folder / "peers")
     with peers.running(folder / "peers", saved_model) as others:
         rates = {}
         for name, size, connections in (("one", 1, 1), ("sixteen", 1, 16), ("many", BATCH, 2)):
@@ -62,6 +63,22 @@ def side_by_side(url: str, registry: Registry, folder: Path, images: np.ndarray)
         _claim(f"{BATCH} images, V1 JSON, over LitServe", rates["many"], 2.0, "litserve"),
         _claim(f"{BATCH} images, V2 binary, over the SavedModel", rates["binary"], 0.8, "SavedModel"),
     )
+
+
+def _require_types(url: str, name: str, images: np.ndarray, folder: Path) -> None:
+    """Hold the server's V2 documents against MLServer's own types."""
+    tensor = {"name": "images", "shape": list(images[:2].shape), "datatype": "UINT8"}
+    request = {"id": "two", "inputs": [{**tensor, "data": images[:2].ravel().tolist()}]}
+    model = f"{url}/v2/models/{name}"
+    documents = {
+        "server": requests.get(f"{url}/v2", timeout=60).json(),
+        "model": requests.get(model, timeout=60).json(),
+        "inference": requests.post(f"{model}/infer", json=request, timeout=60).json(),
+        "error": requests.post(f"{model}/infer", json={"inputs": []}, timeout=60).json(),
+    }
+    if refused := peers.refused_by_types(folder, documents):
+        raise RuntimeError(f"Expected V2 documents as MLServer's types have them. Received: {refused}")
+    print(f"V2: MLServer's own types take {', '.join(documents)} whole", flush=True)
 
 
 def _claim(name: str, rates: dict[str, float], goal: float, *others: str) -> Claim:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 GUARDED = re.compile(r"^exit-handler-\d+$")  # the group of tasks after which the exit handler runs
+NAMELESS = "the run"  # a pod that belongs to no step: the driver of the whole or of a group
 INNER = ("root", "executor")  # nodes that KFP adds, which are no step of the pipeline
 ATTEMPT = re.compile(r"(\(\d+(:[^()]*)?\))+$")  # of a node that is repeated, or of a loop
 GROUP = re.compile(r"^(condition|exit-handler|for-loop)-|^iteration(-|$)")
@@ -34,6 +35,15 @@ class PodState(NamedTuple):
     def where(self) -> str:
         """The step, with its trial."""
         return f"{self.step} of trial {self.trial}" if self.trial else self.step
+
+
+class StepSpan(NamedTuple):
+    """When a step ran, its driver and all its attempts included, and Argo's phase of its last pod. Times: ISO 8601."""
+
+    pod: PodState
+    started: str
+    finished: str
+    phase: str
 
 
 def run_path(run_id: str) -> str:
@@ -80,6 +90,26 @@ def failed_pods(workflow: Mapping[str, Any]) -> list[PodState]:
 def pending_pods(workflow: Mapping[str, Any]) -> list[PodState]:
     """Return each step whose pod was created or is to be, and does not run yet."""
     return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") == "Pending"]
+
+
+def step_spans(workflow: Mapping[str, Any]) -> list[StepSpan]:
+    """Return each step, in a loop each trial's, in order of its first pod's start; steps that never began are none."""
+    pods: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for node in sorted((each for each in _nodes(workflow) if each.get("type") == "Pod"), key=_start):
+        pods.setdefault((_step_of(node), _trial_of(node)), []).append(node)
+    return [
+        StepSpan(_state(workflow, last), _start(nodes[0]), str(last.get("finishedAt") or _start(last)), _phase(last))
+        for (step, _), nodes in pods.items()
+        if (last := nodes[-1]) and step != NAMELESS
+    ]
+
+
+def workflow_span(workflow: Mapping[str, Any]) -> tuple[str, str]:
+    """Return when the first pod started and the last one that has ended ended, ISO 8601, "" where none has."""
+    pods = [each for each in _nodes(workflow) if each.get("type") == "Pod"]
+    starts = [_start(each) for each in pods if each.get("startedAt")]
+    ends = [str(each["finishedAt"]) for each in pods if each.get("finishedAt")]
+    return min(starts, default=""), max(ends or starts, default="")
 
 
 def pod_of(workflow: Mapping[str, Any], step: str) -> str:
@@ -131,6 +161,10 @@ def _state(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> PodState:
     return PodState(_step_of(node), _pod_name(workflow, node), message, _trial_of(node))
 
 
+def _phase(node: Mapping[str, Any]) -> str:
+    return str(node.get("phase") or "")
+
+
 def _is_driver(node: Mapping[str, Any]) -> bool:
     return step_name(_last_part(node)).endswith("-driver")
 
@@ -149,7 +183,7 @@ def _step_of(node: Mapping[str, Any]) -> str:
     parts = [step_name(part) for part in str(node.get("name", "")).split(".")]
     names = [part.removesuffix("-driver") for part in parts[1:]]
     steps = [name for name in names if name not in (*INNER, "onExit") and not GROUP.match(name)]
-    return steps[-1] if steps else "the run"
+    return steps[-1] if steps else NAMELESS
 
 
 def _pod_name(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ IMAGE_OF = {
     "train": "train",
     "evaluate": "tensorflow",
     "publish": "tensorflow",
-    "notify": "light",
+    "notify": "data",
 }
 # A step that runs others' code and packages: its digest counts theirs too.
 RUNS_CODE_OF = {"inspect": ("train",), "rehearse": ("train",), "prepare": ("download", "preprocess", "validate")}

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deep_mnist.registry.keyless import IDENTITY_TOKEN, Keyless
 from deep_mnist.registry.metrics import as_open_metrics, read_model_metrics, record
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry, Version
-from deep_mnist.registry.signing import KEY, TRUSTED, Trust
+from deep_mnist.registry.signing import KEY, TRUST_CONFIG_HELP, TRUST_OPTIONS, Trust
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import StorageError
 from pipeline.origin import origin_of, origin_page
@@ -26,6 +27,10 @@ from pipeline.origin import origin_of, origin_page
 STORE = click.option("--store", default="./registry", show_default=True, help="The registry: a folder, gs:// or s3://.")
 NAME = click.option("--model-name", default="", help="Name in the registry; not needed when it holds just one.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+TRUST = (
+    *(click.option(flag, multiple=True, metavar=what, help=text) for flag, (what, text) in TRUST_OPTIONS.items()),
+    click.option("--trust-config", default="", metavar="FILE", help=TRUST_CONFIG_HELP),
+)
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -90,17 +95,15 @@ def show_model(store: str, model_name: str, as_json: bool, version: int | None) 
 @models.command("origin")
 @_options(STORE, NAME)
 @click.option("--version", type=click.IntRange(1), help="Default: the champion.")
-@click.option(
-    "--trusted-key", multiple=True, metavar="FILE", help=f"Public keys whose signatures count; default: ${TRUSTED}."
-)
+@_options(*TRUST)
 @click.option("--html", type=click.Path(path_type=Path), default="origin.html", show_default=True, help="The page.")
-def show_origin(store: str, model_name: str, version: int | None, trusted_key: tuple[str, ...], html: Path) -> None:
+def show_origin(store: str, model_name: str, version: int | None, html: Path, **trusted: Any) -> None:
     """Draw a page: data, network, run, code, judge, signature and predecessors of one version.
 
     All of it comes from the registry, each file verified; exit status 1 when the version must not be loaded.
     """
     with _plain_errors():
-        registry = Registry(store, _only_name(store, model_name), trust=Trust.from_environment(trusted=trusted_key))
+        registry = Registry(store, _only_name(store, model_name), trust=_trust(**trusted))
         log = registry.log()
         origin = origin_of(registry, _version_of(log, version, registry.name), log)
         html.write_text(origin_page(registry.name, origin), encoding="utf-8")
@@ -123,11 +126,20 @@ def show_metrics(store: str) -> None:
 @click.option("--reason", default="", help="For the log.")
 @click.option("--sign-key", default="", metavar="FILE", help=f"Private key that signs the copy; default: ${KEY}.")
 @click.option(
-    "--trusted-key", multiple=True, metavar="FILE", help=f"Public keys whose signatures count; default: ${TRUSTED}."
+    "--identity-token", default="", metavar="FILE", help=f"OIDC token that signs it, or: ambient; ${IDENTITY_TOKEN}."
 )
+@_options(*TRUST)
 @click.option("--require-signature", is_flag=True, help="Copy no version without a signature.")
 @click.option("--vouch-for-unsigned", is_flag=True, help="Sign the copy of a version that nobody signed.")
-def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason: str, **signing: Any) -> None:
+def rollback(
+    store: str,
+    model_name: str,
+    as_json: bool,
+    to: int | None,
+    reason: str,
+    vouch_for_unsigned: bool,
+    **signing: Any,
+) -> None:
     """Promote an earlier version's model again.
 
     Its files become a new version, since servers load the highest number; the log says whose copy it is. Nothing is
@@ -135,10 +147,9 @@ def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason:
     version's signature is verified before its copy is signed.
     """
     with _plain_errors():
-        trust = Trust.from_environment(signing["sign_key"], signing["trusted_key"], signing["require_signature"])
-        registry = Registry(store, _only_name(store, model_name), trust=trust)
+        registry = Registry(store, _only_name(store, model_name), trust=_trust(**signing))
         before = registry.champion()
-        promotion = registry.rollback(to, reason=reason, vouch_for_unsigned=signing["vouch_for_unsigned"])
+        promotion = registry.rollback(to, reason=reason, vouch_for_unsigned=vouch_for_unsigned)
         record(registry)
     if as_json:
         click.echo(json.dumps({"promotion": _promotion_row(promotion), "uri": registry.uri(promotion.version)}))
@@ -148,6 +159,20 @@ def rollback(store: str, model_name: str, as_json: bool, to: int | None, reason:
         f"ROLLED BACK name={registry.name} restores={promotion.restores} version={promotion.version} was={was} "
         f"accuracy={promotion.facts.accuracy:.4f} uri={registry.uri(promotion.version)}"
     )
+
+
+def _trust(
+    trusted_key: tuple[str, ...],
+    certificate_identity: tuple[str, ...],
+    certificate_oidc_issuer: tuple[str, ...],
+    trust_config: str,
+    sign_key: str = "",
+    identity_token: str = "",
+    require_signature: bool = False,
+) -> Trust:
+    """Return what the options of TRUST say, and those of who signs."""
+    keyless = Keyless.of(identity_token, certificate_identity, certificate_oidc_issuer, trust_config)
+    return Trust.from_environment(sign_key, trusted_key, require_signature, keyless)
 
 
 def _names(store: str, model_name: str) -> list[str]:

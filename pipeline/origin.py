@@ -15,7 +15,7 @@ from typing import Any
 from deep_mnist.html import page, template
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.signing import SIGNATURE_FILE
+from deep_mnist.registry.signature import SIGNATURE_FILE
 from deep_mnist.storage.store import NotFoundError
 
 CARD, EVALUATION = "model_card.json", "evaluation.json"
@@ -86,9 +86,9 @@ def _verified(registry: Registry, promotion: Promotion, folder: Path) -> tuple[s
         return f"Not to be loaded: {error}", "bad"
     if not registry.files.is_signed(promotion.version):
         return "Every file has its digest. Not signed: who can write to the registry can write digests too.", "warn"
-    if not registry.trust.trusted:
+    if not registry.trust.verifies:
         return f"Every file has its digest. {SIGNATURE_FILE} is there; --trusted-key FILE verifies it.", "warn"
-    return f"Every file has its digest, and {SIGNATURE_FILE} is by a trusted key.", "good"
+    return f"Every file has its digest, and {SIGNATURE_FILE} is by a trusted key or identity.", "good"
 
 
 def _contradicted(promotion: Promotion, evaluation: Mapping[str, Any]) -> str:

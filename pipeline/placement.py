@@ -17,8 +17,10 @@ from typing import Any
 
 from kfp import dsl
 
+from deep_mnist.registry.identity_token import KUBERNETES
+from deep_mnist.registry.keyless import IDENTITY_TOKEN, TRUST_CONFIG
 from pipeline.kfp_patches import import_settings_without_client, keep_parameters, set_tasks_quickly
-from pipeline.resources import GPU_TYPE, MINUTE, RESOURCES, SIGNING_KEYS, Resources
+from pipeline.resources import GPU_TYPE, IDENTITY_KEYS, MINUTE, RESOURCES, SIGNING_KEYS, TRUST_CONFIG_KEY, Resources
 
 USER = 1000  # the numeric USER of docker/Dockerfile; a restricted namespace refuses a pod without one
 STEP_LABEL = "deep-mnist/step"  # NetworkPolicies select pods by it
@@ -39,6 +41,8 @@ class ClusterSettings:
         pull_secrets: Names of the Secrets with which nodes pull the steps' images.
         signing: Name of the Secret with the key that signs versions and the public keys whose signatures count; "" for
             none. A pod whose Secret or key is missing does not start.
+        keyless: Name of the ConfigMap with the identities whose signatures count, and their issuers; versions are then
+            signed by the token of the pod's service account. "" for none.
         workspace: Size of a claim of the run for training's checkpoints, such as "5Gi"; "" keeps them in the store.
     """
 
@@ -48,6 +52,7 @@ class ClusterSettings:
     pull_secrets: tuple[str, ...] = ()
     workspace: str = ""
     signing: str = ""
+    keyless: str = ""
 
 
 def placer(
@@ -59,10 +64,9 @@ def placer(
         images: Component name -> image reference.
         cluster: Whether the pipeline is built for a cluster; for this machine only the image is set.
         reuse: As in `place`.
-        settings: Whose pull secrets every task gets, and whose Secret for signing those that need it.
+        settings: Whose pull secrets every task gets, and what signs and verifies those that need it.
     """
     pull_secrets = list(settings.pull_secrets) if settings else []
-    signing = settings.signing if settings else ""
     set_tasks_quickly()
     if cluster:
         import_settings_without_client()
@@ -75,10 +79,8 @@ def placer(
             from kfp import kubernetes
 
             kubernetes.set_image_pull_secrets(task, pull_secrets)
-        if signing and component in SIGNING_KEYS:
-            from kfp import kubernetes
-
-            kubernetes.use_secret_as_env(task, signing, SIGNING_KEYS[component])
+        if settings and component in SIGNING_KEYS:
+            _trust(task, component, settings)
         return place(task, component, reuse=reuse, **needs)
 
     return placed
@@ -128,6 +130,19 @@ def place(
     if tolerations is not None:
         kubernetes.add_toleration_json(task, tolerations)
     return task
+
+
+def _trust(task: dsl.PipelineTask, component: str, settings: ClusterSettings) -> None:
+    """Let a step that loads versions know who counts, and the one that signs them by what."""
+    from kfp import kubernetes
+
+    if settings.signing:
+        kubernetes.use_secret_as_env(task, settings.signing, SIGNING_KEYS[component])
+    if settings.keyless:
+        kubernetes.use_config_map_as_env(task, settings.keyless, IDENTITY_KEYS)
+        kubernetes.use_config_map_as_env(task, settings.keyless, {TRUST_CONFIG_KEY: TRUST_CONFIG}, optional=True)
+        if component == "publish":
+            task.set_env_variable(IDENTITY_TOKEN, KUBERNETES)
 
 
 def _bound(task: dsl.PipelineTask, resources: Resources) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deep_mnist.registry.keyless import IDENTITY, ISSUER
 from deep_mnist.registry.signing import KEY, TRUSTED
 
 # A gate is half of the step that judges, a fold a part of the inspection: it runs in its image, with its needs, and a
@@ -16,6 +17,9 @@ GPU_TYPE = "nvidia.com/gpu"
 MINUTE, HOUR = 60, 3600
 # Step -> key of the Secret for signing -> environment variable. Only what signs sees the private key.
 SIGNING_KEYS = {"evaluate": {"trusted": TRUSTED}, "publish": {"trusted": TRUSTED, "key": KEY}}
+# Key of the ConfigMap for keyless signatures -> variable of those same steps; its trust-config may be missing.
+IDENTITY_KEYS = {"certificate-identity": IDENTITY, "certificate-oidc-issuer": ISSUER}
+TRUST_CONFIG_KEY = "trust-config"
 INSPECTION_FOLDS = 5  # trainings by which single labels are inspected
 
 

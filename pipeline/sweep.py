@@ -86,7 +86,7 @@ def build_sweep(
         forms: list = [],  # noqa: B006
     ) -> None:
         choices = {"accept": accept, "ignore": ignore}
-        with guarded(run_name):
+        with guarded(run_name, dataset=dataset, registry=registry, model_name=model_name):
             raw = steps.download(dataset=dataset, dataset_digest=dataset_digest)
 
             with dsl.ParallelFor(trials, name="trials", parallelism=parallelism) as trial:

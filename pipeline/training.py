@@ -106,7 +106,7 @@ def build_pipeline(
         of_network: dict[str, Any] = {"network": network, "model": model, "model_digest": model_digest}
         of_registry = {"registry": registry, "model_name": model_name}
         choices = {"accept": accept, "ignore": ignore}
-        with guarded(run_name):
+        with guarded(run_name, dataset=dataset, **of_registry):
             prepared, ready = steps.fetch_and_prepare(
                 dataset=dataset,
                 dataset_digest=dataset_digest,

@@ -26,6 +26,7 @@ for extra in deploy forms lineage mlflow serving signing tracing; do
 done
 # Images that sign or verify versions hold what that needs; who runs the same here installs it where there are keys.
 lock serving-onnx serving-onnx.txt --extra signing --constraint requirements/dev.txt --excludes requirements/excluded-serving.in
+lock lineage notify.txt --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 for extra in download preprocess validate train-cpu evaluate; do
   lock "$extra" "$extra.txt" --constraint requirements/dev.txt --excludes requirements/excluded-images.in
 done

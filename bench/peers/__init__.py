@@ -14,10 +14,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 TENSORFLOW = "tensorflow-cpu==2.21.0"
@@ -75,6 +76,13 @@ def running(folder: Path, saved_model: Path) -> Iterator[tuple[Peer, Peer]]:
         for process in processes:
             os.killpg(process.pid, 15)  # its workers too
             process.wait(30)
+
+
+def refused_by_types(folder: Path, documents: Mapping[str, Any]) -> str:
+    """Return what MLServer's own types say of V2 documents by their kind, as v2_types.py has it; "": they take all."""
+    command = [str(folder / "mlserver/bin/python"), str(HERE / "v2_types.py")]
+    done = subprocess.run(command, input=json.dumps(documents), capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
 
 
 def _mlserver(folder: Path, saved_model: Path, ports: list[int]) -> list[str]:

@@ -16,6 +16,7 @@ from components.evaluate.report import html, markdown, temperature_sentence
 from components.evaluate.robustness import robustness
 from deep_mnist.data.dataset import DatasetError, open_dataset
 from deep_mnist.export import ServingError, TrainedNetwork
+from deep_mnist.lineage import versions_line
 from deep_mnist.outputs import probabilities
 from deep_mnist.registry.comparison import is_correct
 from deep_mnist.registry.judged_split import JudgedSplit, open_split
@@ -77,6 +78,7 @@ def evaluate_from_paths(
     report.write_text(html(result))
     summary.write_text(markdown(result))
     _say(result)
+    _tell_versions(result, trained)
     return result
 
 
@@ -149,6 +151,13 @@ def kfp_metrics(result: dict[str, Any]) -> dict[str, float]:
     if result["champion"] and result["champion"]["accuracy"] is not None:
         floats["champion_accuracy"] = result["champion"]["accuracy"]
     return {name: float(value) for name, value in floats.items() if math.isfinite(value)}
+
+
+def _tell_versions(result: dict[str, Any], trained: Path) -> None:
+    """Print by what digests a run's lineage knows what was judged."""
+    path = trained / "training.json"
+    weights = json.loads(path.read_text()).get("weights_sha256", "") if path.is_file() else ""
+    print(versions_line(dataset=result["data_digest"], trained=weights, model=result["model_digest"]), flush=True)
 
 
 def _say(result: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ The addresses come from a Secret, as environment variables:
     DEEP_MNIST_WEBHOOK        where to post; without it nothing is posted
     DEEP_MNIST_KUBEFLOW_UI    where people open Kubeflow, for the link; without it the link is a path
     DEEP_MNIST_KUBEFLOW_API   where this pod reaches Kubeflow's API; its default is that of a single-user install
+    OPENLINEAGE_…             those of OpenLineage's client, which learns of each step; without them it does not
 
 Kubeflow 2.17 hands an exit task the state of what was before and neither a step nor an error
 (backend/src/v2/driver/resolve.go:458), and the state itself is not always true: a group in which a condition was
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import requests
@@ -30,7 +33,9 @@ from components.argo_workflow import (
     workflow_in,
 )
 from components.failure import failure_in_log
+from components.notify.lineage import tell_lineage
 from components.pod_end import last_words, pod_end
+from deep_mnist.lineage import is_configured
 from deep_mnist.webhook import WEBHOOK, post
 
 API = "http://ml-pipeline.kubeflow:8888"
@@ -62,6 +67,34 @@ def notify_webhook(run_id: str, run_name: str, state: str) -> None:
     print(message["text"])
     said = post(webhook, message, pause=PAUSE)
     print(said if said.startswith("Posted") else f"{said} The run's own result stands.")
+
+
+def notify_lineage(run_id: str, state: str, names: Mapping[str, str]) -> None:
+    """Send OpenLineage's events of the run, where its client is configured.
+
+    Args:
+        run_id: The run.
+        state: What Kubeflow says of all that was before.
+        names: The run's parameters dataset, registry and model_name.
+    """
+    if not is_configured():
+        return
+    # Argo's report of the end has come when the run's own state, which Kubeflow knows before, is in it.
+    status, _ = _end(run_id, state)
+    try:
+        workflow = workflow_in(_get(run_path(run_id)))
+    except (requests.RequestException, ValueError) as error:
+        print(f"lineage: Kubeflow's API tells nothing of the run's steps: {error}")
+        return
+    status = ENDS[state][0] if state in ENDS else status
+    tell_lineage(
+        run_id,
+        status,
+        workflow,
+        log_of=partial(_log, run_id),
+        error_of=partial(_error, run_id),
+        names=names,
+    )
 
 
 def notification(run_id: str, run_name: str, state: str) -> dict[str, Any]:
@@ -107,15 +140,19 @@ def _end_in(workflow: dict[str, Any]) -> End | None:
 
 def _error(run_id: str, failed: PodState) -> str:
     """Return why a step failed: what it reported in its log, else what Kubernetes says of its pod."""
-    try:
-        log, _ = log_and_error(_get(log_path(run_id, failed.pod)))
-    except requests.RequestException:
-        log = ""
+    log = _log(run_id, failed.pod)
     failure = failure_in_log(log)
     how, words = pod_end(failed.message)
     words = words or last_words(log)
     said = failure.text() if failure else f"{how}: {words}" if words else how
     return (said or "no reason is known")[:ERROR_CHARACTERS]
+
+
+def _log(run_id: str, pod: str) -> str:
+    try:
+        return log_and_error(_get(log_path(run_id, pod)))[0]
+    except requests.RequestException:
+        return ""
 
 
 def _get(path: str) -> str:

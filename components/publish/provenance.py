@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deep_mnist.registry.signing import SIGNATURE_FILE, VERSION_FILE
+from deep_mnist.registry.signature import SIGNATURE_FILE
+from deep_mnist.registry.signing import VERSION_FILE
 from deep_mnist.storage.store import sha256_of_file
 
 PROVENANCE_FILE = "provenance.json"

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from deep_mnist.registry.keyless import IDENTITY_TOKEN
 from deep_mnist.registry.pointer import Promotion, RegistryError
-from deep_mnist.registry.signing import KEY, NO_TRUST, SIGNATURE_FILE, VERSION_FILE, SignatureError, Trust
+from deep_mnist.registry.signature import SIGNATURE_FILE, SignatureError
+from deep_mnist.registry.signing import KEY, NO_TRUST, VERSION_FILE, Trust
 from deep_mnist.storage.store import (
     ABSENT,
     NotFoundError,
@@ -93,7 +95,7 @@ class VersionFiles:
             if received != digest:
                 raise RegistryError(f"Expected {where}/{name} with SHA-256 {digest}. Received: {received}. Fix: {_FIX}")
         (folder / VERSION_FILE).write_bytes(data)
-        if self.trust.trusted and self.is_signed(promotion.version):
+        if self.trust.verifies and self.is_signed(promotion.version):
             self.store.download_file(self._key(f"{promotion.version}/{SIGNATURE_FILE}"), folder / SIGNATURE_FILE)
         trust = replace(self.trust, required=False) if unsigned else self.trust
         trust.verify(folder, self.name, promotion.version)
@@ -118,22 +120,22 @@ class VersionFiles:
         """Refuse to follow a signed version by one that is not: a key that got lost is not passed over.
 
         Raises:
-            SignatureError: There is no key, and signatures are required or the champion has one.
+            SignatureError: There is neither key nor token, and signatures are required or the champion has one.
         """
-        if self.trust.key or not (self.trust.required or (champion and self.is_signed(champion.version))):
+        if self.trust.signs or not (self.trust.required or (champion and self.is_signed(champion.version))):
             return
         raise SignatureError(
-            f"Expected a key to sign the next version of {self.name} with, as its champion is signed or signatures "
-            f"are required. Received: none. Fix: --sign-key FILE, or {KEY}; docs/signing.md"
+            f"Expected a key to sign the next version of {self.name} with, or a token, as its champion is signed or "
+            f"signatures are required. Received: none. Fix: --sign-key FILE or {KEY}, or {IDENTITY_TOKEN}"
         )
 
     def require_signed(self, promotion: Promotion) -> None:
         """Refuse to sign a copy of what nobody signed.
 
         Raises:
-            SignatureError: There is a key, and the version has no signature.
+            SignatureError: There is a key or a token, and the version has no signature.
         """
-        if self.trust.key and not self.is_signed(promotion.version):
+        if self.trust.signs and not self.is_signed(promotion.version):
             raise SignatureError(
                 f"Expected version {promotion.version} of {self.name} to be signed, as its copy will be. Received: no "
                 "signature. Fix: Roll back to a signed version, or vouch for this one with --vouch-for-unsigned."

@@ -65,6 +65,13 @@ definition_options = add_options(
         help="Sign versions with the Secret's `key`, and load only what its `trusted` public keys vouch for.",
     ),
     click.option(
+        "--keyless",
+        default="",
+        envvar="DEEP_MNIST_KEYLESS",
+        metavar="CONFIGMAP",
+        help="Sign versions by the service account's identity, and load only what the ConfigMap's identities signed.",
+    ),
+    click.option(
         "--workspace",
         default="",
         callback=_quantity,
@@ -99,6 +106,7 @@ def cluster_settings(options: Mapping[str, Any]) -> ClusterSettings:
         pull_secrets=tuple(options["pull_secret"]),
         workspace=options["workspace"],
         signing=options["signing"],
+        keyless=options["keyless"],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from components.argo_workflow import pending_pods, steps_from_cache
+from components.argo_workflow import NAMELESS, pending_pods, steps_from_cache
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 from pipeline.cluster.ended import decisions, explain, final_state, workflow_of
 from pipeline.cluster.pending import waiting_for
@@ -22,7 +22,6 @@ from pipeline.cluster.step_states import CACHED, StepTable, step_states, task_de
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
 OUTAGE_SECONDS = 600.0  # how long the API may be away while a run is watched: a Kubeflow that is upgraded
-NAMELESS = "the run"  # a pod that belongs to no step: the driver of the whole or of a group
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deep_mnist.registry.signing import REQUIRED, Trust
+from deep_mnist.registry.keyless import IDENTITY, IDENTITY_TOKEN, TRUST_CONFIG
+from deep_mnist.registry.signing import Trust
 from deep_mnist.storage.address import is_address
 from pipeline.containers.engine import ContainersError, remove
 from pipeline.containers.settings import STORE_ENDPOINTS, download_cache, network_settings
@@ -171,11 +172,12 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
     if any("z" in each["mode"].split(",") for each in volumes.values()):  # SELinux: nothing of the user's is relabelled
         chosen["security_opt"] = [*chosen.get("security_opt", []), "label=disable"]
     chosen["mem_limit"] = chosen["memswap_limit"] = f"{_memory(step)}m"
-    if given := SIGNING_KEYS.get(step.name):
-        chosen["environment"] = {**chosen.get("environment", {}), **_signing_settings(given.values())}
+    trust = _trust_settings(step.name)
+    if trust:
+        chosen["environment"] = {**chosen.get("environment", {}), **trust}
     if step.name != "train":
         chosen.pop("device_requests", None)
-    if step.needs_network:
+    if step.needs_network or _needs_sigstore(trust):
         settings = network_settings()
         chosen["network_mode"] = _network_mode(settings)
         chosen["environment"] = {**chosen.get("environment", {}), **settings}
@@ -187,10 +189,14 @@ def _arguments_for(step: Step, volumes: Mapping[str, Any], arguments: Mapping[st
     return chosen
 
 
-def _signing_settings(names: Iterable[str]) -> dict[str, str]:
-    """Return the keys that a step is given, as text: it sees no file of them."""
-    known = Trust.from_environment().variables()
-    return {name: known[name] for name in (*names, REQUIRED) if name in known}
+def _trust_settings(step: str) -> dict[str, str]:
+    """Return who counts for a step that loads versions, and for who signs them by what, as text: it sees no file."""
+    return Trust.from_environment().variables(signing=step == "publish") if step in SIGNING_KEYS else {}
+
+
+def _needs_sigstore(trust: Mapping[str, str]) -> bool:
+    """True where a token is certified and logged, or where Sigstore's own keys are asked for."""
+    return IDENTITY_TOKEN in trust or (IDENTITY in trust and TRUST_CONFIG not in trust)
 
 
 def _mounts_for(step: Step, volumes: Mapping[str, Any], allowed: Sequence[Any]) -> list[Any]:

@@ -35,7 +35,7 @@ GRACE_SECONDS = 10.0
 
 @dataclass
 class LocalTask:
-    """One task's state, why it failed, and when its step worked."""
+    """One task's state, why it failed, when its step worked, and what each of a sweep's trials made of it."""
 
     name: str
     state: TaskState = TaskState.WAITING
@@ -45,12 +45,15 @@ class LocalTask:
     failure: Failure | None = None
     running: int = 0
     work: list[Span] = field(default_factory=list)
+    repetitions: list[Mapping[str, Any]] = field(default_factory=list)
 
     def artifact(self, name: str) -> Path | None:
         """Return the path of an output artifact, or None when it was not written."""
-        value = self.outputs.get(name)
-        path = Path(value["path"]) if isinstance(value, dict) and "path" in value else None
-        return path if path and path.exists() else None
+        return _path(self.outputs.get(name))
+
+    def artifacts(self, name: str) -> list[Path]:
+        """Return the paths of an output artifact of all trials, in the order in which they ended."""
+        return [path for outputs in self.repetitions if (path := _path(outputs.get(name)))]
 
 
 @dataclass
@@ -223,6 +226,7 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
         task.started = task.started or event["time"]
         return
     task.running -= 1
+    task.repetitions.append(event["outputs"])
     task.work += [tuple(event["work"])] if event["work"] else []
     task.seconds = event["time"] - task.started
     if task.state != TaskState.FAILED and not _is_unfit(task):
@@ -232,6 +236,11 @@ def _apply(run: Run, event: Mapping[str, Any]) -> None:
         task.state = TaskState.FAILED
     if task.state != TaskState.FAILED and not task.running:
         task.state = TaskState(event["state"])
+
+
+def _path(value: Any) -> Path | None:
+    path = Path(value["path"]) if isinstance(value, dict) and "path" in value else None
+    return path if path and path.exists() else None
 
 
 def _is_unfit(task: LocalTask) -> bool:

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from deep_mnist.data.transfer import cache_folder
 from deep_mnist.forms.form import INSTALL, forms_named, missing_packages
-from deep_mnist.registry.signing import SignatureError, Trust
+from deep_mnist.registry.signature import SignatureError
+from deep_mnist.registry.signing import Trust
 from deep_mnist.storage.address import is_address
 from pipeline.command_options import run_options
 from pipeline.containers.engine import ContainersError
@@ -155,7 +156,9 @@ def _mounts(arguments: RunArguments, runs: Path) -> tuple[tuple[str, bool], ...]
 def _require_packages(forms: Sequence[str]) -> None:
     """Find out now, not after the training, that a form cannot be made, or the version not be signed."""
     try:
-        Trust.from_environment().require_package()
+        trust = Trust.from_environment()
+        trust.require_package()
+        trust.require_token()
     except SignatureError as error:
         raise UsageError(str(error)) from error
     if missing := missing_packages(forms_named(forms)):

@@ -1,5 +1,6 @@
 """`--mlflow URI`: a run's parameters, metrics per epoch, report and model, told to MLflow when the run has ended.
 
+A sweep is one run, with a nested one for each trial whose training ended; that of the selected trial is marked.
 The experiment is that of MLFLOW_EXPERIMENT_NAME, else "deep-mnist"; user and password are MLflow's own variables. On a
 cluster KFP's plugin of MLflow does this.
 """
@@ -9,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from components.select.select import IncomparableTrialsError, Trial, read_trial
 from pipeline.local.process import Run
 from pipeline.local.run_outcome import RunOutcome
 from pipeline.run_arguments import UsageError
@@ -69,8 +72,25 @@ class MlflowRun:
             client.log_metric(identity, name, value, step=step)
         for path, folder in _artifacts(run):
             client.log_artifact(identity, str(path), folder)
+        for trial in _trials(run):
+            self._log_trial(run, trial, identity)
         client.set_terminated(identity, STATUS.get(outcome.status, "FINISHED"))
         return identity
+
+    def _log_trial(self, run: Run, trial: Trial, parent: str) -> None:
+        """Write a trial of a sweep as a run below the sweep's own, as MLflow nests them."""
+        chosen = trial.name == run.tasks["select"].outputs.get("Output")
+        tags = {"mlflow.parentRunId": parent, "deep_mnist.selected": str(chosen).lower()}
+        client, started = self._client, int(run.started * 1000)
+        made = client.create_run(self._experiment, start_time=started, tags=tags, run_name=trial.name)
+        identity = str(made.info.run_id)
+        for name in ("network", "seed", "parameters"):
+            client.log_param(identity, name, getattr(trial, name))
+        for name, value, step in _history(trial.folder):
+            client.log_metric(identity, name, value, step=step)
+        for name in ("validation_accuracy", "validation_loss"):
+            client.log_metric(identity, name, getattr(trial, name))
+        client.set_terminated(identity)
 
 
 def _registry_tags(run: Run, outcome: RunOutcome) -> dict[str, str]:
@@ -87,18 +107,34 @@ def _registry_tags(run: Run, outcome: RunOutcome) -> dict[str, str]:
 
 def _metrics(run: Run, outcome: RunOutcome) -> Iterator[tuple[str, float, int]]:
     """Yield name, value and step: the epoch from 1 for what training measured, 0 for the judgement."""
-    trained = run.tasks["train"].artifact("trained") if "train" in run.tasks else None
-    history = trained / "history.json" if trained else None
-    for each in json.loads(history.read_text())["epochs"] if history and history.is_file() else ():
-        yield from ((name, float(value), int(each["epoch"])) for name, value in each.items() if name != "epoch")
+    yield from _history(_trained(run))
     evaluation = _evaluation(run)
     yield from ((f"test_{name}", float(evaluation[name]), 0) for name in ("accuracy", "loss") if name in evaluation)
     yield "run_seconds", float(outcome.fields["seconds"]), 0
 
 
+def _history(trained: Path | None) -> Iterator[tuple[str, float, int]]:
+    history = trained / "history.json" if trained else None
+    for each in json.loads(history.read_text())["epochs"] if history and history.is_file() else ():
+        yield from ((name, float(value), int(each["epoch"])) for name, value in each.items() if name != "epoch")
+
+
+def _trained(run: Run) -> Path | None:
+    """Return the folder of the training: of a sweep the one that was selected."""
+    task = "select" if "select" in run.tasks else "train"
+    return run.tasks[task].artifact("trained") if task in run.tasks else None
+
+
+def _trials(run: Run) -> Iterator[Trial]:
+    """Yield the trials of a sweep that ended."""
+    for folder in run.tasks["train"].artifacts("trained") if "select" in run.tasks else ():
+        with suppress(IncomparableTrialsError):  # a training that was interrupted left a part
+            yield read_trial(folder)
+
+
 def _artifacts(run: Run) -> Iterator[tuple[Path, str]]:
     yield run.folder / "report.html", ""
-    trained = run.tasks["train"].artifact("trained") if "train" in run.tasks else None
+    trained = _trained(run)
     for name in ("model.keras", "preprocessing.json", "training.json"):
         if trained and (trained / name).is_file():
             yield trained / name, "model"

@@ -10,11 +10,14 @@ import pytest
 
 from components.evaluate.evaluate import evaluate_from_paths
 from components.publish.publish import PublishRequest, publish_from_paths
+from deep_mnist.registry.keyless import IDENTITY, IDENTITY_TOKEN, ISSUER, TRUST_CONFIG, Keyless
 from deep_mnist.registry.promotion import Floors
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.signing import KEY, SignatureError
+from deep_mnist.registry.signature import SignatureError
+from deep_mnist.registry.signing import KEY, Trust
 from tests.support.attacks import flip
 from tests.support.keys import KeyPair, make_keys
+from tests.support.sigstore import SigstoreStandIn, sigstore
 from tests.support.trained import make_dataset, make_record, train_network
 
 pytestmark = pytest.mark.usefixtures("fresh_processes")
@@ -47,16 +50,31 @@ def published(work: Path, model: str, registry: Path) -> dict:
     return publish_from_paths(work / "data", work / model, evaluation, out / "promotion.json", out / "card.md", request)
 
 
+def identified(authority: SigstoreStandIn) -> dict[str, str]:
+    """The variables of who signs by an identity, and trusts it."""
+    return {
+        IDENTITY_TOKEN: authority.token("me@example.com"),
+        IDENTITY: "me@example.com",
+        ISSUER: "https://issuer.example",
+        TRUST_CONFIG: json.dumps(authority.trust_config()),
+    }
+
+
 def test_what_is_signed_says_where_it_comes_from(
     work: Path, keys: KeyPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a key in the environment both versions are signed, and provenance.json, among what is signed, names every
-    other file, the data, the split and the champion before; afterwards, without the key, or beside a champion that
-    was changed, nothing is published.
+    """With a key in the environment the first version is signed, by a token beside it the second, and provenance.json,
+    among what is signed, names every other file, the data, the split and the champion before; afterwards, without key
+    and token, or beside a champion that was changed, nothing is published.
     """
     monkeypatch.setenv(KEY, keys.private.read_text())
-    promotions = [published(work, model, tmp_path / "registry") for model in ("weak", "good")]
-    registry = Registry(str(tmp_path / "registry"), "digits", trust=keys.verifier())
+    promotions = [published(work, "weak", tmp_path / "registry")]
+    with sigstore() as authority:
+        for name, value in identified(authority).items():
+            monkeypatch.setenv(name, value)
+        promotions.append(published(work, "good", tmp_path / "registry"))
+    monkeypatch.delenv(IDENTITY_TOKEN)
+    registry = Registry(str(tmp_path / "registry"), "digits", trust=Trust.of(required=True, keyless=Keyless.of()))
     folder = tmp_path / "down"
     folder.mkdir()
     champion = registry.champion()

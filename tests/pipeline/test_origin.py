@@ -61,7 +61,7 @@ def test_a_page_says_where_the_champion_comes_from(work: Path, keys: KeyPair) ->
     shown = (work / "origin.html").read_text()
     log = Registry(str(work / "registry"), "digits").log()
 
-    assert done.returncode == 0 and "model.sig is by a trusted key. origin.html" in done.stdout, done.stderr
+    assert done.returncode == 0 and "model.sig is by a trusted key or identity. origin.html" in done.stdout, done.stderr
     assert all(digest in shown for digest in (log[1].facts.data_digest, log[1].facts.model_digest))
     assert log[1].facts.test_digest in shown and log[0].facts.reason in shown
     assert "run-good" in shown and "run-weak" in shown and code_digest("publish") in shown

@@ -109,11 +109,12 @@ def run_sweep(folder: Path, *options: str, **variables: str) -> Ended:
 @pytest.mark.usefixtures("fresh_processes")
 def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     """Trials of two networks that store their data differently: the best by validation accuracy is judged, once,
-    and published."""
+    and published; MLflow has a nested run of each, the best one's marked."""
     write_raw_folder(tmp_path / "digits", 1500, 300)
     options = ("--seeds", "1", "--networks", "fast,example2", "--dataset", "digits", "--epochs", "2")
     options = (*options, "--min-accuracy", "0.05", "--min-class-accuracy", "0", "--json")
-    ended = run_sweep(tmp_path, *options, **lineage.transport(tmp_path))
+    options = (*options, "--mlflow", f"file://{tmp_path}/mlruns")
+    ended = run_sweep(tmp_path, *options, **lineage.transport(tmp_path), MLFLOW_ALLOW_FILE_STORE="true")
     outcome = json.loads(ended.lines[-1])
     folder = (tmp_path / outcome["report"]).parent
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
@@ -135,6 +136,31 @@ def test_a_sweep_here_promotes_its_best(tmp_path: Path) -> None:
     assert list(lineage.versions(chosen)) == list(lineage.versions(judged))
     assert (published["network"], published["seed"]) == (outcome["trials"][0]["network"], outcome["trials"][0]["seed"])
     assert "<h2>Trials</h2>" in (folder / "report.html").read_text()
+    assert_nested(tmp_path / "mlruns", outcome)
+
+
+def assert_nested(store: Path, outcome: dict) -> None:
+    """MLflow holds the sweep, with the judged model's metrics, and below it each trial with those of its epochs."""
+    from mlflow import MlflowClient
+
+    with pytest.MonkeyPatch.context() as allowed:
+        allowed.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        client = MlflowClient(f"file://{store}")
+        runs = client.search_runs([client.get_experiment_by_name("deep-mnist").experiment_id])
+        (sweep,) = (each for each in runs if "mlflow.parentRunId" not in each.data.tags)
+        trials = {each.info.run_name: each for each in runs if each is not sweep}
+        epochs = [len(client.get_metric_history(each.info.run_id, "val_accuracy")) for each in trials.values()]
+    assert {each.data.tags["mlflow.parentRunId"] for each in trials.values()} == {sweep.info.run_id}
+    assert {name: each.data.metrics["validation_accuracy"] for name, each in trials.items()} == {
+        f"{each['network']} seed {each['seed']}": each["validation_accuracy"] for each in outcome["trials"]
+    }
+    assert [name for name, each in trials.items() if each.data.tags["deep_mnist.selected"] == "true"] == [
+        outcome["best"]
+    ]
+    assert epochs == [2, 2]
+    assert sweep.data.metrics["val_accuracy"] == outcome["trials"][0]["validation_accuracy"]
+    assert sweep.data.metrics["test_accuracy"] == outcome["accuracy"]
+    assert {each.info.status for each in runs} == {"FINISHED"}
 
 
 @pytest.mark.usefixtures("fresh_processes")

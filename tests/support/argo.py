@@ -200,6 +200,8 @@ class Workflow:
             "boundaryID": _identity(boundary) if boundary else "", "phase": phase, "children": [],
             "startedAt": f"2026-01-01T{self._clock // 3600:02}:{self._clock // 60 % 60:02}:{self._clock % 60:02}Z",
         }  # fmt: skip
+        if phase not in LIVE:
+            node["finishedAt"] = node["startedAt"].replace("Z", ".5Z")
         if message:
             node["message"] = message
         self.nodes[node["id"]] = node

@@ -253,7 +253,7 @@ RAISED |= {
     ),
     "KubernetesError": (
         "train",
-        "from pathlib import Path\nfrom components.train.launch.kubernetes_api import KubernetesApi\n"
+        "from pathlib import Path\nfrom deep_mnist.kubernetes_api import KubernetesApi\n"
         "[Path(name).write_text('x') for name in ('token', 'namespace')]\n"
         "KubernetesApi('http://127.0.0.1:9', Path('.')).text('GET', '/api')",
     ),

@@ -16,10 +16,10 @@ from typing import Any
 from components.failure import Failure
 from components.train.checkpoint import StopSignal, TrainingInterruptedError
 from components.train.launch.here import NodesFailedError
-from components.train.launch.kubernetes_api import KubernetesApi, KubernetesError
 from components.train.launch.pod import CURVES, DATASET, METRICS, TRAINED
 from components.train.launch.train_job import API, ended, train_job
 from components.train.request import TrainRequest
+from deep_mnist.kubernetes_api import KubernetesApi, KubernetesError
 from deep_mnist.storage.address import is_store_address
 from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import NotFoundError, Store

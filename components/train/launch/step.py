@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.train.launch.here import train_on_nodes
-from components.train.launch.kubernetes_api import ACCOUNT, KubernetesApi
 from components.train.launch.on_cluster import train_on_cluster
 from components.train.request import TrainRequest
+from deep_mnist.kubernetes_api import ACCOUNT, KubernetesApi
 
 
 def train_from_paths(

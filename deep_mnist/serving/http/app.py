@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from deep_mnist.serving.http.admission import Admission
 from deep_mnist.serving.http.explanations import add_explanations
 from deep_mnist.serving.http.limits import ServingLimits
-from deep_mnist.serving.http.observed import ObservedRequests
+from deep_mnist.serving.http.observed import TRACE, ObservedRequests
 from deep_mnist.serving.http.openapi import openapi_document
 from deep_mnist.serving.http.pages import add_pages
 from deep_mnist.serving.http.predictions import ServingParts
@@ -95,8 +95,9 @@ async def _no_route(request: Request, error: Exception) -> Response:
     return JSONResponse(response.to_dict(), status_code=status, headers=response.headers)
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    """Say that the server is at fault; the traceback goes to its log."""
+async def _failed(request: Request, error: Exception) -> Response:
+    """Say that the server is at fault; the traceback goes to its log. Starlette sends this past all middleware."""
     fix = "report it with the server's log"
     response = RequestError(500, "request", "predictions", type(error).__name__, fix)
-    return JSONResponse(response.to_dict(), status_code=500)
+    trace = request.scope.get(TRACE)
+    return JSONResponse(response.to_dict(), status_code=500, headers={TRACE: trace} if trace else None)

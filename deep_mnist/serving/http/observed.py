@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deep_mnist.serving.requests.stages import Stages
 
 STAGES_KEY = "deep_mnist.stages"  # of a scope: where a prediction's stages are
-TRACE = "traceparent"
+TRACE = "traceparent"  # a header, and of a scope: its value in the response
 _W3C = TraceContextTextMapPropagator()
 
 
@@ -30,6 +30,7 @@ class ObservedRequests:
         if scope["type"] != "http" or not (trace or self.log):
             await self.app(scope, receive, send)
             return
+        scope[TRACE] = trace  # for a response that this does not pass: that of an unexpected error
         seen: dict[str, Any] = {"status": 500, "bytes": 0}
 
         async def observed(message: Message) -> None:

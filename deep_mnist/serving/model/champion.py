@@ -20,7 +20,7 @@ from pathlib import Path
 from deep_mnist.data.transfer import cache_folder
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.signing import SignatureError
+from deep_mnist.registry.signature import SignatureError
 from deep_mnist.serving.model.served_model import Engine, ServedModel, load_served_model
 from deep_mnist.serving.model.tensorflow_engine import tensorflow_engine
 from deep_mnist.storage.store import StorageError

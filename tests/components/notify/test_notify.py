@@ -165,7 +165,7 @@ def step(fails: bool) -> None:
 
 @dsl.pipeline
 def reported(fails: bool) -> None:
-    with dsl.ExitHandler(notify(run_id="r", run_name="here")):
+    with dsl.ExitHandler(notify(run_id="r", run_name="here", dataset="mnist", registry="r", model_name="m")):
         step(fails=fails)
 
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[1], raise_on_error=False)

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from components.train.launch.here import NodesFailedError
-from components.train.launch.kubernetes_api import KubernetesApi
 from components.train.launch.on_cluster import TrainerMissingError, train_on_cluster
 from components.train.launch.train_job import RUNTIME, train_job
 from components.train.request import TrainRequest
+from deep_mnist.kubernetes_api import KubernetesApi
 from deep_mnist.storage.open import open_store
 from tests.components.train.test_nodes import prepared
 from tests.support.manifests import MANIFESTS

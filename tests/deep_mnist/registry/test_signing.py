@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from deep_mnist.registry.fetch import main
 from deep_mnist.registry.pointer import Promotion
 from deep_mnist.registry.registry import Registry
-from deep_mnist.registry.signing import KEY, TRUSTED, SignatureError, Trust
+from deep_mnist.registry.signature import SignatureError
+from deep_mnist.registry.signing import KEY, TRUSTED, Trust
 from pipeline.models import rollback
 from tests.support.attacks import ATTACKS, folder_of, point_at
 from tests.support.keys import KeyPair, make_keys
@@ -128,7 +129,7 @@ def test_keys_are_rotated_by_trusting_both(keys: KeyPair, later: KeyPair, tmp_pa
     assert back.exit_code == 0, back.output
     assert champion is not None and (champion.version, champion.restores) == (3, 1)
     registry.files.download(champion, tmp_path / "down")
-    with pytest.raises(SignatureError, match="Fix: Trust that key too"):
+    with pytest.raises(SignatureError, match="Fix: Trust that key or identity too"):
         registry.files.download(registry.log()[0], tmp_path / "first")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,11 @@ import tritonclient.http as triton
 
 from deep_mnist.registry.registry import Registry
 from tests.support.attacks import flip, folder_of, list_again, point_at
-from tests.support.keys import KeyPair, make_keys
+from tests.support.keys import make_keys
 from tests.support.ports import free_port
 from tests.support.runs import ROOT
 from tests.support.serving import NAME, promote
+from tests.support.sigstore import sigstore
 
 CLIENTS = 3
 PATIENCE_SECONDS = 300.0
@@ -78,12 +80,12 @@ class Clients:
 
 
 @contextmanager
-def served(registry: Registry, keys: KeyPair, folder: Path) -> Iterator[str]:
+def served(registry: Registry, folder: Path, trusted: list[str]) -> Iterator[str]:
     """The real command with --require-signature; its URL, once it serves."""
     port = free_port()
     command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME]
     command += ["--port", str(port), "--cache", str(folder / "cache"), "--poll-seconds", "0.1"]
-    command += ["--trusted-key", str(keys.public), "--require-signature"]
+    command += trusted
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
         assert process.stdout is not None
@@ -130,11 +132,18 @@ def tamper_with(registry: Registry, version: int) -> None:
 
 @pytest.mark.slow
 def test_no_request_fails_and_nothing_unsigned_is_served(versions: Path, tmp_path: Path) -> None:
-    """Only what the trusted key signed answers: 1, 2 and 5; the tampered 3, the stranger's 4 and the old 1 never do."""
+    """Only what the trusted key or, at last, the trusted identity signed answers: 1, 2 and 5; the tampered 3, the
+    stranger's 4 and the old 1 never do.
+    """
     keys, stranger = make_keys(tmp_path), make_keys(tmp_path, "stranger")
     publisher = Registry(str(tmp_path / "registry"), NAME, trust=keys.trust())
     promote(publisher, versions / "weak")
-    with served(publisher, keys, tmp_path) as url, ThreadPoolExecutor(CLIENTS) as pool:
+    trusted = ["--trusted-key", str(keys.public), "--require-signature", "--certificate-identity", "me@example.com"]
+    trusted += ["--certificate-oidc-issuer", "https://issuer.example", "--trust-config", str(tmp_path / "config.json")]
+    with ExitStack() as opened:
+        authority, pool = opened.enter_context(sigstore()), opened.enter_context(ThreadPoolExecutor(CLIENTS))
+        (tmp_path / "config.json").write_text(json.dumps(authority.trust_config()))
+        url = opened.enter_context(served(publisher, tmp_path, trusted))
         clients = Clients(url)
         asking = [pool.submit(each) for each in (clients.ask, clients.ask, clients.ask_v2)]
         try:
@@ -150,9 +159,9 @@ def test_no_request_fails_and_nothing_unsigned_is_served(versions: Path, tmp_pat
             promote(Registry(publisher.store.url, NAME, trust=stranger.trust()), versions / "weak")
             clients.wait_for_refusal(4)
 
-            trusted = ["--sign-key", str(keys.private), "--trusted-key", str(keys.public), "--require-signature"]
-            assert rollback(publisher, "--to", "3", *trusted).returncode == 1
-            restored = rollback(publisher, "--to", "2", *trusted)
+            assert rollback(publisher, "--to", "3", "--sign-key", str(keys.private), *trusted).returncode == 1
+            token = authority.token("me@example.com")
+            restored = rollback(publisher, "--to", "2", "--identity-token", token, *trusted)
             assert restored.returncode == 0, restored.stderr
             clients.wait_for_version(5)
 

@@ -194,7 +194,7 @@ def with_component(tmp_path: Path, name: str, folder: str = "base") -> list[dict
     return documents(rendered(tmp_path / "manifests/mine"))
 
 
-@pytest.mark.parametrize("name", ["kubernetes-api", "cilium", "mirror-of-datasets", "trainer"])
+@pytest.mark.parametrize("name", ["kubernetes-api", "cilium", "keyless-signing", "mirror-of-datasets", "trainer"])
 def test_every_component_fits_the_base(tmp_path, name):
     """It renders over base to valid resources, leaves no placeholder, and its settings are not deployed."""
     found = with_component(tmp_path, name)

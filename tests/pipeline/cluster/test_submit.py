@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
 from pipeline.cluster.definition import compile_definition
+from pipeline.notification import KEYS
 from pipeline.placement import ClusterSettings
 from tests.support.kfp_server import KfpServer
 
@@ -119,7 +120,7 @@ def test_notify_guards_every_other_task(retraining):
     assert notify.spec["inputs"]["parameters"]["status"] == {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
     (secret,) = (each for each in notify.kubernetes["secretAsEnv"] if each["secretName"] == "webhook")
     assert secret["optional"] is True
-    assert {each["secretKey"] for each in secret["keyToEnv"]} == {"url", "ui", "api"}
+    assert {each["secretKey"] for each in secret["keyToEnv"]} == set(KEYS)
     assert "webhook" not in json.dumps(plain.body)
 
 
@@ -166,22 +167,6 @@ def test_submit_takes_what_a_cluster_needs(server, monkeypatch):
     assert "webhook" in [each["secretName"] for each in settings["executors"]["exec-notify"]["secretAsEnv"]]
     assert "keys" in [each["secretName"] for each in settings["executors"]["exec-publish"]["secretAsEnv"]]
     assert len(settings["executors"]["exec-train"]["imagePullSecret"]) == 2
-
-
-def test_only_what_signs_sees_the_private_key():
-    """--signing gives `publish` both keys of the Secret, `evaluate` the public ones, no other step any."""
-    signing = compile_definition(settings=ClusterSettings(signing="signing"))
-    given = {
-        task.name: {each["secretKey"]: each["envVar"] for each in secret["keyToEnv"]}
-        for task in signing.tasks()
-        for secret in task.kubernetes["secretAsEnv"]
-        if secret["secretName"] == "signing" and not secret.get("optional")
-    }
-
-    assert given == {
-        "publish": {"key": "DEEP_MNIST_SIGNING_KEY", "trusted": "DEEP_MNIST_TRUSTED_KEYS"},
-        "evaluate": {"trusted": "DEEP_MNIST_TRUSTED_KEYS"},
-    }
 
 
 def test_submit_sends_both_documents_and_typed_parameters(server):

@@ -106,6 +106,30 @@ def test_only_what_signs_is_given_the_private_key(monkeypatch, tmp_path):
     }
 
 
+def test_who_signs_by_a_token_is_given_one_and_a_network(monkeypatch, tmp_path):
+    """`publish` gets the token of now and a network for a registry here; `evaluate` whose identity counts, and with
+    Sigstore's keys at hand no network.
+    """
+    (tmp_path / "token").write_text("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmVk")
+    (tmp_path / "config.json").write_text('{"mediaType": "", "trustedRoot": {}, "signingConfig": {}}')
+    monkeypatch.setenv("DEEP_MNIST_IDENTITY_TOKEN", str(tmp_path / "token"))
+    monkeypatch.setenv("DEEP_MNIST_CERTIFICATE_IDENTITY", "me@example.com")
+    monkeypatch.setenv("DEEP_MNIST_CERTIFICATE_OIDC_ISSUER", "https://issuer.example")
+    reached = [_arguments_for(Step("evaluate"), {}, {})["network_mode"]]
+    monkeypatch.setenv("DEEP_MNIST_TRUST_CONFIG", str(tmp_path / "config.json"))
+    publish, evaluate, train = (_arguments_for(Step(name), {}, {}) for name in ("publish", "evaluate", "train"))
+
+    assert publish["environment"]["DEEP_MNIST_IDENTITY_TOKEN"] == (tmp_path / "token").read_text()
+    assert evaluate["environment"] == {
+        "DEEP_MNIST_CERTIFICATE_IDENTITY": "me@example.com",
+        "DEEP_MNIST_CERTIFICATE_OIDC_ISSUER": "https://issuer.example",
+        "DEEP_MNIST_TRUST_CONFIG": (tmp_path / "config.json").read_text(),
+    }
+    assert "environment" not in train
+    modes = [*reached, publish["network_mode"], evaluate["network_mode"]]
+    assert [mode != "none" for mode in modes] == [True, True, False]
+
+
 def test_a_path_is_mounted_once_and_writable_where_one_asks_for_it(tmp_path):
     """Paths keep their place inside, read only unless somebody writes to them."""
     (tmp_path / "data").mkdir()

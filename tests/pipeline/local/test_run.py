@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.browser import SIZES, accessibility_faults, overflow, visit
 from tests.support.digits import write_idx_folder, write_raw_folder
 from tests.support.keys import make_keys
 from tests.support.runs import run_pipeline
+from tests.support.sigstore import sigstore
 
 pytestmark = pytest.mark.usefixtures("fresh_processes")
 
@@ -104,7 +106,7 @@ def test_a_second_run_reuses_what_is_unchanged(place):
 
 def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
     """Data and the user's own network from a bucket, a registry in it, over HTTP against real servers of both kinds;
-    with a key in the environment, its version is signed.
+    with a key in the environment, or a token of an identity, its version is signed.
     """
     store, keys = open_store(remote.url), make_keys(tmp_path)
     for path in write_idx_folder(tmp_path / "idx", 1500, 300).iterdir():
@@ -118,15 +120,36 @@ def test_a_run_reads_and_publishes_in_object_storage(tmp_path, remote):
         "--store",
         f"{remote.url}/registry",
     )
-    ended = run_pipeline(tmp_path, *options, "--epochs", 8, DEEP_MNIST_SIGNING_KEY=keys.private.name)
+    with sigstore() as authority:
+        signer, trusted = by_key(keys) if remote.url.startswith("gs") else by_token(authority, tmp_path)
+        ended = run_pipeline(tmp_path, *options, "--epochs", 8, **signer)
 
     assert ended.last.startswith("PUBLISHED version=1 "), "\n".join(ended.lines)
-    signed = ["--model-name", "digits", "--trusted-key", str(keys.public), "--require-signature"]
+    signed = ["--model-name", "digits", "--require-signature", *trusted]
     assert fetch([f"{remote.url}/registry", str(tmp_path / "models"), *signed]) == 0
     assert (tmp_path / "models/1/provenance.json").is_file()
     assert store.exists("registry/digits/1/saved_model.pb")
     assert json.loads(store.read("registry/digits/1/preprocessing.json")[0])["dtype"] == "float32"
     assert not (tmp_path / "registry").exists()
+
+
+def by_key(keys):
+    """The variables of who signs with a key, and the options of who trusts it."""
+    return {"DEEP_MNIST_SIGNING_KEY": keys.private.name}, ["--trusted-key", str(keys.public)]
+
+
+def by_token(authority, folder):
+    """The same of an identity: a token in a file, and Sigstore of one's own."""
+    (folder / "token").write_text(authority.token("me@example.com", exp=int(time.time()) + 3600))
+    (folder / "config.json").write_text(json.dumps(authority.trust_config()))
+    variables = {
+        "DEEP_MNIST_IDENTITY_TOKEN": "token",
+        "DEEP_MNIST_CERTIFICATE_IDENTITY": "me@example.com",
+        "DEEP_MNIST_CERTIFICATE_OIDC_ISSUER": "https://issuer.example",
+        "DEEP_MNIST_TRUST_CONFIG": "config.json",
+    }
+    trusted = ["--certificate-identity", "me@example.com", "--certificate-oidc-issuer", "https://issuer.example"]
+    return variables, [*trusted, "--trust-config", str(folder / "config.json")]
 
 
 def save_own_network(path):

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from deep_mnist.serving.monitoring.tracing import sends_spans
 from deep_mnist.serving.requests.stages import STAGES
 from tests.support.ports import free_port
 from tests.support.runs import ROOT
-from tests.support.serving import NAME, RunningServer, promote
+from tests.support.serving import NAME, RunningServer, promote, running_server
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
@@ -43,6 +44,16 @@ def test_a_malformed_trace_is_ignored(served: RunningServer, malformed: str) -> 
     """The specification has a server go on as if there were none."""
     answered = served.post(ZEROS, headers={"traceparent": malformed})
     assert answered.status_code == 200 and "traceparent" not in answered.headers
+
+
+def test_an_unexpected_error_names_the_trace_too(registry: Registry, tmp_path: Path) -> None:
+    """A server whose own state is broken answers 500 in the form of every error, with the caller's trace."""
+    with running_server(registry, tmp_path / "cache", poll_seconds=3600) as server:
+        server.champion.state = replace(server.champion.state, model=object())  # type: ignore[arg-type]
+        answered = requests.get(f"{server.url}/champion.json", headers=TRACEPARENT, timeout=60)
+
+    assert (answered.status_code, answered.headers["traceparent"]) == (500, TRACEPARENT["traceparent"])
+    assert answered.json()["received"] == "AttributeError"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import ssl
@@ -22,7 +23,7 @@ class KubernetesError(RuntimeError):
         status: HTTP status, 0 without an answer.
     """
 
-    fix = "check the cluster, and the rights of the run's service account (manifests/components/trainer)"
+    fix = "check the cluster, and the rights of the run's service account (docs/cluster.md)"
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -47,6 +48,12 @@ class KubernetesApi:
         self._address = address or f"https://{f'[{host}]' if ':' in host else host}:{port}"
         self._account = account
         self.namespace = (account / "namespace").read_text().strip()
+
+    def service_account(self) -> str:
+        """Return the name of the service account that asks, as its token says."""
+        payload = (self._account / "token").read_text().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["kubernetes.io"]["serviceaccount"]["name"])
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """Return the JSON that a request gives.
