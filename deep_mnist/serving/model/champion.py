@@ -123,9 +123,14 @@ class ServedChampion:
         except (StorageError, RegistryError) as error:
             self.state.unreachable = str(error)
             return
+        if promotion is None:
+            self.state.unreachable = (
+                f"Expected a champion of {self.registry.name}. Received: none, its pointer is gone."
+            )
+            return
         self.state.unreachable, self.state.pointer_read = "", time.time()
         served = self.state.model
-        if promotion is None or (served and promotion.id == served.promotion.id):
+        if served and promotion.id == served.promotion.id:
             self.state.broken = None
             return
         try:

@@ -138,11 +138,15 @@ def test_a_broken_promotion_keeps_the_old_version(
 
 
 def test_a_pointer_that_cannot_be_read_changes_nothing(registry: Registry, versions: Path, tmp_path: Path) -> None:
-    """A pointer that is no JSON is noted; once it is whole again, it is followed."""
+    """A pointer that is gone or no JSON is noted; once it is whole again, it is followed."""
     pointer = tmp_path / "registry" / NAME / "champion.json"
     champion = ServedChampion(registry, tmp_path / "cache")
     served = champion.load_first()
     whole = pointer.read_bytes()
+    pointer.unlink()
+    champion.poll()
+    assert champion.model is served and "pointer is gone" in champion.state.unreachable
+
     pointer.write_bytes(b"{")
     champion.poll()
     assert champion.model is served and "champion.json" in champion.state.unreachable
