@@ -49,7 +49,7 @@ class ServingMetrics:
         self.warnings = self._counter("warnings", "Examples predicted with a warning of the doctor.", "check")
         for check in CHECKS:
             self.warnings.labels(check)
-        self.seconds = self._histogram("request_seconds", "From a request's head to its response.", SECONDS)
+        self.seconds = self._histogram("request_seconds", "From a request's head to its response.", SECONDS, "code")
         text = "Stages of a prediction request: what a batch shares counts for each of its requests."
         stages = self._histogram("stage_seconds", text, SECONDS, "stage")
         self.stages = {stage: stages.labels(stage) for stage in STAGES}
@@ -68,7 +68,7 @@ class ServingMetrics:
     def responded(self, code: int, seconds: float, stages: Stages) -> None:
         """Count a prediction request that has its response."""
         self.requests.labels(str(code)).inc()
-        self.seconds.observe(seconds)
+        self.seconds.labels(str(code)).observe(seconds)
         for stage, taken in stages.seconds.items():
             self.stages[stage].observe(taken)
 
