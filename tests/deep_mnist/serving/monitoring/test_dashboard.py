@@ -68,6 +68,14 @@ def test_every_series_says_what_it_is() -> None:
             assert target["legendFormat"] and kept <= names_in(re.findall(r"{{([^}]+)}}", target["legendFormat"]))
 
 
+def test_no_tile_is_green_without_data() -> None:
+    """A tile without data has the colour of the first step: servers that are gone must not look sound."""
+    tiles = [panel["fieldConfig"]["defaults"]["thresholds"]["steps"] for panel in PANELS if panel["type"] == "stat"]
+
+    assert tiles and all(steps[0] == {"color": "#808080", "value": None} for steps in tiles[1:])
+    assert tiles[0][0] == {"color": "red", "value": None}
+
+
 def test_the_panels_lie_beside_one_another() -> None:
     """24 columns, and no cell is of two panels."""
     cells = []
