@@ -61,7 +61,8 @@ async def respond(request: Request, parts: ServingParts, read: Read, types: tupl
         code = 200
     except RequestError as error:
         code = error.status
-        parts.metrics.refused.labels(error.field).inc()
+        if code < 500:  # what is wrong with the server is told by the status
+            parts.metrics.refused.labels(error.field).inc()
         raise
     except ClientDisconnect:
         code = CLIENT_GONE

@@ -34,11 +34,16 @@ KEPT = 3  # downloaded versions
 
 @dataclass(frozen=True)
 class BrokenVersion:
-    """A promoted version that could not be loaded, and why."""
+    """A promoted version that could not be loaded, and why.
+
+    Attributes:
+        failed: When it was last tried, seconds of time.monotonic().
+    """
 
     promotion: Promotion
     error: str
     attempts: int
+    failed: float
 
 
 @dataclass
@@ -116,17 +121,29 @@ class ServedChampion:
         if self._thread:
             self._thread.join(CLOSE_SECONDS)
 
-    def poll(self) -> None:
-        """Read the pointer once and load what it names, if that is not served yet."""
+    def poll(self, *, retry: bool = True) -> None:
+        """Read the pointer once and load what it names, if that is not served yet.
+
+        Args:
+            retry: Whether to load what failed before once more.
+        """
         try:
             promotion = self.registry.champion()
         except (StorageError, RegistryError) as error:
             self.state.unreachable = str(error)
             return
+        if promotion is None:
+            self.state.unreachable = (
+                f"Expected a champion of {self.registry.name}. Received: none, its pointer is gone."
+            )
+            return
         self.state.unreachable, self.state.pointer_read = "", time.time()
         served = self.state.model
-        if promotion is None or (served and promotion.id == served.promotion.id):
+        if served and promotion.id == served.promotion.id:
             self.state.broken = None
+            return
+        broken = self.state.broken
+        if broken and promotion.id == broken.promotion.id and not retry:
             return
         try:
             self._swap(self._load(promotion))
@@ -134,12 +151,16 @@ class ServedChampion:
             self._note_failure(promotion, error)
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._pause()):
-            self.poll()
+        while not self._stop.wait(self.poll_seconds):
+            self.poll(retry=self._is_retry_due())
 
-    def _pause(self) -> float:
-        attempts = self.state.broken.attempts if self.state.broken else 0
-        return max(self.poll_seconds, min(self.poll_seconds * 2.0 ** min(attempts, 16), LONGEST_PAUSE_SECONDS))
+    def _is_retry_due(self) -> bool:
+        """Say whether what failed may be loaded again: ever more seldom, while another version is taken at once."""
+        broken = self.state.broken
+        if broken is None:
+            return True
+        pause = min(self.poll_seconds * 2.0 ** min(broken.attempts, 16), LONGEST_PAUSE_SECONDS)
+        return time.monotonic() - broken.failed >= pause
 
     def _swap(self, model: ServedModel) -> None:
         if self.on_swap:
@@ -153,7 +174,7 @@ class ServedChampion:
     def _note_failure(self, promotion: Promotion, error: Exception) -> None:
         before = self.state.broken
         attempts = before.attempts + 1 if before and before.promotion.id == promotion.id else 1
-        self.state.broken = BrokenVersion(promotion, str(error), attempts)
+        self.state.broken = BrokenVersion(promotion, str(error), attempts, time.monotonic())
         self.state.failures += 1
         served = f"version {self.state.model.version}" if self.state.model else "nothing"
         print(f"serving: version {promotion.version} failed, {served} is served on: {error}", flush=True)

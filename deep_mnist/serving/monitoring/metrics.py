@@ -21,6 +21,7 @@ from deep_mnist.serving.requests.statistical_validation import CHECKS, ProfileCo
 
 PREFIX = "deep_mnist_serving_"
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+CODES = ("200", "400", "500", "503", "504")  # there from the start: a rate misses the first event of a series
 SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -40,13 +41,15 @@ class ServingMetrics:
         self.registry = CollectorRegistry()
         self.window: DriftWindow | None = None
         self.requests = self._counter("requests", "Prediction requests by status.", "code")
+        for code in CODES:
+            self.requests.labels(code)
         self.examples = self._counter("examples", "Examples that were predicted.")
         self.predictions = self._counter("predictions", "Predictions by class.", "class")
         self.refused = self._counter("refused", "Requests refused, by what is wrong with them.", "field")
         self.warnings = self._counter("warnings", "Examples predicted with a warning of the doctor.", "check")
         for check in CHECKS:
             self.warnings.labels(check)
-        self.seconds = self._histogram("request_seconds", "From a request's head to its response.", SECONDS)
+        self.seconds = self._histogram("request_seconds", "From a request's head to its response.", SECONDS, "code")
         text = "Stages of a prediction request: what a batch shares counts for each of its requests."
         stages = self._histogram("stage_seconds", text, SECONDS, "stage")
         self.stages = {stage: stages.labels(stage) for stage in STAGES}
@@ -65,7 +68,7 @@ class ServingMetrics:
     def responded(self, code: int, seconds: float, stages: Stages) -> None:
         """Count a prediction request that has its response."""
         self.requests.labels(str(code)).inc()
-        self.seconds.observe(seconds)
+        self.seconds.labels(str(code)).observe(seconds)
         for stage, taken in stages.seconds.items():
             self.stages[stage].observe(taken)
 
@@ -149,15 +152,22 @@ def _drift(report: dict[str, Any] | None) -> Iterator[Metric]:
         if index is not None:
             indices.add_metric([statistic], index)
     yield indices
-    if report["low_confidence"] and report["low_confidence"]["share"] is not None:
-        low = report["low_confidence"]
+    low = report["low_confidence"]
+    if low:
+        yield _gauge("low_confidence_expected_ratio", "Share of low confidence on the judged split.", low["expected"])
+    yield _class_shares(report, "training", "class_training_ratio")
+    if not report["enough"]:  # a share of a few examples says as little as an index
+        return
+    if low:
         yield _gauge("low_confidence_ratio", "Share of predictions of low confidence.", low["share"])
-        yield _gauge("low_confidence_expected_ratio", "The same on the judged split.", low["expected"])
-    for key, family in (("share", "class_ratio"), ("training", "class_training_ratio")):
-        shares = GaugeMetricFamily(PREFIX + family, f"Share of each class: {key}.", labels=["class"])
-        for row in report["classes"]:
-            shares.add_metric([row["name"]], row[key])
-        yield shares
+    yield _class_shares(report, "share", "class_ratio")
+
+
+def _class_shares(report: dict[str, Any], key: str, name: str) -> Metric:
+    shares = GaugeMetricFamily(PREFIX + name, f"Share of each class: {key}.", labels=["class"])
+    for row in report["classes"]:
+        shares.add_metric([row["name"]], row[key])
+    return shares
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

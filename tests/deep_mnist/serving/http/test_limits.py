@@ -122,6 +122,8 @@ def test_more_requests_than_places_are_refused(registry: Registry, tmp_path: Pat
             wait_for_places(server, 2)
             full = server.post({"instances": digits[0][:1].tolist()})
             assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+            text = server.get("metrics").text
+            assert 'requests_total{code="503"} 1.0' in text and "refused_total{" not in text  # nothing is wrong with it
         wait_for_places(server, 0)
         assert len(server.classes(digits[0][:1])) == 1
 

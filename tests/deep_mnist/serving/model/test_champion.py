@@ -94,7 +94,7 @@ def wait_for_answer(seen: Counter[tuple[int, str, str]], version: str) -> None:
 
 @pytest.mark.parametrize("name", ["variables/variables.data-00000-of-00001", "golden_requests.npz", "version.json"])
 def test_an_altered_version_is_not_served(registry: Registry, versions: Path, tmp_path: Path, name: str) -> None:
-    """One bit of one file: the old version stays, with the reason; the file restored, the new one is served."""
+    """One bit of one file: the old version stays and the reason is told; restored, the new one is served."""
     champion = ServedChampion(registry, tmp_path / "cache")
     served = champion.load_first()
     promotion = promote(registry, versions / "strong")
@@ -109,6 +109,8 @@ def test_an_altered_version_is_not_served(registry: Registry, versions: Path, tm
         assert champion.model is served and broken is not None
         assert (broken.promotion.version, broken.attempts) == (2, attempt)
         assert name in broken.error or "altered" in broken.error
+        champion.poll(retry=False)
+        assert champion.state.broken is broken
 
     path.write_bytes(whole)
     champion.poll()
@@ -138,11 +140,15 @@ def test_a_broken_promotion_keeps_the_old_version(
 
 
 def test_a_pointer_that_cannot_be_read_changes_nothing(registry: Registry, versions: Path, tmp_path: Path) -> None:
-    """A pointer that is no JSON is noted; once it is whole again, it is followed."""
+    """A pointer that is gone or no JSON is noted; once it is whole again, it is followed."""
     pointer = tmp_path / "registry" / NAME / "champion.json"
     champion = ServedChampion(registry, tmp_path / "cache")
     served = champion.load_first()
     whole = pointer.read_bytes()
+    pointer.unlink()
+    champion.poll()
+    assert champion.model is served and "pointer is gone" in champion.state.unreachable
+
     pointer.write_bytes(b"{")
     champion.poll()
     assert champion.model is served and "champion.json" in champion.state.unreachable
