@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deep_mnist.processes import run_module
 from tests.support.session_programs import programs_of
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 ROOT = Path(__file__).resolve().parents[3]
 HEALTHY = [name for name, _, _ in programs_of("tf1_healthy.txt")]
@@ -31,8 +31,7 @@ def said() -> dict[str, dict[str, Any]]:
     """Return what the doctor says of each program; they run in a process that has left TensorFlow 2's behavior."""
     outcomes: dict[str, dict[str, Any]] = {}
     for file in ("tf1_healthy.txt", "tf1_faulty.txt"):
-        command = [sys.executable, "-m", "tests.support.session_programs", file]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = run_module("tests.support.session_programs", [file], folder=ROOT)
         assert done.returncode == 0, done.stderr[-2000:]
         outcomes |= json.loads(done.stdout)
     return outcomes
