@@ -30,7 +30,7 @@ from typing import Any
 
 # What TensorFlow, oneDNN and CUDA read when they are loaded, or keep from then on.
 SWITCHES = ("TF_", "XLA_", "KERAS_", "ONEDNN_", "DNNL_", "OMP_", "CUDA_", "NVIDIA_", "LD_")
-ONLY_LOGGING = "TF_CPP_"
+READ_LATER = ("TF_CPP_", "TF_CONFIG")  # how much is logged; of which nodes this is one
 OWNER = 0  # stdin
 MEANT_FOR_CHILDREN = (signal.SIGINT, signal.SIGTERM)  # who may want to end in order; nothing is forked after one
 PATIENCE_SECONDS = 10.0  # for a request, once its sender has connected
@@ -162,7 +162,7 @@ def _switches(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(SWITCHES) and not name.startswith(ONLY_LOGGING)
+        if name.startswith(SWITCHES) and not name.startswith(READ_LATER)
     }
 
 

@@ -83,12 +83,11 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def fresh_processes() -> Iterator[None]:
+def fresh_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """`start_module` forks from a server that has imported TensorFlow, as the steps of a run on this machine are."""
-    from deep_mnist.processes import fork_server
-    from pipeline.local.forked_steps import MODULES
+    from tests.support.shared_server import shared_fork_server
 
-    with fork_server((*MODULES, "tests.support.preloaded")):
+    with shared_fork_server(tmp_path_factory):
         yield
 
 

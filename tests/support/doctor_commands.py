@@ -11,6 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from deep_mnist.processes import run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +26,11 @@ class Ended:
     out: str
     err: str
 
+    @property
+    def reported(self) -> dict[str, Any]:
+        """What it printed with --json."""
+        return json.loads(self.out)
+
 
 def doctor(*arguments: object, folder: Path = ROOT, **environment: str) -> Ended:
     """Run the command in a new interpreter, without input."""
@@ -34,24 +42,21 @@ def doctor(*arguments: object, folder: Path = ROOT, **environment: str) -> Ended
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def doctors(runs: Mapping[str, Sequence[object]], folder: Path, outputs: Path, **environment: str) -> dict[str, Ended]:
-    """Run many commands, each a fork of one process that has imported TensorFlow.
+def doctors(runs: Mapping[str, Sequence[object]], folder: Path, **environment: str) -> dict[str, Ended]:
+    """Run many commands, one after another; with `fresh_processes`, in forks of one that has imported TensorFlow.
 
     Args:
         runs: Name -> arguments.
         folder: Their working directory.
-        outputs: An empty folder for what they print.
         **environment: Added to this process's.
     """
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(outputs)]
-    given = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", **environment}
-    named = json.dumps({name: [*map(str, arguments)] for name, arguments in runs.items()})
-    done = subprocess.run(command, cwd=folder, env=given, input=named, capture_output=True, text=True, check=True)
-    statuses = json.loads(done.stdout.splitlines()[-1])
-    return {
-        name: Ended(status, *((outputs / f"{name}{suffix}").read_text() for suffix in (".out", ".err")))
-        for name, status in statuses.items()
-    }
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    given = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    ended = {}
+    for name, arguments in runs.items():
+        done = run_module("deep_mnist.doctor", [*map(str, arguments)], environment=given, folder=folder)
+        ended[name] = Ended(done.returncode, done.stdout, done.stderr)
+    return ended
 
 
 def doctor_here(*arguments: object) -> Ended:

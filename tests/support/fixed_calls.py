@@ -11,6 +11,8 @@ import numpy as np
 
 from deep_mnist.doctor.capture.fit_call import FACTS, FitCall
 
+BATCHES = 2  # of an epoch, where a call does not say how many
+
 
 def fixed(call: FitCall, fix: str, names: dict[str, Any] | None = None) -> FitCall | None:
     """Return the call after a fix as a reader would apply it; None where it is a sentence and no Python.
@@ -58,8 +60,19 @@ def _with_callback(call: FitCall, made: Any) -> FitCall:
 
 
 def trained(call: FitCall, epochs: int = 2) -> Any:
-    """Return the history of the call, made for a few epochs."""
-    stated = {name: each for name, each in call.arguments.items() if name not in ("x", "y")}
-    first = stated.get("initial_epoch") or 0
-    last = min(int(stated.get("epochs", 1)), first + epochs)
-    return call.model.fit(call.x, call.y, **{**stated, "epochs": last, "verbose": 0})
+    """Return the history of the call, made for a few epochs of a few batches each.
+
+    A step runs as it is written: to trace a graph for a few of them takes several times as long.
+
+    Args:
+        call: As the program made it, or fixed.
+        epochs: At most.
+    """
+    stated = {name: each for name, each in call.arguments.items() if name not in ("x", "y", "validation_data")}
+    last = min(int(stated.get("epochs", 1)), (stated.get("initial_epoch") or 0) + epochs)
+    few = {"steps_per_epoch": BATCHES, "validation_steps": BATCHES, **stated, "epochs": last, "verbose": 0}
+    eagerly, call.model.run_eagerly = call.model.run_eagerly, True
+    try:
+        return call.model.fit(call.x, call.y, validation_data=call.validation, **few)
+    finally:
+        call.model.run_eagerly = eagerly

@@ -15,8 +15,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
     Whoever is killed or fails while making it leaves it unmade: the next one begins anew.
     """
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # a worker's own lies in the session's
+    shared = shared_folder(factory)
     folder = shared / f"shared-{name}"
     with FileLock(shared / f"shared-{name}.lock"):
         if not folder.exists():
@@ -24,3 +23,9 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(making)
             making.rename(folder)
     return folder
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all workers of the session have in common."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # a worker's own lies in the session's

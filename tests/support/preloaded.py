@@ -1,4 +1,4 @@
-"""Imports the library and what it imports late, for processes that fork (`fresh_processes`, script_server.py).
+"""Imports the library and what it imports late, for processes that fork (`fresh_processes`).
 
 A process imports them in one to two seconds, with probes before each line, and the tests fork two hundred.
 """

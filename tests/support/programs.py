@@ -17,6 +17,7 @@ from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
+from tests.support.fixed_calls import trained
 
 FOLDER = Path(__file__).parents[1] / "deep_mnist" / "doctor" / "programs"
 
@@ -127,7 +128,7 @@ def every_fit(program: Program, *, ran: bool, seen: Callable[[FitCall, Any], Non
     """Return the diagnoses of all fits of a program in order, each judged with those before it.
 
     Args:
-        program: Its fits are made as they stand, or answered with NaN.
+        program: Its fits are made, for a few batches of one epoch, or answered with NaN.
         ran: They are made.
         seen: Called with each call and its diagnosis before the call is made.
     """
@@ -140,13 +141,13 @@ def every_fit(program: Program, *, ran: bool, seen: Callable[[FitCall, Any], Non
     lines = program.text.splitlines(keepends=True)
     linecache.cache[f"<{program.name}>"] = (len(program.text), None, lines, program.name)
 
-    def before(call: FitCall, frame: Any, resume: Any) -> Any:
+    def before(call: FitCall, frame: Any, _resume: Any) -> Any:
         call.earlier = fits.earlier()
         with inside():
             diagnoses.append(judge_call(call, frame))
             seen(call, diagnoses[-1])
-        fits.add(call, diagnoses[-1].case, ran=ran)
-        return resume() if ran else result_of(call)
+            fits.add(call, diagnoses[-1].case, ran=ran)
+            return trained(call, epochs=1) if ran else result_of(call)
 
     watch, remove = methods_watch((Verb.FIT,), before)
     watch.start()

@@ -6,9 +6,6 @@ An example returns a Diagnosis, findings, or the findings of a script's JSON; `c
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from importlib import util
@@ -23,7 +20,6 @@ from deep_mnist.doctor.judge import diagnose, run_checks
 from tests.support.doctor_cases import CaseFiles, digits  # noqa: F401  (examples are written with it)
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "deep_mnist" / "doctor" / "rules"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def judged(case: CaseFiles) -> list[Any]:
@@ -49,16 +45,6 @@ def in_folder(write: Callable[[Path], Any]) -> list[Any]:
         folder = Path(name)
         write(folder)
         return list(diagnose(folder, Contract(input_range=(0, 255), scales_inside=True)).findings)
-
-
-def script(source: str, *arguments: str) -> list[dict[str, Any]]:
-    """Return the findings of the real command on a script of this source; slow, since it imports Keras."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "train.py"
-        path.write_text(source)
-        command = [sys.executable, "-m", "deep_mnist.doctor", str(path), "--json", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return list(json.loads(done.stdout)["findings"])
 
 
 def codes_of(example: Any) -> set[str]:

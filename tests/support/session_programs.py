@@ -146,6 +146,9 @@ def main(files: list[str]) -> None:
     import tensorflow.compat.v1 as tf
 
     tf.disable_v2_behavior()
+    threads = tf.config.threading  # of all sessions: their runs are too small to be shared out
+    threads.set_intra_op_parallelism_threads(1)
+    threads.set_inter_op_parallelism_threads(1)
     wanted = set(files[1:])
     said = {}
     for name, _, text in programs_of(files[0]):

@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from components.train.launch.train_job import SPECIFICATION
+from deep_mnist.processes import Process, start_module
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +55,7 @@ class StandIn:
         self.requests: list[tuple[str, str]] = []
         self.job: dict[str, Any] = {}
         self.restarts = 0
-        self.pods: list[subprocess.Popen[bytes]] = []
+        self.pods: list[Process] = []
         self._lock = threading.Lock()
         (folder / "namespace").write_text(NAMESPACE)
         (folder / "token").write_text("a token")
@@ -92,12 +90,15 @@ class StandIn:
         # In the place of the names that a JobSet's pods have in the cluster's DNS.
         specification["addresses"] = [f"127.0.0.1:{free_port()}" for _ in range(trainer["numNodes"])]
         told[SPECIFICATION] = json.dumps(specification)
-        command = [sys.executable, *trainer["command"][1:]]
+        python, dash_m, module, *arguments = trainer["command"]
+        assert (python, dash_m) == ("python3", "-m")
         self.pods = []
         for index in range(trainer["numNodes"]):
             log = (self.folder / f"node-{index}-{self.restarts}.log").open("w")
             environment = {**os.environ, **told, "JOB_COMPLETION_INDEX": str(index), "PYTHONUNBUFFERED": "1"}
-            self.pods.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
+            self.pods.append(
+                start_module(module, arguments, folder=ROOT, environment=environment, output=log, errors=log)
+            )
 
     def _conditions(self) -> list[dict[str, str]]:
         statuses = [pod.poll() for pod in self.pods]
@@ -115,7 +116,7 @@ class StandIn:
         """End all pods."""
         for pod in self.pods:
             if pod.poll() is None:
-                pod.send_signal(signal.SIGKILL)
+                pod.kill()
             pod.wait()
 
 

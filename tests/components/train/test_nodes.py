@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from components.preprocess.preprocess import preprocess_dataset
@@ -22,10 +23,11 @@ from components.train.nodes.lost import LOST_STATUS
 from components.train.request import TrainRequest
 from deep_mnist.contract.load import resolve_contract
 from deep_mnist.data.dataset import seal_dataset
+from deep_mnist.processes import run_module
 from tests.support.digits import draw_digits
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_processes")]
 
 
 @pytest.fixture(scope="module")
@@ -60,33 +62,23 @@ def alone(dataset, tmp_path_factory):
 
 
 def in_a_process(dataset, folder):
-    code = (
-        "import sys; from pathlib import Path; from tests.components.train.test_nodes import trained; "
-        "print(trained(sys.argv[1], Path(sys.argv[2]), 1)['weights_sha256'])"
-    )
-    done = subprocess.run([sys.executable, "-c", code, dataset, folder], cwd=ROOT, capture_output=True, text=True)
+    done = run_module(__name__, [str(dataset), str(folder)], folder=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
 
 
-def workers():
-    """Return the process ids of the nodes that this process started."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields, command = status.read_text().rpartition(")")[2].split(), status.with_name("cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(fields[1]) == os.getpid() and b"components.train.launch.worker" in command:
-            found.append(int(status.parent.name))
-    return sorted(found)
+def workers(folder):
+    """Return the process ids of the nodes that this process started while it was in a folder of its own."""
+    living = psutil.process_iter(["cwd"])
+    return sorted(each.pid for each in living if each.info["cwd"] == str(folder) and each.pid != os.getpid())
 
 
-def kill_once(kept, victim, *, at_checkpoint=True):
+def kill_once(folder, victim, *, at_checkpoint=True):
     """In the background, kill one of two nodes, as soon as both are there and, if so asked, a checkpoint is."""
 
     def work():
-        while len(found := workers()) < 2 or (at_checkpoint and not list(kept.glob("*.checkpoint"))):
+        kept = folder / "kept"
+        while len(found := workers(folder)) < 2 or (at_checkpoint and not list(kept.glob("*.checkpoint"))):
             time.sleep(0.05)
         os.kill(found[victim], signal.SIGKILL)
 
@@ -110,9 +102,11 @@ def test_two_nodes_reach_the_weights_of_one_on_shards(tmp_path):
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_node_costs_an_attempt_and_not_the_run(dataset, alone, tmp_path, victim, capfd):
+def test_a_killed_node_costs_an_attempt_and_not_the_run(dataset, alone, tmp_path, victim, capfd, monkeypatch):
     """Whichever is killed, all start again from the last checkpoint and reach the same weights."""
-    killer = kill_once(tmp_path / "kept", victim)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    killer = kill_once(tmp_path, victim)
 
     assert trained(dataset, tmp_path, 2, checkpoint_seconds=0.01)["weights_sha256"] == alone
     killer.join()
@@ -146,3 +140,7 @@ def test_a_node_that_hears_of_no_step_ends():
 def test_one_node_alone_agrees_with_itself():
     """Without others, the table is one's own row."""
     assert Nodes().table([1.0, 2.0]).tolist() == [[1.0, 2.0]]
+
+
+if __name__ == "__main__":
+    print(trained(sys.argv[1], Path(sys.argv[2]), 1)["weights_sha256"])

@@ -58,6 +58,7 @@ def train(dataset, folder, store, api, **options):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_train_job_trains_and_one_killed_pod_restarts_all(dataset, tmp_path, store, cluster, api, capfd):
     """The pods train, one is killed, all go on from the checkpoint; the model comes here and nothing is left behind."""
 
@@ -82,6 +83,7 @@ def test_a_train_job_trains_and_one_killed_pod_restarts_all(dataset, tmp_path, s
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_fault_of_the_training_is_told_in_its_words(dataset, tmp_path, store, cluster, api):
     """What a pod refuses fails the step with that message, and the job is deleted."""
     with pytest.raises(NodesFailedError, match="Expected a GPU"):

@@ -77,6 +77,7 @@ def test_a_fix_runs_on_what_the_user_has(kind, fault):
     assert found
     if all(is_statement(each.fix) or each.fix.startswith("Nothing more: ") for each in found):
         assert again == []
+        model.run_eagerly = True  # to trace a graph for a dozen steps takes longer than they do
         model.fit(space["x"], space["y"], epochs=1, verbose=0, **steps)
 
 

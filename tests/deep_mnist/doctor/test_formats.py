@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from deep_mnist.doctor.judge import judge_folder
 from deep_mnist.doctor.report.formats import as_github, as_junit, as_sarif
 from tests.support.digits import draw_digits
 from tests.support.doctor_cases import digits
+from tests.support.doctor_commands import doctor, doctors
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).with_name("scripts") / "raw_pixels.py"
@@ -77,13 +75,14 @@ def test_githubs_annotations_stand_on_one_line_each(diagnosis):
         ("html", r"<h1>Is the data fit"),
     ],
 )
+@pytest.mark.usefixtures("fresh_processes")
 def test_the_command_prints_each_form_with_the_scripts_file_and_line(form, says, tmp_path):
+    """One form in a new interpreter, the others in forks."""
     x_train, y_train = draw_digits(400)
     np.savez(tmp_path / "digits.npz", x_train=x_train, y_train=y_train, x_test=x_train[:40], y_test=y_train[:40])
     shutil.copy(SCRIPT, tmp_path)
-    command = [sys.executable, "-m", "deep_mnist.doctor", SCRIPT.name, "--format", form]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    arguments = [SCRIPT.name, "--format", form]
+    done = doctor(*arguments, folder=tmp_path) if form == "sarif" else doctors({form: arguments}, tmp_path)[form]
 
-    assert done.returncode == 1, done.stderr
-    assert re.search(says, done.stdout, re.MULTILINE), done.stdout[:2000]
+    assert done.status == 1, done.err
+    assert re.search(says, done.out, re.MULTILINE), done.out[:2000]

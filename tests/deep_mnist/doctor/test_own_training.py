@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 FAULTY, HEALTHY = list(programs("loops_faulty.txt")), list(programs("loops_healthy.txt"))
+judged_once = cache(judged_step)  # two tests look at one diagnosis
 
 
 def graver(diagnosis):
@@ -21,7 +24,7 @@ def graver(diagnosis):
 @pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
 def test_what_is_wrong_with_own_training_code_is_named_first(program):
     """The gravest finding has the field that names the cause, and no rule breaks."""
-    diagnosis = judged_step(program)
+    diagnosis = judged_once(program)
 
     assert diagnosis.broken == []
     assert graver(diagnosis)[0].field in program.fields
@@ -30,7 +33,7 @@ def test_what_is_wrong_with_own_training_code_is_named_first(program):
 @pytest.mark.parametrize("program", HEALTHY, ids=lambda program: program.name)
 def test_sound_training_code_is_let_through(program):
     """Neither an error nor a warning, and no rule breaks."""
-    diagnosis = judged_step(program)
+    diagnosis = judged_once(program)
 
     assert diagnosis.broken == []
     assert graver(diagnosis) == []
@@ -39,7 +42,7 @@ def test_sound_training_code_is_let_through(program):
 @pytest.mark.parametrize("program", HEALTHY, ids=lambda program: program.name)
 def test_judging_leaves_the_model_as_it_was(program):
     """Weights are those that the program's own seed gives, judged or not."""
-    call = judged_step(program).case.call
+    call = judged_once(program).case.call
     again = judged_step(program).case.call
 
     assert call.model.built == again.model.built
@@ -50,7 +53,7 @@ def test_judging_leaves_the_model_as_it_was(program):
 @pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
 def test_a_line_in_its_place_makes_the_finding_go(program):
     """The statements of the named lines are replaced by the fix, and the program judged again: the rule is silent."""
-    found = graver(judged_step(program))[0]
+    found = graver(judged_once(program))[0]
     statements, mark, places = found.fix.partition("  # in place of ")
     if not mark or "in __init__" in found.fix:
         pytest.skip("a sentence: there is no line to be replaced")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from deep_mnist.doctor.capture.fit_call import FitCall
 from deep_mnist.doctor.capture.live_call import judge_call
+from deep_mnist.doctor.diagnosis import Diagnosis
 from tests.support.fixed_calls import fixed, trained
 from tests.support.programs import every_fit, first_fit, programs
 
@@ -25,49 +29,61 @@ def named(program):
 GRAVE, ALL = ("error", "warning"), ("error", "warning", "note")
 
 
-def judged(call, severities=GRAVE):
-    diagnosis = judge_call(call, None)
+def found_of(diagnosis, severities):
     assert not diagnosis.broken, diagnosis.broken
     return [each for each in diagnosis.findings if each.severity in severities]
+
+
+class JudgedCall(NamedTuple):
+    """A program's first call of fit, the diagnosis of it, and what a fit would find before that and afterwards."""
+
+    call: FitCall
+    diagnosis: Diagnosis
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
+
+
+@cache
+def judged(program):
+    """Judge a program's call once, for the tests that look at what came of it; the last one applies its fix."""
+    call = first_fit(program)
+    before = state_of(call.model)
+    diagnosis = judge_call(call, None)
+    return JudgedCall(call, diagnosis, before, state_of(call.model))
 
 
 @pytest.mark.parametrize("program", HEALTHY, ids=named)
 def test_a_sound_call_raises_no_alarm(program):
     """Neither an error nor a warning, and no check that breaks."""
-    assert judged(first_fit(program)) == []
+    assert found_of(judged(program).diagnosis, GRAVE) == []
 
 
 @pytest.mark.parametrize("program", FAULTY, ids=named)
 def test_the_cause_is_named_first(program):
     """The gravest finding is the rule of the program's fault; a note, where training itself is sound."""
-    assert judged(first_fit(program), ALL)[0].rule.code in program.fields
+    assert found_of(judged(program).diagnosis, ALL)[0].rule.code in program.fields
 
 
 @pytest.mark.parametrize("program", FAULTY, ids=named)
 def test_the_fix_runs_and_mends(program, tmp_path, monkeypatch):
     """The line is applied: the doctor no longer names the fault, and Keras trains with it for two epochs."""
     monkeypatch.chdir(tmp_path)
-    call = first_fit(program)
-    found = judged(call, ALL)[0]
+    call, diagnosis, *_ = judged(program)
+    found = found_of(diagnosis, ALL)[0]
 
     mended = fixed(call, found.fix, call.names)
 
     if mended is None:
         assert found.fix[:1].isupper() and len(found.fix.split()) > 4
         return
-    assert found.rule.code not in {each.rule.code for each in judged(mended, ALL)}
+    assert found.rule.code not in {each.rule.code for each in found_of(judge_call(mended, None), ALL)}
     assert np.isfinite(trained(mended).history["loss"]).all()
 
 
 @pytest.mark.parametrize("program", [*HEALTHY, *FAULTY], ids=named)
 def test_judging_changes_nothing(program):
     """Weights, optimizer, metrics' values, generators of numbers and Keras's counters of names stay as they are."""
-    call = first_fit(program)
-    before = state_of(call.model)
-
-    judge_call(call, None)
-
-    assert state_of(call.model) == before
+    assert judged(program).after == judged(program).before
 
 
 def state_of(model):
@@ -121,7 +137,7 @@ def test_the_fix_of_a_later_fit_runs_and_mends(program):
         if found and not mended:
             again = fixed(call, found[0].fix)
             assert again is not None, found[0].fix
-            assert found[0].rule.code not in {each.rule.code for each in judged(again)}
+            assert found[0].rule.code not in {each.rule.code for each in found_of(judge_call(again, None), GRAVE)}
             mended.append(np.isfinite(trained(again).history["loss"]).all())
 
     every_fit(program, ran=True, seen=mend)

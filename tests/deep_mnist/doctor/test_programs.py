@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -23,28 +24,34 @@ def graver(findings):
     return [each for each in findings if each.severity in ("error", "warning")]
 
 
+@cache
+def judged(program):
+    """Return a program's call of fit and what is found of it; two tests look at one diagnosis, one changes the call."""
+    call = first_fit(program)
+    return call, graver(judge_call(call, None).findings)
+
+
 @pytest.mark.parametrize("program", HEALTHY, ids=lambda program: program.name)
 def test_a_program_that_learns_is_let_through(program):
     """Neither an error nor a warning."""
-    assert graver(judge_call(first_fit(program), None).findings) == []
+    assert judged(program)[1] == []
 
 
 @pytest.mark.parametrize("program", [each for each in FAULTY if each.name not in UNNAMED], ids=lambda each: each.name)
 def test_what_is_wrong_with_a_program_is_named_first(program):
     """The gravest finding has the field that names the cause."""
-    assert graver(judge_call(first_fit(program), None).findings)[0].field in program.fields
+    assert judged(program)[1][0].field in program.fields
 
 
 @pytest.mark.parametrize("program", FAULTY, ids=lambda program: program.name)
 def test_a_fix_fixes(program):
     """Every line is run, in order, and the doctor asked again: nothing that was fixed is left, and nothing is new."""
-    call = first_fit(program)
+    call, found = judged(program)
     if not isinstance(call.x, np.ndarray) or not isinstance(call.y, np.ndarray):
         pytest.skip("multiple inputs or outputs: test_multiple_inputs_and_outputs.py")
     arrays = {"train_images": call.x, "train_labels": call.y}
     if call.validation is not None:
         arrays |= {"test_images": call.validation[0], "test_labels": call.validation[1]}
-    found = graver(judge_call(call, None).findings)
     case = FixedCase(arrays, call.model)
 
     fixed = [each for each in found if case.apply(each.fix)]

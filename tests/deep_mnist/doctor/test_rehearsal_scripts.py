@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.support.digits import draw_digits
+from tests.support.doctor_commands import Ended, doctors
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -88,6 +89,7 @@ NOT_RUN = {
 NEEDS = {"legacy_keras": "tf_keras", "torch_loader": "torch"}
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 
 @pytest.fixture(scope="module")
@@ -105,21 +107,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ended(folder: Path) -> dict[str, tuple[int, str, str]]:
-    """Exit status, output and error stream of every script's rehearsal."""
+def ended(folder: Path) -> dict[str, Ended]:
+    """The end of every script's rehearsal."""
     paths = {name: SCRIPTS / f"{name}.py" for name in RUNS} | {name: folder / f"{name}.py" for name in WRITTEN}
     runs = {name: [str(path), "--rehearse", "--json"] for name, path in paths.items()}
     runs["trained_after"].append("--train")
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": _path(), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, input=json.dumps(runs), capture_output=True, text=True, check=True
-    )
-    statuses = json.loads(done.stdout.splitlines()[-1])
-    return {
-        name: (status, *((folder / f"{name}{suffix}").read_text() for suffix in (".out", ".err")))
-        for name, status in statuses.items()
-    }
+    return doctors(runs, folder)
 
 
 def _path() -> str:
@@ -135,28 +128,27 @@ def test_a_sound_script_is_rehearsed_and_fit(ended, name):
     """Exit status 0, and one note: the training's cost, or why this one cannot be rehearsed."""
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed")
-    status, out, err = ended[name]
+    run = ended[name]
 
-    assert status == 0, out + err
-    (found,) = of_rehearsal(out)
+    assert run.status == 0, run.out + run.err
+    (found,) = of_rehearsal(run.out)
     assert found["rule"] == ("R001" if name in NOT_RUN else "R002"), found
     assert NOT_RUN.get(name, "ms per step") in found["received"]
 
 
 def test_a_rate_that_cannot_train_is_found_in_a_script(ended):
     """Exit status 1, with an error of the rehearsal."""
-    status, out, err = ended["too_high"]
+    run = ended["too_high"]
 
-    assert status == 1, out + err
-    assert "error" in {each["severity"] for each in of_rehearsal(out)}
+    assert run.status == 1, run.out + run.err
+    assert "error" in {each["severity"] for each in of_rehearsal(run.out)}
 
 
 def test_a_training_after_the_rehearsal_starts_from_the_users_weights(ended):
     """With --train, fit begins with the weights and the optimizer that the script had made."""
-    assert "unchanged" in ended["trained_after"][1] + ended["trained_after"][2]
+    assert "unchanged" in ended["trained_after"].out + ended["trained_after"].err
 
 
-@pytest.mark.usefixtures("fresh_processes")
 def test_the_command_rehearses_the_second_example(folder: Path):
     """`python -m deep_mnist.doctor examples/example2_prepared.py --rehearse`, as the README has it."""
     text = (ROOT / "examples" / "example2_prepared.py").read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from keras import layers
 from deep_mnist.doctor import check
 from deep_mnist.doctor.rehearsal.rehearse import rehearse
 from tests.support.digits import draw_digits
+from tests.support.doctor_commands import doctors
 
 ROOT = Path(__file__).resolve().parents[3]
 BUSY = 20
@@ -123,15 +123,12 @@ def rehearsed_scripts(folder: Path) -> dict[str, tuple[int, list[str]]]:
     """Return exit status and findings of each script, by the command, rehearsed."""
     scripts = Path(__file__).with_name("scripts")
     runs = {name: [str(scripts / f"{name}.py"), "--rehearse", "--json"] for name in SCRIPTS}
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(folder)]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, input=json.dumps(runs), capture_output=True, text=True, check=True
-    )
-    statuses = json.loads(done.stdout.splitlines()[-1])
-    shown = {name: json.loads((folder / f"{name}.out").read_text())["findings"] for name in SCRIPTS}
-    said = {name: [json.dumps(each) for each in found if each["rule"] != "R002"] for name, found in shown.items()}
-    return {name: (statuses[name], said[name]) for name in SCRIPTS}
+    ended = doctors(runs, folder)
+    said = {
+        name: [json.dumps(each) for each in run.reported["findings"] if each["rule"] != "R002"]
+        for name, run in ended.items()
+    }
+    return {name: (ended[name].status, said[name]) for name in SCRIPTS}
 
 
 @pytest.mark.load

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import re
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.digits import draw_digits
+from tests.support.doctor_commands import Ended, doctors
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -31,19 +27,7 @@ EXTRA = {
 }
 
 pytest.importorskip("tensorflow")
-
-
-@dataclass
-class Ended:
-    """What the doctor did with a script."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def reported(self) -> dict[str, Any]:
-        return json.loads(self.out)
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +42,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(folder: Path) -> dict[str, Ended]:
-    """Every script's end, in one process with forks, since each import of TensorFlow costs seconds."""
+    """Every script's end, in forks, since each import of TensorFlow costs seconds."""
     runs = {name: [str(SCRIPTS / f"{name}.py"), "--json", *OPTIONS.get(name, [])] for name in NAMES}
     runs |= {name: [str(SCRIPTS / f"{script}.py"), "--json", *more] for name, (script, *more) in EXTRA.items()}
     runs["text"] = [str(SCRIPTS / "raw_pixels.py")]
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, input=json.dumps(runs), capture_output=True, text=True, check=True
-    )
-    statuses = json.loads(done.stdout.splitlines()[-1])
-    return {
-        name: Ended(status, *((folder / f"{name}{suffix}").read_text() for suffix in (".out", ".err")))
-        for name, status in statuses.items()
-    }
+    return doctors(runs, folder)
 
 
 def graver(reported: dict[str, Any]) -> set[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deep_mnist.processes import run_module
+from tests.support.made_once import made_once
 from tests.support.session_programs import programs_of
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
+Said = Callable[[str], dict[str, dict[str, Any]]]
 ROOT = Path(__file__).resolve().parents[3]
 HEALTHY = [name for name, _, _ in programs_of("tf1_healthy.txt")]
 FAULTY = {name: codes for name, codes, _ in programs_of("tf1_faulty.txt")}
@@ -27,33 +31,39 @@ NOT_A_STATEMENT = {
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, dict[str, Any]]:
-    """Return what the doctor says of each program; they run in a process that has left TensorFlow 2's behavior."""
-    outcomes: dict[str, dict[str, Any]] = {}
-    for file in ("tf1_healthy.txt", "tf1_faulty.txt"):
-        command = [sys.executable, "-m", "tests.support.session_programs", file]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
-        outcomes |= json.loads(done.stdout)
-    return outcomes
+def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """What the doctor says of each program of a file; they run in a process that has left TensorFlow 2's behavior."""
+
+    def of_file(file: str) -> dict[str, dict[str, Any]]:
+        def run(folder: Path) -> None:
+            done = run_module("tests.support.session_programs", [file], folder=ROOT)
+            assert done.returncode == 0, done.stderr[-2000:]
+            (folder / "said.json").write_text(done.stdout)
+
+        return json.loads((made_once(tmp_path_factory, file, run) / "said.json").read_text())
+
+    return cache(of_file)
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_session_is_let_through(said, name):
     """Neither an error nor a warning, and no check breaks."""
-    assert said[name]["findings"] == []
-    assert said[name]["broken"] == []
+    told = said("tf1_healthy.txt")[name]
+
+    assert told["findings"] == []
+    assert told["broken"] == []
 
 
 @pytest.mark.parametrize("name", FAULTY)
 def test_what_is_wrong_with_a_session_is_named_first(said, name):
-    assert said[name]["findings"][0]["rule"] in FAULTY[name]
+    assert said("tf1_faulty.txt")[name]["findings"][0]["rule"] in FAULTY[name]
 
 
 @pytest.mark.parametrize("name", [each for each in FAULTY if each not in NOT_A_STATEMENT])
 def test_the_fix_of_a_session_mends_it(said, name):
     """The program with the line in it runs, and the finding is gone."""
-    after = said[name]["mended"]
+    told = said("tf1_faulty.txt")[name]
+    after = told["mended"]
 
-    assert after is not None, said[name]["findings"][0]["fix"]
-    assert said[name]["findings"][0]["rule"] not in {each["rule"] for each in after}
+    assert after is not None, told["findings"][0]["fix"]
+    assert told["findings"][0]["rule"] not in {each["rule"] for each in after}

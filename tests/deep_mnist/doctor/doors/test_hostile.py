@@ -10,6 +10,7 @@ from tests.support.doctor_commands import Ended, doctor, doctors
 from tests.support.hostile import MARK, write_hostile
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 # Arguments -> exit status, and what is said on either stream.
 FILES: dict[str, tuple[list[str], int, str]] = {
@@ -36,11 +37,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(place: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    outputs, temporary, home = (tmp_path_factory.mktemp(name) for name in ("outputs", "temporary", "home"))
+    temporary, home = (tmp_path_factory.mktemp(name) for name in ("temporary", "home"))
     before = contents(place)
     runs = {name: arguments for name, (arguments, _, _) in FILES.items()}
-    keras_home = str(tmp_path_factory.mktemp("keras"))  # which Keras writes to when it is imported
-    done = doctors(runs, place, outputs, TMPDIR=str(temporary), HOME=str(home), KERAS_HOME=keras_home)
+    done = doctors(runs, place, TMPDIR=str(temporary), HOME=str(home))
     assert (contents(place), contents(home), contents(temporary)) == (before, [], [])
     return done
 

@@ -20,6 +20,7 @@ NETWORK = (
     "model.compile('adam', 'sparse_categorical_crossentropy')"
 )
 FIT = "print('before')\nmodel.fit(x, y, epochs=2)\nprint('after')"
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 
 def write_notebooks(folder: Path) -> None:
@@ -63,7 +64,7 @@ def ended(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, E
     runs = {path.stem: [path] for path in folder.glob("*.ipynb")}
     runs |= {"json": [folder / "order.ipynb", "--json"], "every": [folder / "functions.ipynb", "--all"]}
     runs |= {"stops": [folder / "magics.ipynb", "--cell", 4], "trains": [folder / "functions.ipynb", "--train"]}
-    return doctors(runs, tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("outputs"))
+    return doctors(runs, tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ BROKEN = {
 }
 OURS = "a fault of the doctor, not of your program"
 WITH_OPTIONS = {"rehearsal": ["--rehearse"]}
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 
 def write_broken(path: Path, line: str) -> None:
@@ -51,9 +52,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     runs = {name: ["train.py", "--rules", f"{name}.py", *ignoring, *WITH_OPTIONS.get(name, [])] for name in BROKEN}
     runs |= {f"{name} train": [*run, "--train"] for name, run in runs.items()}
     runs |= {"theirs": ["yields.py"], "keras": ["refuses.py", "--train"]}
-    for name in ("outputs", "temporary"):
-        (place / name).mkdir()
-    return doctors(runs, place, place / "outputs", TMPDIR=str(place / "temporary"))
+    (place / "temporary").mkdir()
+    return doctors(runs, place, TMPDIR=str(place / "temporary"))
 
 
 @pytest.mark.parametrize("part", ["everything", "report"])

@@ -7,15 +7,16 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.doctor_commands import Ended, doctors
 from tests.support.doors import write_doors
 from tests.support.made_once import made_once
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.usefixtures("fresh_processes")
 
 ROOT = Path(__file__).resolve().parents[4]
 TARGETS = {
@@ -44,15 +45,6 @@ OPTIONS = {
 }
 
 
-@dataclass
-class Ended:
-    """What one command did."""
-
-    status: int
-    out: str
-    err: str
-
-
 def read_table() -> dict[tuple[str, str], str]:
     """Return (door, option) -> what the documentation says of it."""
     lines = (ROOT / "docs" / "doctor.md").read_text().splitlines()
@@ -75,20 +67,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ended(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+def ended(folder: Path) -> dict[str, Ended]:
     """Every cell's end: a process of its own for each, forked from one that has imported TensorFlow."""
-    outputs = tmp_path_factory.mktemp("cells")
     runs = {f"{place:03d}": [*TARGETS[door], *OPTIONS[option]] for place, (door, option) in enumerate(TABLE)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.script_server", str(outputs)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, input=json.dumps(runs), capture_output=True, text=True, check=True
-    )
-    statuses = json.loads(done.stdout.splitlines()[-1])
-    return {
-        name: Ended(status, *((outputs / f"{name}{suffix}").read_text() for suffix in (".out", ".err")))
-        for name, status in statuses.items()
-    }
+    return doctors(runs, folder)
 
 
 def test_the_table_names_every_door_and_option():
