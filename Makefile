@@ -79,7 +79,7 @@ check: .venv/dev ## ruff, mypy, and the layers' imports
 	.venv/bin/lint-imports --no-logo
 
 bench: .venv/dev ## every measured figure with its goal; ARGS="--json FILE", "--against FILE" (another run beside), --suite
-	.venv/bin/python -m bench $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m bench $(ARGS)
 
 bench-gpu: $(if $(wildcard /dev/nvidia0),.venv/gpu,.venv/local) ## the same of training on a GPU, in eight minutes (ARGS="--json FILE"); says so when there is none
 	.venv/bin/python -m bench.gpu $(ARGS)
