@@ -37,6 +37,7 @@ MEASUREMENTS = (
     ("bench.clone_to_model",),
 )
 SUITE = ("bench.suite",)
+OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
@@ -95,7 +96,8 @@ def chosen(only: Sequence[str] | None, suite: bool) -> list[tuple[str, ...]]:
 def _measured(module: str, arguments: list[str]) -> tuple[list[dict[str, Any]], int]:
     """Run one measurement; return its figures and its exit status."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as record:
-        environment = {**os.environ, RECORD: record.name}
+        # A `make` that is measured has variables of its own: not the ARGS of the one that runs this.
+        environment = {name: value for name, value in os.environ.items() if name not in OF_MAKE} | {RECORD: record.name}
         status = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=False).returncode
         return [json.loads(line) for line in record], status
 
