@@ -120,19 +120,13 @@ class Bench:
     def loop(self, name: str, batch: int = 0) -> Any:
         """Return a network's loop, as the training step makes it for this device."""
         from components.train.loop import Loop
-        from components.train.networks import find_network
-        from components.train.trainee import built_in_trainee
+        from components.train.request import TrainRequest, recipe_of
+        from components.train.train import make_trainee
 
-        network = find_network(name).sized_for(self.device.kind)
-        recipe = network.recipe
-        recipe = replace(recipe, epochs=self.epochs or recipe.epochs, batch=batch or recipe.batch)
-        trainee = built_in_trainee(
-            network.build(),
-            bfloat16=recipe.bfloat16 and self.device.bfloat16,
-            fused=self.device.kind == "CPU",
-            smoothing=recipe.smoothing,
-            muon=recipe.muon,
-        )
+        request = TrainRequest(network=name, epochs=self.epochs)
+        recipe = recipe_of(request, self.device.kind)
+        recipe = replace(recipe, batch=batch or recipe.batch)
+        trainee = make_trainee(request, recipe, None, self.device)
         return Loop(trainee, recipe, self.train, seed=0, device=self.device)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.registry.identity_token import identity_token
-from deep_mnist.registry.signature import SignatureError, hashing_config, package
+from deep_mnist.registry.signature import SignatureError, hashing_config, package, text_as_file
 
 # What steps of the pipeline are given, where commands have options.
 IDENTITY_TOKEN, TRUST_CONFIG = "DEEP_MNIST_IDENTITY_TOKEN", "DEEP_MNIST_TRUST_CONFIG"
@@ -213,7 +212,5 @@ def _config_file(text: str) -> Iterator[Path | None]:
     if not text:
         yield None
         return
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as stream:
-        stream.write(text)
-        stream.flush()
-        yield Path(stream.name)
+    with text_as_file(text, ".json") as path:
+        yield path

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from deep_mnist.registry.pointer import RegistryError
@@ -39,3 +43,12 @@ def hashing_config() -> Any:
     config = package().hashing.Config()
     config.use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
     return config.set_ignored_paths(paths=[SIGNATURE_FILE], ignore_git_paths=False)
+
+
+@contextmanager
+def text_as_file(text: str, suffix: str) -> Iterator[Path]:
+    """Yield the path of a file with a text, readable by its owner alone, for libraries that take nothing else."""
+    with tempfile.NamedTemporaryFile("w", suffix=suffix) as stream:
+        stream.write(text)
+        stream.flush()
+        yield Path(stream.name)

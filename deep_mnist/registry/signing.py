@@ -176,7 +176,8 @@ class Trust:
 
     def _verify_signature(self, folder: Path, what: str) -> None:
         signature, mismatch, reasons = folder / SIGNATURE_FILE, "", []
-        with self._verifiers(is_keyless(signature)) as configs:
+        keyless = is_keyless(signature)
+        with self._verifiers(keyless) as configs:
             for config in configs:
                 try:
                     config.verify(folder, signature)
@@ -187,7 +188,6 @@ class Trust:
                     reasons.append(said)
         if mismatch:
             raise SignatureError(f"Expected {what} as it was signed. Received: {mismatch}. Fix: {_FIX}")
-        keyless = is_keyless(signature)
         if keyless and reasons:
             received, wanted = "; ".join(dict.fromkeys(map(_one_line, reasons))), map(str, self.keyless.identities)
             expected = " or ".join(wanted)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deep_mnist.registry.signature import SignatureError, package
+from deep_mnist.registry.signature import SignatureError, package, text_as_file
 
 _PEM, _END = "-----BEGIN ", "-----END PUBLIC KEY-----"
 
@@ -18,10 +17,8 @@ def as_file(key: str) -> Iterator[Path]:
     if _PEM not in key:
         yield Path(key)
         return
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as stream:  # readable by its owner alone
-        stream.write(key.strip() + "\n")
-        stream.flush()
-        yield Path(stream.name)
+    with text_as_file(key.strip() + "\n", ".pem") as path:
+        yield path
 
 
 def text_of(key: str, what: str) -> str:
