@@ -49,14 +49,20 @@ def golden_requests(registry: Registry) -> dict[str, np.ndarray]:
     """Return the champion's golden requests: images, labels, probabilities, fed, raw.
 
     Raises:
-        RegistryError: There is no champion.
+        RegistryError: There is no champion, or it was published without any.
     """
     promotion = registry.champion()
     if promotion is None:
         raise RegistryError(f"Expected a champion of {registry.name}. Received: none. Fix: make run publishes one")
     with tempfile.TemporaryDirectory() as scratch:
         registry.files.download(promotion, Path(scratch))
-        with np.load(Path(scratch) / GOLDEN_FILE, allow_pickle=False) as stored:
+        path = Path(scratch) / GOLDEN_FILE
+        if not path.is_file():
+            raise RegistryError(
+                f"Expected {GOLDEN_FILE} in version {promotion.version} of {registry.name}. Received: no such "
+                "file. Fix: publish it anew, as make run does"
+            )
+        with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
 

@@ -96,6 +96,24 @@ def test_the_commands_sign_by_a_token_and_verify_by_an_identity(
     assert theirs.returncode == 0, theirs.stderr
 
 
+@pytest.mark.parametrize("name", [PUBLISHER, "somebody@example.com"])
+def test_replay_and_origin_take_identities(signed: Registry, config: Path, tmp_path: Path, name: str) -> None:
+    """Of who counts `replay` finds no golden requests, in one line, and `origin` draws; of another both refuse."""
+    replay = ["deep_mnist.serving.replay", signed.store.url, "http://127.0.0.1:9"]
+    origin = ["pipeline", "models", "origin", "--store", signed.store.url, "--html", str(tmp_path / "origin.html")]
+    replayed, drawn = (
+        subprocess.run(
+            [sys.executable, "-m", *each, *options(config, name)], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        for each in (replay, origin)
+    )
+    refusal = f"Expected version 2 of mnist with a signature by {name}"
+    said = ("Expected golden_requests.npz", "a trusted key or identity") if name == PUBLISHER else (refusal, refusal)
+
+    assert replayed.returncode == 2 and said[0] in replayed.stderr and replayed.stderr.count("\n") == 1
+    assert drawn.returncode == (name != PUBLISHER) and said[1] in drawn.stdout, drawn.stderr
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_attack_of_who_can_write_but_not_sign_gets_through(
     signed: Registry, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], attack: str
