@@ -6,7 +6,6 @@ was learned.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,7 +53,7 @@ def memory_of(trial: StepTrial, yardstick: Yardstick, *, scaled: bool = False, *
         trial: Left in any state.
         yardstick: Of the network's loss.
         scaled: Targets that are numbers are first brought to a mean of 0 and a deviation of 1.
-        **how: dropout and penalty of `StepTrial.run`.
+        **how: dropout and penalty of `StepTrial.repeated`.
 
     Raises:
         SpentError: Before that was known.
@@ -92,7 +91,7 @@ def _memory_of_group(
     seen, tried = _Seen(trial, x, y, constant), []
     for factor in factors:
         tried.append(trial.rate * factor)
-        trial.at_rate(tried[-1], itertools.repeat((x, y)), steps, until=seen.has_learned, **how)
+        trial.repeated(x, y, steps, rate=tried[-1], every=LOOK_EVERY, until=seen.has_learned, **how)
         if seen.learned:
             break
     return Memory(1, len(rows), tried, steps, seen.best, constant, seen.learned)
@@ -106,7 +105,7 @@ class _Seen:
         self.best, self.learned = float("inf"), False
 
     def has_learned(self, losses: Sequence[float]) -> bool:
-        if not losses or len(losses) % LOOK_EVERY:
+        if not losses:
             return False
         shown = self.trial.plain_loss_of(self.x, self.y)
         self.best = min(self.best, shown if np.isfinite(shown) else float("inf"))

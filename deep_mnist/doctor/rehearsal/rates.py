@@ -72,7 +72,7 @@ class Rates:
         start, own = min(self.losses[0], constant), self.losses[:steps]
         if _end(own) < STAYED * start:
             return []
-        other = self.trial.at_rate(10 * self.rate, self.trial.batches(), steps)
+        other = self.trial.run(self.trial.batches(), steps, rate=10 * self.rate)
         if len(other) < steps or not math.isfinite(other[-1]) or _end(other) > CLEARLY * start:
             return []
         return [say.rate_too_slow(self.rate, 10 * self.rate, own, other)]
@@ -87,7 +87,7 @@ class Rates:
 
     def _range(self, rate: float) -> list[float]:
         """Return the losses of one batch trained at another rate from the start, [] where they left the numbers."""
-        losses = self.trial.at_rate(rate, self.trial.one_batch(), RANGE_STEPS)
+        losses = self.trial.repeated(*self.trial.pair(self.trial.short), RANGE_STEPS, rate=rate)
         return losses if len(losses) == RANGE_STEPS and all(map(math.isfinite, losses)) else []
 
 

@@ -137,7 +137,7 @@ class Stage:
         """Find out why the run did not learn: what is found then is an error."""
         if found := causes.dropped() or causes.penalised():
             return found
-        heart = [] if self._is_wild() else self.trial.run(self.trial.one_batch(), HEART_STEPS, fresh=True)
+        heart = [] if self._is_wild() else self.trial.repeated(*self.trial.pair(self.trial.short), HEART_STEPS)
         rates = Rates(self.trial, self.losses, self.planned)
         if heart and (by_heart(heart) or learns(heart, self._constant)) and not self.model.losses:
             return rates.of_the_whole_run(self._constant)  # slowly is no fault

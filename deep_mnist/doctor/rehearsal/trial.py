@@ -17,6 +17,7 @@ from deep_mnist.doctor.rehearsal.vitals import PROBED, Vitals, as_tensors, compi
 
 HEART_EXAMPLES = 16
 FEW_EXAMPLES = 4  # that even a network of one unit can tell apart
+AT_ONCE = 2e9  # multiply-adds that one call of `repeated` runs: a fifth of a second, between two looks at the clock
 PROBED_VALUES = 1 << 21  # of all inputs together: 256 of MNIST's size or smaller than 91x91, 13 of 224x224x3
 
 
@@ -84,6 +85,7 @@ class StepTrial:
         steps: int,
         *,
         fresh: bool = False,
+        rate: float | None = None,
         until: Callable[[Sequence[float]], bool] = lambda _: False,
         dropout: bool = True,
         penalty: bool = True,
@@ -94,6 +96,7 @@ class StepTrial:
             batches: Of (x, y).
             steps: Most of them.
             fresh: From the variables' values at the start.
+            rate: From there at another constant learning rate.
             until: Ends the run.
             dropout: In training mode; else as in prediction.
             penalty: With what regularizers add.
@@ -101,8 +104,8 @@ class StepTrial:
         Raises:
             SpentError: The budget does not allow the next step.
         """
-        if fresh:
-            self.rewind()
+        if fresh or rate is not None:
+            self._begin(rate)
         losses: list[float] = []
         while len(losses) < steps and not until(losses):
             x, y = map(as_tensors, next(batches))
@@ -114,11 +117,51 @@ class StepTrial:
                 break
         return losses
 
-    def at_rate(self, rate: float, batches: Iterator[tuple[Any, Any]], steps: int, **more: Any) -> list[float]:
-        """Return the losses of a run from the start at another constant rate."""
+    def repeated(
+        self,
+        x: Any,
+        y: Any,
+        steps: int,
+        *,
+        rate: float | None = None,
+        every: int = 0,
+        until: Callable[[Sequence[float]], bool] = lambda _: False,
+        dropout: bool = True,
+        penalty: bool = True,
+    ) -> list[float]:
+        """Return the losses of some steps on one batch again and again, from the variables' values at the start.
+
+        One call runs several of them, for of a small network's step the start of it is most.
+
+        Args:
+            x, y: The batch.
+            steps: Most of them; fewer where a loss is not finite.
+            rate: A constant one; the user's where it is None.
+            every: After so many steps `until` is asked, which ends the run; 0 for never.
+            until, dropout, penalty: As in `run`.
+
+        Raises:
+            SpentError: As in `run`.
+        """
+        self._begin(rate)
+        x, y = as_tensors(x), as_tensors(y)
+        cost = self._work_of(x, y, dropout, penalty) * len(tf.nest.flatten(x)[0])
+        most = max(1, int(AT_ONCE / cost))
+        losses: list[float] = []
+        while len(losses) < steps and not (every and len(losses) % every == 0 and until(losses)):
+            count = min(most, steps - len(losses), every - len(losses) % every if every else steps)
+            if not all(self.budget.take(cost) for _ in range(count)):
+                raise SpentError
+            for loss in self._steps(dropout, penalty)(x, y, tf.constant(count)).numpy().tolist():
+                losses.append(loss)
+                if not math.isfinite(loss):
+                    return losses
+        return losses
+
+    def _begin(self, rate: float | None) -> None:
         self.rewind()
-        self.model.optimizer.learning_rate.assign(rate)
-        return self.run(batches, steps, **more)
+        if rate is not None:
+            self.model.optimizer.learning_rate.assign(rate)
 
     def work(self) -> float:
         """Return the multiply-adds of one step of the training's batch."""
@@ -130,11 +173,6 @@ class StepTrial:
         while True:
             for start in range(0, self.count - self.batch + 1, self.batch):
                 yield self.pair(slice(start, start + self.batch))
-
-    def one_batch(self, rows: Any = None) -> Iterator[tuple[Any, Any]]:
-        """Yield the same few examples again and again."""
-        while True:
-            yield self.pair(self.short if rows is None else rows)
 
     def _one(self, x: Any, y: Any, dropout: bool, penalty: bool) -> float:
         size = len(tf.nest.flatten(x)[0])
@@ -161,6 +199,18 @@ class StepTrial:
     def _step(self, dropout: bool, penalty: bool) -> Any:
         step = functools.partial(self._one_step, dropout=dropout, penalty=penalty)
         return tf.function(step, reduce_retracing=True, autograph=False)  # as Keras does
+
+    @functools.cache  # noqa: B019 - likewise
+    def _steps(self, dropout: bool, penalty: bool) -> Any:
+        def steps(x: Any, y: Any, count: Any) -> Any:
+            def one(step: Any, losses: Any) -> tuple[Any, Any]:
+                loss = self._one_step(x, y, dropout=dropout, penalty=penalty)
+                return step + 1, losses.write(step, tf.cast(loss, tf.float32))
+
+            begin = 0, tf.TensorArray(tf.float32, count)
+            return tf.while_loop(lambda step, _: step < count, one, begin, parallel_iterations=1)[1].stack()
+
+        return tf.function(steps, reduce_retracing=True, autograph=False)
 
     def _one_step(self, x: Any, y: Any, *, dropout: bool, penalty: bool) -> Any:
         with tf.GradientTape() as tape:
