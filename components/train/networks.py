@@ -36,6 +36,8 @@ class Recipe:
             BatchNormalization sees a chunk. One thread per chunk wastes less than two threads per operation.
         bfloat16: Multiply in bfloat16 where the hardware does.
         muon: Step the kernels of convolutions by Muon; the network is compiled with AdamW, which steps the rest.
+        views: Pixels down and to the right by which further copies of an image are moved that the saved network
+            predicts from, `with_views`.
     """
 
     epochs: int = 5
@@ -47,6 +49,7 @@ class Recipe:
     parts: int = 1
     bfloat16: bool = False
     muon: bool = False
+    views: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ NETWORKS = {
     "fast": BuiltInNetwork(
         fast,
         Recipe(
-            epochs=4,
+            epochs=3,
             batch=128,
             peak_rate=2e-2,
             warmup=0.15,
@@ -182,6 +185,7 @@ NETWORKS = {
             parts=2,
             bfloat16=True,
             muon=True,
+            views=((1, 1), (-1, -1)),
         ),
         on_gpu=BuiltInNetwork(
             fast_on_gpu,

@@ -31,6 +31,7 @@ from components.train.own_model import load_own_model
 from components.train.request import TrainRequest, recipe_of
 from components.train.shown.progress import Report
 from components.train.trainee import Trainee, built_in_trainee, own_trainee
+from components.train.views import with_views
 from deep_mnist.contract.folder import contract_of
 from deep_mnist.data.dataset import Dataset, DatasetError, Preprocessing
 from deep_mnist.doctor.rehearsal.vitals import PROBED, look_into
@@ -135,12 +136,11 @@ def fit(
     report = Report(loop.steps, recipe.epochs, None if place.is_first else Console(quiet=True))
     training = TrainingRun(loop, validation, checkpoints, watch, report, nodes)
     history = training.run()
+    model = with_views(trainee.finish(), recipe.views)
     seconds = time.perf_counter() - began
     own = training.work.seconds / max(1, training.work.steps)
     together = {"count": place.count, "own_seconds_per_step": own.tolist() if place.count > 1 else []}
-    return TrainingOutcome(
-        trainee.finish(), recipe, history, device, loop, seconds, training.first_call_seconds, together
-    )
+    return TrainingOutcome(model, recipe, history, device, loop, seconds, training.first_call_seconds, together)
 
 
 def line_of(loop: Loop, validation: TrainingSplit, seed: int) -> str:

@@ -38,28 +38,35 @@ def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None)
         untouched: Reads from the weights whether every BatchNormalization still has mean 0 and variance 1; it is asked
             only where that matters.
     """
-    weighted = {key: node for key, node in graph.nodes.items() if kind_of(node) in DENSE_OR_CONV}
+    # By name: a layer that is called several times has its weights once.
+    weighted = {node.name: node for node in graph.nodes.values() if kind_of(node) in DENSE_OR_CONV}
     tail = set(_tail(graph))
+    last = {graph.nodes[key].name for key in tail}
     body = {key: node for key, node in graph.nodes.items() if key not in tail}
     frozen = [node for node in weighted.values() if _is_frozen(node)]
     joined = any(kind_of(node) in JOINING and len(node.sources) > 1 for node in graph.nodes.values())
-    hidden = {key: node for key, node in weighted.items() if key not in tail}
+    hidden = {name: node for name, node in weighted.items() if name not in last}
     return Architecture(
         weight_layers=len(weighted),
         linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()) and not _is_narrow(weighted),
         fan_in=_fan_in(graph),
-        hidden=tuple(node.name for node in hidden.values())[:20],
-        hidden_softmax=tuple(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph)),
+        hidden=tuple(hidden)[:20],
+        hidden_softmax=tuple(
+            dict.fromkeys(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph))
+        ),
         constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
         frozen=tuple(node.name for node in frozen)[:20],
         all_frozen=bool(frozen) and all(_is_frozen(node) for node in _with_weights(graph)),
-        frozen_output=any(node in frozen for key, node in weighted.items() if key in tail),
+        frozen_output=any(node in frozen for name, node in weighted.items() if name in last),
         stale_norms=_stale_norms(graph, untouched),
         dense_norms=tuple(
-            node.name for node in graph.nodes.values()
-            if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
+            dict.fromkeys(
+                node.name
+                for node in graph.nodes.values()
+                if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
+            )
         ),
-    )  # fmt: skip
+    )
 
 
 def _is_frozen(node: Node) -> bool:
@@ -88,12 +95,16 @@ def _with_weights(graph: Graph) -> list[Node]:
 
 def _tail(graph: Graph) -> Iterator[str]:
     """Yield the keys from the outputs back to the last weights."""
-    pending = list(graph.outputs)
+    pending, seen = list(graph.outputs), set[str]()
     while pending:
         key = pending.pop()
+        if key in seen:
+            continue
+        seen.add(key)
         yield key
-        if kind_of(graph.nodes[key]) not in DENSE_OR_CONV and len(graph.nodes[key].sources) == 1:
-            pending += graph.nodes[key].sources
+        node = graph.nodes[key]
+        if kind_of(node) not in DENSE_OR_CONV and (len(node.sources) == 1 or kind_of(node) == "Average"):
+            pending += node.sources
 
 
 def _is_narrow(weighted: Mapping[str, Node]) -> bool:

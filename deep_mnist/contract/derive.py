@@ -137,7 +137,7 @@ def _of_view(
         input_faults=tuple(_input_faults(graph)),
         lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
         adjusts_rank=shape is not None,
-        unknown=tuple(unknown + scaling.unknown),
+        unknown=tuple(dict.fromkeys(unknown + scaling.unknown)),
     )
     # Read back as if written by hand, so that a hostile configuration's values are checked like anybody's.
     return Contract.from_dict(replace(contract, label_encoding=encoding_of(contract)).to_dict())
@@ -214,7 +214,7 @@ def _same_as_input(graph: Graph, shape: Shape) -> bool:
 
 
 def _norm_layers(graph: Graph) -> list[NormLayer]:
-    found = []
+    found: dict[str, NormLayer] = {}  # by name: a layer may be called several times
     for node in graph.nodes.values():
         if node.kind not in ("BatchNormalization", "GroupNormalization"):
             continue
@@ -223,8 +223,8 @@ def _norm_layers(graph: Graph) -> list[NormLayer]:
         if node.input_shape is None or not isinstance(axis, int):
             continue
         rank = len(node.input_shape)
-        found.append(NormLayer(node.name, axis % rank, _channels_before(node, graph, rank), rank))
-    return found
+        found.setdefault(node.name, NormLayer(node.name, axis % rank, _channels_before(node, graph, rank), rank))
+    return list(found.values())
 
 
 def _channels_before(node: Node, graph: Graph, rank: int) -> int | None:

@@ -13,7 +13,7 @@ SHAPE_KEEPING = (
     "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization", "Rescaling", "Normalization",
     "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity", "Masking", "Cast",
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomContrast", "RandomBrightness",
-    "TrueDivide", "Divide", "Multiply", "Add", "Subtract", "Relu", "Sigmoid", "Tanh", "Log", "Exp",
+    "TrueDivide", "Divide", "Multiply", "Add", "Subtract", "Average", "Relu", "Sigmoid", "Tanh", "Log", "Exp",
     "LogSoftmax", "Silu", "Gelu", "Clip", "Negative", "Abs",
 )  # fmt: skip
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")

@@ -19,27 +19,36 @@ TRANSPARENT_AT_END = ("Flatten", "Reshape", "Squeeze", "ExpandDims", "Cast", "Id
 
 def read_output(graph: Graph, unknown: list[str]) -> tuple[int | None, int | None, tuple[str, ...]]:
     """Return the output's width, rank and tail of activations."""
-    node, tail = graph.nodes[graph.outputs[0]], []
-    last = node
-    while True:
-        named = _activation(node)
-        if named is not None:
-            tail.append(named)
-        if kind_of(node).startswith(WEIGHTED) or node.kind == "InputLayer":
-            break
-        if named is None and kind_of(node) not in TRANSPARENT_AT_END:
-            unknown.append(f"output_activation: layer {node.name} is of the class {node.kind[:60]}")
-            tail.append("unknown")
-            break
-        if not node.sources:
-            break
-        node = graph.nodes[node.sources[0]]
+    last = graph.nodes[graph.outputs[0]]
+    tail = _tail(graph, last, unknown)
     shape = last.output_shape
     if shape is None:
         unknown.append("output_units: the output's shape does not follow from the configuration")
         width = last.config.get("units")
         return (width if isinstance(width, int) else None), None, _in_order(tail)
     return (shape[-1] if len(shape) > 1 else None), len(shape), _in_order(tail)
+
+
+def _tail(graph: Graph, node: Node, unknown: list[str], *, of_branch: bool = False) -> list[str]:
+    """Return the activations from a node back to the last weights; branches are followed into one Average only."""
+    tail: list[str] = []
+    while True:
+        named = _activation(node)
+        if named is not None:
+            tail.append(named)
+        if kind_of(node).startswith(WEIGHTED) or node.kind == "InputLayer":
+            return tail
+        if kind_of(node) == "Average" and node.sources and not of_branch:
+            # Mean scores are scores, and mean probabilities sum to 1 as well: of branches that all end alike.
+            branches = [_tail(graph, graph.nodes[key], unknown, of_branch=True) for key in node.sources]
+            if all(each == branches[0] for each in branches):
+                return tail + branches[0]
+        if named is None and kind_of(node) not in TRANSPARENT_AT_END:
+            unknown.append(f"output_activation: layer {node.name} is of the class {node.kind[:60]}")
+            return [*tail, "unknown"]
+        if not node.sources:
+            return tail
+        node = graph.nodes[node.sources[0]]
 
 
 def _in_order(tail: Sequence[str]) -> tuple[str, ...]:

@@ -219,3 +219,54 @@ def test_everything_frozen_is_told_whatever_the_layers(tmp_path):
     model.trainable = False
 
     assert saved(model, tmp_path, "sparse_categorical_crossentropy").architecture.all_frozen
+
+
+def heads(*activations, joined):
+    """Return a network of heads on one body, joined at the end."""
+    source = keras.Input((12, 12, 1), dtype="uint8")
+    body = layers.Flatten()(layers.Conv2D(2, 3, activation="relu")(layers.Rescaling(1 / 255)(source)))
+    return source, joined([layers.Dense(3, activation=each)(body) for each in activations])
+
+
+@pytest.mark.parametrize(
+    ("activations", "joined", "tail"),
+    [
+        (("softmax", "softmax"), layers.Average(), ("softmax",)),
+        ((None, None, None), layers.Average(), ("linear",)),
+        ((None, None), lambda each: layers.Softmax()(layers.Average()(each)), ("softmax",)),
+        (("softmax", None), layers.Average(), ("unknown",)),
+        (("softmax", "softmax"), layers.Multiply(), ("unknown",)),
+    ],
+)
+def test_a_mean_of_branches_that_end_alike_is_what_they_are(tmp_path, activations, joined, tail):
+    """Mean probabilities are probabilities and mean scores are scores; any other joint, or other ends, are unknown."""
+    contract = saved(keras.Model(*heads(*activations, joined=joined)), tmp_path, "categorical_crossentropy")
+
+    assert (contract.output_tail, contract.output_units) == (tail, 3)
+    assert bool(contract.unknown) == (tail == ("unknown",))
+
+
+def test_a_mean_of_means_is_unknown(tmp_path):
+    """Branches are followed once: a file of joints upon joints takes no longer."""
+    source = scores = keras.Input((4,))
+    for _ in range(40):
+        scores = layers.Average()([scores, scores])
+
+    assert saved(keras.Model(source, scores), tmp_path).output_tail == ("unknown",)
+
+
+def test_a_layer_that_is_called_several_times_is_counted_once(tmp_path):
+    """Twins that share their layers: the weights, the norms and the last layer are those of one of them."""
+    shared = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten(), layers.Dense(5)]
+    inputs = [keras.Input((12, 12, 1)), keras.Input((12, 12, 1))]
+    ends = []
+    for seen in inputs:
+        for layer in shared:
+            seen = layer(seen)
+        ends.append(seen)
+
+    contract = saved(keras.Model(inputs, layers.Average()(ends)), tmp_path)
+
+    assert contract.architecture is not None and contract.architecture.weight_layers == 2
+    assert contract.architecture.hidden == (shared[0].name,)
+    assert [each.layer for each in contract.norm_layers] == [shared[1].name]
