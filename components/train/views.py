@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -16,17 +17,20 @@ def with_views(network: keras.Model, views: Iterable[tuple[int, int]]) -> keras.
     """Return a network with the same weights that predicts from the image and from moved copies of it.
 
     Args:
-        network: A Sequential model of images (rows, columns, channels) that ends in a softmax, compiled.
+        network: A compiled Sequential model of images (rows, columns, channels) that begins with a Rescaling without
+            an offset, so that black stays 0, and ends in a softmax.
         views: Of each copy, by how many pixels the image is moved down and to the right; what it leaves is 0.
             Without any, the network itself is returned.
 
     Raises:
-        ValueError: The network ends otherwise.
+        ValueError: The network begins or ends otherwise.
     """
     views = tuple(views)
     if not views:
         return network
-    last = network.layers[-1]
+    first, last = network.layers[0], network.layers[-1]
+    if not isinstance(first, layers.Rescaling) or np.any(first.offset):
+        raise ValueError(f"Expected a Rescaling without an offset first. Received: {first.name}. Fix: leave views out.")
     if getattr(last, "activation", None) is not keras.activations.softmax:
         raise ValueError(f"Expected a network that ends in a softmax. Received: {last.name}. Fix: leave views out.")
     copy = keras.models.clone_model(
@@ -37,9 +41,10 @@ def with_views(network: keras.Model, views: Iterable[tuple[int, int]]) -> keras.
     )
     copy.set_weights(network.get_weights())
     images = keras.Input(network.input_shape[1:], dtype=network.inputs[0].dtype, name=network.inputs[0].name)
+    scaled = copy.layers[0](images)  # and moved as floats: LiteRT does not pad bytes
     scores = []
-    for seen in (images, *(_moved(images, *view, name=f"view{number}") for number, view in enumerate(views, 2))):
-        for layer in copy.layers:
+    for seen in (scaled, *(_moved(scaled, *view, name=f"view{number}") for number, view in enumerate(views, 2))):
+        for layer in copy.layers[1:]:
             seen = layer(seen)
         scores.append(seen)
     probabilities = layers.Softmax(name="probabilities")(layers.Average(name="mean_of_views")(scores))

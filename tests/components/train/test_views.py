@@ -51,9 +51,21 @@ def test_a_network_without_views_stays_as_it_is() -> None:
     assert with_views(network, NETWORKS["example2"].recipe.views) is network
 
 
-def test_what_does_not_end_in_a_softmax_is_refused() -> None:
-    network = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, name="scores")])
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (layers.Rescaling(1 / 255), layers.Dense(10, name="scores"), r"ends in a softmax\. Received: scores"),
+        (
+            layers.Rescaling(1 / 127.5, -1, name="signed"),
+            layers.Softmax(),
+            r"without an offset first\. Received: signed",
+        ),
+        (layers.Flatten(name="flat"), layers.Softmax(), r"without an offset first\. Received: flat"),
+    ],
+)
+def test_what_begins_or_ends_otherwise_is_refused(first: layers.Layer, last: layers.Layer, message: str) -> None:
+    network = keras.Sequential([keras.Input((28, 28, 1)), first, layers.Flatten(), last])
     network.compile("adam", "sparse_categorical_crossentropy")
 
-    with pytest.raises(ValueError, match=r"ends in a softmax\. Received: scores"):
+    with pytest.raises(ValueError, match=message):
         with_views(network, ((1, 1),))
