@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,22 +45,22 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="their first seed")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    known_dataset(KNOWN["mnist"])  # fetched once, before the processes read it
+    folder = known_dataset(KNOWN["mnist"]).folder
     print(f"{'network':12} {'seeds':>5} {'alarms':>6} {'seconds':>8} {'steps':>5} {'an epoch':>9}")
     good = True
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         for name in filter(None, options.networks.split(",")):
-            good &= _measure(name, range(options.seeds), pool)
+            good &= _measure(name, folder, range(options.seeds), pool)
         good &= _measure_drawn(range(options.first, options.first + options.drawn), pool)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(f"peak memory {peak} MiB, TensorFlow's own included")
     return 0 if good else 1
 
 
-def _measure(name: str, seeds: range, pool: ProcessPoolExecutor) -> bool:
-    shown = [_rehearse(name, seed) for seed in seeds[:TIMED]]
+def _measure(name: str, folder: Path, seeds: range, pool: ProcessPoolExecutor) -> bool:
+    shown = [_rehearse(name, folder, seed) for seed in seeds[:TIMED]]
     alarms = [alarm for each in shown for alarm in alarms_of(each.findings)]
-    alarms += [alarm for each in pool.map(partial(built_in_alarms, name), seeds[TIMED:]) for alarm in each]
+    alarms += [alarm for each in pool.map(partial(built_in_alarms, name, folder), seeds[TIMED:]) for alarm in each]
     seconds = statistics.median(each.seconds for each in shown)
     steps = statistics.median(each.steps for each in shown)
     epoch = statistics.median(each.facts["seconds_per_step"] for each in shown) * TRAINING_IMAGES / 32
@@ -72,13 +73,12 @@ def _measure(name: str, seeds: range, pool: ProcessPoolExecutor) -> bool:
     )
 
 
-def _rehearse(name: str, seed: int) -> Any:
+def _rehearse(name: str, folder: Path, seed: int) -> Any:
     import keras
 
     from components.train.networks import NETWORKS as BUILT_IN
     from deep_mnist.doctor.rehearsal.rehearse import rehearse
 
-    folder = known_dataset(KNOWN["mnist"]).folder
     images = np.load(folder / "train_images.npy", mmap_mode="r")
     labels = np.load(folder / "train_labels.npy")
     keras.utils.set_random_seed(seed)
@@ -93,9 +93,9 @@ def _rehearse(name: str, seed: int) -> Any:
     return rehearsal
 
 
-def built_in_alarms(name: str, seed: int) -> list[str]:
+def built_in_alarms(name: str, folder: Path, seed: int) -> list[str]:
     """Return what a rehearsal of a built-in network says beside notes."""
-    return alarms_of(_rehearse(name, seed).findings)
+    return alarms_of(_rehearse(name, folder, seed).findings)
 
 
 def alarms_of(findings: Sequence[Finding]) -> list[str]:
