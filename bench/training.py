@@ -1,4 +1,4 @@
-"""python -m bench.training: accuracy of `fast` over three seeds, and its time against the seed document's Example 2.
+"""python -m bench.training: accuracy of `fast` over five seeds, and its time against the seed document's Example 2.
 
     python -m bench.training --seeds 30   # a record as speed runs tell it: mean and deviation, with and without warm-up
 
@@ -27,8 +27,9 @@ from bench.claims import Claim, tell
 
 CALLERS = dict(os.environ)  # before `components` sets TensorFlow's switches, which Example 2 does without
 
-TRAININGS = ("fast 0", "example2", "fast 1", "fast 2")
-ACCURACY, WALL, CPU = 0.995, 0.5, 1.0
+TRAININGS = ("fast 0", "fast 1", "example2", "fast 2", "fast 3", "fast 4")
+ACCURACY, WALL, CPU = 0.9955, 0.28, 1.0
+MORE_ACCURATE, LONGER = 0.996, 0.4  # are as good
 
 
 def record(seeds: int) -> int:
@@ -65,8 +66,8 @@ def main() -> int:
     ratio = statistics.median(each["seconds"] for each in fast) / example["seconds"]
     cpu = statistics.median(each["cpu_seconds"] for each in fast) / example["cpu_seconds"]
     met = tell(
-        Claim("fast: test accuracy, median of 3 seeds", accuracy, ACCURACY, at_least=True, digits=4),
-        Claim("fast: wall time over Example 2's", ratio, WALL),
+        Claim("fast: test accuracy, median of 5 seeds", accuracy, ACCURACY, at_least=True, digits=4),
+        Claim("fast: wall time over Example 2's", ratio, LONGER if accuracy >= MORE_ACCURATE else WALL),
         Claim("fast: processor time over Example 2's", cpu, CPU),
     )
     return 0 if met else 1

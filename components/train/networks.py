@@ -72,12 +72,12 @@ class BuiltInNetwork:
 def fast() -> keras.Model:
     """Return a small convolutional network for uint8 pixels in 0..255, shape (n, 28, 28, 1).
 
-    28x28 images become maps of 12x12 in the first convolution: large maps with many channels are what costs on a CPU.
-    MNIST's test split, and the time against the seed's Example 2: bench/README.md.
+    28x28 images become maps of 12x12 in the first convolution and of 1x1 in the last: large maps with many channels are
+    what costs on a CPU. MNIST's test split, and the time against the seed's Example 2: bench/README.md.
     """
     stack = [keras.Input(IMAGE_SHAPE, dtype="uint8"), layers.Rescaling(1 / 255)]
     for filters, size, strides, pool in ((16, 5, 2, False), (32, 3, 1, True), (48, 3, 1, True), (64, 3, 1, False)):
-        padding = "same" if strides == 1 else "valid"
+        padding = "same" if pool else "valid"
         stack.append(layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False))
         if pool:
             stack.append(layers.MaxPooling2D())  # before what follows: a quarter of its work
