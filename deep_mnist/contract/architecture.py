@@ -38,8 +38,7 @@ def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None)
         untouched: Reads from the weights whether every BatchNormalization still has mean 0 and variance 1; it is asked
             only where that matters.
     """
-    # By name: a layer that is called several times has its weights once.
-    weighted = {node.name: node for node in graph.nodes.values() if kind_of(node) in DENSE_OR_CONV}
+    weighted = {node.name: node for node in graph.layers() if kind_of(node) in DENSE_OR_CONV}
     tail = set(_tail(graph))
     last = {graph.nodes[key].name for key in tail}
     body = {key: node for key, node in graph.nodes.items() if key not in tail}
@@ -60,11 +59,9 @@ def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None)
         frozen_output=any(node in frozen for name, node in weighted.items() if name in last),
         stale_norms=_stale_norms(graph, untouched),
         dense_norms=tuple(
-            dict.fromkeys(
-                node.name
-                for node in graph.nodes.values()
-                if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
-            )
+            node.name
+            for node in graph.layers()
+            if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
         ),
     )
 

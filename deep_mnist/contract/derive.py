@@ -135,7 +135,7 @@ def _of_view(
         optimizer=read_optimizer(compiled),
         norm_layers=tuple(_norm_layers(graph)),
         input_faults=tuple(_input_faults(graph)),
-        lambda_layers=tuple(node.name for node in graph.nodes.values() if node.kind == "Lambda"),
+        lambda_layers=tuple(node.name for node in graph.layers() if node.kind == "Lambda"),
         adjusts_rank=shape is not None,
         unknown=tuple(dict.fromkeys(unknown + scaling.unknown)),
     )
@@ -214,8 +214,8 @@ def _same_as_input(graph: Graph, shape: Shape) -> bool:
 
 
 def _norm_layers(graph: Graph) -> list[NormLayer]:
-    found: dict[str, NormLayer] = {}  # by name: a layer may be called several times
-    for node in graph.nodes.values():
+    found = []
+    for node in graph.layers():
         if node.kind not in ("BatchNormalization", "GroupNormalization"):
             continue
         axis = node.config.get("axis", -1)
@@ -223,8 +223,8 @@ def _norm_layers(graph: Graph) -> list[NormLayer]:
         if node.input_shape is None or not isinstance(axis, int):
             continue
         rank = len(node.input_shape)
-        found.setdefault(node.name, NormLayer(node.name, axis % rank, _channels_before(node, graph, rank), rank))
-    return list(found.values())
+        found.append(NormLayer(node.name, axis % rank, _channels_before(node, graph, rank), rank))
+    return found
 
 
 def _channels_before(node: Node, graph: Graph, rank: int) -> int | None:

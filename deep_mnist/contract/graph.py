@@ -58,6 +58,13 @@ class Graph:
     input_names: list[str] = field(default_factory=list)
     output_names: list[str] = field(default_factory=list)
 
+    def layers(self) -> list[Node]:
+        """Return each layer where it is first called: however often that is, it has its weights once."""
+        first: dict[str, Node] = {}
+        for node in self.nodes.values():
+            first.setdefault(node.name, node)
+        return list(first.values())
+
     def view(self, of_input: int, of_output: int) -> Graph:
         """Return the same nodes with one input and one output."""
         return Graph(self.nodes, [self.inputs[of_input]], [self.outputs[of_output]])
