@@ -1,7 +1,7 @@
 """Test-time augmentation as a part of the saved network: its scores are the mean over some moved copies of an image.
 
-One in six of a trained network's errors goes (bench/README.md), for a prediction of as many times the work. The layers
-are Keras' own and share their weights, so whatever reads a network file reads this one.
+About one in ten of a trained network's errors goes (bench/README.md), for the work of a prediction of each view. The
+layers are Keras' own and share their weights, so whatever reads a network file reads this one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from keras import layers
 
 
 def with_views(network: keras.Model, views: Iterable[tuple[int, int]]) -> keras.Model:
-    """Return a network with the same weights that predicts from the image and from moved copies of it.
+    """Return a network of the same layers that predicts from the image and from moved copies of it.
 
     Args:
         network: A compiled Sequential model of images (rows, columns, channels) that begins with a Rescaling without
@@ -28,25 +28,20 @@ def with_views(network: keras.Model, views: Iterable[tuple[int, int]]) -> keras.
     views = tuple(views)
     if not views:
         return network
-    first, last = network.layers[0], network.layers[-1]
+    first, *middle, last = network.layers
     if not isinstance(first, layers.Rescaling) or np.any(first.offset):
         raise ValueError(f"Expected a Rescaling without an offset first. Received: {first.name}. Fix: leave views out.")
     if getattr(last, "activation", None) is not keras.activations.softmax:
         raise ValueError(f"Expected a network that ends in a softmax. Received: {last.name}. Fix: leave views out.")
-    copy = keras.models.clone_model(
-        network,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), **({"activation": "linear"} if layer is last else {})}
-        ),
-    )
-    copy.set_weights(network.get_weights())
+    scoring = type(last).from_config({**last.get_config(), "activation": "linear"})
     images = keras.Input(network.input_shape[1:], dtype=network.inputs[0].dtype, name=network.inputs[0].name)
-    scaled = copy.layers[0](images)  # and moved as floats: LiteRT does not pad bytes
+    scaled = first(images)  # and moved as floats: LiteRT does not pad bytes
     scores = []
     for seen in (scaled, *(_moved(scaled, *view, name=f"view{number}") for number, view in enumerate(views, 2))):
-        for layer in copy.layers[1:]:
+        for layer in (*middle, scoring):
             seen = layer(seen)
         scores.append(seen)
+    scoring.set_weights(last.get_weights())
     probabilities = layers.Softmax(name="probabilities")(layers.Average(name="mean_of_views")(scores))
     model = keras.Model(images, probabilities, name=network.name)
     model.compile_from_config(network.get_compile_config())
