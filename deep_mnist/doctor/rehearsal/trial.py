@@ -124,7 +124,7 @@ class StepTrial:
         steps: int,
         *,
         rate: float | None = None,
-        every: int = 0,
+        every: int | None = None,
         until: Callable[[Sequence[float]], bool] = lambda _: False,
         dropout: bool = True,
         penalty: bool = True,
@@ -137,7 +137,7 @@ class StepTrial:
             x, y: The batch.
             steps: Most of them; fewer where a loss is not finite.
             rate: A constant one; the user's where it is None.
-            every: After so many steps `until` is asked, which ends the run; 0 for never.
+            every: After so many steps `until` is asked; before the first alone where it is None.
             until, dropout, penalty: As in `run`.
 
         Raises:
@@ -146,10 +146,10 @@ class StepTrial:
         self._begin(rate)
         x, y = as_tensors(x), as_tensors(y)
         cost = self._work_of(x, y, dropout, penalty) * len(tf.nest.flatten(x)[0])
-        most = max(1, int(AT_ONCE / cost))
+        most, every = max(1, int(AT_ONCE / cost)), every or steps
         losses: list[float] = []
-        while len(losses) < steps and not (every and len(losses) % every == 0 and until(losses)):
-            count = min(most, steps - len(losses), every - len(losses) % every if every else steps)
+        while len(losses) < steps and not (len(losses) % every == 0 and until(losses)):
+            count = min(most, steps - len(losses), every - len(losses) % every)
             if not all(self.budget.take(cost) for _ in range(count)):
                 raise SpentError
             for loss in self._steps(dropout, penalty)(x, y, tf.constant(count)).numpy().tolist():
@@ -205,9 +205,9 @@ class StepTrial:
         def steps(x: Any, y: Any, count: Any) -> Any:
             def one(step: Any, losses: Any) -> tuple[Any, Any]:
                 loss = self._one_step(x, y, dropout=dropout, penalty=penalty)
-                return step + 1, losses.write(step, tf.cast(loss, tf.float32))
+                return step + 1, losses.write(step, tf.reshape(tf.cast(loss, tf.float64), ()))
 
-            begin = 0, tf.TensorArray(tf.float32, count)
+            begin = 0, tf.TensorArray(tf.float64, count)
             return tf.while_loop(lambda step, _: step < count, one, begin, parallel_iterations=1)[1].stack()
 
         return tf.function(steps, reduce_retracing=True, autograph=False)
