@@ -44,12 +44,15 @@ def main() -> int:
     parser.add_argument("--drawn", type=int, default=8, help="trainings of each kind")
     parser.add_argument("--first", type=int, default=0, help="their first seed")
     options = parser.parse_args()
+    names = [name for name in options.networks.split(",") if name]
+    if options.seeds < 1 or not set(names) <= set(NETWORKS):
+        parser.error(f"Expected one seed at least and networks of {', '.join(NETWORKS)}.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder = known_dataset(KNOWN["mnist"]).folder
     print(f"{'network':12} {'seeds':>5} {'alarms':>6} {'seconds':>8} {'steps':>5} {'an epoch':>9}")
     good = True
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        for name in filter(None, options.networks.split(",")):
+        for name in names:
             good &= _measure(name, folder, range(options.seeds), pool)
         good &= _measure_drawn(range(options.first, options.first + options.drawn), pool)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
