@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -120,8 +120,8 @@ class _StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         state = self.metrics.champion.state
         yield _info("build", "This server.", release=release(), python=platform.python_version())
-        yield _gauge("swaps", "How often the model was replaced while serving.", state.swaps)
-        yield _gauge("load_failures", "How often a promoted version could not be loaded.", state.failures)
+        yield _counted("swaps", "How often the model was replaced while serving.", state.swaps)
+        yield _counted("load_failures", "How often a promoted version could not be loaded.", state.failures)
         broken = state.broken.promotion.version if state.broken else 0
         yield _gauge("broken_version", "The version that the pointer names but that cannot be served; 0: none.", broken)
         unreachable = float(bool(state.unreachable))
@@ -172,6 +172,10 @@ def _class_shares(report: dict[str, Any], key: str, name: str) -> Metric:
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _counted(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(PREFIX + name, text, value=value)
 
 
 def _info(name: str, text: str, /, **labels: str) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -132,7 +133,9 @@ def test_a_broken_promotion_keeps_the_old_version(
         states = server.get(f"v1/models/{NAME}").json()["model_version_status"]
         assert [(each["version"], each["state"]) for each in states] == [("2", "END"), ("1", "AVAILABLE")]
         assert "golden requests" in states[0]["status"]["error_message"]
-        assert "deep_mnist_serving_broken_version 2.0" in server.get("metrics").text
+        shown = server.get("metrics").text
+        assert "deep_mnist_serving_broken_version 2.0" in shown
+        assert re.search(r"deep_mnist_serving_load_failures_total [1-9]", shown)
 
         promote(registry, versions / "strong")
         wait_for_version(server, 3)
