@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from pipeline.states import RunStatus
 INSTALL = "make .venv/mlflow, or pip install 'deep-mnist[mlflow]'"
 EXPERIMENT_NAME = "deep-mnist"
 STATUS = {RunStatus.FAILED: "FAILED", RunStatus.INTERRUPTED: "KILLED"}
+# Until a run has begun: MLflow's own seven retries of two minutes each would keep somebody waiting for a typing error.
+_AT_FIRST = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # times, seconds
 _LONGEST = 500  # characters of a parameter that every store takes
 
 
@@ -41,9 +43,10 @@ class MlflowRun:
             raise UsageError(f"Expected the package mlflow-skinny. Received: {error}. Fix: {INSTALL}") from None
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT_NAME
         try:
-            self._client = MlflowClient(uri)
-            found = self._client.get_experiment_by_name(name)
-            self._experiment = found.experiment_id if found else self._client.create_experiment(name)
+            with _brief():
+                self._client = MlflowClient(uri)
+                found = self._client.get_experiment_by_name(name)
+                self._experiment = found.experiment_id if found else self._client.create_experiment(name)
         except Exception as error:  # a store may raise anything
             said = str(error).partition("\n")[0]
             raise UsageError(
@@ -91,6 +94,18 @@ class MlflowRun:
         for name in ("validation_accuracy", "validation_loss"):
             client.log_metric(identity, name, getattr(trial, name))
         client.set_terminated(identity)
+
+
+@contextmanager
+def _brief() -> Iterator[None]:
+    """Have MLflow give up on its server soon, unless the variables that say when are set already."""
+    unset = {name: value for name, value in _AT_FIRST.items() if name not in os.environ}
+    os.environ.update(unset)
+    try:
+        yield
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
 
 
 def _registry_tags(run: Run, outcome: RunOutcome) -> dict[str, str]:

@@ -101,10 +101,12 @@ def test_what_is_missing_is_told_in_one_line(unfit: Path, tmp_path: Path) -> Non
     without = {"PYTHONPATH": f"{hidden}{os.pathsep}{ROOT}", **transport(tmp_path)}
     missing = run_pipeline(tmp_path, "--dataset", unfit.name, "--mlflow", "http://127.0.0.1:9", **without)
     nowhere = run_pipeline(tmp_path, "--dataset", unfit.name, "--mlflow", "nowhere://at/all")
+    silent = run_pipeline(tmp_path, "--dataset", unfit.name, "--mlflow", address := f"http://127.0.0.1:{free_port()}")
     ended = run_pipeline(tmp_path, "--dataset", unfit.name, **without)
 
     assert missing.status == 2 and "Fix: make .venv/mlflow, or pip install" in missing.errors
     assert nowhere.status == 2 and "Expected MLflow at nowhere://at/all. Received: " in nowhere.errors
-    assert "Traceback" not in missing.errors + nowhere.errors
+    assert silent.status == 2 and f"Expected MLflow at {address}. Received: " in silent.errors
+    assert "Traceback" not in missing.errors + nowhere.errors + silent.errors
     assert any("Fix: make .venv/lineage, or pip install" in line for line in ended.lines), ended.lines
     assert ended.last.startswith("FAILED step=")
