@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from deep_mnist.registry.signature import SignatureError, hashing_config, packag
 # What steps of the pipeline are given, where commands have options.
 IDENTITY_TOKEN, TRUST_CONFIG = "DEEP_MNIST_IDENTITY_TOKEN", "DEEP_MNIST_TRUST_CONFIG"
 IDENTITY, ISSUER = "DEEP_MNIST_CERTIFICATE_IDENTITY", "DEEP_MNIST_CERTIFICATE_OIDC_ISSUER"
+SIGNING_SECONDS = 300  # after which services that are silent fail the signing: sigstore's clients would wait for ever
 _ROOT_FIX = "Name your own by --trust-config FILE, or let Sigstore's be reached; docs/signing.md"
 
 
@@ -103,11 +106,11 @@ class Keyless:
         """Write the signature of a folder, made by the identity of the token.
 
         Raises:
-            SignatureError: The token is refused, or the certificate authority or the log is not reached.
+            SignatureError: The token is refused, or the certificate authority or the log is not reached or silent.
         """
         token, context = identity_token(self.token), _signing_context(self.trust_config)
         try:
-            signature.write_text(_signed(folder, token, context))
+            signature.write_text(_within(SIGNING_SECONDS, lambda: _signed(folder, token, context)))
         except Exception as error:  # of requests, pydantic, sigstore and its clients
             raise SignatureError(
                 f"Expected a certificate and a log entry for the version from Sigstore. Received: {_said(error)}. "
@@ -172,6 +175,23 @@ def _signed(folder: Path, token: str, context: Any) -> str:
     statement = Statement(json_format.MessageToJson(Payload(hashing_config().hash(folder)).statement.pb).encode())
     with context.signer(IdentityToken(token)) as signer:
         return str(signer.sign_dsse(statement).to_json())
+
+
+def _within(seconds: float, work: Callable[[], str]) -> str:
+    """Return what `work` returns, or raise what it raises, TimeoutError after so long: its thread ends with us."""
+    made: Future[str] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(work())
+        except Exception as error:
+            made.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return made.result(seconds)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"No answer in {seconds:g} seconds") from error.__cause__
 
 
 def _no_root(error: Exception) -> SignatureError:

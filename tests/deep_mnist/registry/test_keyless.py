@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -251,6 +252,21 @@ def test_services_that_do_not_answer_are_told_in_one_line(
     authority.refuses_entries = False
 
     assert len(lines) == 2 and "the log is full" in lines[0] and "127.0.0.1" in lines[1], lines
+    assert [each.number for each in signed.versions()] == [1, 2]
+
+
+def test_services_that_stay_silent_keep_nobody_waiting(
+    signed: Registry, authority: SigstoreStandIn, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that takes the request and never answers ends in one line, and nothing is promoted."""
+    monkeypatch.setattr("deep_mnist.registry.keyless.SIGNING_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path = tmp_path / "silent.json"
+        path.write_text(config.read_text().replace(authority.url, f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        arguments = ["--store", signed.store.url, "--identity-token", authority.token(PUBLISHER), *options(path)]
+        ended = CliRunner().invoke(rollback, arguments)
+
+    assert ended.exit_code == 1 and "Received: No answer in 0.5 seconds. Fix: " in ended.output
     assert [each.number for each in signed.versions()] == [1, 2]
 
 
