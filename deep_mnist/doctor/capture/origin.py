@@ -243,14 +243,48 @@ def named(finding: Finding, origin: Origin) -> Finding:
 
 
 def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:
-    """Leave out the second of two statements where both splits are one variable of the source."""
+    """Leave out what a fix does to the test split where both splits are one variable of the source."""
     body, mark, comment = finding.fix.partition("  # ")
-    kept: list[str] = []
-    for statement in body.split("; "):
-        role = statement.partition(" ")[0]
-        if not (finding.split == "both" and role.startswith("test_") and _is_shared(variables, role)):
-            kept.append(statement)
+    shared = {role for role in ("test_images", "test_labels") if _is_shared(variables, role)}
+    if finding.split == "test" or not any(role in body for role in shared):
+        return finding.fix
+    try:
+        statements = ast.parse(body).body
+    except (SyntaxError, ValueError):  # a sentence
+        return finding.fix
+    ours = {role for each in statements for role in _roles_set(each)}
+    spare = {role for role in shared if role.replace("test_", "train_") in ours}
+    kept = [text for each in statements if (text := _without(spare, each, body))]
     return "; ".join(kept) + mark + comment
+
+
+def _without(roles: set[str], statement: ast.stmt, body: str) -> str:
+    """Return a statement as it stands in `body`, but for what it does to these roles; "" where nothing is left."""
+    text, made = ast.get_source_segment(body, statement) or "", _roles_set(statement)
+    if not roles.intersection(made):
+        return text
+    if roles.issuperset(made):
+        return ""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    value = getattr(statement, "value", None)
+    if not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts)):
+        return text
+    pairs = [(name, each) for name, each in zip(target.elts, value.elts, strict=True) if _role_of(name) not in roles]
+    sides = zip(*pairs, strict=True)
+    return " = ".join(", ".join(ast.get_source_segment(body, each) or "" for each in side) for side in sides)
+
+
+def _roles_set(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement sets, whole or in part: train_images of `train_images.reshape(-1)[3] = 0`."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return [_role_of(name) for each in targets for name in (each.elts if isinstance(each, ast.Tuple) else [each])]
+
+
+def _role_of(target: ast.expr) -> str:
+    node: Any = target
+    while node is not None and not isinstance(node, ast.Name):
+        node = getattr(node, "value", None) or getattr(node, "func", None)
+    return node.id if node is not None else ""
 
 
 def _is_shared(variables: Mapping[str, Variable], role: str) -> bool:

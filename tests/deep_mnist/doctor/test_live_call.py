@@ -87,6 +87,31 @@ def test_validation_split_of_sorted_labels_is_an_error(digits):
     assert graver(diagnosis) == {("splits.order", "error")}
 
 
+@pytest.mark.parametrize("fault", ["columns far too large", "the label among the columns"])
+def test_a_fix_changes_once_what_validation_split_divides(fault):
+    """The part that fit takes for validation is of the same array: a fix that also named it would change it twice."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(800, 6)).astype(np.float32)
+    score = table[:, 0] + table[:, 1] + random.normal(size=800)
+    network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+    if fault == "columns far too large":
+        table[:, 2:], target = table[:, 2:] * 400 + 1500, score
+        network.compile(keras.optimizers.SGD(0.01), "mse")
+    else:
+        table[:, 3] = target = (score > 0).astype(np.int64)
+        network.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+
+    def check() -> Any:
+        return doctor.check(network, table, target, validation_split=0.2)
+
+    (found,) = (each for each in check().findings if each.rule.code in ("I150", "L160"))
+
+    assert "table[-" not in found.fix
+    exec(found.fix, space := {"table": table, "np": np})
+    table = space["table"]
+    assert found.rule.code not in {each.rule.code for each in check().findings}
+
+
 def test_a_model_that_was_never_built_takes_its_shape_from_the_data(digits):
     """No input shape is needed to see that the output is too narrow."""
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7, activation="softmax")])
