@@ -16,7 +16,7 @@ KINDS = ("splits", "generators", "masks", "values")
 FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
 HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 
-SENTENCES = {"a_layer_of_ones_own_whitens"}  # whose fix is told in words
+SENTENCES = {"a_layer_of_ones_own_whitens", "each_split_encoded_by_itself"}  # whose fix is told in words
 
 
 def graver(diagnosis):

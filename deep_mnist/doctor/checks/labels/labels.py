@@ -77,7 +77,7 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     if rank == 1 or (rank == 2 and labels.shape[1] == 1):
         yield from numbers_found(case, split, labels.reshape(-1))
     elif rank == 2:
-        yield from rows_found(contract, split, labels)
+        yield from rows_found(case, split, labels)
     else:
         yield from rank_found(contract, split, labels)
 

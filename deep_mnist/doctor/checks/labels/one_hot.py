@@ -8,7 +8,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
-from deep_mnist.doctor.case import Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import last_layer
 from deep_mnist.doctor.evidence.chunks import Wrong, chunks, wrong_in
 from deep_mnist.doctor.finding import Finding
@@ -69,8 +69,9 @@ EXTRA_AXES = Rule(
 ROW_RULES = (FOR_SPARSE_LOSS, OTHER_WIDTH, NO_DISTRIBUTION, ENCODED_TWICE, EXTRA_AXES)
 
 
-def rows_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Yield what is wrong with rows (n, classes) as scores for each class."""
+    contract = case.contract
     name, width, images = f"{split.name}_labels", labels.shape[1], split.images
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape:
         return  # grouped in batches: reported once, of the images' rank
@@ -87,7 +88,7 @@ def rows_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator
     expected = contract.output_units or contract.num_classes
     any_numbers = contract.loss in (*BINARY_LOSSES, *REGRESSION_LOSSES)
     if expected and width != expected:
-        yield _other_width(contract, split, labels, expected)
+        yield _other_width(case, split, labels, expected)
     elif contract.label_encoding == "one_hot" and not any_numbers and improper.count:
         yield _no_distribution(split, labels, improper)
 
@@ -98,13 +99,17 @@ def _are_proper(rows: np.ndarray) -> np.ndarray:
     return proper
 
 
-def _other_width(contract: Contract, split: Split, labels: np.ndarray, expected: int) -> Finding:
+def _other_width(case: Case, split: Split, labels: np.ndarray, expected: int) -> Finding:
+    contract, trained = case.contract, case.train.labels
     name, width = f"{split.name}_labels", labels.shape[1]
     used = np.flatnonzero(np.any([chunk.any(axis=0) for _, chunk in chunks(labels)], axis=0))
     if width == expected + 1 and len(used) and used[0] == 1:
         fix, note = f"{name} = {name}[:, 1:]", ", the first never used: the classes were numbered from 1"
     elif width > expected and len(used) and used[-1] < expected:
         fix, note = f"{name} = {name}[:, :{expected}]", f", of which only the first {used[-1] + 1} are used"
+    elif split.name != "train" and trained is not None and trained.shape[1:] == (expected,):
+        fix = f"Encode {name} by the classes of train_labels: one encoder for both, or to_categorical(…, {expected})."
+        note = f" where train_labels have {expected}: each was encoded by the classes that it holds itself"
     else:
         activation = contract.output_activation if contract.output_activation in ("sigmoid", "softmax") else None
         plain = contract.output_activation == "linear"
