@@ -206,7 +206,7 @@ def encoding_of(contract: Contract) -> str | None:
     if contract.loss in SPARSE_LOSSES:
         return "sparse"
     if contract.loss in BINARY_LOSSES:
-        return "sparse" if contract.output_units == 1 else "one_hot"
+        return "sparse" if contract.output_units == 1 else "one_hot" if contract.output_units else None
     return "one_hot" if contract.loss in ONE_HOT_LOSSES else contract.label_encoding if contract.loss is None else None
 
 

@@ -67,13 +67,27 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
         untouched=lambda: _untouched(model),
     )
     try:
-        return derived(_with_shape(config, example_shape))
+        return _with_output(derived(_with_shape(config, example_shape)), model)
     except ContractError:
         pass  # not built from this shape, or a class of its own
     try:
-        return derived(config)
+        return _with_output(derived(config), model)
     except ContractError:
         return _without_layers(name, compiled)
+
+
+def _with_output(contract: Contract, model: Any) -> Contract:
+    """Take the output's shape from the model where its configuration does not tell, as behind a Lambda layer."""
+    try:
+        shape = model.output_shape
+    except Exception:  # not built, or of a class of its own
+        return contract
+    is_one = isinstance(shape, tuple) and len(shape) > 1 and isinstance(shape[-1], int)
+    if contract.output_units is not None or len(contract.outputs) > 1 or not is_one:
+        return contract
+    unknown = tuple(each for each in contract.unknown if not each.startswith("output_units"))
+    known = replace(contract, output_units=shape[-1], output_rank=len(shape), unknown=unknown)
+    return replace(known, label_encoding=encoding_of(known))
 
 
 def _serialized(model: Any, package: str) -> tuple[dict[str, Any] | None, Any]:

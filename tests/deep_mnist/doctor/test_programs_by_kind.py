@@ -16,7 +16,11 @@ KINDS = ("splits", "generators", "masks", "values")
 FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
 HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 
-SENTENCES = {"a_layer_of_ones_own_whitens", "each_split_encoded_by_itself"}  # whose fix is told in words
+SENTENCES = {
+    "a_layer_of_ones_own_whitens",
+    "each_split_encoded_by_itself",
+    "a_class_for_every_step",
+}  # whose fix is told in words
 
 
 def graver(diagnosis):
@@ -46,3 +50,10 @@ def test_a_fault_is_named_first_and_its_fix_mends_it(program):
 
     assert not {each.rule.code for each in again.findings} & {*program.fields}
     assert again.verdict == "fit"
+
+
+def test_one_batch_has_no_order():
+    """Drawn examples first and generated ones behind them are no sorted labels."""
+    (program,) = (each for each in HEALTHY if each.name == "drawn_and_generated_in_one_batch")
+
+    assert "splits.order" not in {each.field for each in judged(program).findings}

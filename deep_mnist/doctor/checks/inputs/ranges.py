@@ -236,7 +236,8 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
     fix = back_to(name, values, 1)
     if values.rms > UNSCALED and values.raw_low >= 0 and values.whole and values.raw_high <= 255:
         received += ", never divided by 255"
-        yield NEVER_SCALED.found(split.name, expected=required, received=received, fix=_divided(name, split))
+        fix = _as_train(name, values, train) if split.name != "train" and is_standard(train) else _divided(name, split)
+        yield NEVER_SCALED.found(split.name, expected=required, received=received, fix=fix)
     elif values.rms > UNSCALED:
         received += f", root mean square {values.rms:.3g}"
         yield OUT_OF_RANGE.found(split.name, expected=required, received=received, fix=fix, why=NEVER_SCALED.why)
@@ -269,6 +270,13 @@ def _divided(name: str, split: Split) -> str:
     """The division by 255; of integers, where the line under images.dtype divides as well, at most once."""
     whole = split.images is not None and split.images.dtype.kind in "iu"
     return f'{name} = {name}.astype("float32") / 255' + (f" if {name}.max() > 1 else {name}" if whole else "")
+
+
+def _as_train(name: str, values: Values, train: Values) -> str:
+    """The mean and deviation that train, of the same pixels, was standardized by."""
+    deviation = (values.raw_high - values.raw_low) / (train.raw_high - train.raw_low)
+    mean = values.raw_low - train.raw_low * deviation
+    return f'{name} = ({name}.astype("float32") - {number(mean)}) / {deviation:.6g}  # as train was standardized'
 
 
 def _required(contract: Contract) -> str:

@@ -76,6 +76,15 @@ def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape:
         return  # grouped in batches: reported once, of the images' rank
     improper = wrong_in(labels, lambda chunk: ~_are_proper(chunk))
+    if contract.label_encoding == "sparse" and improper.count and _are_of_steps(labels, images):
+        yield FOR_SPARSE_LOSS.found(
+            split.name,
+            expected=f"one class number for a sequence, as the network predicts: (n,) for {contract.loss}",
+            received=f"one for each of its {width} steps: {labels.shape}",
+            fix="Let the network predict every step: return_sequences=True in its last recurrent layer, and no Flatten "
+            "or pooling behind it.",
+        )
+        return
     if contract.label_encoding == "sparse":
         one_hot = "rows" if improper.count else "one-hot rows"
         yield FOR_SPARSE_LOSS.found(
@@ -97,6 +106,12 @@ def _are_proper(rows: np.ndarray) -> np.ndarray:
     sums = rows.sum(axis=1, dtype=np.float64)
     proper: np.ndarray = (np.abs(sums - 1) < ROW_SUM_TOLERANCE) & (rows.min(axis=1) >= -ROW_SUM_TOLERANCE)
     return proper
+
+
+def _are_of_steps(labels: np.ndarray, images: np.ndarray | None) -> bool:
+    """Whether rows hold a class number for each step of sequences, (n, steps) or (n, steps, features)."""
+    steps = images.shape[1] if images is not None and images.ndim in (2, 3) else 0
+    return labels.shape[1] == steps > 1 and not wrong_in(labels, lambda chunk: (chunk < 0) | (chunk % 1 != 0)).count
 
 
 def _other_width(case: Case, split: Split, labels: np.ndarray, expected: int) -> Finding:

@@ -61,9 +61,11 @@ def check_order(case: Case) -> Iterator[Finding]:
 
     `capture/live_call.py` calls it once more, with train as it was before validation_split cut off its part.
     """
-    classes = case.train.classes
+    classes, call = case.train.classes, case.call
     if classes is None or len(classes) < FEWEST:
         return
+    if call is not None and call.verb == "train_on_batch" and call.direct:
+        return  # one batch: its examples have no order
     stated = case.fit.get("validation_split")
     share = float(stated) if isinstance(stated, int | float) and 0 < stated < 1 else 0.0
     if share and (missing := _missing_in_tail(classes, share)):
