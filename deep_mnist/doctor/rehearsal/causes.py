@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rehearsal import findings as say
 from deep_mnist.doctor.rehearsal.memory import Memory, memory_of
+from deep_mnist.doctor.rehearsal.network_faults import vanished_gradient
 from deep_mnist.doctor.rehearsal.rates import SMALL_UPDATE, USUAL_STEPS
 from deep_mnist.doctor.rehearsal.trial import StepTrial
 from deep_mnist.doctor.rehearsal.vitals import as_tensors, compiled_loss
@@ -26,6 +28,8 @@ HELD_BACK = 2.0  # times the loss that the same run without dropout reaches
 HELD_AT = 0.9  # of a constant prediction's loss
 COLLAPSED = 0.3  # of the weights' size at the start
 LEARNED_WITHOUT = 0.7  # of a constant prediction's loss, by the same steps without a penalty
+DEEP = 5  # layers of weights
+SHRINKS = 1e-2  # of the gradient at the output, relative to the weights: with ReLU it stays within a factor of ten
 HELD_HIGH = 0.5  # of a constant prediction's loss
 
 
@@ -67,7 +71,18 @@ class Causes:
             return [say.dropped(dropping[0].name, dropping[0].rate, memory.best, math.nan, memory.steps)]
         if self.yardstick.is_distance and _is_linear(self.trial.model) and self._learns(scaled=True):
             return []
+        if shrunk := self._shrinking():
+            return shrunk
         return [say.plateau(memory) if self.yardstick.is_distance else say.not_by_heart(memory)]
+
+    def _shrinking(self) -> list[Finding]:
+        """Return that the gradient shrinks from layer to layer, of a network that cannot learn a few examples."""
+        self.trial.rewind()
+        gradients = self.trial.look().gradients
+        first, last = next(iter(gradients), ""), max(list(gradients.values())[-2:], default=0.0)
+        if len(gradients) < DEEP or not 0 < gradients[first] < SHRINKS * last:
+            return []
+        return [replace(vanished_gradient(first, gradients[first], at_output=last), severity="error")]
 
     def penalised(self) -> list[Finding]:
         """Return that regularizers have pulled the weights to 0 where the same steps without them learn."""

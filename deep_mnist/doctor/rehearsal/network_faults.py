@@ -48,17 +48,19 @@ def dead_units(layers: Sequence[str], share: float, range_text: str, *, step: in
     )
 
 
-def vanished_gradient(weight: str, size: float, *, step: int | None = None) -> Finding:
+def vanished_gradient(weight: str, size: float, *, step: int | None = None, at_output: float = 0.0) -> Finding:
     """Return the finding on a gradient that hardly reaches the first weights.
 
     Args:
         weight: Path of the first weights.
         size: The gradient's norm over theirs.
         step: As for `dead_units`.
+        at_output: The same of the last weights, where it is told.
     """
+    beside = f", {at_output:.1e} at the output" if at_output else ""
     return VANISHING.found(
         expected=f"a gradient that reaches the first weights ({weight})",
-        received=f"{size:.1e} of their size; it vanishes on the way back through the layers",
+        received=f"{size:.1e} of their size{beside}; it vanishes on the way back through the layers",
         fix="Use ReLU instead of sigmoid or tanh, add BatchNormalization or shortcuts, or take fewer layers.",
         severity=_severity(step),
         where=_where(step),

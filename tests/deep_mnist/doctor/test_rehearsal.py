@@ -122,6 +122,7 @@ BROKEN: dict[str, tuple[Callable[[], keras.Model], str]] = {
     "detached branch": (detached_branch, "rehearsal.gradients"),
     "loss summed": (summed, "rehearsal.initial_loss"),
     "exploding deep tanh": (exploding_tanh, "rehearsal.gradients"),
+    "six layers of sigmoids": (lambda: compiled(dense("sigmoid", depth=6), "sgd"), "rehearsal.gradients"),
     "inputs scaled away": (scaled_away, "rehearsal.gradients"),
     "everything frozen": (frozen, "rehearsal.gradients"),
     "NaN in one weight": (nan_in_one_weight, "rehearsal.loss"),
