@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from deep_mnist.contract.contract import Contract, ContractError, encoding_of
 from deep_mnist.contract.derive import contract_of_model
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.evidence.live.own_call import as_sequential
 
 MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown
 
@@ -57,7 +59,8 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
     package = keras_of(model)
     name = str(getattr(model, "name", "model"))
     config, compiled = _serialized(model, package)
-    if config is None:
+    chain = _chain(model, package, example_shape, config)
+    if config is None and chain is None:
         return _without_layers(name, compiled)
     derived = partial(
         contract_of_model,
@@ -66,14 +69,29 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
         statistics=statistics_of(model),
         untouched=lambda: _untouched(model),
     )
-    try:
-        return _with_output(derived(_with_shape(config, example_shape)), model)
-    except ContractError:
-        pass  # not built from this shape, or a class of its own
-    try:
-        return _with_output(derived(config), model)
-    except ContractError:
-        return _without_layers(name, compiled)
+    if chain is not None:
+        with suppress(ContractError):
+            read = derived(chain)
+            untold = [each for each in read.unknown if read.output_units is None or not each.startswith("output_units")]
+            return replace(read, adjusts_rank=False, unknown=tuple(untold))
+    for each in (_with_shape(config, example_shape), config) if config is not None else ():
+        with suppress(ContractError):  # not built from this shape, or a class of its own
+            return _with_output(derived(each), model)
+    return _without_layers(name, compiled)
+
+
+def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict[str, Any] | None) -> Any:
+    """Return the sequential configuration of a class with a call() of its own, None of other models."""
+    inner = config.get("config") if config is not None else None
+    if (isinstance(inner, Mapping) and "layers" in inner) or "call" not in _own_names(model):
+        return None
+    return as_sequential(model, sys.modules[package].saving.serialize_keras_object, shape)
+
+
+def _own_names(model: Any) -> set[str]:
+    """Return the names that the user's own classes of a model define."""
+    own = [each for each in type(model).__mro__ if each.__module__.partition(".")[0] not in ("keras", "tf_keras")]
+    return {name for each in own if each is not object for name in vars(each)}
 
 
 def _with_output(contract: Contract, model: Any) -> Contract:
