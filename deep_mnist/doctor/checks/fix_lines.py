@@ -40,8 +40,12 @@ def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False) -
 def _loss(name: str | None, from_logits: bool) -> str:
     if not from_logits:
         return f'"{name}"'
-    title = "".join(part.capitalize() for part in (name or "").split("_"))
-    return f"keras.losses.{title}(from_logits=True)"
+    return f"keras.losses.{loss_title(name)}(from_logits=True)"
+
+
+def loss_title(name: str | None) -> str:
+    """Return the class of a loss: "BinaryCrossentropy" of "binary_crossentropy"."""
+    return "".join(part.capitalize() for part in (name or "").split("_"))
 
 
 def _metrics(contract: Contract, loss: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.fix_lines import compiled_with
+from deep_mnist.doctor.checks.fix_lines import compiled_with, loss_title
 from deep_mnist.doctor.checks.network.activation import CROSSENTROPIES, SCORES, is_judged, misplaced
 from deep_mnist.doctor.checks.network.output import NUMBERS_AS_TARGETS
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -78,14 +80,23 @@ def check_from_logits(case: Case) -> Iterator[Finding]:
         yield SOFTMAX_THEN_FROM_LOGITS.found(
             expected=expected,
             received=f"{last}, then from_logits=True",
-            fix=f"{compiled_with(contract, str(contract.loss))}  # from_logits=False",
+            fix=_of_loop(case, False) or f"{compiled_with(contract, str(contract.loss))}  # from_logits=False",
         )
     elif last == "linear" and contract.from_logits is False:
         yield LOGITS_AS_PROBABILITIES.found(
             expected=expected,
             received="no activation on the last layer, from_logits=False",
-            fix=compiled_with(contract, str(contract.loss), from_logits=True),
+            fix=_of_loop(case, True) or compiled_with(contract, str(contract.loss), from_logits=True),
         )
+
+
+def _of_loop(case: Case, from_logits: bool) -> str:
+    """The statement that makes a loop's own loss, with the flag; "" where fit's is meant, or none is found."""
+    if case.call is None or case.frame is None or case.call.verb != "a custom loop":
+        return ""
+    text, title = ProgramText(case.frame), loss_title(case.contract.loss)
+    lines = (text.rewritten(each, from_logits=ast.Constant(from_logits)) for each in text.calls(title))
+    return next(filter(None, lines), "")
 
 
 @check(BINARY_LOSS_FOR_EXCLUSIVE_CLASSES)
