@@ -32,7 +32,9 @@ TEXT = Rule(
     needs=(Need.IMAGES,),
     summary="The inputs are text or raw bytes, and not numbers.",
     why="Text cannot become a tensor of numbers.",
-    follows=(Follows(rules=("I220", "I221", "I222", "I223", "I224", "I225", "I226"), on=On.SAME_OR_TRAIN),),
+    follows=(
+        Follows(rules=("I220", "I221", "I222", "I223", "I224", "I225", "I226", "I228", "I229"), on=On.SAME_OR_TRAIN),
+    ),
 )
 COMPLEX = Rule(
     code="I021",

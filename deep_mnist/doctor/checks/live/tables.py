@@ -49,12 +49,14 @@ RECORDS = _rule("I225", "rows-are-records", "The rows are records with named fie
                 "reads them.", "Keras refuses records: their fields are no axis.")  # fmt: skip
 SENTENCES = _rule("I226", "inputs-are-sentences", "The inputs are texts, and no layer of the network turns words into "
                   "numbers.", "Text cannot become a tensor of numbers.")  # fmt: skip
+NOT_READ = _rule("I229", "inputs-never-read", "Some inputs are None, as cv2.imread returns for a file that it cannot "
+                 "read.", "Keras refuses an array of objects, and says nothing of the files.")  # fmt: skip
 BY_CELLS = {Cells.WORDS: WORDS, Cells.DATES: DATES, Cells.NUMBERS_AS_TEXT: AS_TEXT, Cells.LISTS: RAGGED,
             Cells.NUMBERS: OBJECTS}  # fmt: skip
 GRAVEST = (Cells.LISTS, Cells.WORDS, Cells.DATES, Cells.NUMBERS_AS_TEXT, Cells.NUMBERS)
 
 
-@check(WORDS, DATES, AS_TEXT, OBJECTS, RAGGED, RECORDS, SENTENCES)
+@check(WORDS, DATES, AS_TEXT, OBJECTS, RAGGED, RECORDS, SENTENCES, NOT_READ)
 def check_tables(case: Case) -> Iterator[Finding]:
     """Yield the first thing that keeps train's table from being numbers, with a line that mends all of its columns."""
     tables = _tables(case)
@@ -64,16 +66,53 @@ def check_tables(case: Case) -> Iterator[Finding]:
     if not is_frame(train) and train.dtype.kind == "V":
         yield _records(train, list(tables))
         return
+    if (
+        not is_frame(train)
+        and train.dtype.kind == "O"
+        and (missing := [each is None for each in train.flat]).count(True)
+    ):
+        if train.ndim == 1 and {np.ndim(each) for each in train if each is not None} <= {2, 3}:
+            yield _not_read(train, np.array(missing))
+            return
     columns = columns_of(train)
     if not columns:
         return
     found = next(each for kind in GRAVEST for each in columns if each.cells is kind)
     if found.cells is Cells.LISTS:
         yield _ragged(train, found, list(tables))
-    elif found.cells is Cells.WORDS and len(columns) == 1 and found.example.count(" ") >= SENTENCE:
+    elif found.cells is Cells.WORDS and len(columns) == 1 and _is_text(case, found):
         yield _sentences(found, list(tables))
     else:
         yield _columns(case, train, columns, found, list(tables))
+
+
+def _is_text(case: Case, found: Column) -> bool:
+    return found.example.count(" ") >= SENTENCE or case.contract.first_layer == "Embedding"
+
+
+def _missing(train: np.ndarray) -> np.ndarray:
+    """Return which of images, held as objects, are None; nowhere in any other array."""
+    if train.dtype.kind != "O" or train.ndim != 1 or any(np.ndim(each) < 2 for each in train if each is not None):
+        return np.zeros(1, bool)
+    return np.array([each is None for each in train])
+
+
+def _not_read(train: np.ndarray, missing: np.ndarray) -> Finding:
+    """Images of files, and None where there was none; with all of them None, no line can tell the paths."""
+    shapes = {np.shape(each) for each in train[~missing]}
+    fix = "Look at the paths: cv2.imread returns None, and raises nothing, for a file that is not there or no image."
+    if len(shapes) == 1:
+        fix = (
+            "read = np.array([each is not None for each in train_images]); train_images, train_labels = "
+            "np.stack(list(train_images[read])), train_labels[read]  # and look at the other files' paths"
+        )
+    return NOT_READ.found(
+        "train",
+        expected="an image in every place",
+        received=f"None in {np.count_nonzero(missing)} of {len(train)}: files that were not read",
+        fix=fix,
+        where=tuple(np.flatnonzero(missing)[:10].tolist()),
+    )
 
 
 def _tables(case: Case) -> Mapping[str, Any]:

@@ -1,0 +1,83 @@
+"""Checks of layers that look words up: they have seen no words, or the words are of a type that Keras does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.live.live_layers import layers_of
+from deep_mnist.doctor.evidence.live.text_inputs import takes_text
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
+
+NOT_ADAPTED = Rule(
+    code="M003",
+    name="lookup-not-adapted",
+    field="model.normalization",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="A layer that looks words up, or sorts numbers into bins, has never seen the training data.",
+    why="TensorFlow stops at the first batch: the table is not initialized.",
+)
+FIXED_WIDTH = Rule(
+    code="I228",
+    name="text-of-fixed-width",
+    field="images.dtype",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Texts for a layer that takes text are in numpy's own type of text.",
+    why="Keras 3 refuses numpy's <U… and S… before the first step: invalid dtype.",
+)
+
+
+@check(NOT_ADAPTED)
+def check_adapted(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, of the first layer without a vocabulary or bins."""
+    layer = next((each for each in layers_of(case) if _is_empty(each)), None)
+    if layer is None or case.call is None:
+        return
+    one = len(getattr(case.call.model, "inputs", None) or [None]) == 1
+    place = f'model.get_layer("{layer.name}")' if layer in case.call.model.layers else layer.name
+    yield NOT_ADAPTED.found(
+        expected=f"a {type(layer).__name__} that has seen the training data, or was given its vocabulary",
+        received=f"{layer.name} without any: adapt() was never called",
+        fix=f"{place}.adapt(train_images)" if one else f"Call adapt() of {layer.name} with its input's training data.",
+    )
+
+
+def _is_empty(layer: Any) -> bool:
+    kind = type(layer).__name__
+    if kind == "Discretization":
+        return getattr(layer, "bin_boundaries", ()) is None
+    if kind not in LOOKUPS:
+        return False
+    try:
+        return len(layer.get_vocabulary(include_special_tokens=False)) == 0
+    except Exception:  # another Keras, or a table in a state of its own
+        return False
+
+
+@check(FIXED_WIDTH)
+def check_text_dtype(case: Case) -> Iterator[Finding]:
+    """Yield texts in an array of numpy's text, for a network of Keras 3 that takes text."""
+    call = case.call
+    held = call.x if call is not None else None
+    if call is None or not isinstance(held, np.ndarray) or held.dtype.kind not in "US" or not takes_text(call.model):
+        return
+    if any(each.__module__.startswith("tf_keras") for each in type(call.model).__mro__):
+        return
+    test = call.validation[0] if isinstance(call.validation, tuple | list) and call.validation else None
+    names = ["train_images", *(["test_images"] if isinstance(test, np.ndarray) and test.dtype.kind in "US" else [])]
+    yield FIXED_WIDTH.found(
+        "train",
+        expected="texts as Python objects, or a tensor of strings",
+        received=f"an array of dtype {held.dtype}",
+        fix="; ".join(f"{name} = {name}.astype(object)" for name in names),
+    )
