@@ -34,7 +34,7 @@ BLANK = Rule(
     inputs=IMAGES,
     summary="Some images are one value throughout.",
     why="A blank image teaches only its label; per-image standardization divides it by zero.",
-    follows=(AXES_UNSOUND, Follows(rules=("I120",)), FLATTENED),
+    follows=(AXES_UNSOUND, Follows(rules=("I120", "I100")), FLATTENED),
 )
 NOT_FINITE = Rule(
     code="I111",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.inputs.divisions import true_division
 from deep_mnist.doctor.checks.inputs.pixel_values import (
     NEAR_ONE_VALUE,
     Values,
@@ -147,7 +148,9 @@ def check_range(case: Case, split: Split) -> Iterator[Finding]:
     if seen is None or values is None or by_pixel or _are_signed_bytes(split):
         return
     if seen.constant < seen.count - seen.not_finite:
-        yield from _check_range(case.contract, split, values, values_of(case.train, case.contract) or values)
+        for each in _check_range(case.contract, split, values, values_of(case.train, case.contract) or values):
+            line = true_division(case) if each.rule is GREYS_LOST else ""
+            yield replace(each, fix=line) if line else each
 
 
 def _are_signed_bytes(split: Split) -> bool:

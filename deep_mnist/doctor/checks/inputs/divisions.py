@@ -1,0 +1,52 @@
+"""The statements of a program that divided pixels among integers, written anew."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
+
+LARGE = 100  # pixels are divided by 255, 256 or 127.5
+
+
+def true_division(case: Case) -> str:
+    """Return the statements of `x // 255` and `(x / 255).astype("uint8")` as they should stand, "" without any."""
+    if case.frame is None:
+        return ""
+    text = ProgramText(case.frame)
+    mended: list[tuple[ast.stmt, ast.stmt]] = []
+    for statement in ast.walk(text.tree):
+        if isinstance(statement, ast.AugAssign) and _is_floor(statement.op, statement.value):
+            quotient = ast.BinOp(statement.target, ast.Div(), statement.value)
+            mended.append((ast.Assign([statement.target], quotient), statement))
+        elif isinstance(statement, ast.Assign):
+            again = _AsFloats().visit(copy.deepcopy(statement))
+            mended += [(again, statement)] if ast.dump(again) != ast.dump(statement) else []
+    lines = "; ".join(ast.unparse(ast.fix_missing_locations(again)) for again, _ in mended)
+    return f"{lines}  # in place of {' and '.join(text.at(statement) for _, statement in mended)}" if mended else ""
+
+
+class _AsFloats(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        return ast.BinOp(node.left, ast.Div(), node.right) if _is_floor(node.op, node.right) else node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        method = node.func
+        if not isinstance(method, ast.Attribute) or method.attr != "astype" or not isinstance(method.value, ast.BinOp):
+            return node
+        divided = method.value
+        if isinstance(divided.op, ast.Div) and _is_large(divided.right):
+            return ast.Call(method, [ast.Constant("float32")], [])
+        return node
+
+
+def _is_floor(operator: ast.operator, divisor: ast.expr) -> bool:
+    return isinstance(operator, ast.FloorDiv) and _is_large(divisor)
+
+
+def _is_large(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value > LARGE
