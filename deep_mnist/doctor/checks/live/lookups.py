@@ -25,15 +25,15 @@ NOT_ADAPTED = Rule(
     summary="A layer that looks words up, or sorts numbers into bins, has never seen the training data.",
     why="TensorFlow stops at the first batch: the table is not initialized.",
 )
-FIXED_WIDTH = Rule(
+REFUSED_TEXT = Rule(
     code="I228",
-    name="text-of-fixed-width",
+    name="text-array-refused",
     field="images.dtype",
     severity="error",
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL,),
-    summary="Texts for a layer that takes text are in numpy's own type of text.",
-    why="Keras 3 refuses numpy's <U… and S… before the first step: invalid dtype.",
+    summary="Texts for a layer that takes text are in numpy's own type of text, or are Python objects on two axes.",
+    why="Keras 3 refuses both before the first step: invalid dtype.",
 )
 
 
@@ -64,20 +64,26 @@ def _is_empty(layer: Any) -> bool:
         return False
 
 
-@check(FIXED_WIDTH)
+@check(REFUSED_TEXT)
 def check_text_dtype(case: Case) -> Iterator[Finding]:
-    """Yield texts in an array of numpy's text, for a network of Keras 3 that takes text."""
+    """Yield texts in an array that Keras 3 refuses, for a network that takes text."""
     call = case.call
-    held = call.x if call is not None else None
-    if call is None or not isinstance(held, np.ndarray) or held.dtype.kind not in "US" or not takes_text(call.model):
+    if call is None or not _is_refused(call.x) or not takes_text(call.model):
         return
     if any(each.__module__.startswith("tf_keras") for each in type(call.model).__mro__):
         return
     test = call.validation[0] if isinstance(call.validation, tuple | list) and call.validation else None
-    names = ["train_images", *(["test_images"] if isinstance(test, np.ndarray) and test.dtype.kind in "US" else [])]
-    yield FIXED_WIDTH.found(
+    names = ["train_images", *(["test_images"] if _is_refused(test) else [])]
+    yield REFUSED_TEXT.found(
         "train",
-        expected="texts as Python objects, or a tensor of strings",
-        received=f"an array of dtype {held.dtype}",
-        fix="; ".join(f"{name} = {name}.astype(object)" for name in names),
+        expected="a tensor of strings, or texts as Python objects on one axis",
+        received=f"an array of dtype {call.x.dtype} and shape {call.x.shape}",
+        fix="; ".join(f"{name} = keras.ops.convert_to_tensor({name}.astype(object))" for name in names),
     )
+
+
+def _is_refused(texts: Any) -> bool:
+    """Whether something is an array of numpy's text, or of Python's on two axes or more."""
+    if not isinstance(texts, np.ndarray) or not texts.size:
+        return False
+    return texts.dtype.kind in "US" or (texts.dtype.kind == "O" and texts.ndim > 1 and isinstance(texts.flat[0], str))
