@@ -18,6 +18,7 @@ from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.evidence.live.own_call import as_sequential
 
+AROUND_CALL = ("__call__", "train_step", "compute_loss")  # may prepare what call() gets, or change what it returns
 MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown
 
 
@@ -82,8 +83,8 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
 
 def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict[str, Any] | None) -> Any:
     """Return the sequential configuration of a class with a call() of its own, None of other models."""
-    inner = config.get("config") if config is not None else None
-    if (isinstance(inner, Mapping) and "layers" in inner) or "call" not in _own_names(model):
+    inner, own = config.get("config") if config is not None else None, _own_names(model)
+    if (isinstance(inner, Mapping) and "layers" in inner) or "call" not in own or own.intersection(AROUND_CALL):
         return None
     return as_sequential(model, sys.modules[package].saving.serialize_keras_object, shape)
 

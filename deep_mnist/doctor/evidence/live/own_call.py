@@ -169,7 +169,7 @@ class _Reader:
 
     def _of_layer(self, layer: Any, node: ast.Call) -> Chain:
         if not hasattr(layer, "get_config"):
-            return (_unknown(node),)
+            return self._of_function(node, str(getattr(layer, "__name__", "")).removesuffix("_v2"))
         if type(layer).__module__.partition(".")[0] not in ("keras", "tf_keras") and self.depth:
             try:
                 return _chain_of(layer, self.serialize, self.depth - 1)
@@ -181,8 +181,8 @@ class _Reader:
         except Exception:  # a layer of one's own may raise anything
             return (_unknown(node),)
 
-    def _of_function(self, node: ast.Call) -> Chain:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    def _of_function(self, node: ast.Call, name: str = "") -> Chain:
+        name = name or (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
         if name in ACTIVATIONS:
             return ({"class_name": "Activation", "config": {"name": name, "activation": name}},)
         return () if name in SAME_NUMBERS else (_unknown(node),)
