@@ -9,11 +9,12 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.fix_lines import last_layer
-from deep_mnist.doctor.evidence.chunks import Wrong, chunks, wrong_in
+from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
+from deep_mnist.doctor.evidence.chunks import REAL_KINDS, Wrong, chunks, wrong_in
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, Rule, Scope, check
 
+MEANT = 0.02  # of the rows: fewer with two classes are slips in rows that are meant to have one
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 
 FOR_SPARSE_LOSS = Rule(
@@ -43,6 +44,7 @@ NO_DISTRIBUTION = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
+    follows=(Follows(rules=("L125",)),),
     summary="Some rows of labels are no distribution over the classes: they hold negative numbers, or do not sum to 1.",
     why="Cross-entropy compares distributions: all-zero rows teach nothing, and others weigh too much.",
 )
@@ -66,6 +68,17 @@ EXTRA_AXES = Rule(
     summary="The labels have more axes than class numbers or one-hot rows have.",
     why="Keras refuses the rank, or broadcasts labels against every unit.",
 )
+SEVERAL_UNDER_SOFTMAX = Rule(
+    code="L125",
+    name="several-classes-under-softmax",
+    field="labels.encoding",
+    severity="error",
+    scope=Scope.TARGET,
+    needs=(Need.LABELS,),
+    summary="Rows mark several classes at once, and the output's softmax shares one certainty among all classes.",
+    why="The units compete: no two of them can be near 1 together, and the loss stays high.",
+)
+SOFTMAX_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", *BINARY_LOSSES)
 ROW_RULES = (FOR_SPARSE_LOSS, OTHER_WIDTH, NO_DISTRIBUTION, ENCODED_TWICE, EXTRA_AXES)
 
 
@@ -106,6 +119,32 @@ def _are_proper(rows: np.ndarray) -> np.ndarray:
     sums = rows.sum(axis=1, dtype=np.float64)
     proper: np.ndarray = (np.abs(sums - 1) < ROW_SUM_TOLERANCE) & (rows.min(axis=1) >= -ROW_SUM_TOLERANCE)
     return proper
+
+
+@check(SEVERAL_UNDER_SOFTMAX)
+def check_several(case: Case, split: Split) -> Iterator[Finding]:
+    """Yield rows that mark several classes, for a network that can be certain of one."""
+    contract, labels = case.contract, split.labels
+    if labels is None or labels.ndim != 2 or labels.dtype.kind not in REAL_KINDS or not labels.size:
+        return
+    if contract.output_activation != "softmax" or contract.loss not in SOFTMAX_LOSSES or contract.output_rank != 2:
+        return
+    width = labels.shape[1]
+    if width == contract.output_units and (several := _with_several(labels)).count > MEANT * len(labels):
+        yield SEVERAL_UNDER_SOFTMAX.found(
+            split.name,
+            expected="rows with one class each, or a sigmoid, by which each unit answers for itself",
+            received=f"{several.count} rows with two classes or more, under a softmax",
+            fix=f"{last_layer(width, 'sigmoid')}; {compiled_with(contract, 'binary_crossentropy')}",
+            where=several.where,
+        )
+
+
+def _with_several(rows: np.ndarray) -> Wrong:
+    """Return the rows with more than one 1, none where anything but 0 and 1 stands in them."""
+    if wrong_in(rows, lambda chunk: (chunk != 0) & (chunk != 1)).count:
+        return Wrong(0, ())
+    return wrong_in(rows, lambda chunk: np.count_nonzero(chunk, axis=1) > 1)
 
 
 def _are_of_steps(labels: np.ndarray, images: np.ndarray | None) -> bool:
