@@ -14,6 +14,7 @@ from deep_mnist.doctor.checks.crashes import (
     layers,
     machine,
     models,
+    nothing,
     operand_types,
     operations,
     reshapes,
@@ -30,6 +31,7 @@ from deep_mnist.doctor.finding import Finding
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     machine.explain_machine,
     machine.explain_key,
+    nothing.explain_nothing,
     explain_name,
     explain_argument,
     models.explain_option,

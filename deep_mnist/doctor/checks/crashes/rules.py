@@ -56,6 +56,12 @@ LIBRARIES_MIXED = _rule(
     "program.names",
     "Layers of one Keras are put in a model of another: keras, tensorflow.keras and tf_keras.",
 )
+VALUE_NONE = _rule(
+    "E010",
+    "value-is-none",
+    "program.values",
+    "A variable is None where a value was meant: of a file not read, a method in place, a function without return.",
+)
 
 # --- while a network of Keras is built ---------------------------------------------------------------
 
