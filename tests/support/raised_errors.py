@@ -286,5 +286,5 @@ RAISED |= {
 # Caught within: what a rule tries on a copy, and gives up, or a node's end, which its launcher sees. No user sees them.
 CAUGHT_WITHIN = {
     "MetricsError", "NoPlainFormError", "NodeLostError", "NotANumberError", "NotCopiedError", "SpentError",
-    "StepFailedError",
+    "StepFailedError", "_UnreadError",
 }  # fmt: skip

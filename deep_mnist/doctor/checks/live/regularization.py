@@ -1,4 +1,4 @@
-"""The check of dropout: rates that were meant as the share that is kept."""
+"""Checks of regularization: dropout by the share that was meant to be kept, penalties far above any loss."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ HIGH = 0.8  # above what is used on purpose, but for single layers of thousands 
 OFTEN = 2  # such layers one behind the other leave a twenty-fifth
 FEW_LEFT = 10  # units, on average
 NEARLY_ALL = 0.95
+STRONG = 1.0  # factor of the sum of squares or sizes of a kernel; usual ones are 1e-5 to 1e-2
+MOST_OF_LOSS = 20.0  # penalty at the start; a loss of classes begins at 0.7 to 7
 
 KEPT_SHARE = Rule(
     code="M060",
@@ -27,6 +29,16 @@ KEPT_SHARE = Rule(
     needs=(Need.LIVE_MODEL,),
     summary="Dropout drops four of five or more, again and again: the rate is the share that is dropped, not kept.",
     why="Hardly anything passes in training: the network learns slowly or not at all, and is better in validation.",
+)
+PENALTY = Rule(
+    code="M063",
+    name="regularizer-far-too-strong",
+    field="model.regularizer",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="A regularizer's factor is 1 or more, so that its penalty is many times the loss.",
+    why="The weights are pulled to 0, and every example gets the same prediction.",
 )
 
 
@@ -74,3 +86,41 @@ def _lower(case: Case, high: list[Any]) -> str:
         names = str(list(rates)).replace("'", '"')
         return f"for name in {names}: model.get_layer(name).rate = {next(iter(rates.values())):g}"
     return "; ".join(f'model.get_layer("{name}").rate = {rate:g}' for name, rate in rates.items())
+
+
+@check(PENALTY)
+def check_penalties(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, of the layers whose kernels are penalised beyond any loss."""
+    strong = [(each, factor) for each in layers_of(case) if (factor := _factor(each)) >= STRONG]
+    penalty = sum(_penalty(each) for each, _ in strong)
+    if not strong or penalty < MOST_OF_LOSS:
+        return
+    names = ", ".join(each.name for each, _ in strong[:4])
+    yield PENALTY.found(
+        expected="factors of about 0.00001 to 0.01",
+        received=f"{strong[0][1]:g} in {names}: {penalty:.3g} is added to the loss at the start",
+        fix=f"Make {strong[0][0].name} with a factor of about a ten-thousandth: "
+        "kernel_regularizer=keras.regularizers.L2(1e-4).",
+    )
+
+
+def _factor(layer: Any) -> float:
+    held = getattr(layer, "kernel_regularizer", None)
+    return max((_number(getattr(held, name, 0)) for name in ("l1", "l2")), default=0.0)
+
+
+def _penalty(layer: Any) -> float:
+    """What L1 and L2 of Keras add for a kernel as it is; 0 where it is not built."""
+    held, kernel = layer.kernel_regularizer, getattr(layer, "kernel", None) if layer.built else None
+    if kernel is None:
+        return 0.0
+    values = np.asarray(layer.get_weights()[0], np.float64)
+    l1, l2 = (_number(getattr(held, name, 0)) for name in ("l1", "l2"))
+    return float(l1 * np.abs(values).sum() + l2 * np.square(values).sum())
+
+
+def _number(stated: Any) -> float:
+    try:
+        return float(stated)
+    except (TypeError, ValueError):
+        return 0.0
