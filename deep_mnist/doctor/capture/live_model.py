@@ -17,6 +17,7 @@ from deep_mnist.contract.derive import contract_of_model
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.evidence.live.own_call import as_sequential
+from deep_mnist.doctor.evidence.live.own_code import own_names
 
 AROUND_CALL = ("__call__", "train_step", "compute_loss")  # may prepare what call() gets, or change what it returns
 MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown
@@ -72,9 +73,8 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
     )
     if chain is not None:
         with suppress(ContractError):
-            read = derived(chain)
-            untold = [each for each in read.unknown if read.output_units is None or not each.startswith("output_units")]
-            return replace(read, adjusts_rank=False, unknown=tuple(untold))
+            read = replace(derived(chain), adjusts_rank=False)
+            return read if read.output_units is None else replace(read, unknown=_without_units(read))
     for each in (_with_shape(config, example_shape), config) if config is not None else ():
         with suppress(ContractError):  # not built from this shape, or a class of its own
             return _with_output(derived(each), model)
@@ -83,16 +83,10 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
 
 def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict[str, Any] | None) -> Any:
     """Return the sequential configuration of a class with a call() of its own, None of other models."""
-    inner, own = config.get("config") if config is not None else None, _own_names(model)
+    inner, own = config.get("config") if config is not None else None, own_names(model)
     if (isinstance(inner, Mapping) and "layers" in inner) or "call" not in own or own.intersection(AROUND_CALL):
         return None
     return as_sequential(model, sys.modules[package].saving.serialize_keras_object, shape)
-
-
-def _own_names(model: Any) -> set[str]:
-    """Return the names that the user's own classes of a model define."""
-    own = [each for each in type(model).__mro__ if each.__module__.partition(".")[0] not in ("keras", "tf_keras")]
-    return {name for each in own if each is not object for name in vars(each)}
 
 
 def _with_output(contract: Contract, model: Any) -> Contract:
@@ -104,9 +98,13 @@ def _with_output(contract: Contract, model: Any) -> Contract:
     is_one = isinstance(shape, tuple) and len(shape) > 1 and isinstance(shape[-1], int)
     if contract.output_units is not None or len(contract.outputs) > 1 or not is_one:
         return contract
-    unknown = tuple(each for each in contract.unknown if not each.startswith("output_units"))
-    known = replace(contract, output_units=shape[-1], output_rank=len(shape), unknown=unknown)
+    known = replace(contract, output_units=shape[-1], output_rank=len(shape), unknown=_without_units(contract))
     return replace(known, label_encoding=encoding_of(known))
+
+
+def _without_units(contract: Contract) -> tuple[str, ...]:
+    """Return what stays unknown of a network whose output's width is known."""
+    return tuple(each for each in contract.unknown if not each.startswith("output_units"))
 
 
 def _serialized(model: Any, package: str) -> tuple[dict[str, Any] | None, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE
-from deep_mnist.doctor.evidence.live.source_text import called, keyword_of, with_keywords
+from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 
 NONE = re.compile(r"'?NoneType'? object|\bNone\b.*(unsupported|argument)|!\w+\.empty\(\)")
@@ -59,8 +59,8 @@ def _cause(step: TraceStep, name: str, made: ast.Assign) -> tuple[str, str]:
     if function in READERS and call.args:
         return _unread(step, call)
     if (inplace := keyword_of(call, "inplace")) is not None and ast.unparse(inplace) == "True":
-        again = ast.unparse(with_keywords(made, call, {"inplace": ast.Constant(False)})).replace(", inplace=False", "")
-        return f"{function}(…, inplace=True) changes its table and returns None", again.replace("(inplace=False)", "()")
+        again = ast.Call(call.func, call.args, [each for each in call.keywords if each.value is not inplace])
+        return f"{function}(…, inplace=True) changes its table and returns None", f"{name} = {ast.unparse(again)}"
     if any(isinstance(each, ast.FunctionDef) and each.name == function and not _returns(each)
            for each in ast.walk(step.tree)):  # fmt: skip
         return f"{function}() has no return with a value", f"End {function} by return, with what {name} is to be."

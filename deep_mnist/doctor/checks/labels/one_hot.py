@@ -89,16 +89,10 @@ def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding
     if images is not None and images.ndim > 4 and images.shape[:2] == labels.shape:
         return  # grouped in batches: reported once, of the images' rank
     improper = wrong_in(labels, lambda chunk: ~_are_proper(chunk))
-    if contract.label_encoding == "sparse" and improper.count and _are_of_steps(labels, images):
-        yield FOR_SPARSE_LOSS.found(
-            split.name,
-            expected=f"one class number for a sequence, as the network predicts: (n,) for {contract.loss}",
-            received=f"one for each of its {width} steps: {labels.shape}",
-            fix="Let the network predict every step: return_sequences=True in its last recurrent layer, and no Flatten "
-            "or pooling behind it.",
-        )
-        return
     if contract.label_encoding == "sparse":
+        if improper.count and _are_of_steps(labels, images):
+            yield _of_steps(contract, split, labels)
+            return
         one_hot = "rows" if improper.count else "one-hot rows"
         yield FOR_SPARSE_LOSS.found(
             split.name,
@@ -145,6 +139,16 @@ def _with_several(rows: np.ndarray) -> Wrong:
     if wrong_in(rows, lambda chunk: (chunk != 0) & (chunk != 1)).count:
         return Wrong(0, ())
     return wrong_in(rows, lambda chunk: np.count_nonzero(chunk, axis=1) > 1)
+
+
+def _of_steps(contract: Contract, split: Split, labels: np.ndarray) -> Finding:
+    return FOR_SPARSE_LOSS.found(
+        split.name,
+        expected=f"one class number for a sequence, as the network predicts: (n,) for {contract.loss}",
+        received=f"one for each of its {labels.shape[1]} steps: {labels.shape}",
+        fix="Let the network predict every step: return_sequences=True in its last recurrent layer, and no Flatten "
+        "or pooling behind it.",
+    )
 
 
 def _are_of_steps(labels: np.ndarray, images: np.ndarray | None) -> bool:

@@ -91,7 +91,7 @@ def _lower(case: Case, high: list[Any]) -> str:
 @check(PENALTY)
 def check_penalties(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, of the layers whose kernels are penalised beyond any loss."""
-    strong = [(each, factor) for each in layers_of(case) if (factor := _factor(each)) >= STRONG]
+    strong = [(each, factor) for each in layers_of(case) if (factor := max(_factors(each))) >= STRONG]
     penalty = sum(_penalty(each) for each, _ in strong)
     if not strong or penalty < MOST_OF_LOSS:
         return
@@ -104,18 +104,17 @@ def check_penalties(case: Case) -> Iterator[Finding]:
     )
 
 
-def _factor(layer: Any) -> float:
+def _factors(layer: Any) -> tuple[float, float]:
+    """Return the factors of a kernel's sizes and of their squares, 0 for none."""
     held = getattr(layer, "kernel_regularizer", None)
-    return max((_number(getattr(held, name, 0)) for name in ("l1", "l2")), default=0.0)
+    return _number(getattr(held, "l1", 0)), _number(getattr(held, "l2", 0))
 
 
 def _penalty(layer: Any) -> float:
     """What L1 and L2 of Keras add for a kernel as it is; 0 where it is not built."""
-    held, kernel = layer.kernel_regularizer, getattr(layer, "kernel", None) if layer.built else None
-    if kernel is None:
+    if not layer.built or getattr(layer, "kernel", None) is None:
         return 0.0
-    values = np.asarray(layer.get_weights()[0], np.float64)
-    l1, l2 = (_number(getattr(held, name, 0)) for name in ("l1", "l2"))
+    (l1, l2), values = _factors(layer), np.asarray(layer.get_weights()[0], np.float64)
     return float(l1 * np.abs(values).sum() + l2 * np.square(values).sum())
 
 

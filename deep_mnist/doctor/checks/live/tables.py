@@ -66,14 +66,9 @@ def check_tables(case: Case) -> Iterator[Finding]:
     if not is_frame(train) and train.dtype.kind == "V":
         yield _records(train, list(tables))
         return
-    if (
-        not is_frame(train)
-        and train.dtype.kind == "O"
-        and (missing := [each is None for each in train.flat]).count(True)
-    ):
-        if train.ndim == 1 and {np.ndim(each) for each in train if each is not None} <= {2, 3}:
-            yield _not_read(train, np.array(missing))
-            return
+    if not is_frame(train) and (missing := _missing(train)).any():
+        yield _not_read(train, missing)
+        return
     columns = columns_of(train)
     if not columns:
         return
@@ -91,9 +86,10 @@ def _is_text(case: Case, found: Column) -> bool:
 
 
 def _missing(train: np.ndarray) -> np.ndarray:
-    """Return which of images, held as objects, are None; nowhere in any other array."""
-    if train.dtype.kind != "O" or train.ndim != 1 or any(np.ndim(each) < 2 for each in train if each is not None):
-        return np.zeros(1, bool)
+    """Return which of images, held as objects, are None; none of any other array."""
+    are_images = train.dtype.kind == "O" and train.ndim == 1
+    if not are_images or not {np.ndim(each) for each in train if each is not None} <= {2, 3}:
+        return np.zeros(len(train), bool)
     return np.array([each is None for each in train])
 
 

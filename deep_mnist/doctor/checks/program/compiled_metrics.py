@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.evidence.live.own_code import own_names
+
 COUNTERS = "object_name_uids"  # of keras's global state: how often each name was given
 OVERRIDES = (
     "train_step",
@@ -98,12 +100,7 @@ def is_of_keras_3(model: Any) -> bool:
 
 def trains_in_own_way(model: Any) -> bool:
     """Whether a class of the user's decides what a step does or what it logs."""
-    return any(
-        name in vars(each)
-        for each in type(model).__mro__
-        if not each.__module__.startswith(("keras.", "tf_keras.", "tensorflow."))
-        for name in OVERRIDES
-    )
+    return not own_names(model).isdisjoint(OVERRIDES)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "log_softmax", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus",
                "swish", "silu", "tanh")  # fmt: skip
 SAME_NUMBERS = ("cast", "convert_to_tensor", "identity", "ensure_shape")
@@ -170,7 +172,7 @@ class _Reader:
     def _of_layer(self, layer: Any, node: ast.Call) -> Chain:
         if not hasattr(layer, "get_config"):
             return self._of_function(node, str(getattr(layer, "__name__", "")).removesuffix("_v2"))
-        if type(layer).__module__.partition(".")[0] not in ("keras", "tf_keras") and self.depth:
+        if not type(layer).__module__.startswith(OF_KERAS) and self.depth:
             try:
                 return _chain_of(layer, self.serialize, self.depth - 1)
             except _UnreadError:

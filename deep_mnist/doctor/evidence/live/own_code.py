@@ -1,12 +1,14 @@
-"""Which frames are the user's own code, and which are of Python, an installed package or the doctor."""
+"""Which frames and classes are the user's own code, and which are of Python, an installed package or the doctor."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
+OF_KERAS = ("keras.", "tf_keras.", "tensorflow.")  # modules of the classes that a network is an instance of
 INSTALLED = (f"{Path(os.__file__).parent}{os.sep}", "<frozen ")  # Python's own files
 
 
@@ -16,3 +18,9 @@ def is_of_a_library(frame: FrameType) -> bool:
     if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
         return True
     return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
+
+
+def own_names(model: Any) -> set[str]:
+    """Return the names that the user's own classes define, of those that a network of Keras is an instance of."""
+    own = [each for each in type(model).__mro__[:-1] if not each.__module__.startswith(OF_KERAS)]
+    return {name for each in own for name in vars(each)}
