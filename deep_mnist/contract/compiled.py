@@ -37,11 +37,7 @@ def read_loss(compiled: Any) -> tuple[str | None, bool | None, list[str]]:
     Args:
         compiled: The compile configuration; its loss is a name, an object, or one of these in a list or dictionary.
     """
-    stated = compiled.get("loss") if isinstance(compiled, Mapping) else None
-    if isinstance(stated, list | tuple) and len(stated) == 1:
-        stated = stated[0]
-    elif isinstance(stated, Mapping) and "class_name" not in stated and len(stated) == 1:
-        stated = next(iter(stated.values()))
+    stated = _only_loss(compiled)
     if isinstance(stated, str):
         return loss_name(stated), False, []
     if isinstance(stated, Mapping) and stated.get("class_name") == "function" and isinstance(stated.get("config"), str):
@@ -58,6 +54,28 @@ def read_loss(compiled: Any) -> tuple[str | None, bool | None, list[str]]:
         None,
         ["loss: the model was saved without one" if stated is None else "loss: several, or of another form"],
     )
+
+
+def read_ignored_class(compiled: Any) -> int | None:
+    """Return the label that a sparse cross-entropy is told to leave out, None without one.
+
+    Args:
+        compiled: As read_loss takes it.
+    """
+    stated = _only_loss(compiled)
+    config = stated.get("config") if isinstance(stated, Mapping) else None
+    ignored = config.get("ignore_class") if isinstance(config, Mapping) else None
+    return ignored if type(ignored) is int else None
+
+
+def _only_loss(compiled: Any) -> Any:
+    """Return the configuration of the one loss, of a list or dictionary of one too."""
+    stated = compiled.get("loss") if isinstance(compiled, Mapping) else None
+    if isinstance(stated, list | tuple) and len(stated) == 1:
+        return stated[0]
+    if isinstance(stated, Mapping) and "class_name" not in stated and len(stated) == 1:
+        return next(iter(stated.values()))
+    return stated
 
 
 def output_part(compiled: Any, names: Sequence[str], index: int) -> Any:

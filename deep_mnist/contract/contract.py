@@ -69,6 +69,7 @@ class Contract:
             network that the input meets first.
         normalization: "adapted", "not adapted" or "unknown": the state of a Normalization layer, None without one.
         loss, from_logits: Of the compile configuration, None when the model was saved without one.
+        ignored_class: A label that the loss leaves out: of what is no class, such as an outline or padding.
         num_classes: Number of classes.
         label_encoding: "sparse" (integers 0..num_classes-1), "one_hot", or None when no loss tells.
         output_units, output_rank: Width of the output and its rank, batch axis counted.
@@ -108,6 +109,7 @@ class Contract:
     convention: str | None = None
     loss: str | None = None
     from_logits: bool | None = None
+    ignored_class: int | None = None
     num_classes: int | None = None
     label_encoding: str | None = None
     output_units: int | None = None
@@ -268,6 +270,7 @@ _READERS: dict[str, Any] = {
     "convention": read_choice("caffe", "torch", "tf", None),
     "loss": lambda value: None if value is None else loss_name(read_optional(str)(value)),
     "from_logits": read_optional(bool),
+    "ignored_class": read_optional(int),
     "num_classes": read_optional(int),
     "label_encoding": read_choice("sparse", "one_hot", None),
     "output_units": read_optional(int),

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from deep_mnist.contract.architecture import read_architecture, read_optimizer
-from deep_mnist.contract.compiled import output_part, read_loss, read_metrics
+from deep_mnist.contract.compiled import output_part, read_ignored_class, read_loss, read_metrics
 from deep_mnist.contract.contract import Contract, ContractError, NormLayer, encoding_of
 from deep_mnist.contract.graph import Graph, GraphError, Node, OwnClassError, Shape, kind_of
 from deep_mnist.contract.keras_graph import read_graph
@@ -123,6 +123,7 @@ def _of_view(
         convention=scaling.convention,
         loss=loss,
         from_logits=from_logits,
+        ignored_class=read_ignored_class(compiled),
         num_classes=2 if units == 1 else None,
         output_units=units,
         output_rank=rank,

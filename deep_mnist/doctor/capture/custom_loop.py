@@ -10,6 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -42,13 +43,18 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             first = args[0] if args else kwargs.get("inputs")
             training = kwargs.get("training", args[1] if len(args) > 1 else None)
-            if is_inside() or id(self) in seen or is_kind(first, "KerasTensor"):
+            if is_inside() or id(self) in seen or is_kind(first, "KerasTensor") or not _in_step(training):
                 return own(self, *args, **kwargs)
-            if training is not True and not (training is None and is_recording() and _trains(sys._getframe(1))):
-                return own(self, *args, **kwargs)
+            made: list[Any] = []
+            if not self.built:  # only then is it known what it has to train
+                with suppress(Exception):  # what cannot be called is judged as it stands
+                    made.append(_resumed(own, self, args, kwargs))
+            if self.built and not _can_learn(self):
+                return made[0] if made else own(self, *args, **kwargs)
             seen.add(id(self))
             found = loop_call(self, first, sys._getframe(1))
-            return before(found, caller(sys._getframe(1)), lambda: _resumed(own, self, args, kwargs))
+            resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731
+            return before(found, caller(sys._getframe(1)), resume)
 
         inherited = "__call__" not in vars(model)
         model.__call__ = call
@@ -59,6 +65,20 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
             undo.pop()()
 
     return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
+
+
+def _in_step(training: Any) -> bool:
+    """Whether a call of a model is that of a step of training: data are augmented with training=True as well."""
+    recording = is_recording()
+    if training is True:
+        return recording or _trains(sys._getframe(2))
+    return training is None and recording and _trains(sys._getframe(2))
+
+
+def _can_learn(model: Any) -> bool:
+    """Whether a layer of a model has weights of the kind that training changes, frozen or not."""
+    kinds = ("_trainable_variables", "_trainable_weights")  # of Keras 3, and of tf_keras
+    return any(getattr(layer, kind, None) for layer in model._flatten_layers() for kind in kinds)
 
 
 def _trains(frame: FrameType | None) -> bool:

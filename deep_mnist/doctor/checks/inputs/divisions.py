@@ -28,6 +28,17 @@ def true_division(case: Case) -> str:
     return f"{lines}  # in place of {' and '.join(text.at(statement) for _, statement in mended)}" if mended else ""
 
 
+def only_divides_floats(case: Case) -> bool:
+    """Whether a program divides pixels, and never among integers: what is 0 and 1 then was black and white."""
+    if case.frame is None or true_division(case):
+        return False
+    divisions = (node for node in ast.walk(ProgramText(case.frame).tree) if isinstance(node, ast.BinOp | ast.AugAssign))
+    return any(
+        isinstance(each.op, ast.Div) and _is_large(each.right if isinstance(each, ast.BinOp) else each.value)
+        for each in divisions
+    )
+
+
 class _AsFloats(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
         self.generic_visit(node)

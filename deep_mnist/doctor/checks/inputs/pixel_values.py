@@ -73,6 +73,7 @@ def has_levels(low: float, width: float) -> bool:
 def is_symmetric(values: Values) -> bool:
     """-1..1 and -0.5..0.5, and pixels merely centred (deviation of 0..1 pixels, mean 0)."""
     usual = any(abs(values.low + half) < 0.1 * half and abs(values.high - half) < 0.1 * half for half in (0.5, 1.0))
+    usual |= any(abs(values.low + half) < 0.02 * half and 0 < values.high <= half for half in (0.5, 1.0))  # no white
     centred = abs(values.mean) < 0.1 and values.high - values.low < 1.1
     return usual or centred
 

@@ -24,6 +24,7 @@ BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "re
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
 MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")
 FEW = 0.05  # share of targets beyond an activation's ends that may be mistakes of the data
+NO_CLASS = (255, -1)  # by convention, of outlines, what nobody has labelled, and padding
 MASKS_255 = Follows(rules=("L170",), on=On.ANY_SPLIT)
 TOO_FEW_UNITS = Follows(rules=("M110",), on=On.MODEL)
 
@@ -141,17 +142,29 @@ def _positions_found(contract: Contract, split: Split, labels: np.ndarray) -> It
     low, high = extent(labels)
     if units is None or (low >= 0 and high < units):
         return
+
+    def beyond(chunk: np.ndarray) -> np.ndarray:
+        wrong: np.ndarray = ((chunk < 0) | (chunk >= units)) & (chunk != contract.ignored_class)
+        return wrong
+
+    if contract.ignored_class is not None and holds(labels, lambda chunk: ~beyond(chunk)):
+        return
     name = f"{split.name}_labels"
     values = np.unique(labels[: max(1, CHUNK // max(1, math.prod(labels.shape[1:])))])
     fix = f"Dense({int(high) + 1}) or Conv2D({int(high) + 1}, 1) as the last layer: one unit per class"
     if len(values) <= units and high < 1 << 31:
         fix = f"{name} = np.searchsorted({values.tolist()}, {name})  # numbered from 0"
+    outside = values[(values < 0) | (values >= units)]
+    if len(values) > 2 and len(outside) == 1 and outside[0] in NO_CLASS:
+        logits = "from_logits=True, " if contract.from_logits else ""
+        loss = f"keras.losses.SparseCategoricalCrossentropy({logits}ignore_class={int(outside[0])})"
+        fix = f"Compile with loss={loss}, where {int(outside[0])} marks what is no class."
     yield BEYOND_UNITS.found(
         split.name,
         expected=f"class numbers 0 to {units - 1} at every position, one for each of the {units} units",
         received=f"{len(values)} different values, {low:g} to {high:g}",
         fix=fix,
-        where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk >= units)).where,
+        where=wrong_in(labels, beyond).where,
     )
 
 

@@ -83,11 +83,14 @@ def _values(text: ProgramText) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _is_column(value: Any) -> bool:
+    """Whether a value is of a type that holds strings or numbers: no class, and nothing that reads when it is asked."""
+    return isinstance(value, list | tuple | np.ndarray) or type(value).__module__.partition(".")[0] == "pandas"
+
+
 def _strings(value: Any) -> list[str]:
     """Return a list, tuple, array or column of strings or paths as strings, [] of anything else."""
-    if isinstance(value, str | dict | set) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
-        return []
-    if getattr(value, "ndim", 1) != 1 or not FEWEST <= len(value) <= MOST:
+    if not _is_column(value) or getattr(value, "ndim", 1) != 1 or not FEWEST <= len(value) <= MOST:
         return []
     first = value[:3] if isinstance(value, list | tuple) else list(value)[:3]
     if not all(isinstance(each, str | PurePath) for each in first):
@@ -106,7 +109,7 @@ def _tables(text: ProgramText) -> Iterator[Table]:
     values = list(_values(text))
     for name, value in values:
         columns = getattr(value, "columns", None)
-        if columns is None or not hasattr(value, "iloc") or not FEWEST <= len(value) <= MOST:
+        if columns is None or not hasattr(value, "iloc") or isinstance(value, type) or not FEWEST <= len(value) <= MOST:
             continue
         named = [(str(each), _strings(value[each])) for each in list(columns)[:20]]
         for column, files in named:
@@ -117,7 +120,7 @@ def _tables(text: ProgramText) -> Iterator[Table]:
     lists = [(name, _strings(value)) for name, value in values]
     for name, files in lists:
         for other, value in values if files else ():
-            labels = _numbers(value) if hasattr(value, "__len__") and not hasattr(value, "columns") else None
+            labels = _numbers(value) if _is_column(value) and not hasattr(value, "columns") else None
             if labels is not None and len(labels) == len(files) and _are_parallel(text, name, other):
                 yield Table(other, files, labels, "", name)
 

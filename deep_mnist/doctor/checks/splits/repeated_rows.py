@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.rows_of_both import comparable, hashes_of_both
+from deep_mnist.doctor.checks.rows_of_both import alike_by_nature, comparable, hashes_of_both
 from deep_mnist.doctor.checks.splits.split_text import MIRRORED, SAME, TURNED, UPSIDE_DOWN, split_by_groups
 from deep_mnist.doctor.evidence.hashes import are_among, begin_with_zeros, hash_rows
 from deep_mnist.doctor.evidence.sampling import CHUNK_BYTES, sample_chunks, sample_indices, take
@@ -83,7 +83,7 @@ WAYS = (
 def check_repeated_rows(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, on rows that stand on both sides and within train as often."""
     (hashes, trained), (others, tested) = hashes_of_both(case)
-    if len(others) < FEWEST or are_among(others, hashes).mean() < SHARE:
+    if len(others) < FEWEST or are_among(others, hashes).mean() < SHARE or alike_by_nature(case):
         return
     blank = _blank_among(case.train, hashes, trained)
     varied = ~np.isin(hashes, blank)
