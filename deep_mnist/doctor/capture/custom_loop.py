@@ -51,8 +51,10 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
                     made.append(_resumed(own, self, args, kwargs))
             if self.built and not _can_learn(self):
                 return made[0] if made else own(self, *args, **kwargs)
-            seen.add(id(self))
             found = loop_call(self, first, sys._getframe(1))
+            if found.x is None and _another_learns(self, sys._getframe(1)):
+                return made[0] if made else own(self, *args, **kwargs)  # a generator's noise; the other model has data
+            seen.add(id(self))
             resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731
             return before(found, caller(sys._getframe(1)), resume)
 
@@ -79,6 +81,11 @@ def _can_learn(model: Any) -> bool:
     """Whether a layer of a model has weights of the kind that training changes, frozen or not."""
     kinds = ("_trainable_variables", "_trainable_weights")  # of Keras 3, and of tf_keras
     return any(getattr(layer, kind, None) for layer in model._flatten_layers() for kind in kinds)
+
+
+def _another_learns(model: Any, frame: FrameType | None) -> bool:
+    reached = _variables(list(_frames(frame)))
+    return any(is_kind(each, "Model") and each is not model and _can_learn(each) for each in reached)
 
 
 def _trains(frame: FrameType | None) -> bool:
@@ -145,12 +152,25 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 def _batch_of(x: Any, frames: Sequence[FrameType]) -> tuple[Any, Any]:
     """Return the batch and its labels as they are when the loop runs, not as symbols."""
     held = [value for each in _users(frames)[:1] for value in each.f_locals.values()]
-    if is_kind(x, "SymbolicTensor") or (as_graph_tensor(x)):
+    leaves = list(_flat(x))
+    if any(is_kind(each, "SymbolicTensor") or as_graph_tensor(each) for each in leaves):
         held = [each for frame in frames if _calls_function(frame) for each in _flat(frame.f_locals.get("args"))]
-        x = next((each for each in held if _same_form(each, x)), x)
-    count = x.shape[0] if getattr(x, "shape", None) else None
-    labels = (each for each in held if each is not x and _is_data(each) and len(each.shape) in (1, 2))
-    return x, next((each for each in labels if each.shape[0] == count), None)
+        leaves = _of_arguments(leaves, held)
+    if not leaves:
+        return None, None
+    count = leaves[0].shape[0] if getattr(leaves[0], "shape", None) else None
+    others = (each for each in held if not any(each is leaf for leaf in leaves))
+    labels = (each for each in others if _is_data(each) and len(each.shape) in (1, 2))
+    return leaves[0] if len(leaves) == 1 else leaves, next((each for each in labels if each.shape[0] == count), None)
+
+
+def _of_arguments(symbols: Sequence[Any], held: Sequence[Any]) -> list[Any]:
+    """Return the argument that each symbol stands for, [] where one was made within the function."""
+    found: list[Any] = []
+    for symbol in symbols:
+        unused = (each for each in held if not any(each is one for one in found))
+        found += [each for each in unused if _same_form(each, symbol)][:1]
+    return found if len(found) == len(symbols) else []
 
 
 def as_graph_tensor(value: Any) -> bool:
@@ -201,7 +221,9 @@ def _variables(frames: Sequence[FrameType]) -> Iterator[Any]:
 
 
 def _dataset_of(batch: Any, frames: Sequence[FrameType]) -> Any:
-    """Return a tf.data.Dataset in reach whose elements have the batch's form."""
+    """Return a tf.data.Dataset in reach whose elements have the batch's form; None for several inputs."""
+    if not hasattr(batch, "shape"):
+        return None
     for value in _variables(frames):
         if not is_kind(value, "DatasetV2"):
             continue

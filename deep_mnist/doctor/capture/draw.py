@@ -5,8 +5,7 @@ A kind of data is known by its class's name and methods, so that none of TensorF
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,32 +191,6 @@ def _first(value: Any) -> Any:
     return value
 
 
-def collect(
-    elements: Iterable[Any],
-    batched: Callable[[np.ndarray], bool],
-    limit: int = SAMPLE,
-    seconds: float = LAST_RESORT_SECONDS,
-) -> Collected:
-    """Take elements until the sample is full or there are no more; how long each takes decides nothing.
-
-    Args:
-        elements: (x, y) batches, or single examples.
-        batched: Tells of an element's x whether it is a batch.
-        limit: Most examples.
-        seconds: The last resort.
-    """
-    taken, started = Collected(), time.monotonic()
-    for element in elements:
-        x, y = (array_of(part) for part in parts_of(element))
-        taken.add(element, x, y, x is not None and batched(x))
-        full = taken.examples >= limit or taken.bytes >= SAMPLE_BYTES or len(taken.elements) >= SAMPLE_ELEMENTS
-        taken.out_of_time = time.monotonic() - started > seconds
-        if x is None or full or taken.out_of_time:
-            taken.ended = False
-            break
-    return taken
-
-
 def array_of(value: Any) -> np.ndarray | None:
     """Return what an element holds as an array, None where it is none."""
     if value is None:
@@ -229,62 +202,3 @@ def array_of(value: Any) -> np.ndarray | None:
         except ValueError:
             return None
     return array
-
-
-@dataclass
-class Collected:
-    """Elements of a pipeline and what they hold.
-
-    Attributes:
-        elements: As taken, to be given to fit again.
-        batch_sizes: Of each element, 0 for a single example.
-        ended: The pipeline had no more.
-        out_of_time: It was too slow for a sample of the usual size.
-    """
-
-    elements: list[Any] = field(default_factory=list)
-    xs: list[np.ndarray] = field(default_factory=list)
-    ys: list[np.ndarray] = field(default_factory=list)
-    batch_sizes: list[int] = field(default_factory=list)
-    examples: int = 0
-    bytes: int = 0
-    ended: bool = True
-    out_of_time: bool = False
-
-    def add(self, element: Any, x: np.ndarray | None, y: np.ndarray | None, batched: bool) -> None:
-        self.elements.append(element)
-        if x is None:
-            return
-        size = len(x) if batched else 0
-        self.batch_sizes.append(size)
-        self.examples += size or 1
-        self.bytes += x.nbytes
-        self.xs.append(x if batched else x[np.newaxis])
-        if y is not None:
-            self.ys.append(y if batched and y.ndim else y[np.newaxis])
-
-    @property
-    def unbatched(self) -> bool:
-        return bool(self.batch_sizes) and not any(self.batch_sizes)
-
-    def all_of(self, index: int) -> dict[str, np.ndarray]:
-        """Return all arrays of the elements' x (0) or y (1) where these hold more than one, {} else."""
-        parts: dict[str, list[np.ndarray]] = {}
-        for element, size in zip(self.elements, self.batch_sizes, strict=False):
-            if not isinstance(element, tuple | list) or len(element) <= index:
-                return {}
-            for name, each in items_of(element[index]).items():
-                parts.setdefault(name, []).append(each if size else each[np.newaxis])
-        joined = {name: _joined(each) for name, each in parts.items() if len(each) == len(self.batch_sizes)}
-        return {name: each for name, each in joined.items() if each is not None}
-
-    def arrays(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return all images and all labels as one array each, None where their shapes differ."""
-        return _joined(self.xs), _joined(self.ys)
-
-
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
-    if not parts or len({part.shape[1:] for part in parts}) != 1:
-        return None
-    joined: np.ndarray = np.concatenate(parts)
-    return joined

@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.capture.batch_rules import USED_UP
+from deep_mnist.doctor.capture.collected import Collected, collect, too_slow, unbatched
 from deep_mnist.doctor.capture.draw import (
     SAMPLE,
     SAMPLE_ELEMENTS,
-    Collected,
     Drawn,
     array_of,
-    collect,
     is_kind,
     parts_of,
 )
-from deep_mnist.doctor.capture.of_a_sample import too_slow, unbatched
 from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
 

@@ -12,19 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.doctor.capture.collected import Collected, collect, too_slow, unbatched
 from deep_mnist.doctor.capture.draw import (
     SAMPLE,
     SAMPLE_ELEMENTS,
-    Collected,
     Drawn,
     as_array,
-    collect,
     items_of,
     parts_of,
 )
 from deep_mnist.doctor.capture.draw_batches import endless
 from deep_mnist.doctor.capture.draw_windows import windows_of_whole
-from deep_mnist.doctor.capture.of_a_sample import too_slow, unbatched
 from deep_mnist.doctor.capture.rules import (
     AUGMENTATION_CACHED,
     BATCHED_TWICE,

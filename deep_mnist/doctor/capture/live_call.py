@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -156,7 +157,10 @@ def diagnose_drawn(
     started: float,
 ) -> Diagnosis:
     """Return the diagnosis of what was drawn, in the source's own names."""
-    if train.images is None and train.labels is None and not train.findings and not broken:
+    nothing = train.images is None and train.labels is None and not train.findings
+    if nothing and call.verb is Verb.CUSTOM_LOOP:
+        train = replace(train, whole=False, source="step that makes them itself")
+    elif nothing and not broken:
         raise NotUsableError(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )

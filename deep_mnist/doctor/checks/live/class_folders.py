@@ -13,6 +13,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 NO_CLASSES = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini", "lost+found", "$RECYCLE.BIN")
+HIDDEN = (".ipynb_checkpoints", ".DS_Store", ".git", ".gitkeep", ".gitignore", ".Trashes", ".AppleDouble", ".idea")
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 READERS = ("flow_from_directory", "image_dataset_from_directory", "text_dataset_from_directory",
            "audio_dataset_from_directory")  # fmt: skip
@@ -102,7 +103,7 @@ def _own_list(case: Case, text: ProgramText) -> Iterator[Finding]:
         names = value if isinstance(value, list | tuple) and 2 < len(value) <= 5000 else ()
         if not names or not all(isinstance(each, str) for each in names) or len(names) != units:
             continue
-        strange = [each for each in names if _is_none(each)]
+        strange = [each for each in names if each in (*NO_CLASSES, *HIDDEN)]  # a vocabulary holds "." as well
         if strange:
             fix = f"Leave {strange[0]} out of `{name}` where it is listed."
             set_at = _assignment(text, name)

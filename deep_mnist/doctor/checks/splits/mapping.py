@@ -40,7 +40,8 @@ def find_mapping(fitted: Fit, sample: Sample, guesses: np.ndarray) -> dict[int, 
         for label in np.unique(sample.classes)
     }
     moved = {label for label, real in table.items() if label != real}
-    if not moved or len({table[label] for label in moved}) < len(moved):
+    known = {label for label in table if label in moved or (sample.classes == label).sum() >= FEWEST_OF_CLASS}
+    if not moved or len({table[label] for label in known}) < len(known):  # two for one: no other numbering
         return None
     return table if _holds(sample.classes, guesses) else None
 
