@@ -62,6 +62,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     graphs.explain_mode,
     reshapes.explain_reshape_at_run,
     operand_types.explain_types,
+    operations.explain_frames,
     operations.explain_operation,
     fitting.explain_objects,
     machine.explain_arrays,

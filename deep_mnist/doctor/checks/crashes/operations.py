@@ -18,6 +18,7 @@ from deep_mnist.doctor.checks.crashes.operands import (
 )
 from deep_mnist.doctor.checks.crashes.reshapes import reshape_of
 from deep_mnist.doctor.checks.crashes.rules import NOTHING_LEFT, OPERANDS
+from deep_mnist.doctor.checks.crashes.source_code import at_line, calls_named, changed_call
 from deep_mnist.doctor.finding import Finding
 
 NODE = re.compile(r"'\{\{node ([\w./]+)\}\} = (\w+)\[.*?with input shapes: ((?:\[[^\]]*\](?:, )?)*)", re.S)
@@ -47,6 +48,24 @@ def explain_operation(crash: Crash) -> Finding | None:
         "Reshape": reshape_of,
     }.get(kind, _elementwise)
     return told(crash, step, kind, shapes)
+
+
+def explain_frames(crash: Crash) -> Finding | None:
+    """Name decode_image, which may return the frames of a GIF and so tells no shape, before what needs one."""
+    if (
+        not re.search(r"'images' (?:contains|tensor must have|must have)", crash.text)
+        and "unknown rank" not in crash.text
+    ):
+        return None
+    for step in (each for each in crash.steps if each.is_own):
+        for node in calls_named(step, "decode_image"):
+            if not any(each.arg == "expand_animations" for each in node.keywords):
+                return OPERANDS.found(
+                    expected="images (rows, columns, channels)",
+                    received=f"a tensor without a shape, of decode_image{at_line(node)}: a GIF would have frames",
+                    fix=changed_call(node, {"expand_animations": "False"}),
+                )
+    return None
 
 
 def _parts(crash: Crash) -> tuple[str, list[Shape]] | None:

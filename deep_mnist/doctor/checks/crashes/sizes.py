@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, layers_of
@@ -32,6 +33,8 @@ DOT = re.compile(
     r"Incompatible input shapes: axis values (\d+) \(at axis (\d+)\) != (\d+) \(at axis (\d+)\)\. "
     r"Full input shapes: (\([^)]*\)), (\([^)]*\))"
 )
+
+MOST_TENSORS = 500  # looked at, of those that a tensor is made of
 
 
 def explain_nothing_left(crash: Crash) -> Finding | None:
@@ -185,11 +188,45 @@ def _mend_concatenate(crash: Crash, shapes: Any) -> str:
             return (
                 f"axis={other - rank if other == rank - 1 else other}  # of Concatenate, the axis on which they differ"
             )
+    if rank == 4 and (words := _halved_too_often(crash)):
+        return words
     if rank == 4:
         rows, columns = (min(each[index] for each in shapes if each[index]) for index in (1, 2))
         size = spoken(crash, "Resizing")
         return f"{_each(crash, f'{size}({rows}, {columns})', shapes, lambda e: e[1:3] != (rows, columns))}  # before it"
     return f"{_each(crash, flat + '()', shapes, lambda each: len(each) > 2)}  # before it: all of them rows"
+
+
+def _halved_too_often(crash: Crash) -> str:
+    """Return what the input's sides should be, where tensors of one image come from halving sides that are odd."""
+    call = crash.user.call if crash.user is not None else None
+    named = {each.id for each in ast.walk(call) if isinstance(each, ast.Name)} if call is not None else set()
+    held = crash.user.held if crash.user is not None else {}
+    joined = [held[name] for name in named if hasattr(held.get(name), "_keras_history")]
+    sides = {side for tensor in joined for each in _before(tensor) if len(each) == 4 for side in each[1:3] if side}
+    if not sides:
+        return ""
+    largest, smallest = max(sides), min(sides)
+    multiple = 2 ** round(math.log2(largest / smallest))
+    halves = {largest // 2**times for times in range(16)}
+    if multiple < 2 or largest % multiple == 0 or not sides <= halves | {2 * each for each in halves}:
+        return ""  # a convolution without padding takes off some more
+    below = largest // multiple * multiple
+    usable = f"{below} or {below + multiple}" if below else str(multiple)
+    halved = f"{largest} is halved to {smallest}, and doubled again"
+    return f"Make the input's sides a multiple of {multiple}, as {usable}: {halved}."
+
+
+def _before(tensor: Any) -> Iterator[Shape]:
+    """Yield the shapes of a tensor and of all that it was made of."""
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting and len(seen) < MOST_TENSORS:
+        one = waiting.pop()
+        if id(one) not in seen and (history := getattr(one, "_keras_history", None)) is not None:
+            seen.add(id(one))
+            yield tuple(one.shape)
+            waiting += history.operation._inbound_nodes[history.node_index].input_tensors
 
 
 def _mend_sum(crash: Crash, shapes: list[Shape]) -> str:

@@ -15,6 +15,7 @@ STANDARD_DEVIATION = (0.7, 1.4)  # likewise; 256 digits under MNIST's constants 
 NEAR_ONE_VALUE = 0.2  # of the range: dark images with a few bright pixels span more
 LOW_CONTRAST = 12 / 255  # of the range; scaled twice, pixels span 1 / 255
 CAFFE, CAFFE_DARK, CAFFE_BRIGHT = (-123.68, 151.061), -80.0, 40.0  # 0..255 minus ImageNet's means
+TOPS = (1 / 255**2, 1 / 255, 1.0, 255.0, 4095.0, 65535.0)  # of pixels scaled twice, once, never; of 12 and 16 bits
 TORCH, TORCH_DARK = (-2.118, 2.64), -1.5  # (0..1 minus ImageNet's means) over its deviations
 SAMPLE = 500  # examples looked at for whole numbers
 
@@ -84,6 +85,11 @@ def is_standard(values: Values) -> bool:
 
 
 def back_to(name: str, values: Values, high: int) -> str:
+    """Return the statement that brings pixels into 0..high: by a usual number where they begin near zero."""
+    top = next((each for each in TOPS if each / 2 < values.raw_high <= 1.001 * each), None)
+    if top is not None and 0 <= values.raw_low < top / 10:
+        change = f"* {high / top:g}" if high > top else f"/ {top / high:g}"
+        return f'{name} = ({name} {change}).astype("float32")  # into 0..{high}, the same in every split'
     span = max(values.raw_high - values.raw_low, 1e-12)
     shifted = f"({name} - {number(values.raw_low)})" if values.raw_low else name
     return f'{name} = ({shifted} * {high / span:.8g}).astype("float32")  # into 0..{high}, the same in every split'

@@ -184,6 +184,8 @@ def _at_the_weights(case: Case, sample: np.ndarray, way: Way) -> Iterator[Findin
         return
     if contract.scaling_is_known and not contract.normalizes_input:
         return
+    if sample.shape[-1] == 3 and any(_subtracts_means(sample, each.after) for each in way.stages):
+        return
     words = f"{before.low:.4g}..{before.high:.4g} become {after.low:.4g}..{after.high:.4g}"
     if after.between < LITTLE and before.between > SPREAD_BEFORE * max(before.high - before.low, 1e-12):
         fix = changed(case, "train", "images", "{} * 255") if before.high <= 1.5 else ""

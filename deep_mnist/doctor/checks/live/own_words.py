@@ -10,9 +10,17 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes
+from deep_mnist.doctor.checks.live.class_folders import READERS, class_names
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
+
+# The labels that a loss takes, as flow_from_directory and as image_dataset_from_directory call them.
+MODES = {
+    "categorical_crossentropy": ("categorical", "categorical"),
+    "sparse_categorical_crossentropy": ("sparse", "int"),
+    "binary_crossentropy": ("binary", "binary"),
+}
 
 
 def changed(case: Case, split: str, part: str, expression: str) -> str:
@@ -83,6 +91,8 @@ def in_own_words(case: Case, finding: Finding) -> Finding:
 
     Statements of another form (rows left out, several at once) are returned as they are.
     """
+    if again := _read_again(case, finding):
+        return replace(finding, fix=again)
     name = f"{finding.split}_images"
     body, mark, comment = finding.fix.partition("  # ")
     target, _, stated = body.partition(" = ")
@@ -93,6 +103,21 @@ def in_own_words(case: Case, finding: Finding) -> Finding:
     called = re.sub(rf"\b{name}\.|np\.(?!array)", "", plain) != plain  # a method or function of arrays
     line = "" if called else changed(case, finding.split, "images", plain.replace(name, "{}"))
     return replace(finding, fix=f"{line}{mark}{comment}") if line else finding
+
+
+def _read_again(case: Case, finding: Finding) -> str:
+    """Return the statements that read class folders with labels as the loss takes them; "" of other data."""
+    mode = MODES.get(case.contract.loss or "") if finding.rule.code in ("L120", "L121") else None
+    if mode is None or case.frame is None or not class_names(data_of(case, finding.split)):
+        return ""
+    text, lines, places = ProgramText(case.frame), [], []
+    for call in text.calls(*READERS, "flow_from_dataframe"):
+        keyword, stated = ("class_mode", mode[0]) if called(call).startswith("flow") else ("label_mode", mode[1])
+        changes: dict[str, Any] = {keyword: ast.Constant(stated)}
+        line, _, place = text.rewritten(call, **changes).partition("  # in place of ")
+        lines += [line] if place else []
+        places += [place] if place else []
+    return f"{'; '.join(lines)}  # in place of {' and '.join(places)}" if lines else ""
 
 
 def with_each_line_once(findings: Iterable[Finding]) -> list[Finding]:

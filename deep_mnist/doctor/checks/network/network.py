@@ -141,15 +141,32 @@ def check_hidden(case: Case) -> Iterator[Finding]:
         )
 
 
+def _model_around(case: Case) -> str:
+    """Return the name of a model that holds the one that is trained, as a GAN its discriminator; "" without one."""
+    if case.call is None or case.frame is None:
+        return ""
+    for name, value in [*case.frame.f_locals.items(), *case.frame.f_globals.items()]:
+        layers = getattr(value, "layers", None)
+        if isinstance(layers, list) and any(each is case.call.model for each in layers):
+            return name
+    return ""
+
+
 @check(ALL_FROZEN, BATCH_NORM_FROZEN, OUTPUT_FROZEN)
 def check_trainable(case: Case) -> Iterator[Finding]:
     """Yield layers that are frozen and should train."""
     layers = case.contract.architecture
     if layers.all_frozen:
+        fix = "model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)  # in this order"
+        if outer := _model_around(case):
+            fix = (
+                f"Set model.trainable = True right before each call that trains it, and False before those of {outer}: "
+                "since Keras 3 the first call decides what is frozen, and no longer compile()."
+            )
         yield ALL_FROZEN.found(
             expected="at least one trainable layer",
             received=f"all {len(layers.frozen)} layers with weights are frozen",
-            fix="model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)  # in this order",
+            fix=fix,
         )
     elif layers.stale_norms:
         yield BATCH_NORM_FROZEN.found(
