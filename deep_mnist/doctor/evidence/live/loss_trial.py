@@ -121,6 +121,21 @@ def error_of(compute: Callable[..., Any], *arrays: np.ndarray, eagerly: bool = F
     return None
 
 
+def takes_missing(model: Any, y: np.ndarray) -> bool:
+    """Whether a loss of the user's own, and its gradient, are finite where targets are missing: it leaves them out.
+
+    Args:
+        model: Compiled.
+        y: Targets, some of them NaN.
+    """
+    trial, shape = of_compiled(model), getattr(model, "output_shape", None)
+    if trial is None or not isinstance(shape, tuple) or None in shape[1:]:
+        return False
+    found = trial.evaluate(y.astype(np.float32), np.full((len(y), *shape[1:]), 0.5, np.float32))
+    finite = [each is not None and bool(np.isfinite(each).all()) for each in (found.value, found.gradient)]
+    return all(finite)
+
+
 def _same_rank(y: Any, p: Any) -> tuple[Any, Any]:
     """Return targets and predictions of one rank, as Keras makes them before a function that it was compiled with."""
     tf = sys.modules["tensorflow"]
