@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deep_mnist.doctor.capture.batch_rules import (
+from deep_mnist.doctor.capture.draw import Drawn, as_array, is_kind, parts_of
+from deep_mnist.doctor.capture.rules import (
     BATCHES_OVERLAP,
     COUNTS_DIFFER,
     ENDS_EARLY,
@@ -24,7 +25,6 @@ from deep_mnist.doctor.capture.batch_rules import (
     SIZES_CHANGE,
     USED_UP,
 )
-from deep_mnist.doctor.capture.draw import Drawn, as_array, is_kind, parts_of
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes as fixes
 from deep_mnist.doctor.checks.live.shuffle_fixes import two_shuffles

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,18 @@ from deep_mnist.doctor.capture.draw import as_array, is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
 from deep_mnist.doctor.capture.source import attributes_of
+from deep_mnist.doctor.capture.training_step import (
+    can_learn,
+    frames_around,
+    in_step,
+    is_given_to_loss,
+    outside_of_graphs,
+    trains_another,
+    users_of,
+)
 from deep_mnist.doctor.evidence.live.loop_text import step_of_frames
-from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_recording, is_trainer
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_trainer
 
-MOST_FRAMES = 40
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
 
 
@@ -34,6 +42,7 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before the first training call of each model, and what takes it away."""
     undo: list[Callable[[], None]] = []
     seen: set[int] = set()
+    others: set[tuple[int, CodeType]] = set()  # models and the steps that call them and train something else
 
     def patch(module: ModuleType) -> None:
         model = getattr(module, MODEL_MODULES[module.__name__])
@@ -43,15 +52,22 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             first = args[0] if args else kwargs.get("inputs")
             training = kwargs.get("training", args[1] if len(args) > 1 else None)
-            if is_inside() or id(self) in seen or is_kind(first, "KerasTensor") or not _in_step(training):
+            if is_inside() or id(self) in seen or is_kind(first, "KerasTensor") or not in_step(training):
+                return own(self, *args, **kwargs)
+            if (id(self), sys._getframe(1).f_code) in others:
                 return own(self, *args, **kwargs)
             made: list[Any] = []
             if not self.built:  # only then is it known what it has to train
                 with suppress(Exception):  # what cannot be called is judged as it stands
                     made.append(_resumed(own, self, args, kwargs))
-            if self.built and not _can_learn(self):
+            if self.built and not can_learn(self):
                 return made[0] if made else own(self, *args, **kwargs)
-            found = loop_call(self, first, sys._getframe(1))
+            with outside_of_graphs():
+                found = loop_call(self, first, sys._getframe(1))
+                is_of_another = training is None and trains_another(found)
+            if is_of_another:
+                others.add((id(self), sys._getframe(1).f_code))
+                return made[0] if made else own(self, *args, **kwargs)
             if found.x is None and _another_learns(self, sys._getframe(1)):
                 return made[0] if made else own(self, *args, **kwargs)  # a generator's noise; the other model has data
             seen.add(id(self))
@@ -69,29 +85,9 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     return ImportWatch(dict.fromkeys(MODEL_MODULES, patch)), remove
 
 
-def _in_step(training: Any) -> bool:
-    """Whether a call of a model is that of a step of training: data are augmented with training=True as well."""
-    recording = is_recording()
-    if training is True:
-        return recording or _trains(sys._getframe(2))
-    return training is None and recording and _trains(sys._getframe(2))
-
-
-def _can_learn(model: Any) -> bool:
-    """Whether a layer of a model has weights of the kind that training changes, frozen or not."""
-    kinds = ("_trainable_variables", "_trainable_weights")  # of Keras 3, and of tf_keras
-    return any(getattr(layer, kind, None) for layer in model._flatten_layers() for kind in kinds)
-
-
 def _another_learns(model: Any, frame: FrameType | None) -> bool:
-    reached = _variables(list(_frames(frame)))
-    return any(is_kind(each, "Model") and each is not model and _can_learn(each) for each in reached)
-
-
-def _trains(frame: FrameType | None) -> bool:
-    """Whether the code around a call applies gradients: else the tape may be there for a picture of them."""
-    users = _users(list(_frames(frame)))
-    return any(name in ("apply_gradients", "minimize") for each in users for name in each.f_code.co_names)
+    reached = _variables(list(frames_around(frame)))
+    return any(is_kind(each, "Model") and each is not model and can_learn(each) for each in reached)
 
 
 def _resumed(own: Any, model: Any, args: Any, kwargs: Any) -> Any:
@@ -107,11 +103,13 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
         x: Its batch; inside of a tf.function a symbol, for which the function's own argument is taken.
         frame: Of the call.
     """
-    frames = list(_frames(frame))
+    frames = list(frames_around(frame))
     batch, labels = _batch_of(x, frames)
     overrides = _loss_of(frames)
     dataset = _dataset_of(batch, frames)
     step = _step_of(model, batch, labels, frames)
+    if dataset is None and overrides and labels is not None and not is_given_to_loss(step, labels):
+        labels, step = None, _step_of(model, batch, None, frames)
     if dataset is not None:
         return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
     call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
@@ -122,7 +120,7 @@ def _step_of(model: Any, batch: Any, labels: Any, frames: Sequence[FrameType]) -
     """Return the loop's step: the tf.function that is traced, else the rest of the frame's statements."""
     compiled = next((each for each in frames if _calls_function(each)), None)
     if compiled is None:
-        return step_of_frames(model, batch, labels, _users(frames))
+        return step_of_frames(model, batch, labels, users_of(frames))
     function = getattr(compiled.f_locals.get("self"), "python_function", None)
     arguments, named = compiled.f_locals.get("args"), compiled.f_locals.get("kwds")
     code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
@@ -141,17 +139,9 @@ def _step_of(model: Any, batch: Any, labels: Any, frames: Sequence[FrameType]) -
     return OwnStep(model, batch, labels, run, owners, code.co_name, is_whole=True, place=place, code=code)
 
 
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
-    for _ in range(MOST_FRAMES):
-        if frame is None:
-            return
-        yield frame
-        frame = frame.f_back
-
-
 def _batch_of(x: Any, frames: Sequence[FrameType]) -> tuple[Any, Any]:
     """Return the batch and its labels as they are when the loop runs, not as symbols."""
-    held = [value for each in _users(frames)[:1] for value in each.f_locals.values()]
+    held = [value for each in users_of(frames)[:1] for value in each.f_locals.values()]
     leaves = list(_flat(x))
     if any(is_kind(each, "SymbolicTensor") or as_graph_tensor(each) for each in leaves):
         held = [each for frame in frames if _calls_function(frame) for each in _flat(frame.f_locals.get("args"))]
@@ -205,14 +195,10 @@ def _same_form(value: Any, symbol: Any) -> bool:
     )
 
 
-def _users(frames: Sequence[FrameType]) -> list[FrameType]:
-    return [frame for frame in frames if caller(frame) is frame]
-
-
 def _variables(frames: Sequence[FrameType]) -> Iterator[Any]:
     """Yield the user's variables in reach, nearest first, each once."""
     seen: set[int] = set()
-    for frame in _users(frames):
+    for frame in users_of(frames):
         for space in (frame.f_locals, frame.f_globals):
             for value in list(space.values()):
                 if id(value) not in seen:
@@ -252,14 +238,14 @@ def whole_of_batch(call: FitCall, frame: FrameType | None) -> FitCall:
     images, labels = as_array(call.x), as_array(call.y)
     if images is None or not images.ndim or not len(images):
         return call
-    candidates = [each for each in _arrays(list(_frames(frame))) if each[0].shape[1:] == images.shape[1:]]
+    candidates = [each for each in _arrays(list(frames_around(frame))) if each[0].shape[1:] == images.shape[1:]]
     for array, owner in candidates:
         if array.dtype != images.dtype or len(array) <= len(images):
             continue
         place = _place_of(images[0], array)
         if place is None:
             continue
-        partner = _partner(array, labels, place, list(_frames(frame)))
+        partner = _partner(array, labels, place, list(frames_around(frame)))
         if partner is not None or labels is None:
             facts = {**call.facts, "shuffle": True}  # how the loop draws its batches is not known
             return replace(call, x=owner, y=partner, facts=facts, direct=False)

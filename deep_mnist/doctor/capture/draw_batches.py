@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.batch_rules import USED_UP
 from deep_mnist.doctor.capture.collected import Collected, collect, too_slow, unbatched
 from deep_mnist.doctor.capture.draw import (
     SAMPLE,
@@ -19,7 +18,7 @@ from deep_mnist.doctor.capture.draw import (
     is_kind,
     parts_of,
 )
-from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, VALIDATION_ENDLESS
+from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, USED_UP, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
 
 

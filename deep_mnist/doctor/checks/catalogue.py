@@ -23,7 +23,6 @@ from deep_mnist.doctor.rule import Check, Rule
 CHECKS = "deep_mnist.doctor.checks"
 ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.capture.rules",
-    "deep_mnist.doctor.capture.batch_rules",
     "deep_mnist.doctor.tensorflow1.rules",
     "deep_mnist.doctor.tensorflow1.faults.loss_rules",
     "deep_mnist.doctor.tensorflow1.faults.program_rules",

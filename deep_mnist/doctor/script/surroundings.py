@@ -25,7 +25,8 @@ def explained_by_surroundings(error: BaseException, path: Path) -> str:
 
 def _relative_import(error: ImportError, path: Path) -> str:
     if "relative import" not in str(error):
-        return "" if error.name or "cannot import name" in str(error) else _unnamed(error)
+        explained = error.name or "cannot import name" in str(error) or "is not supported in Keras 3" in str(error)
+        return "" if explained else _unnamed(error)
     root, name = package_of(path)
     there = f"cd {root} && " if root != Path.cwd() else ""
     return (

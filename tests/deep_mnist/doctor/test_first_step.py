@@ -94,3 +94,19 @@ def test_the_next_layers_name_is_what_it_would_have_been() -> None:
     of_first_step(model)
 
     assert keras.layers.Dense(1).name == "dense_1"
+
+
+class OldBackend(keras.Model):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = keras.layers.Dense(3, activation="softmax")
+
+    def call(self, inputs: Any) -> Any:
+        return self.scores(keras.backend.batch_flatten(inputs))
+
+
+def test_a_name_that_is_gone_is_named_before_fit_meets_it() -> None:
+    """A class calls what keras.backend had before Keras 3."""
+    (found,) = of_first_step(compiled(OldBackend()))
+
+    assert "batch_flatten" in found.expected

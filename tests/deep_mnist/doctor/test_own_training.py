@@ -66,3 +66,11 @@ def test_a_line_in_its_place_makes_the_finding_go(program):
     again = judged_step(program._replace(text="\n".join(lines) + "\n"))
 
     assert found.rule.code not in {each.rule.code for each in again.findings}
+
+
+@pytest.mark.parametrize("name", ["picture_in_the_style_of_another", "pictures_of_gradients_and_attacks"])
+def test_a_tape_that_trains_no_weights_is_not_taken_for_a_training(name):
+    """What is judged is the call of fit behind it."""
+    (program,) = (each for each in HEALTHY if each.name == name)
+
+    assert judged_once(program).case.call.verb == "fit"

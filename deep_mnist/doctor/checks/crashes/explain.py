@@ -31,7 +31,9 @@ from deep_mnist.doctor.finding import Finding
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     machine.explain_machine,
     machine.explain_key,
+    machine.explain_saved,
     nothing.explain_nothing,
+    nothing.explain_value,
     explain_name,
     explain_argument,
     models.explain_option,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import math
 import re
@@ -15,11 +16,13 @@ from deep_mnist.doctor.checks.crashes.rules import (
     FILE_MISSING,
     MEMORY_SPENT,
     NAME_GONE,
+    NAME_UNKNOWN,
     NOT_PYTHON_3,
     RESHAPE_SIZE,
 )
 from deep_mnist.doctor.finding import Finding
 
+CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
 PRINT = re.compile(r"^\s*print\s+[^(=]")
 RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))")
 NAMES_3 = {"xrange": "range", "raw_input": "input", "unicode": "str", "reduce": "functools.reduce", "basestring": "str",
@@ -66,6 +69,31 @@ def explain_machine(crash: Crash) -> Finding | None:
             "weights=None for a network",
         )
     return None
+
+
+def explain_saved(crash: Crash) -> Finding | None:
+    """Name what a saved model needs and load_model does not know: code of one's own, or another reader."""
+    step, path = crash.user, crash.find("filepath", "load_model")
+    if step is None or path is None:
+        return None
+    if "File format not supported" in crash.text and (Path(str(path)) / "saved_model.pb").is_file():
+        return NAME_GONE.found(
+            expected="a .keras or .h5 file",
+            received=f"{path}, a folder of TensorFlow's SavedModel, which Keras 3 does not train, at {crash.place}",
+            fix=f'keras.layers.TFSMLayer("{path}", call_endpoint="serving_default")  # to train on, save the model as '
+            ".keras where it was made",
+        )
+    if (match := CUSTOM.search(crash.text)) is None:
+        return None
+    kind, name = match.groups()
+    call, known = step.call, name in {**step.frame.f_globals, **step.held}
+    given = ast.unparse(call) if call is not None else f'keras.models.load_model("{path}")'
+    comment = "" if known else f"  # below the definition of {name}"
+    return NAME_UNKNOWN.found(
+        expected=f"the {kind} {name} of one's own, with which the model was saved",
+        received=f"{given}, without it, at {crash.place}",
+        fix=f'{given[:-1]}, custom_objects={{"{name}": {name}}}){comment}',
+    )
 
 
 def explain_key(crash: Crash) -> Finding | None:

@@ -26,6 +26,7 @@ UNBUILT = re.compile(
     r"(?:has never been called|has no defined (?:input|output)s? yet|is not built|no defined outputs)|"
     r"isn't built\. You can build it|Build the model first"
 )
+END = re.compile(r"([\w.\[\]]+\.(?:out|in)put)\b(?!s)")
 SYMBOL = re.compile(
     r"A KerasTensor (?:is symbolic|cannot be used as input to a (\w+) function)|"
     r"KerasTensor.*?(?:numpy|Tensorflow|TensorFlow)",
@@ -68,7 +69,10 @@ def explain_unbuilt(crash: Crash) -> Finding | None:
     if name == "model" and crash.user is not None and (found := re.match(r"([\w.]+)\.\w+", crash.user.text)):
         name = found.group(1)
     kind = type(model).__name__ if is_layer(model) else "model"
-    if kind == "Sequential":
+    part = END.search(crash.user.text) if crash.user is not None else None
+    if part is not None and _has_ends(model):
+        fix = f"{part[1]}s[0]  # in the place of {part[1]}"
+    elif kind == "Sequential":
         shape = shape_text((None, *known[1:])) if known else "(None, *x.shape[1:])"
         fix = f"{name}.build({shape})  # before it; or {first} as its first layer"
     else:
@@ -78,6 +82,11 @@ def explain_unbuilt(crash: Crash) -> Finding | None:
         received=f"one that was never given it, at {crash.place}",
         fix=fix,
     )
+
+
+def _has_ends(model: Any) -> bool:
+    """Whether a Sequential that was not called knows its input and output all the same."""
+    return bool(getattr(model, "inputs", None)) and bool(getattr(model, "outputs", None))
 
 
 def _known_shape(crash: Crash) -> tuple[int | None, ...] | None:

@@ -1,17 +1,18 @@
-"""What is None where a value was meant: a file that imread did not read, a method that changes in place, no return."""
+"""What is None, or of another kind, where a value was meant: an unread file, a name made later, a text for a number."""
 
 from __future__ import annotations
 
 import ast
+import linecache
 import re
 from pathlib import Path
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE
+from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE, VALUE_OTHER
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 
-NONE = re.compile(r"'?NoneType'? object|\bNone\b.*(unsupported|argument)|!\w+\.empty\(\)")
+NONE = re.compile(r"'?NoneType'? object|\bNone\b.*(unsupported|argument)|not NoneType$|!\w+\.empty\(\)")
 IN_PLACE = ("sort", "reverse", "append", "extend", "insert", "shuffle", "update", "compile", "build", "summary", "fill")
 READERS = ("imread",)
 KINDS = ("AttributeError", "TypeError", "error")  # the last is OpenCV's
@@ -58,6 +59,11 @@ def _cause(step: TraceStep, name: str, made: ast.Assign) -> tuple[str, str]:
     function, text = called(call), ast.unparse(call)
     if function in READERS and call.args:
         return _unread(step, call)
+    if function == "latest_checkpoint":
+        weights = (
+            'model.save_weights("last.weights.h5") in the training before, model.load_weights("last.weights.h5") here'
+        )
+        return f"{text[:60]} finds no checkpoint there", weights
     if (inplace := keyword_of(call, "inplace")) is not None and ast.unparse(inplace) == "True":
         again = ast.Call(call.func, call.args, [each for each in call.keywords if each.value is not inplace])
         return f"{function}(…, inplace=True) changes its table and returns None", f"{name} = {ast.unparse(again)}"
@@ -83,3 +89,135 @@ def _unread(step: TraceStep, call: ast.Call) -> tuple[str, str]:
 
 def _returns(function: ast.FunctionDef) -> bool:
     return any(isinstance(each, ast.Return | ast.Yield) and each.value is not None for each in ast.walk(function))
+
+
+# --- values of another kind ------------------------------------------------------------------------------------
+
+RATE = re.compile(r"`learning_rate` should be float.*Received instead: learning_rate=(\S+)", re.S)
+CLOSED = re.compile(r"identifier is not of specified type|Not a dataset|Invalid dataset identifier|Not a location")
+NESTED = re.compile(r"'_VariantDataset' object is not subscriptable")
+STATES = re.compile(r"too many values to unpack \(expected 3")
+DEVICES = ("list_physical_devices", "list_logical_devices", "get_visible_devices")
+
+
+def explain_value(crash: Crash) -> Finding | None:
+    """Name a value that is used too early, too late, or as what it is not."""
+    step = crash.user
+    if step is None:
+        return None
+    ways = (_made_later, _rate_of_text, _no_device, _closed_file, _nested_windows, _states_of_both)
+    found = next((told for way in ways if (told := way(crash, step)) is not None), None)
+    if found is None:
+        return None
+    expected, received, fix = found
+    return VALUE_OTHER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
+
+
+def _made_later(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A name that the module makes further below: cells of a notebook that were run in another order."""
+    name = getattr(crash.error, "name", None)
+    if not isinstance(crash.error, NameError) or not name:
+        return None
+    made = [each for each in step.tree.body if each.lineno > step.line and name in _made_by(each)]
+    if not made:
+        return None
+    first = ast.unparse(made[0]).splitlines()[0][:80]
+    return f"{name} made before it is used", "a name that is made further below", (
+        f"Move line {made[0].lineno}, `{first}`, above line {step.line}; in a notebook, its cell."
+    )  # fmt: skip
+
+
+def _made_by(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {each.asname or each.name for each in statement.names}
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+
+
+def _rate_of_text(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A learning rate that YAML or a command line gives as text: YAML 1.1 reads 1e-3 without a dot so."""
+    rate = crash.find("learning_rate", "__init__")
+    if RATE.search(crash.text) is None or not isinstance(rate, str) or step.call is None:
+        return None
+    stated = keyword_of(step.call, "learning_rate") or (step.call.args[0] if step.call.args else None)
+    if stated is None:
+        return None
+    raw = linecache.getline(step.file, stated.lineno, step.frame.f_globals)
+    text = raw[stated.col_offset : stated.end_col_offset]
+    line = f"{raw[: stated.col_offset]}float({text}){raw[stated.end_col_offset :]}".strip()
+    fix = line if _is_python(line) else f"float({text}), in the place of {text}"
+    return "a learning rate that is a number", f"the text {rate!r}", fix
+
+
+def _is_python(line: str) -> bool:
+    try:
+        ast.parse(line)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _no_device(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """The first of no GPUs."""
+    if not isinstance(crash.error, IndexError):
+        return None
+    for name in (each for each in _names_on(step) if each in step.held and step.held[each] in ([], ())):
+        made = _last_assignment(step, name)
+        if made is not None and isinstance(made.value, ast.Call) and called(made.value) in DEVICES:
+            return "a device in the list, or a line for those that are there", f"{name} is empty: no GPU here", (
+                f"if {name}: {step.text}" if _is_python(f"if {name}: {step.text}") else f"Ask first: if {name}:"
+            )  # fmt: skip
+    return None
+
+
+def _closed_file(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """Datasets of a file of h5py that its `with` has closed: only what is read within stays."""
+    if CLOSED.search(crash.text) is None:
+        return None
+    for block in (each for each in ast.walk(step.tree) if isinstance(each, ast.With)):
+        files = {each.optional_vars.id for each in block.items if isinstance(each.optional_vars, ast.Name)
+                 and isinstance(each.context_expr, ast.Call) and called(each.context_expr) == "File"}  # fmt: skip
+        kept = [each for each in block.body if isinstance(each, ast.Assign) and isinstance(each.value, ast.Subscript)
+                and getattr(each.value.value, "id", None) in files]  # fmt: skip
+        if kept:
+            names = ", ".join(ast.unparse(each.targets[0]) for each in kept)
+            fix = "; ".join(f"{ast.unparse(each)}[:]" for each in kept)
+            return f"{names} read while the file is open", "datasets of a file that is closed", (
+                f"{fix}  # in the block of `with`, in place of line {kept[0].lineno}"
+            )  # fmt: skip
+    return None
+
+
+def _nested_windows(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """Windows of a dataset, each a dataset itself until it is made a batch."""
+    if NESTED.search(crash.text) is None:
+        return None
+    calls = [node for node in ast.walk(step.tree) if isinstance(node, ast.Call) and called(node) == "window"]
+    if not calls:
+        return None
+    size = keyword_of(calls[0], "size") or (calls[0].args[0] if calls[0].args else None)
+    return "windows that are tensors", f"datasets in a dataset, of .window(…) in line {calls[0].lineno}", (
+        f".flat_map(lambda window: window.batch({ast.unparse(size) if size is not None else 'size'}))"
+        "  # straight after .window(…)"
+    )  # fmt: skip
+
+
+def _states_of_both(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """An LSTM in both directions has two states of each: five values with the output."""
+    call = step.call
+    lines = [node for node in ast.walk(step.tree) if isinstance(node, ast.Assign) and node.lineno == step.line]
+    if STATES.search(crash.text) is None or not lines or not isinstance(lines[0].targets[0], ast.Tuple):
+        return None
+    call = lines[0].value if isinstance(lines[0].value, ast.Call) else call
+    layer = step.held.get(call.func.id) if call is not None and isinstance(call.func, ast.Name) else None
+    names = [ast.unparse(each) for each in lines[0].targets[0].elts]
+    if type(layer).__name__ != "Bidirectional" or len(names) != 3:
+        return None
+    output, h, c = names
+    joined = f"{h}, {c} = keras.layers.Concatenate()([{h}, {h}_back]), keras.layers.Concatenate()([{c}, {c}_back])"
+    return f"five names: {output}, and two states of each direction", "three names", (
+        f"{output}, {h}, {c}, {h}_back, {c}_back = {ast.unparse(lines[0].value)}; {joined}"
+        "  # and a decoder of twice the units"
+    )  # fmt: skip

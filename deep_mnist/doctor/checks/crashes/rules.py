@@ -62,6 +62,13 @@ VALUE_NONE = _rule(
     "program.values",
     "A variable is None where a value was meant: of a file not read, a method in place, a function without return.",
 )
+VALUE_OTHER = _rule(
+    "E011",
+    "value-of-another-kind",
+    "program.values",
+    "A value is not what it is used as: a name that is made further below, a dataset of a closed file, a text for a "
+    "learning rate, an empty list of devices, nested windows, another number of states.",
+)
 
 # --- while a network of Keras is built ---------------------------------------------------------------
 

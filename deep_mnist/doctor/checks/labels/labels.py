@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,7 @@ from deep_mnist.doctor.checks.labels.targets import TARGET_RULES, targets_found
 from deep_mnist.doctor.checks.labels.values import VALUE_RULES
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS, are_finite, wrong_in
 from deep_mnist.doctor.evidence.columns import Cells, column_of
+from deep_mnist.doctor.evidence.live.loss_trial import takes_missing
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, Need, Rule, Scope, check
 
@@ -67,7 +69,8 @@ def check_labels(case: Case, split: Split) -> Iterator[Finding]:
     if not labels.size:
         return
     if not are_finite(labels):
-        yield _not_finite(case, split, labels)
+        if not _is_masked(case, labels):
+            yield _not_finite(case, split, labels)
         return
     is_number = contract.loss in REGRESSION_LOSSES and contract.output_units == 1
     if is_number or not case.task.has_classes:
@@ -136,6 +139,14 @@ def _count_found(case: Case, split: Split) -> Iterator[Finding]:
 
 def _batched_alike(images: np.ndarray, labels: np.ndarray) -> bool:
     return images.ndim > 4 and labels.ndim >= 2 and images.shape[:2] == labels.shape[:2]
+
+
+def _is_masked(case: Case, labels: np.ndarray) -> bool:
+    """Whether the loss is one of the user's own that leaves out what is missing."""
+    if case.call is None or "tensorflow" not in sys.modules:
+        return False
+    missing = wrong_in(labels, lambda chunk: ~np.isfinite(chunk)).where
+    return len(missing) > 0 and takes_missing(case.call.model, labels[list(missing)])
 
 
 def _not_finite(case: Case, split: Split, labels: np.ndarray) -> Finding:

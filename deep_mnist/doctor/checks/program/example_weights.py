@@ -15,6 +15,7 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 IMBALANCE = 2.0  # of the classes' counts, from which on a weight by frequency does harm
 ALIKE = 0.15  # by which weights may differ from the classes' shares and still be these
+AROUND = 0.3  # of their spread, by which weights that compare with a mean may lie off 0
 MOST_WRITTEN = 20  # classes in a line
 LIVE = (Need.LIVE_MODEL,)
 
@@ -165,10 +166,15 @@ def check_sample_weight(case: Case) -> Iterator[Finding]:
         what = "weights that are no numbers" if not finite else "weights of 0 alone" if not numbers.any() else (
             f"{int((numbers < 0).sum())} negative weights"
         )  # fmt: skip
-        severity = "warning" if finite and numbers.any() else ""
+        severity = "" if not finite or not numbers.any() else "note" if _are_advantages(numbers) else "warning"
         yield SAMPLE_WEIGHT_VALUES.found(
             "train", severity=severity, expected="positive weights", received=what, fix=fix
         )
+
+
+def _are_advantages(weights: np.ndarray) -> bool:
+    """Whether weights lie around 0 to both sides, as those of a policy gradient: what was better, and what worse."""
+    return bool((weights > 0).any() and abs(weights.mean()) <= AROUND * weights.std())
 
 
 def _stated(case: Case, name: str) -> Any:

@@ -18,7 +18,20 @@ from deep_mnist.doctor.rule import check
 
 ROWS = 2
 TRIED = ("fit", "check", "assert_fit", "train_on_batch")
-SURE = ("E101", "E102", "E103", "E104", "E105", "E107", "E108", "E111", "E112", "E113", "E119")  # errors of shapes
+SURE = (
+    "E001",
+    "E101",
+    "E102",
+    "E103",
+    "E104",
+    "E105",
+    "E107",
+    "E108",
+    "E111",
+    "E112",
+    "E113",
+    "E119",
+)  # names, and errors of shapes
 
 
 @check(STEP_FAILS)

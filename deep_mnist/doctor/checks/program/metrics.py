@@ -208,8 +208,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
     try:
         right = _value(each.metric, predictions.labels, predictions.right)
     except Exception as error:  # whatever it raises here it raises in fit, and that is what is reported
-        sure = each.is_kerass or isinstance(error, TypeError | ValueError)
-        return _raised(each, predictions, error) if sure else None
+        return _raised(predictions, error) if each.is_kerass else None
     if not each.is_kerass or getattr(each.metric, "_direction", None) != "up":
         return None
     if not (predictions.covers or "Accuracy" in each.kind or predictions.kind is Predicted.NUMBERS):
@@ -284,7 +283,7 @@ def _what(predictions: Predictions) -> str:
     return predictions.kind.value
 
 
-def _raised(each: OutputMetric, predictions: Predictions, error: Exception) -> MetricFault:
+def _raised(predictions: Predictions, error: Exception) -> MetricFault:
     labels, output = (
         str(("n", *array.shape[1:])).replace("'", "") for array in (predictions.labels, predictions.right)
     )
@@ -292,7 +291,6 @@ def _raised(each: OutputMetric, predictions: Predictions, error: Exception) -> M
         RAISES,
         expected=f"a metric for labels {labels} and outputs {output}: {_what(predictions)}",
         received=f" raises {type(error).__name__}: {_first_line(error)}",
-        severity="" if each.is_kerass else "warning",
     )
 
 

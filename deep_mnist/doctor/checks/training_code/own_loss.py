@@ -25,6 +25,7 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     RULES,
     SWAPPED,
 )
+from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, of_compiled, of_step
 from deep_mnist.doctor.evidence.task import is_one_hot
 from deep_mnist.doctor.finding import Finding
@@ -53,9 +54,8 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
     if trial is None or rows is None:
         return
     first = trial.evaluate(rows.y, rows.made)
-    if first.error is not None and first.value is None:
-        return  # fit raises as well, and says so itself
-    for look in (_traced, _swapped, _finite, _broadcast, _gradient, _order, _sure):
+    looks = (_raised, _swapped, _finite, _broadcast, _gradient, _order, _sure)
+    for look in looks if first.error is None or first.value is not None else (_raised,):
         found = look(case, trial, rows, first)
         if found is not None:
             yield found
@@ -117,21 +117,15 @@ def _is_of_pairs(case: Case) -> bool:
     return len(case.contract.inputs) > 1 or len(case.train.inputs) > 1
 
 
-def _traced(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
-    eager = bool(getattr(case.call.model, "run_eagerly", False)) if case.call is not None else True
-    error = trial.traced(rows.y, rows.made) if trial.traced is not None and not eager else None
+def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
+    error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
     if error is None:
         return None
     return RAISES.found(
         expected="a loss of operations of Keras or TensorFlow",
-        received=f"{trial.name} raises {type(error).__name__} as a graph: {_first_line(error)}",
-        fix=lines_of(case, trial).with_ops(),
+        received=f"{trial.name} {told(error)}",
+        fix=renamed(error) or lines_of(case, trial).with_ops(),
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [each.strip() for each in str(error).splitlines() if each.strip() and "in user code" not in each]
-    return (lines[-1] if lines else "")[:120]
 
 
 def _swapped(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:

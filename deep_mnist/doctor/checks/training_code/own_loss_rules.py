@@ -21,7 +21,7 @@ def _rule(code: str, name: str, summary: str, why: str, severity: str = "error")
 RAISES = _rule(
     "C030",
     "own-loss-cannot-be-traced",
-    "The loss raises when fit makes a graph of it, mostly since it calls numpy.",
+    "The loss raises when fit calls it: a graph has no numbers for numpy and no yes or no for `if`, or a name is gone.",
     "fit stops at its first step.",
 )
 BROADCASTS = _rule(

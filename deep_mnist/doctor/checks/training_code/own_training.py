@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import CodeType
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.evidence.live.call_trial import MadeInCall, made_in_call
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, names_in
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
+CHANGING = {"apply_gradients", "apply", "minimize", "assign", "assign_sub"}  # methods that change variables
 DIFFERING = (
     "Dropout",
     "SpatialDropout1D",
@@ -105,7 +108,7 @@ def check_step(case: Case) -> Iterator[Finding]:
     yield from _training_flag(case, step, record)
     if _all_missing(record):
         yield _without_gradients(step, record)
-    elif record.error is None and record.asked and not record.applied and step.is_whole:
+    elif record.error is None and record.asked and not record.applied and step.is_whole and not _may_apply(case, step):
         yield NOT_APPLIED.found(
             expected="optimizer.apply_gradients(zip(gradients, variables)) behind tape.gradient",
             received=f"{step.name} ({step.place}) asks for the gradients of {len(record.asked[0])} variables, and "
@@ -114,6 +117,16 @@ def check_step(case: Case) -> Iterator[Finding]:
         )
     else:
         yield from _other_variables(case, step, record)
+
+
+def _may_apply(case: Case, step: OwnStep) -> bool:
+    """Whether the step, a method beside it or a function that it names can change variables: at every fourth step."""
+    globals_ = case.frame.f_globals if case.frame is not None else {}
+    near = [globals_.get(name) for name in step.code.co_names] if step.code is not None else []
+    own = [each for kind in type(step.model).__mro__ if not kind.__module__.startswith(OF_KERAS) for each in
+           vars(kind).values()]  # fmt: skip
+    codes = [step.code, *(getattr(getattr(each, "python_function", each), "__code__", None) for each in (*near, *own))]
+    return any(isinstance(each, CodeType) and not CHANGING.isdisjoint(names_in(each)) for each in codes)
 
 
 def _all_missing(record: StepRecord) -> bool:

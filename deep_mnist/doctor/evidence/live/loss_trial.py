@@ -46,7 +46,7 @@ class LossTrial:
         evaluate: Takes targets and predictions, arrays of float32.
         function: Whose source it is, None of a step.
         aligns_ranks: Keras gives targets and predictions one rank before it is called.
-        traced: Traces it as a graph, as fit does; returns what that raised.
+        traced: Calls it as fit does, as a graph or eagerly; returns what that raised.
     """
 
     name: str
@@ -95,16 +95,45 @@ def of_compiled(model: Any) -> LossTrial | None:
             return Evaluated(np.asarray(value), None if gradient is None else np.asarray(gradient))
 
     def traced(y: np.ndarray, p: np.ndarray) -> Exception | None:
-        tf = sys.modules["tensorflow"]
-        specs = [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in (y, p)]
         with unchanged(model, loss):
-            try:
-                tf.function(compute).get_concrete_function(*specs)
-            except Exception as error:  # as above
-                return error
-        return None
+            return error_of(compute, y, p, eagerly=bool(getattr(model, "run_eagerly", False)))
 
     return LossTrial(name, evaluate, called, traced, of_rank)
+
+
+def error_of(compute: Callable[..., Any], *arrays: np.ndarray, eagerly: bool = False) -> Exception | None:
+    """Return what a function raises that is called as a step of fit calls it, None where it raises nothing.
+
+    Args:
+        compute: Of the user's own; called with tensors, or with symbols of their shapes and types.
+        arrays: That it is called with.
+        eagerly: As fit does with run_eagerly; else in a graph, which fit traces without autograph.
+    """
+    tf = sys.modules["tensorflow"]
+    try:
+        if eagerly:
+            compute(*map(tf.convert_to_tensor, arrays))
+        else:
+            specs = [tf.TensorSpec(each.shape, each.dtype) for each in arrays]
+            tf.function(compute, autograph=False).get_concrete_function(*specs)
+    except Exception as error:  # the user's own code may raise anything
+        return error
+    return None
+
+
+def takes_missing(model: Any, y: np.ndarray) -> bool:
+    """Whether a loss of the user's own, and its gradient, are finite where targets are missing: it leaves them out.
+
+    Args:
+        model: Compiled.
+        y: Targets, some of them NaN.
+    """
+    trial, shape = of_compiled(model), getattr(model, "output_shape", None)
+    if trial is None or not isinstance(shape, tuple) or None in shape[1:]:
+        return False
+    found = trial.evaluate(y.astype(np.float32), np.full((len(y), *shape[1:]), 0.5, np.float32))
+    finite = [each is not None and bool(np.isfinite(each).all()) for each in (found.value, found.gradient)]
+    return all(finite)
 
 
 def _same_rank(y: Any, p: Any) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
@@ -17,10 +17,16 @@ def is_of_a_library(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
         return True
-    return file.startswith(INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file
+    return file.startswith(INSTALLED) or file.endswith(".pyx") or "/site-packages/" in file or "/dist-packages/" in file
 
 
 def own_names(model: Any) -> set[str]:
     """Return the names that the user's own classes define, of those that a network of Keras is an instance of."""
     own = [each for each in type(model).__mro__[:-1] if not each.__module__.startswith(OF_KERAS)]
     return {name for each in own for name in vars(each)}
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Return the names that code uses, and that of the functions within it."""
+    within = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return {*code.co_names, *(name for each in within for name in names_in(each))}

@@ -32,6 +32,7 @@ class StepRecord:
         produced: Variable of each gradient, by the gradient's id.
         training: What `training` each outermost call of the model was given, and whether a tape was open.
         swapped: Names of losses of Keras that were given predictions as y_true and targets as y_pred.
+        targets: What losses of Keras were given as y_true.
         error: That ended the step, None where it came to its end.
     """
 
@@ -44,6 +45,7 @@ class StepRecord:
     kept: list[Any] = field(default_factory=list)
     training: list[tuple[Any, bool]] = field(default_factory=list)
     swapped: list[str] = field(default_factory=list)
+    targets: list[Any] = field(default_factory=list)
     error: Exception | None = None
 
 
@@ -209,8 +211,9 @@ def _call_watch(record: StepRecord, model: Any, predictions: Any) -> Callable[[A
 def _loss_watch(record: StepRecord, predictions: Any, y: Any) -> Callable[[Any], Any]:
     def wrap(own: Any) -> Any:
         def call(self: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-            if predictions is not None and y_true is predictions and (y_pred is y or _equals(y_pred, y)):
+            if predictions is not None and y_true is predictions and (y_pred is y or equals(y_pred, y)):
                 record.swapped.append(type(self).__name__)
+            record.targets.append(y_true)
             return own(self, y_true, y_pred, *args, **kwargs)
 
         return call
@@ -218,7 +221,8 @@ def _loss_watch(record: StepRecord, predictions: Any, y: Any) -> Callable[[Any],
     return wrap
 
 
-def _equals(one: Any, other: Any) -> bool:
+def equals(one: Any, other: Any) -> bool:
+    """Whether two tensors or arrays hold the same numbers, in whichever shape."""
     try:
         a, b = np.asarray(one), np.asarray(other)
         return a.size == b.size and bool(np.array_equal(a.reshape(-1), b.reshape(-1)))

@@ -21,6 +21,7 @@ ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 LEGACY = re.compile(r"`(\w+)` is not available with Keras 3")
 OWN = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 TF1 = re.compile(r"\bSession\(|\.placeholder\(|\.train\.\w+Optimizer\(|\.app\.run\(|\.get_variable\(")
+OPTIMIZERS = "`keras.optimizers.legacy` is not supported"
 ONE_INTERFACE = "import tensorflow.compat.v1 as tf; tf.disable_v2_behavior()"
 LEGACY_KERAS = 'import os; os.environ["TF_USE_LEGACY_KERAS"] = "1"'
 METHODS = {
@@ -48,6 +49,12 @@ METHODS = {
 
 def explain_name(crash: Crash) -> Finding | None:
     """Name what is gone, and the line with its successor."""
+    if isinstance(crash.error, ImportError) and crash.user is not None and OPTIMIZERS in crash.text:
+        return NAME_GONE.found(
+            expected="an optimizer of Keras 3",
+            received=f"one of keras.optimizers.legacy, at {crash.place}",
+            fix=crash.user.text.replace("optimizers.legacy", "optimizers"),
+        )
     if isinstance(crash.error, ImportError):
         return explain_import(crash)
     if not isinstance(crash.error, AttributeError) or crash.user is None:

@@ -1,0 +1,98 @@
+"""Whether a call of a model is one of a step that trains it: tapes are also there for pictures and attacks."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from types import CodeType, FrameType
+from typing import Any
+
+from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.intercept import caller, inside
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord, equals, is_recording
+from deep_mnist.doctor.evidence.live.restoring import is_small
+
+MOST_FRAMES = 40
+AUTOGRAPH = "__autograph_generated_file"
+
+
+def in_step(training: Any) -> bool:
+    """Whether a call of a model is that of a step of training: data are augmented with training=True as well."""
+    recording = is_recording()
+    if training is True:
+        return recording or _trains(sys._getframe(2))
+    return training is None and recording and _trains(sys._getframe(2))
+
+
+def can_learn(model: Any) -> bool:
+    """Whether a layer of a model has weights of the kind that training changes, frozen or not."""
+    kinds = ("_trainable_variables", "_trainable_weights")  # of Keras 3, and of tf_keras
+    return any(getattr(layer, kind, None) for layer in model._flatten_layers() for kind in kinds)
+
+
+def _trains(frame: FrameType | None) -> bool:
+    """Whether the code around a call applies gradients: else the tape may be there for a picture of them.
+
+    The code that autograph made of the user's counts, and functions and methods that it names.
+    """
+    users = [each for each in frames_around(frame) if caller(each) is each or AUTOGRAPH in each.f_code.co_filename]
+    return any(_applies(code) for each in users for code in (each.f_code, *_named_code(each)))
+
+
+def _applies(code: CodeType) -> bool:
+    return not {"apply_gradients", "minimize"}.isdisjoint(code.co_names)
+
+
+def _named_code(frame: FrameType) -> Iterator[CodeType]:
+    """Yield the code of the user's functions in reach, and of methods of self, that a frame's code names."""
+    owner = frame.f_locals.get("self")
+    for name in frame.f_code.co_names:
+        found = frame.f_locals.get(name, frame.f_globals.get(name, getattr(type(owner), name, None)))
+        code = getattr(inspect.unwrap(getattr(found, "python_function", found)), "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
+
+
+@contextlib.contextmanager
+def outside_of_graphs() -> Iterator[None]:
+    """Within the block nothing is captured, and tensors have their numbers, also while a tf.function is traced."""
+    scope = getattr(sys.modules.get("tensorflow"), "init_scope", contextlib.nullcontext)
+    with inside(), scope():
+        yield
+
+
+def trains_another(call: FitCall) -> bool:
+    """Whether a step asks its tape for gradients of other variables alone, as that of a picture or an attack does."""
+    record = _record(call.step)
+    asked = [each for of_call in record.asked for each in of_call] if record is not None else []
+    own = {id(each) for each in call.model.variables}
+    return bool(asked) and not any(id(each) in own for each in asked)
+
+
+def is_given_to_loss(step: OwnStep | None, labels: Any) -> bool:
+    """Whether labels are what a loss of Keras compares with, as far as a run of the step tells."""
+    record = _record(step)
+    given = record.targets if record is not None else []
+    swapped = bool(record.swapped) if record is not None else False
+    return not given or swapped or any(equals(each, labels) for each in given)
+
+
+def _record(step: OwnStep | None) -> StepRecord | None:
+    """Return what a step did, None where it cannot be run."""
+    if step is None or "keras" not in sys.modules or not is_small(step.model):
+        return None
+    return step.record()
+
+
+def frames_around(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(MOST_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def users_of(frames: Sequence[FrameType]) -> list[FrameType]:
+    return [frame for frame in frames if caller(frame) is frame]

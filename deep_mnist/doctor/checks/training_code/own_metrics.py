@@ -1,0 +1,104 @@
+"""Metrics of the user's own, called as the first step of fit calls them: what they raise there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.compiled_metrics import (
+    MetricsError,
+    OutputMetric,
+    compiled_of,
+    is_of_keras_3,
+    stated_metrics,
+    trains_in_own_way,
+)
+from deep_mnist.doctor.checks.program.metric_fixes import mended
+from deep_mnist.doctor.checks.program.metrics import LABELS_FIRST, Output, outputs_of
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.raised import renamed, told
+from deep_mnist.doctor.evidence.live.loss_trial import error_of
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+ROWS = 32  # of a batch, as fit makes them where nothing else is said
+OF_DATA = ("TypeError", "ValueError", "InvalidArgumentError")  # that may be of the labels' shape or type
+
+RAISES = Rule(
+    code="P019",
+    name="own-metric-raises",
+    field="contract.metrics",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="A metric of the user's own raises when fit calls it: a graph has no numbers for numpy or scikit-learn, a "
+    "name is gone from Keras, or labels are of another type than predictions.",
+    why="fit stops at its first batch.",
+)
+
+
+@check(RAISES)
+def check_own_metrics(case: Case) -> Iterator[Finding]:
+    """Yield the metrics of the user's own that the first step of fit cannot call."""
+    model = case.call.model if case.call is not None else None
+    if model is None or not is_of_keras_3(model) or trains_in_own_way(model) or not any(stated_metrics(model)):
+        return
+    outputs = outputs_of(case, model) if can_be_tried(case) else []
+    batches = [_batch(each) for each in outputs]
+    if not batches:
+        return
+    try:
+        compiled = compiled_of(model, *zip(*batches, strict=True))
+    except MetricsError:  # of another rule
+        return
+    for each in compiled.metrics:
+        error = None if each.is_kerass else _error_of(model, each, *batches[each.output])
+        if error is not None:
+            yield RAISES.found(
+                severity="warning" if type(error).__name__ in OF_DATA and not _is_given(case) else "",
+                expected="a metric of operations of Keras or TensorFlow",
+                received=f"{each.title} {told(error)}",
+                fix=renamed(error) or _fix(model, each, outputs[each.output], error),
+            )
+
+
+def _batch(output: Output) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and outputs as a step has them, Keras's own type for floating numbers."""
+    labels = output.labels[:ROWS]
+    labels = labels.astype(np.float32) if labels.dtype == np.float64 else labels
+    return labels, np.zeros((len(labels), *output.shape), np.float32)
+
+
+def _is_given(case: Case) -> bool:
+    """Whether the labels are arrays of the call, whose shape and type a step sees, and none of a pipeline's."""
+    return case.call is not None and isinstance(case.call.y, np.ndarray)
+
+
+def _error_of(model: Any, each: OutputMetric, labels: np.ndarray, outputs: np.ndarray) -> Exception | None:
+    stated, eagerly = each.stated, bool(getattr(model, "run_eagerly", False))
+    if labels.dtype.kind not in "fiub" or not callable(getattr(stated, "update_state", stated)):
+        return None
+
+    def compute(y: Any, p: Any) -> Any:
+        if not hasattr(stated, "update_state"):
+            return stated(y, p)
+        stated.update_state(y, p)
+        return stated.result()
+
+    with unchanged(model, stated):
+        return error_of(compute, labels, outputs, eagerly=eagerly)
+
+
+def _fix(model: Any, each: OutputMetric, output: Output, error: Exception) -> str:
+    labels = output.labels.dtype.kind
+    if type(error).__name__ in OF_DATA and "does not match type" in str(error) and labels in "iub":
+        return f"Begin {each.title} with y_true = keras.ops.cast(y_true, y_pred.dtype)."
+    if output.predictions is None:
+        return f"Write {each.title} with keras.ops in the place of numpy, scikit-learn and Python's own float and if."
+    line = mended(model, [(each, output.predictions)])
+    return f"{line}  # and {each.title} after fit, of model.predict(…)" if line.startswith("model.") else line
