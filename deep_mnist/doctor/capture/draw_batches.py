@@ -1,9 +1,9 @@
-"""Samples of what yields batches: Keras sequences, torch loaders, generators."""
+"""Samples of what yields batches: Keras sequences, torch loaders, generators, windows of a series."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,12 @@ from deep_mnist.doctor.capture.draw import (
 )
 from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, USED_UP, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
+
+SPREAD = 16  # batches taken
+MOST_PASSED = 4096  # batches read to come to them
+MOST_BYTES = 1 << 18  # of one example: windows, no images
+ORDERED = ("Shuffle", "Filter", "Repeat", "GeneratorDataset", "Generator", "FlatMap", "Interleave")
+MOST_AXES = 2  # of one example: steps, features
 
 
 def draw_sequence(split: str, sequence: Any, rank: int | None) -> Drawn:
@@ -130,3 +136,20 @@ def _drawn(split: str, collected: Collected, source: str, total: int | None) -> 
     if collected.unbatched and collected.xs:
         drawn.findings.append(unbatched(split, f"{split}_images", collected.xs[0].shape[1:]))
     return drawn
+
+
+def windows_of_whole(dataset: Any, kinds: Sequence[str], shape: Any) -> Any:
+    """Return every k-th batch of a dataset that yields windows in the order of time, None of any other dataset.
+
+    Args:
+        dataset: Batched.
+        kinds: Of its transformations.
+        shape: Of a batch's first input, None where it is unknown.
+    """
+    if shape is None or len(shape) - 1 > MOST_AXES or any(each in ORDERED for each in kinds):
+        return None
+    count = int(dataset.cardinality())
+    if not 2 * SPREAD < count <= MOST_PASSED:
+        return None
+    step = count // SPREAD
+    return dataset.enumerate().filter(lambda index, _: index % step == 0).map(lambda _, batch: batch)

@@ -21,8 +21,7 @@ from deep_mnist.doctor.capture.draw import (
     items_of,
     parts_of,
 )
-from deep_mnist.doctor.capture.draw_batches import endless
-from deep_mnist.doctor.capture.draw_windows import windows_of_whole
+from deep_mnist.doctor.capture.draw_batches import endless, windows_of_whole
 from deep_mnist.doctor.capture.rules import (
     AUGMENTATION_CACHED,
     BATCHED_TWICE,

@@ -50,7 +50,8 @@ def _named_code(frame: FrameType) -> Iterator[CodeType]:
     owner = frame.f_locals.get("self")
     for name in frame.f_code.co_names:
         found = frame.f_locals.get(name, frame.f_globals.get(name, getattr(type(owner), name, None)))
-        code = getattr(inspect.unwrap(getattr(found, "python_function", found)), "__code__", None)
+        function: Any = getattr(found, "python_function", found)
+        code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
         if isinstance(code, CodeType):
             yield code
 
