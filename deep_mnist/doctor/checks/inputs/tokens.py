@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.vocabulary_sizes import greatest_token, reads_what_it_predicts, sized_line
 from deep_mnist.doctor.evidence.chunks import extent, wrong_in
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+FAR_ABOVE = 2  # times the number of different ids: ids of a catalogue, not numbers counted up
 
 BEYOND = Rule(
     code="I140",
@@ -57,7 +60,7 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         return
     if not np.isfinite([low, high]).all() or (low >= 0 and high < rows):
         return
-    fix = f"Embedding({int(high) + 1}, ...)  # input_dim: the greatest token + 1"
+    fix = _as_numbers_from_0(case, images, rows) or _with_room(case, rows)
     if low < 0:
         fix = f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}"
     yield (BEYOND if low >= 0 else NEGATIVE).found(
@@ -67,6 +70,29 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         fix=fix,
         where=wrong_in(images, lambda chunk: (chunk < 0) | (chunk >= rows)).where,
     )
+
+
+def _with_room(case: Case, rows: int) -> str:
+    """Return the fix that gives the Embedding a row for each token, and the output a unit where it predicts tokens."""
+    needed = int(greatest_token(case)) + 1
+    predicted = reads_what_it_predicts(case)
+    line = sized_line(case, rows, needed, units_too=predicted)
+    units = f"; Dense({needed}, ...)" if predicted else ""
+    return line or f"Embedding({needed}, ...){units}  # input_dim: the greatest token + 1"
+
+
+def _as_numbers_from_0(case: Case, images: np.ndarray, rows: int) -> str:
+    """Return the fix that numbers ids anew, one for each example, of which there are far fewer than their greatest."""
+    if images.size != len(images) or case.frame is None:
+        return ""
+    names = [f"{each.name}_images" for each in case.splits.values() if each.images is not None]
+    parts = [np.unique(each.images) for each in case.splits.values() if each.images is not None]
+    count = len(np.unique(np.concatenate(parts)))
+    if count > rows or greatest_token(case) < FAR_ABOVE * count:
+        return ""
+    joined = names[0] if len(names) == 1 else f"np.concatenate([{', '.join(names)}])"
+    numbered = "; ".join(f"{name} = np.searchsorted(ids, {name})" for name in names)
+    return f"ids = np.unique({joined}); {numbered}  # {count} ids, numbered 0 to {count - 1}"
 
 
 def _missing(split: Split, images: np.ndarray, rows: int) -> Finding:
