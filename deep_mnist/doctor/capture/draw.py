@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.capture.rules import IMAGES_IN_A_LIST, LABELS_IN_A_LIST
+from deep_mnist.doctor.evidence.live.text_inputs import listed_texts
 from deep_mnist.doctor.finding import Finding
 
 SAMPLE = 2048  # examples drawn of a pipeline; the statistical checks use at most some hundreds
@@ -149,8 +150,11 @@ def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]
     held = all(as_array(each) is not None for each in value[:8])
     if held and len(value) == max(1, inputs):
         return as_array(value[0])
-    listed = _stacked(value)
     name = f"{split}_{part}"
+    if part == "images" and (texts := listed_texts(value)) is not None:
+        findings.append(_listed_texts(split, name, value, texts))
+        return texts.reshape(-1)
+    listed = _stacked(value)
     shape = "of different shapes" if listed is None else f"of shape {listed.shape[1:]}" if listed.ndim > 1 else ""
     findings.append(
         (IMAGES_IN_A_LIST if part == "images" else LABELS_IN_A_LIST).found(
@@ -161,6 +165,15 @@ def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]
         )
     )
     return listed
+
+
+def _listed_texts(split: str, name: str, value: Sequence[Any], texts: np.ndarray) -> Finding:
+    return IMAGES_IN_A_LIST.found(
+        split,
+        expected="one array of texts, as Python objects on one axis: Keras refuses numpy's own type of text",
+        received=f"a Python {type(value).__name__} of {len(value)} texts",
+        fix=f"{name} = np.array({name}, dtype=object){'.reshape(-1)' if texts.ndim > 1 else ''}",
+    )
 
 
 def _stacked(values: Sequence[Any]) -> np.ndarray | None:
