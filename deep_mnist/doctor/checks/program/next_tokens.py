@@ -40,7 +40,7 @@ SEEN = Rule(
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL, Need.IMAGES, Need.LABELS),
     summary="The targets are the inputs one step later, and the output at a step depends on the input one step later.",
-    why="The network copies the next step instead of predicting it: the loss is near 0, and what it generates is noise.",
+    why="The network copies the next step and does not predict it: the loss is near 0, what it generates is noise.",
 )
 
 
