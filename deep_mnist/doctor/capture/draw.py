@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.capture.rules import IMAGES_IN_A_LIST, LABELS_IN_A_LIST
+from deep_mnist.doctor.evidence.live.text_inputs import listed_texts
 from deep_mnist.doctor.finding import Finding
 
 SAMPLE = 2048  # examples drawn of a pipeline; the statistical checks use at most some hundreds
@@ -148,15 +149,18 @@ def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]
     held = all(as_array(each) is not None for each in value[:8])
     if held and len(value) == max(1, inputs):
         return as_array(value[0])
-    listed = _stacked(value)
+    texts = listed_texts(value) if part == "images" else None
+    listed = _stacked(value) if texts is None else texts.reshape(-1)
     name = f"{split}_{part}"
     shape = "of different shapes" if listed is None else f"of shape {listed.shape[1:]}" if listed.ndim > 1 else ""
+    items = "items" if texts is None else "texts"
+    flat = ".reshape(-1)" if texts is not None and texts.ndim > 1 else ""
     findings.append(
         (IMAGES_IN_A_LIST if part == "images" else LABELS_IN_A_LIST).found(
             split,
-            expected="one array of numbers",
-            received=f"a Python {type(value).__name__} of {len(value)} items {shape}".rstrip(),
-            fix=f"{name} = np.array({name})",
+            expected="one array of numbers" if texts is None else "one array of texts, Python's objects on one axis",
+            received=f"a Python {type(value).__name__} of {len(value)} {items} {shape}".rstrip(),
+            fix=f"{name} = np.array({name})" if texts is None else f"{name} = np.array({name}, dtype=object){flat}",
         )
     )
     return listed

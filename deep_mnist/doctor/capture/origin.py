@@ -83,18 +83,23 @@ class Origin:
             return self.place("model")
         part = "labels" if finding.field.startswith(("labels.", "splits.order")) else "images"
         splits = ("train", "test") if finding.split == "both" else (finding.split,)
-        roles = [f"{split}_{part}" for split in splits]
+        roles = [self._role(f"{split}_{part}", finding) for split in splits]
         if len(roles) == 2 and _is_shared(self.variables, roles[1]):
             roles.pop()
         found = [self.place(role) for role in roles]
         return ", ".join(dict.fromkeys(each for each in found if each))
+
+    def _role(self, role: str, finding: Finding) -> str:
+        """Return the role of what a finding is about, where that is a further input or output."""
+        further = f"{role}_{slug(finding.part.partition(' ')[2])}"
+        return further if finding.part and further in self.variables else role
 
     def line_of(self, finding: Finding) -> int | None:
         """Return the line where the cause of a finding lies, else that of the call."""
         if finding.field.startswith("contract.") and self.compiled_at:
             return self.compiled_at
         roles = ["model"] if finding.split == "model" else [f"{finding.split}_images", f"{finding.split}_labels"]
-        roles = [each.replace("both_", "train_") for each in roles]
+        roles = [self._role(each.replace("both_", "train_"), finding) for each in roles]
         if finding.field.startswith(("labels.", "splits.order")):
             roles.reverse()
         found = [self.variables[each].line for each in roles if each in self.variables]

@@ -52,7 +52,7 @@ def _judged(
     if "train" not in splits:
         return
     alone = replace(contract, outputs=case.contract.outputs)  # for the line that compiles them all
-    own = Case(case.folder, splits, alone, None, case.fit)
+    own = Case(case.folder, splits, alone, None, case.fit, frame=case.frame)
     for finding in judge(own):
         yield _named(finding, part, name)
 

@@ -195,7 +195,11 @@ STEP_FAILS = Rule(
     needs=(Need.LIVE_MODEL,),
     summary="The model cannot be run on the data: a layer, or the loss, raises on the first two examples.",
     why="fit stops at its first step.",
-    follows=(Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"), Follows(rules=("P074",), on=On.MODEL)),
+    follows=(
+        Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"),
+        Follows(rules=("P074",), on=On.MODEL),
+        Follows(rules=("I140",), on=On.ANY_SPLIT),
+    ),
 )
 NOT_CALLED = _rule(
     "E122",

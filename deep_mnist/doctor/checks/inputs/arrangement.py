@@ -17,6 +17,7 @@ judged.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,7 @@ from deep_mnist.doctor.evidence.autocorrelation import (
     without_patterns,
 )
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe import classifier as probe
@@ -42,7 +44,7 @@ AS_INSIDE = 0.6  # of the inner neighbours' correlation: what edges must have th
 BROKEN = 0.75  # of it: a seam has less; healthy sets without a dead border stay above 0.8
 STRUCTURED = 0.3  # correlation of inner neighbours: below, images have no structure to go by
 FARTHER = 0.03  # by which elements must correlate better at another distance than one row; at most 0.01 by luck
-PLANES = 0.1  # likewise, for channels that lie one behind the other
+PLANES = 0.1  # likewise, for channels that lie one behind the other; FARTHER where the source reads such rows
 TOGETHER = 0.3  # by which elements as far apart as there are examples must correlate better than neighbours
 BYTE = 8  # headers come in multiples of it
 
@@ -93,7 +95,8 @@ def _judged(
 ) -> Iterator[Finding]:
     name, one = f"{split.name}_images", halves[0]
     rows, columns, _ = shape
-    if all(_is_planes(each, columns, interleaved) for each in halves):
+    beyond = FARTHER if interleaved > 1 and _are_rows_of_planes(case, shape) else PLANES
+    if all(_is_planes(each, columns, interleaved, beyond) for each in halves):
         received = f"{_distance(one)}: its {interleaved} channels lie one behind the other"
         fix = f"{name} = {name}.reshape(-1, {interleaved}, {rows}, {columns}).transpose(0, 2, 3, 1)"
         yield _displaced(split, received, fix)
@@ -112,8 +115,25 @@ def _judged(
         yield from _examples_last(split, interleaved, inside)
 
 
-def _is_planes(seen: Autocorrelation, columns: int, interleaved: int) -> bool:
-    return interleaved > 1 and seen.peak == columns and seen.at_peak > seen.at_stride + PLANES
+def _is_planes(seen: Autocorrelation, columns: int, interleaved: int, beyond: float) -> bool:
+    return interleaved > 1 and seen.peak == columns and seen.at_peak > seen.at_stride + beyond
+
+
+def _are_rows_of_planes(case: Case, shape: tuple[int, ...]) -> bool:
+    """Whether the source reshapes the "data" of a file to just this shape, as of CIFAR's rows, which hold planes."""
+    calls = ProgramText(case.frame).calls("reshape") if case.frame is not None else []
+    return any(_ends_in(each, shape) and _reads_data(each.func) for each in calls)
+
+
+def _ends_in(call: ast.Call, shape: tuple[int, ...]) -> bool:
+    given = call.args[-1] if call.args and isinstance(call.args[-1], ast.Tuple) else None
+    sizes = given.elts if isinstance(given, ast.Tuple) else call.args
+    return [getattr(each, "value", None) for each in sizes[-len(shape) :]] == [*shape]
+
+
+def _reads_data(node: ast.expr) -> bool:
+    keys = (each.slice for each in ast.walk(node) if isinstance(each, ast.Subscript))
+    return any(isinstance(each, ast.Constant) and each.value in ("data", b"data") for each in keys)
 
 
 def _has_other_rows(seen: Autocorrelation) -> bool:

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.evidence.chunks import extent, wrong_in
+from deep_mnist.doctor.checks.vocabulary_sizes import greatest_token, reads_what_it_predicts, sized_line
+from deep_mnist.doctor.evidence.chunks import are_whole, extent, wrong_in
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+FAR_ABOVE = 2  # times the number of different ids: ids of a catalogue, not numbers counted up
+LOOKED_AT = 2000  # examples
+NEARLY = 0.02  # of a whole number, in float32
 
 BEYOND = Rule(
     code="I140",
@@ -43,9 +48,19 @@ MISSING = Rule(
     summary="There is NaN among the numbers that an Embedding looks up: a missing category, or a row that is shorter.",
     why="NaN as an integer is the least there is: a CPU stops at it, a GPU reads a row of zeros and says nothing.",
 )
+FRACTIONS = Rule(
+    code="I156",
+    name="tokens-are-fractions",
+    field="images.range",
+    severity="error",
+    scope=Scope.INPUT,
+    needs=(Need.IMAGES,),
+    summary="The numbers that an Embedding looks up are fractions: tokens were scaled as if they were pixels.",
+    why="An Embedding cuts what stands behind the point: ids of 0..1 are all 0, and every text reads alike.",
+)
 
 
-@check(BEYOND, NEGATIVE, MISSING)
+@check(BEYOND, NEGATIVE, MISSING, FRACTIONS)
 def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
     """Yield tokens that are not among the rows of the Embedding that they meet first."""
     images, rows = split.images, case.contract.vocabulary
@@ -55,9 +70,12 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
     if np.isnan([low, high]).any():
         yield _missing(split, images, rows)
         return
+    if np.isfinite([low, high]).all() and not are_whole(images):
+        yield _fractions(split, images, rows)
+        return
     if not np.isfinite([low, high]).all() or (low >= 0 and high < rows):
         return
-    fix = f"Embedding({int(high) + 1}, ...)  # input_dim: the greatest token + 1"
+    fix = _as_numbers_from_0(case, images, rows) or _with_room(case, rows)
     if low < 0:
         fix = f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}"
     yield (BEYOND if low >= 0 else NEGATIVE).found(
@@ -67,6 +85,53 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         fix=fix,
         where=wrong_in(images, lambda chunk: (chunk < 0) | (chunk >= rows)).where,
     )
+
+
+def _with_room(case: Case, rows: int) -> str:
+    """Return the fix that gives the Embedding a row for each token, and the output a unit where it predicts tokens."""
+    needed = int(greatest_token(case)) + 1
+    predicted = reads_what_it_predicts(case)
+    line = sized_line(case, rows, needed, units_too=predicted)
+    units = f"; Dense({needed}, ...)" if predicted else ""
+    return line or f"Embedding({needed}, ...){units}  # input_dim: the greatest token + 1"
+
+
+def _as_numbers_from_0(case: Case, images: np.ndarray, rows: int) -> str:
+    """Return the fix that numbers ids anew, one for each example, of which there are far fewer than their greatest."""
+    if images.size != len(images) or case.frame is None:
+        return ""
+    names = [f"{each.name}_images" for each in case.splits.values() if each.images is not None]
+    parts = [np.unique(each.images) for each in case.splits.values() if each.images is not None]
+    count = len(np.unique(np.concatenate(parts)))
+    if count > rows or greatest_token(case) < FAR_ABOVE * count:
+        return ""
+    joined = names[0] if len(names) == 1 else f"np.concatenate([{', '.join(names)}])"
+    numbered = "; ".join(f"{name} = np.searchsorted(ids, {name})" for name in names)
+    return f"ids = np.unique({joined}); {numbered}  # {count} ids, numbered 0 to {count - 1}"
+
+
+def _fractions(split: Split, images: np.ndarray, rows: int) -> Finding:
+    name, (low, high) = f"{split.name}_images", extent(images)
+    divisor = _divisor(images[:LOOKED_AT], rows) if low >= 0 else None
+    fix = f"Give the Embedding {name} as they were before they were scaled: whole numbers 0 to {rows - 1}."
+    if divisor is not None:
+        fix = f'{name} = np.rint({name} * {divisor}).astype("int32")  # or leave out the division by {divisor}'
+    return FRACTIONS.found(
+        split.name,
+        expected=f"whole numbers 0 to {rows - 1}, for the Embedding",
+        received=f"fractions {low:.4g}..{high:.4g}",
+        fix=fix,
+        where=wrong_in(images, lambda chunk: chunk != np.rint(chunk)).where,
+    )
+
+
+def _divisor(images: np.ndarray, rows: int) -> int | None:
+    """Return the whole number that fractions of 0..1 were divided by: their least distance, or the Embedding's rows."""
+    values = np.unique(images).astype(np.float64)
+    gaps = np.diff(values)
+    likely = [rows, rows - 1, rows + 1] + [round(1 / gap) for gap in (gaps.min(), values[values > 0].min()) if gap]
+    fitting = (each for each in likely if 0 < each and values[-1] * each < rows + 1)
+    return next((each for each in fitting if np.abs(values * each - np.rint(values * each)).max() < NEARLY), None)
 
 
 def _missing(split: Split, images: np.ndarray, rows: int) -> Finding:

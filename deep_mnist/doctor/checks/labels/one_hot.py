@@ -10,6 +10,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
+from deep_mnist.doctor.checks.vocabulary_sizes import reads_what_it_predicts, sized_line
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS, Wrong, chunks, wrong_in
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, Rule, Scope, check
@@ -104,6 +105,8 @@ def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding
     expected = contract.output_units or contract.num_classes
     any_numbers = contract.loss in (*BINARY_LOSSES, *REGRESSION_LOSSES)
     if expected and width != expected:
+        if reads_what_it_predicts(case):
+            return  # reported once, of the tokens
         yield _other_width(case, split, labels, expected)
     elif contract.label_encoding == "one_hot" and not any_numbers and improper.count:
         yield _no_distribution(split, labels, improper)
@@ -160,8 +163,11 @@ def _are_of_steps(labels: np.ndarray, images: np.ndarray | None) -> bool:
 def _other_width(case: Case, split: Split, labels: np.ndarray, expected: int) -> Finding:
     contract, trained = case.contract, case.train.labels
     name, width = f"{split.name}_labels", labels.shape[1]
+    sized = sized_line(case, expected, width, units_too=True) if contract.vocabulary == expected else ""
     used = np.flatnonzero(np.any([chunk.any(axis=0) for _, chunk in chunks(labels)], axis=0))
-    if width == expected + 1 and len(used) and used[0] == 1:
+    if sized:
+        fix, note = sized, ": the vocabulary was counted without the 0 of padding"
+    elif width == expected + 1 and len(used) and used[0] == 1:
         fix, note = f"{name} = {name}[:, 1:]", ", the first never used: the classes were numbered from 1"
     elif width > expected and len(used) and used[-1] < expected:
         fix, note = f"{name} = {name}[:, :{expected}]", f", of which only the first {used[-1] + 1} are used"

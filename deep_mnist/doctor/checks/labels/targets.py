@@ -12,7 +12,7 @@ from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.checks.labels.amounts import classes_as_amounts_found
-from deep_mnist.doctor.evidence.chunks import chunks, extent, holds, wrong_in
+from deep_mnist.doctor.evidence.chunks import are_whole, chunks, extent, holds, wrong_in
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
@@ -114,8 +114,22 @@ def _shape_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterat
         split.name,
         expected=f"targets of the output's shape, (n, {sides})",
         received=f"shape {labels.shape}",
-        fix=_reshaped(contract, f"{split.name}_labels", received, due),
+        fix=compiled_with(contract, f"sparse_{contract.loss}", from_logits=bool(contract.from_logits))
+        if _are_classes_of_positions(contract, labels, due)
+        else _reshaped(contract, f"{split.name}_labels", received, due),
     )
+
+
+def _are_classes_of_positions(contract: Contract, labels: np.ndarray, due: tuple[int | None, ...]) -> bool:
+    """Whether targets are the number of a class at every position, where the loss compares rows of all classes."""
+    units = contract.output_units
+    if contract.loss != "categorical_crossentropy" or units is None or len(due) < 2:
+        return False
+    if not _agree(labels.shape[1:], due[:-1]) and not _agree(labels.shape[1:], (*due[:-1], 1)):
+        return False
+    low, high = extent(labels)
+    rows_of_all = labels.ndim == 2 and labels.shape[1] == units and high <= 1  # may well be one row for each example
+    return low >= 0 and high < units and not rows_of_all and are_whole(labels)
 
 
 def _reshaped(contract: Contract, name: str, received: tuple[int, ...], due: tuple[int | None, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.vocabulary_sizes import reads_what_it_predicts, sized_line
 from deep_mnist.doctor.evidence.chunks import extent, holds, tally, wrong_in
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
@@ -95,11 +96,14 @@ def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Findi
         if least == greatest and classes > 1 and len(labels) >= FEWEST and not _is_one_by_nature(case, split, labels):
             yield _one_class(split, labels, classes)
         return
+    if least >= 0 and reads_what_it_predicts(case):
+        return  # reported once, of the tokens
+    sized = case.contract.vocabulary == classes and sized_line(case, classes, int(greatest) + 1, units_too=True)
     yield BEYOND_CLASSES.found(
         split.name,
         expected=f"class numbers 0 to {classes - 1}",
         received=_values_text(labels),
-        fix=_renumbered(f"{split.name}_labels", labels, classes, in_memory=case.call is not None),
+        fix=sized or _renumbered(f"{split.name}_labels", labels, classes, in_memory=case.call is not None),
         where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk >= classes)).where,
     )
 

@@ -1,9 +1,11 @@
-"""Whether a live network takes text itself: by its inputs' dtype or a layer that looks words up."""
+"""Whether a live network takes text itself, by its inputs' dtype or a layer that looks words up; texts in a list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 LOOKUPS = ("TextVectorization", "StringLookup", "Hashing", "CategoryEncoding", "FeatureSpace", "HashedCrossing")
 
@@ -14,6 +16,14 @@ def takes_text(model: Any) -> bool:
     if isinstance(inputs, list | tuple) and any(_dtype(each) == "string" for each in inputs):
         return True
     return any(type(layer).__name__ in LOOKUPS for layer in _layers(model, 0))
+
+
+def listed_texts(values: Sequence[Any]) -> np.ndarray | None:
+    """Return a list of texts, or of lists of one text each, as Python's objects, None of anything else."""
+    if all(isinstance(each, str) for each in values):
+        return np.array(values, dtype=object)
+    single = all(isinstance(each, list | tuple) and len(each) == 1 and isinstance(each[0], str) for each in values)
+    return np.array(values, dtype=object) if single else None
 
 
 def _dtype(tensor: Any) -> str:

@@ -1,0 +1,102 @@
+"""The line of a program that says how many rows an Embedding has, written anew for the tokens that there are."""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import Any
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.chunks import REAL_KINDS, extent
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+
+LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
+
+
+def greatest_token(case: Case) -> float:
+    """Return the greatest finite number among the inputs of all splits, -1 without any."""
+    inputs = [each.images for each in case.splits.values() if each.images is not None]
+    known = [each for each in inputs if each.size and each.dtype.kind in REAL_KINDS]
+    return max((high for each in known if math.isfinite(high := extent(each)[1])), default=-1.0)
+
+
+def reads_what_it_predicts(case: Case) -> bool:
+    """Whether the classes are the tokens, and inputs lie beyond both: the size of the vocabulary is what is wrong."""
+    rows = case.contract.vocabulary
+    return rows is not None and rows == case.contract.output_units and greatest_token(case) >= rows
+
+
+def sized_line(case: Case, rows: int, needed: int, *, units_too: bool = False) -> str:
+    """Return the statement that gives an Embedding of `rows` rows `needed` ones, "" where the source shows none.
+
+    Args:
+        case: Its frame tells the source.
+        units_too: Only by a name that says how many units a Dense layer has, too.
+    """
+    text = ProgramText(case.frame) if case.frame is not None else None
+    call = _embedding(text, rows) if text is not None else None
+    if text is None or call is None:
+        return ""
+    size = _size_of(call, "input_dim")
+    shared = isinstance(size, ast.Name) and _is_of_units(text, size.id)
+    if isinstance(size, ast.Name) and needed == rows + 1 and (shared or not units_too):
+        if line := _one_more(text, size.id):
+            return line
+    if units_too:
+        return ""
+    name = _lookup_of(text, needed)
+    given = ast.parse(f"{name}.vocabulary_size()" if name else str(needed), mode="eval").body
+    if size is not None and needed == rows + 1 and not isinstance(size, ast.Constant | ast.Name):
+        given = ast.BinOp(size, ast.Add(), ast.Constant(1))
+    return text.rewritten(call, [given]) if call.args else text.rewritten(call, input_dim=given)
+
+
+def _embedding(text: ProgramText, rows: int) -> ast.Call | None:
+    """Return the only call that makes an Embedding of so many rows, or of a number that is not known here."""
+    calls = [(each, _number_of(text, _size_of(each, "input_dim"))) for each in text.calls("Embedding")]
+    fitting = [each for each, number in calls if number == rows] or [each for each, number in calls if number is None]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _size_of(call: ast.Call, keyword: str) -> ast.expr | None:
+    return keyword_of(call, keyword) or next(iter(call.args), None)
+
+
+def _number_of(text: ProgramText, node: ast.expr | None) -> Any:
+    """Return what a constant or a name stands for, None of another expression."""
+    return node.value if isinstance(node, ast.Constant) else text.value_of(node) if node is not None else None
+
+
+def _is_of_units(text: ProgramText, name: str) -> bool:
+    sizes = (_size_of(each, "units") for each in text.calls("Dense"))
+    return any(isinstance(each, ast.Name) and each.id == name for each in sizes)
+
+
+def _one_more(text: ProgramText, name: str) -> str:
+    """Return the statement that defines a name, with one more; "" where several do, or it is a number by itself."""
+    found = [node for node in ast.walk(text.tree) if isinstance(node, ast.Assign) and _sets(node, name)]
+    if len(found) != 1 or isinstance(found[0].value, ast.Constant) or len(found[0].targets) != 1:
+        return ""
+    if not isinstance(found[0].targets[0], ast.Name):
+        return ""
+    return text.in_place(f"{name} = {ast.unparse(found[0].value)} + 1", found[0])
+
+
+def _sets(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == name for target in node.targets for each in ast.walk(target))
+
+
+def _lookup_of(text: ProgramText, needed: int) -> str:
+    """Return the name of the layer that numbered the words, "" where none, or another one, is in reach."""
+    names = {called(each) for each in text.calls(*LOOKUPS)}
+    spaces = {**text.frame.f_globals, **text.frame.f_locals} if names else {}
+    layers = {name: each for name, each in spaces.items() if type(each).__name__ in LOOKUPS}
+    sizes = {name: _vocabulary_of(each) for name, each in layers.items()}
+    return next(iter(sizes)) if len(sizes) == 1 and min(sizes.values()) >= needed else ""
+
+
+def _vocabulary_of(layer: Any) -> int:
+    try:
+        return int(layer.vocabulary_size())
+    except Exception:  # another Keras, or a table in a state of its own
+        return 0
