@@ -31,7 +31,13 @@ ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.doctor.rehearsal.rules",
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
 )
-LIVE = ("crashes", "live", "program", "training_code")  # rooms of checks/ whose rules are of a call in this process
+LIVE = (
+    "crashes",
+    "live",
+    "preparation",
+    "program",
+    "training_code",
+)  # rooms of checks/ whose rules are of a call in this process
 GROUP = "deep_mnist.rules"
 _added: list[ModuleType] = []
 
