@@ -83,11 +83,12 @@ def _paired_attributes(case: Case, owner: type) -> list[tuple[str, str]]:
     return []
 
 
-def _attributes(node: ast.expr, own: str, held: dict[str, set[str]]) -> set[str]:
-    found = set()
-    for each in ast.walk(node):
-        if isinstance(each, ast.Attribute) and is_name(each.value, own):
-            found.add(ast.unparse(each))
-        elif isinstance(each, ast.Name):
-            found |= held.get(each.id, set())
-    return found
+def _attributes(node: ast.AST, own: str, held: dict[str, set[str]]) -> set[str]:
+    """Return the attributes that an expression's values come from, not those that tell which of the values."""
+    if isinstance(node, ast.Subscript):
+        return _attributes(node.value, own, held)
+    if isinstance(node, ast.Attribute) and is_name(node.value, own):
+        return {ast.unparse(node)}
+    if isinstance(node, ast.Name):
+        return held.get(node.id, set())
+    return {each for child in ast.iter_child_nodes(node) for each in _attributes(child, own, held)}

@@ -47,12 +47,12 @@ class Lineage:
     def of(self, expression: ast.expr, at: Place) -> list[ast.expr]:
         """Return an expression and every value that flows into it, as the names stand before a place."""
         found = {id(expression): expression}
-        waiting = [(name, at) for name in names_in(expression)]
+        waiting = [(name, at) for name in data_in(expression)]
         seen = set(waiting)
         while waiting:
             for setting in self.before(*waiting.pop()):
                 found[id(setting.value)] = setting.value
-                more = {(name, setting.at) for name in names_in(setting.follows)} - seen
+                more = {(name, setting.at) for name in data_in(setting.follows)} - seen
                 waiting += more
                 seen |= more
         return list(found.values())
@@ -85,6 +85,16 @@ def place_of(node: ast.expr | ast.stmt) -> Place:
 def names_in(node: ast.AST) -> list[str]:
     """Return the names that an expression reads, once each."""
     return list(dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)))
+
+
+def data_in(node: ast.AST) -> set[str]:
+    """Return the names that an expression's values come from: not those of bounds that it is cut at, nor of lengths."""
+    if isinstance(node, ast.Slice) or (isinstance(node, ast.Attribute) and node.attr == "shape"):
+        return set()
+    if isinstance(node, ast.Call) and called(node) == "len":
+        return set()
+    own = {node.id} if isinstance(node, ast.Name) else set()
+    return own | {name for child in ast.iter_child_nodes(node) for name in data_in(child)}
 
 
 def calls_in(values: Sequence[ast.AST], *names: str) -> list[ast.Call]:
