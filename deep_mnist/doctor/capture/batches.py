@@ -27,7 +27,7 @@ from deep_mnist.doctor.capture.rules import (
 )
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes as fixes
-from deep_mnist.doctor.checks.live.shuffle_fixes import two_shuffles
+from deep_mnist.doctor.checks.live.shuffle_fixes import shuffled_apart
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator
@@ -244,13 +244,13 @@ def _refused(required: tuple[int | None, ...], one: tuple[int, ...], two: tuple[
 
 
 def _shuffled_apart(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
-    found = two_shuffles(case, type(sequence))
+    found = shuffled_apart(case, type(sequence))
     if found is None:
         return
-    where, examples, labels, fix = found
+    how, where, fix = found
     yield SHUFFLED_APART.found(
         split,
         expected="one order for examples and labels",
-        received=f"{examples} and {labels} are shuffled one after the other at {where}, each into an order of its own",
+        received=f"{how} at {where}",
         fix=fix,
     )

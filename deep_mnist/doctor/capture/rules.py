@@ -191,7 +191,7 @@ SHUFFLED_APART = Rule(
     field="labels.alignment",
     severity="error",
     scope=Scope.PIPELINE,
-    summary="A sequence or generator shuffles its examples and its labels by two draws of chance.",
+    summary="A sequence or generator shuffles examples and labels by two draws of chance, or one of them alone.",
     why="From then on every example has another one's label: nothing can be learned.",
 )
 SIZES_CHANGE = Rule(

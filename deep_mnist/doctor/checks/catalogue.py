@@ -31,7 +31,7 @@ ROOMS = (  # of rules whose checks judge no case
     "deep_mnist.serving.requests.rules",  # by name: the server lies above the doctor, and its rules are listed too
 )
 # Rooms of checks/ whose rules are of a call in this process.
-LIVE = ("crashes", "live", "program", "sequences", "training_code")
+LIVE = ("crashes", "live", "preparation", "program", "sequences", "training_code")
 GROUP = "deep_mnist.rules"
 _added: list[ModuleType] = []
 

@@ -12,7 +12,7 @@ from tests.support.programs import judged, mended, programs
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-KINDS = ("splits", "generators", "masks", "values", "classes", "sequences")
+KINDS = ("splits", "generators", "masks", "values", "classes", "sequences", "preparation")
 FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
 HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 

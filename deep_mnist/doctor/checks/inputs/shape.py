@@ -10,7 +10,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.inputs.resizing import resized
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, Rule, Scope, check
 
 Shape = tuple[int, ...]
 Required = tuple[int | None, ...]
@@ -113,6 +113,7 @@ SIZE = Rule(
     severity="error",
     scope=Scope.INPUT,
     needs=(Need.IMAGES,),
+    follows=(Follows(rules=("S172",)),),
     summary="The examples are larger or smaller than the network takes them: other rows and columns, or features.",
     why=REFUSED,
 )

@@ -39,6 +39,7 @@ TELLS = 0.99  # share of an element's variance between classes; the best pixels 
 COVERED = 0.9  # share of the classes that the elements must tell
 SMALL, SMALLEST = 0.04, 32  # share of an image that a shortcut may take; elements at least
 NEIGHBOURS_TELL = 0.8  # share of the variance: neighbours that tell as much are the image's own
+VALUES_OF_CLASS = 3  # of a column that holds the label
 SHOWN = 12  # elements listed in a fix
 
 SHORTCUT = Rule(
@@ -85,6 +86,8 @@ def check_shortcut(case: Case) -> Iterator[Finding]:
     told = _told(values, indicators)
     most = np.maximum(told.between, told.one)
     telling = np.flatnonzero(most > TELLS)
+    if not case.input_kind.shows_images:
+        telling = telling[_of_few_values(values[:, telling], len(indicators))]
     if not 0 < len(telling) <= _most_telling(most.size):
         return
     all_told = _tell_all(values[:, telling[told.between[telling] > TELLS]].astype(np.float32), indicators)
@@ -92,6 +95,11 @@ def check_shortcut(case: Case) -> Iterator[Finding]:
     shape = split.images.shape[1:] if split.images is not None else ()
     if covered > COVERED and _stands_alone(most, telling, shape, case):
         yield _found(case, split, telling, shape, float(told.between[telling].max()))
+
+
+def _of_few_values(columns: np.ndarray, classes: int) -> np.ndarray:
+    """Return which columns hold few values: what varies within the classes was measured, and is no copy of a label."""
+    return np.array([len(np.unique(each)) <= VALUES_OF_CLASS * classes for each in columns.T], bool)
 
 
 def _sample(split: Split) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -11,23 +11,31 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 SHUFFLES = ("shuffle",)
 
 
-def two_shuffles(case: Case, owner: type) -> tuple[str, str, str, str] | None:
-    """Return (where, examples, labels, fix) of on_epoch_end or __init__ that shuffles what is paired, one by one."""
+def shuffled_apart(case: Case, owner: type) -> tuple[str, str, str] | None:
+    """Return (how, where, fix) of on_epoch_end or __init__ that shuffles what is paired one by one, or one alone."""
     paired = _paired_attributes(case, owner)
     for method in ("on_epoch_end", "__init__", "on_epoch_begin") if paired else ():
         found = function_of(case, code_of(owner, method))
         if found is None:
             continue
         text, definition = found
-        shuffles = [each for each in definition.body if _shuffled(each)]
+        shuffles = [each for each in plain_statements(definition) if _shuffled(each)]
         if any("seed" in ast.unparse(each) or "state" in ast.unparse(each) for each in definition.body):
             continue
         named = {_shuffled(each): each for each in shuffles}
         for examples, labels in paired:
             if examples in named and labels in named:
                 one, other = named[examples], named[labels]
-                fix = _one_order(text, examples, labels, one, other)
-                return text.at(one), examples, labels, fix
+                how = f"{examples} and {labels} are shuffled one after the other, each into an order of its own,"
+                return how, text.at(one), _one_order(text, examples, labels, (one, other))
+        alone = [(one, two) for pair in paired for one, two in (pair, pair[::-1]) if one in named]
+        if len(paired) == 1 and alone and case.contract.loss and alone[0][1] not in ast.unparse(definition):
+            moved, left = alone[0]
+            return (
+                f"{moved} is shuffled, and {left} is not,",
+                text.at(named[moved]),
+                _one_order(text, *paired[0], (named[moved],)),
+            )
     return None
 
 
@@ -39,7 +47,8 @@ def _shuffled(statement: ast.stmt) -> str:
     return ""
 
 
-def _one_order(text: ProgramText, examples: str, labels: str, one: ast.stmt, other: ast.stmt) -> str:
+def _one_order(text: ProgramText, examples: str, labels: str, shuffles: tuple[ast.stmt, ...]) -> str:
+    one = shuffles[0]
     drawn = ast.unparse(one).startswith(("np.", "numpy."))
     if drawn:
         line = (
@@ -50,7 +59,7 @@ def _one_order(text: ProgramText, examples: str, labels: str, one: ast.stmt, oth
             f"pairs = list(zip({examples}, {labels})); {ast.unparse(one).partition('(')[0]}(pairs); "
             f"{examples}, {labels} = map(list, zip(*pairs))"
         )
-    return f"{line}  # in place of {text.at(one)} and {text.at(other)}"
+    return f"{line}  # in place of {' and '.join(text.at(each) for each in shuffles)}"
 
 
 def _paired_attributes(case: Case, owner: type) -> list[tuple[str, str]]:
@@ -74,11 +83,12 @@ def _paired_attributes(case: Case, owner: type) -> list[tuple[str, str]]:
     return []
 
 
-def _attributes(node: ast.expr, own: str, held: dict[str, set[str]]) -> set[str]:
-    found = set()
-    for each in ast.walk(node):
-        if isinstance(each, ast.Attribute) and is_name(each.value, own):
-            found.add(ast.unparse(each))
-        elif isinstance(each, ast.Name):
-            found |= held.get(each.id, set())
-    return found
+def _attributes(node: ast.AST, own: str, held: dict[str, set[str]]) -> set[str]:
+    """Return the attributes that an expression's values come from, not those that tell which of the values."""
+    if isinstance(node, ast.Subscript):
+        return _attributes(node.value, own, held)
+    if isinstance(node, ast.Attribute) and is_name(node.value, own):
+        return {ast.unparse(node)}
+    if isinstance(node, ast.Name):
+        return held.get(node.id, set())
+    return {each for child in ast.iter_child_nodes(node) for each in _attributes(child, own, held)}

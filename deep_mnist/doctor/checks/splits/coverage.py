@@ -20,6 +20,7 @@ MOST_LABEL = 100_000  # a class number; larger ones are reported as values
 UNSOUND = (  # sorted examples are cut into parts of some classes each; labels that are none are of no class
     Follows(fields=("splits.order",), least="error", on=On.ANY_SPLIT),
     Follows(fields=LABELS_UNSOUND, least="error", on=On.ANY_SPLIT),
+    Follows(rules=("S170",), on=On.ANY_SPLIT),  # each split's classes are numbered by themselves
 )
 # Both splits together, shuffled, and cut where they were.
 SPLIT_AGAIN = (

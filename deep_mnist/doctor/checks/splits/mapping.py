@@ -14,7 +14,7 @@ from deep_mnist.doctor.case import Split
 from deep_mnist.doctor.checks.labels.statistical import STATISTICAL
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe.classifier import Fit, Sample
-from deep_mnist.doctor.rule import Need, Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 FEWEST_OF_CLASS = 6  # test images of a class; most of them guessed as one and the same other class is no luck
 CLEAR = 0.6  # share of a class's images that are guessed alike
@@ -27,7 +27,7 @@ OTHER_NUMBERS = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.PAIRS, Need.TEST),
-    follows=STATISTICAL,
+    follows=(*STATISTICAL, Follows(rules=("S170",), on=On.ANY_SPLIT)),
     summary="The test split numbers its classes in another way than the train split.",
     why="Training looks fine and the test accuracy is chance: the names of the classes were exchanged.",
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 LONGEST_STATEMENT = 1200  # characters of a statement that is shown as a fix
 
 
@@ -74,8 +75,31 @@ class ProgramText:
         return f"{Path(self.file).name}:{getattr(node, 'lineno', '?')}"
 
     def in_place(self, text: str, statement: ast.stmt) -> str:
-        """Return a fix that stands for a statement, with the line on which it belongs."""
-        return f"{text}  # in place of {self.at(statement)}"
+        """Return a fix that stands for a statement, and for what else is on its line, with the line it belongs on."""
+        whole = "; ".join(text if each is statement else ast.unparse(each) for each in self._on_line_of(statement))
+        return f"{whole}  # in place of {self.at(statement)}"
+
+    def _on_line_of(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Return the statements that stand side by side on one line with a statement, it among them."""
+        for node in ast.walk(self.tree):
+            for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+                if isinstance(body, list) and any(each is statement for each in body):
+                    side = [each for each in body if each.lineno == statement.lineno == each.end_lineno]
+                    return side if any(each is statement for each in side) else [statement]
+        return [statement]
+
+    def repeated_around(self, node: ast.AST) -> list[int]:
+        """Return the ids of the loops, comprehensions and functions that a node stands in."""
+        around = (ast.For, ast.While, ast.FunctionDef, ast.Lambda, *COMPREHENSIONS)
+        return [id(each) for each in ast.walk(self.tree) if isinstance(each, around) and _holds(each, node)]
+
+    def with_expression(self, old: ast.expr, new: ast.expr) -> str:
+        """Return the statement around an expression with another one in its place; "" where it is no plain one."""
+        statement = self.statement_of(old)
+        if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
+            return ""
+        again = ast.unparse(_Exchange(old, new).visit(copy.deepcopy(statement)))
+        return self.in_place(again, statement) if len(again) <= LONGEST_STATEMENT else ""
 
     def rewritten(self, call: ast.Call, positional: Sequence[ast.expr] = (), **keywords: ast.expr) -> str:
         """Return the statement around a call with arguments set, and where it belongs; "" where it is no plain one."""
@@ -84,6 +108,20 @@ class ProgramText:
             return ""
         text = ast.unparse(with_keywords(statement, call, keywords, positional))
         return self.in_place(text, statement) if len(text) <= LONGEST_STATEMENT else ""
+
+
+class _Exchange(ast.NodeTransformer):
+    """Puts one expression in the place of another, which is known by its position."""
+
+    def __init__(self, old: ast.expr, new: ast.expr) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Return the other expression for the one that is exchanged, all else with its parts visited."""
+        if type(node) is type(self.old) and isinstance(node, ast.expr) and _position(node) == _position(self.old):
+            return self.new
+        visited: ast.AST = self.generic_visit(node)
+        return visited
 
 
 def called(node: ast.Call) -> str:
@@ -120,7 +158,7 @@ def names_set(nodes: list[ast.stmt]) -> Iterator[str]:
                 yield node.id
 
 
-def _holds(statement: ast.stmt, node: ast.AST) -> bool:
+def _holds(statement: ast.AST, node: ast.AST) -> bool:
     return any(each is node for each in ast.walk(statement))
 
 
