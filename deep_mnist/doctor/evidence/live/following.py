@@ -154,7 +154,7 @@ class Following(NamesThen):
         self.ended |= isinstance(each, ast.Return | ast.Raise) or _ends(each)
 
     def _bind_seen(self, target: ast.expr, statement: ast.Assign) -> Iterator[Use]:
-        if isinstance(target, ast.Subscript | ast.Tuple | ast.List):
+        if not isinstance(target, ast.Name):
             yield Use(target, statement, self, self.sure)
         self._bind(target, statement.value)
 
@@ -205,16 +205,16 @@ class Following(NamesThen):
         function = self.value(node.func)
         inner = function_block(function, self.text, self.model, self.depth + 1)
         if inner is None or self.depth >= DEEPEST:
+            self.made_anew |= inner is not None  # as far as is known
             return
         scope, definition = inner
         names = [each.arg for each in (*definition.args.posonlyargs, *definition.args.args)]
         first = 1 if isinstance(function, MethodType) else 0
         given = dict(zip(names[first:], node.args, strict=False)) | {e.arg: e.value for e in node.keywords if e.arg}
         scope.changed |= {name: self.value(each) for name, each in given.items()}
-        if first or any(each is self.model or isinstance(each, Meant) for each in scope.changed.values()):
-            yield from scope.walk(definition.body)
-            self.made_anew |= scope.made_anew
-            self.results[id(node)] = scope.returned
+        yield from scope.walk(definition.body)
+        self.made_anew |= scope.made_anew
+        self.results[id(node)] = scope.returned
 
 
 def function_block(
