@@ -103,7 +103,8 @@ def mended(program: Program, fix: str, line_of_fit: int) -> Program:
         line_of_fit: Before which it stands otherwise.
     """
     body, _, comment = fix.partition("  # ")
-    ast.parse(body)
+    is_head = body.endswith(":")  # of a statement that holds a block, which stays
+    ast.parse(f"{body} pass" if is_head else body)
     lines = program.text.splitlines()
     places = [int(each) for each in re.findall(r"<[^>]*>:(\d+)", comment)]
     at = places[0] if places else line_of_fit
@@ -113,7 +114,8 @@ def mended(program: Program, fix: str, line_of_fit: int) -> Program:
                          and each.lineno == at), key=lambda each: (each.end_lineno or 0) - each.lineno)  # fmt: skip
         for place in places[1:]:
             lines[place - 1] = indent + "pass"
-        lines[at - 1 : statement.end_lineno] = [indent + body]
+        end = statement.body[0].lineno - 1 if is_head else statement.end_lineno
+        lines[at - 1 : end] = [indent + body]
     else:
         lines.insert(at - 1, indent + body)
     return program._replace(text="\n".join(lines) + "\n")

@@ -13,6 +13,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.logs import (
+    RATE,
     Logs,
     expression_of_callback,
     is_callback,
@@ -137,13 +138,13 @@ def _of_monitor(case: Case, callback: Any, logs: Logs) -> Iterator[Finding]:
     title, name = type(callback).__name__, callback.monitor
     end = _end_of(callback, logs)
     if name not in logs.names:
-        near = _nearest(name, logs)
+        near = nearest(name, logs)
         if end is None or _matters(callback):
             yield NOT_LOGGED.found(
                 severity="error" if end is None else "",
                 expected=f"one of what this fit logs: {', '.join(logs.names)}",
-                received=f'{title} with monitor="{name}"{_without(name, logs)}',
-                fix=_validating(case, name, logs) or _watching(callback, near, logs),
+                received=f'{title} with monitor="{name}"{without(name, logs)}',
+                fix=validating(case, name, logs) or _watching(callback, near, logs),
                 why="Keras stops with a ValueError at the end of the first epoch." if end is None else "",
             )
         return
@@ -182,15 +183,15 @@ def _end_of(callback: Any, logs: Logs) -> str | None:
     return "down" if own.monitor_op.__name__ == "less" else "up"
 
 
-def _without(name: str, logs: Logs) -> str:
+def without(name: str, logs: Logs) -> str:
     is_there = name.removeprefix("val_") in logs.of_train
     return ", and fit has no validation data" if name.startswith("val_") and not logs.validated and is_there else ""
 
 
-def _validating(case: Case, name: str, logs: Logs) -> str:
+def validating(case: Case, name: str, logs: Logs) -> str:
     """Return the argument that lets fit validate, "" where it has validation or no arrays to split."""
     arrays = case.call is not None and hasattr(case.call.x, "shape")
-    return "model.fit(..., validation_split=0.1)" if _without(name, logs) and arrays else ""
+    return "model.fit(..., validation_split=0.1)" if without(name, logs) and arrays else ""
 
 
 def _watching(callback: Any, name: str, logs: Logs) -> str:
@@ -201,11 +202,13 @@ def _watching(callback: Any, name: str, logs: Logs) -> str:
     return expression_of_callback(callback, monitor=name, mode="max" if known == "up" else "min")
 
 
-def _nearest(name: str, logs: Logs) -> str:
+def nearest(name: str, logs: Logs) -> str:
     """Return the logged name that was most likely meant."""
     bare = name.removeprefix("val_")
+    if bare == "lr" and RATE in logs.of_train:
+        return RATE
     prefix = "val_" if name.startswith("val_") and logs.validated else ""
-    held = [each for each in logs.of_train if each not in ("loss", "learning_rate")]
+    held = [each for each in logs.of_train if each not in ("loss", RATE)]
     alike = [each for each in held if each.lower() == bare.lower()]
     alike = alike or [each for each in held if "acc" in each and "acc" in bare]
     alike = alike or difflib.get_close_matches(bare, held, 1, 0.4)
@@ -222,10 +225,10 @@ def _of_name(callback: Any, logs: Logs) -> Iterator[Finding]:
         path.format(epoch=1, batch=1, **dict.fromkeys(names, 0.5))
     except KeyError as error:
         wrong = str(error.args[0])
-        near = _nearest(wrong, logs)
+        near = nearest(wrong, logs)
         yield NAME_IN_PATH.found(
             expected=f"names that this fit logs: epoch, {', '.join(names)}",
-            received=f'ModelCheckpoint("{path}"), with {{{wrong}}} in it{_without(wrong, logs)}',
+            received=f'ModelCheckpoint("{path}"), with {{{wrong}}} in it{without(wrong, logs)}',
             fix=expression_of_callback(callback, filepath=path.replace("{" + wrong, "{" + near)),
         )
     except (IndexError, ValueError, AttributeError, TypeError):

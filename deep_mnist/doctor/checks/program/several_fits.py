@@ -78,7 +78,7 @@ def check_optimizer_is_own(case: Case) -> Iterator[Finding]:
         yield OTHER_VARIABLES.found(
             expected="an optimizer for the variables of this model, made with it",
             received=reason,
-            fix=_compiled_anew(model, rate=None),
+            fix=compiled_anew(model, rate=None),
         )
 
 
@@ -97,7 +97,7 @@ def check_compiled_again(case: Case) -> Iterator[Finding]:
         yield NOT_COMPILED_AGAIN.found(
             expected="compile() after a change of trainable",
             received=f"{words} since the last fit, with no compile() in between",
-            fix=_compiled_anew(model, rate=FINE if woken else None),
+            fix=compiled_anew(model, rate=FINE if woken else None),
         )
 
 
@@ -199,7 +199,7 @@ def _may_be_reset(case: Case, before: list[EarlierFit]) -> bool:
     return not source or any(word in source for word in ("set_weights", "load_weights", "from_config", ".assign("))
 
 
-def _compiled_anew(model: Any, rate: float | None) -> str:
+def compiled_anew(model: Any, rate: float | None) -> str:
     """Return the statement that compiles the model with an optimizer of the same kind, at its rate or another."""
     optimizer = model.optimizer
     try:

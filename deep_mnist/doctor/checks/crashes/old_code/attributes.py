@@ -44,6 +44,7 @@ METHODS = {
     "uses_learning_phase": "the argument training of call()", "_make_predict_function": "nothing: leave the line out",
     "make_predict_function": "nothing: leave the line out", "inbound_nodes": "{model}._inbound_nodes",
     "append": "pd.concat([{model}, {arguments}])",
+    "reset_states": '[each.reset_state() for each in {model}.layers if hasattr(each, "reset_state")]',
 }  # fmt: skip
 
 
@@ -204,22 +205,25 @@ def _import_for(step: TraceStep, shown: str) -> str:
 
 def _method(crash: Crash, name: str) -> Finding | None:
     step = crash.user
-    template = METHODS.get(name)
     held = getattr(crash.error, "obj", None)
-    if template is None or step is None or not _is_of_a_kind(held, name):
+    if name not in METHODS or step is None or not _is_of_a_kind(held, name):
         return None
     node = next(_attributes_at(step, name), None)
     if node is None:
         return None
-    call = next((each for each in ast.walk(step.tree) if isinstance(each, ast.Call) and each.func is node), None)
-    arguments = ", ".join(ast.unparse(each) for each in [*call.args, *_keywords(call)]) if call is not None else ""
-    owner = ast.unparse(node.value)
-    fix = template.format(model=owner, arguments=arguments)
+    owner, fix = ast.unparse(node.value), todays(node, step.tree)
     return NAME_GONE.found(
         expected=f"what was {owner}.{name}",
         received=f"none of this name in {library_of(type(held).__module__)}, at {crash.place}",
         fix=fix,
     )
+
+
+def todays(node: ast.Attribute, tree: ast.AST) -> str:
+    """Return what stands for an attribute of old, or for the call of it, today; "" where that is not known."""
+    call = next((each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.func is node), None)
+    arguments = ", ".join(ast.unparse(each) for each in [*call.args, *_keywords(call)]) if call is not None else ""
+    return METHODS.get(node.attr, "").format(model=ast.unparse(node.value), arguments=arguments)
 
 
 def _is_of_a_kind(held: Any, name: str) -> bool:

@@ -1,0 +1,60 @@
+"""Statements of a program with some of their expressions replaced, as the fix of what comes after a fit."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Sequence
+
+from deep_mnist.doctor.evidence.live.following import Use
+
+MOST_STATEMENTS = 4
+
+
+def rewritten(found: Sequence[tuple[Use, ast.expr, ast.expr]]) -> str:
+    """Return the statements anew, and in place of which lines they stand.
+
+    Of one that holds a block, as `if` does, its first line alone.
+
+    Args:
+        found: Each with the expression that is replaced and the one in its place.
+    """
+    statements = list({id(use.statement): use for use, _, _ in found}.values())[:MOST_STATEMENTS]
+    if any(hasattr(each.statement, "body") for each in statements):
+        statements = statements[:1]
+    lines, places = [], []
+    for use in statements:
+        changes = [(old, new) for other, old, new in found if other.statement is use.statement]
+        lines.append(_anew(use.statement, changes))
+        places.append(use.scope.text.at(use.statement))
+    return f"{'; '.join(lines)}  # in place of {' and '.join(places)}"
+
+
+def _anew(statement: ast.stmt, changes: Sequence[tuple[ast.expr, ast.expr]]) -> str:
+    again = copy.deepcopy(_head(statement))
+    places = {_place(old): new for old, new in changes}
+    return ast.unparse(ast.fix_missing_locations(_Replacing(places).visit(again))).splitlines()[0]
+
+
+def _head(statement: ast.stmt) -> ast.stmt:
+    """Return a statement without the block that it holds."""
+    if not hasattr(statement, "body"):
+        return statement
+    head = copy.copy(statement)
+    for name in ("body", "orelse"):
+        if hasattr(head, name):
+            setattr(head, name, [ast.Pass()] if name == "body" else [])
+    return head
+
+
+def _place(node: ast.expr) -> tuple[int, int, int | None, int | None, str]:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, type(node).__name__
+
+
+class _Replacing(ast.NodeTransformer):
+    def __init__(self, places: dict[tuple[int, int, int | None, int | None, str], ast.expr]) -> None:
+        self.places = places
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        new = self.places.get(_place(node)) if isinstance(node, ast.expr) else None
+        return self.generic_visit(node) if new is None else new
