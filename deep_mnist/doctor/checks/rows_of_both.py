@@ -32,7 +32,9 @@ def alike_by_nature(case: Case) -> bool:
     equal = hashes[order][1:] == hashes[order][:-1]
     if len(train.labels) != len(train.images) or not equal.any():
         return False
-    ones, others = (train.labels[at[order][side][equal]].reshape(equal.sum(), -1) for side in (slice(1, None), slice(-1)))
+    ones, others = (
+        train.labels[at[order][side][equal]].reshape(equal.sum(), -1) for side in (slice(1, None), slice(-1))
+    )
     return bool((ones != others).any(axis=1).mean() > MOST)
 
 
