@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
 
 MODULES = {"keras": "keras", "np": "numpy", "tf": "tensorflow"}  # name in fixes -> module
@@ -21,7 +22,6 @@ IMPORTS = {"keras": "import keras", "np": "import numpy as np", "tf": "import te
 CHAIN = re.compile(r"(?<![\w.'\"])(keras|np|tf)((?:\.[A-Za-z_]\w*)+)")
 OTHER_KERAS = r"^(?:tensorflow\.keras|keras\._tf_keras\.keras|keras\.api\._v2\.keras|keras\.api)(?=\.|$)"
 FILE = re.compile(r"([\w.-]+\.py):\d+")
-IN_PLACE = "in place of"
 
 
 def in_own_modules(finding: Finding, frame: FrameType | None) -> Finding:
@@ -94,10 +94,9 @@ def _plain(module: ModuleType) -> str:
 
 def _with_imports(imports: str, body: str, comment: str, space: Mapping[str, Any]) -> str:
     """Return statements behind their imports; what is no line of its own has them in its comment."""
-    try:
-        statements = ast.parse(body).body
-    except SyntaxError:  # a sentence
+    if not is_code(body):
         return f"{body}  # {comment}" if comment else body
+    statements = ast.parse(body).body
     stands_alone = IN_PLACE in comment or not any(isinstance(each, ast.Expr) and _root(each) not in space
                                                   for each in statements)  # fmt: skip
     if stands_alone and not any(hasattr(each, "body") for each in statements):
