@@ -32,8 +32,9 @@ def with_arguments(tree: ast.AST, call: ast.Call, body: str, named: Mapping[str,
     if inner is None:
         return ""
     names = _Names(named)
-    inner.args = [names.visit(each) for each in inner.args]
-    inner.keywords = [names.visit(each) for each in inner.keywords]
+    arguments: list[Any] = [inner.args, inner.keywords]
+    for held in arguments:
+        held[:] = [names.visit(each) for each in held]
     if names.used != set(named):
         return ""
     set_first = "; ".join(f"{name} = {expression}" for name, expression in named.items())
