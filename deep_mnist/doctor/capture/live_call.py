@@ -30,6 +30,7 @@ from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
+from deep_mnist.doctor.evidence.live.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
 from deep_mnist.doctor.judge import isolated, run_checks
@@ -85,7 +86,7 @@ def check(
 def rehearsed(diagnosis: Diagnosis, call: FitCall, choices: Choices) -> Diagnosis:
     """Return the diagnosis with what a short run of the network showed; its variables are restored."""
     started = time.perf_counter()
-    found = rehearse_call(call, diagnosis.case.train)
+    found = [in_own_modules(each, diagnosis.case.frame) for each in rehearse_call(call, diagnosis.case.train)]
     return with_more(diagnosis, found, choices, time.perf_counter() - started)
 
 
@@ -180,7 +181,7 @@ def diagnose_drawn(
         of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
 
     def said(finding: Finding) -> Finding:
-        return named(in_pipeline_words(finding, call, frame), origin)
+        return in_own_modules(named(in_pipeline_words(finding, call, frame), origin), frame)
 
     of_case = [in_own_words(case, each) for each in judged.findings]
     findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))

@@ -18,6 +18,9 @@ from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
 from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
 from deep_mnist.doctor.capture.source import Source, Variable, cell_at
 from deep_mnist.doctor.case import slug
+from deep_mnist.doctor.evidence.live.call_line import line_of_class, parameter, with_arguments
+from deep_mnist.doctor.evidence.live.compile_line import in_compile_call
+from deep_mnist.doctor.evidence.live.fix_statements import IN_PLACE, is_code, without_roles
 from deep_mnist.doctor.finding import Finding
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
@@ -52,6 +55,8 @@ class Origin:
     compiled_at: int | None = None
     may_repeat: bool = True
     compiled_in: str = ""
+    tree: ast.AST | None = field(default=None, repr=False, compare=False)
+    node: ast.Call | None = field(default=None, repr=False, compare=False)
 
     def at(self, line: int | None, path: str = "") -> str:
         """Return a line in words: "train.py:9", or "cell 7, line 3, In [12]" of a notebook; without one, the file."""
@@ -77,8 +82,11 @@ class Origin:
 
     def places(self, finding: Finding) -> str:
         """Return where the cause of a finding lies, "" when that is unknown."""
-        if finding.field.startswith("contract.") and self.compiled_at:
+        of_compile = finding.field.startswith("contract.") or "of compile()" in finding.expected
+        if of_compile and self.compiled_at:
             return self.at(self.compiled_at, self.compiled_in)
+        if finding.field == "fit.callbacks" and self.line:
+            return self.at(self.line_of(finding))
         if finding.split == "model" or finding.field.startswith(("model.", "contract.")):
             return self.place("model")
         part = "labels" if finding.field.startswith(("labels.", "splits.order")) else "images"
@@ -98,6 +106,8 @@ class Origin:
         """Return the line where the cause of a finding lies, else that of the call."""
         if finding.field.startswith("contract.") and self.compiled_at:
             return self.compiled_at
+        if finding.field == "fit.callbacks":
+            return line_of_class(self.tree, finding.received) or self.line
         roles = ["model"] if finding.split == "model" else [f"{finding.split}_images", f"{finding.split}_labels"]
         roles = [self._role(each.replace("both_", "train_"), finding) for each in roles]
         if finding.field.startswith(("labels.", "splits.order")):
@@ -154,7 +164,9 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     text = source.text(node)
     compiled_in, compiled_at = source.compile_place(variables["model"].expression)
     repeats = source.may_repeat(node)
-    return Origin(source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in)
+    return Origin(
+        source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in, source.tree, node
+    )
 
 
 def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, ast.expr | None, Any]]:
@@ -217,11 +229,10 @@ def _expressions(call: FitCall, node: ast.Call | None) -> Iterator[tuple[str, as
 def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]:
     """The last examples, which validation_split takes for validation."""
     tails = {}
-    for part in ("images", "labels"):
-        train = variables.get(f"train_{part}")
-        if train is not None:
+    for role, train in variables.items():
+        if role.startswith("train_"):
             text = f"{train.name}[-{count}:]"
-            tails[f"test_{part}"] = Variable(text, text, train.line, train.path)
+            tails[role.replace("train_", "test_")] = Variable(text, text, train.line, train.path)
     return tails
 
 
@@ -235,61 +246,56 @@ def named(finding: Finding, origin: Origin) -> Finding:
         return finding
     fix = _one_statement(finding, variables)
 
+    def spoken(match: re.Match[str]) -> str:
+        variable = variables.get(match.group())
+        return variable.expression if variable is not None else match.group()
+
     def name(match: re.Match[str]) -> str:
         variable = variables.get(match.group())
         return variable.name if variable is not None else match.group()
 
-    expected, received, why = (ROLE.sub(name, text) for text in (finding.expected, finding.received, finding.why))
+    expected, received, why = (ROLE.sub(spoken, text) for text in (finding.expected, finding.received, finding.why))
     model = variables.get("model")
-    fix = ROLE.sub(name, fix)
+    fix = ROLE.sub(name if is_code(fix) else spoken, fix)
+    fix = _within_pipeline(finding, fix, origin) or _in_call(finding, fix, origin)
     if model is not None:
-        fix = MODEL.sub(lambda _: model.name, fix)
+        fix = in_compile_call(MODEL.sub(lambda _: model.name, fix), model.name, origin.tree, origin.at)
     return replace(finding, expected=expected, received=received, why=why, fix=fix)
 
 
 def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:
     """Leave out what a fix does to the test split where both splits are one variable of the source."""
     body, mark, comment = finding.fix.partition("  # ")
-    shared = {role for role in ("test_images", "test_labels") if _is_shared(variables, role)}
+    shared = {role for role in variables if role.startswith("test_") and _is_shared(variables, role)}
     if finding.split == "test" or not any(role in body for role in shared):
         return finding.fix
-    try:
-        statements = ast.parse(body).body
-    except (SyntaxError, ValueError):  # a sentence
-        return finding.fix
-    ours = {role for each in statements for role in _roles_set(each)}
-    spare = {role for role in shared if role.replace("test_", "train_") in ours}
-    kept = [text for each in statements if (text := _without(spare, each, body))]
-    return "; ".join(kept) + mark + comment
+    return without_roles(shared, body) + mark + comment
 
 
-def _without(roles: set[str], statement: ast.stmt, body: str) -> str:
-    """Return a statement as it stands in `body`, but for what it does to these roles; "" where nothing is left."""
-    text, made = ast.get_source_segment(body, statement) or "", _roles_set(statement)
-    if not roles.intersection(made):
-        return text
-    if roles.issuperset(made):
+def _within_pipeline(finding: Finding, fix: str, origin: Origin) -> str:
+    """Return a fix for one of multiple inputs or targets that has no name outside its pipeline, as a sentence."""
+    body = fix.partition("  # ")[0]
+    whole = origin.variables.get("test_images" if finding.split == "test" else "train_images")
+    if whole is None or not is_code(body) or not any(match.group(3) for match in ROLE.finditer(body)):
         return ""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-    value = getattr(statement, "value", None)
-    if not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts)):
-        return text
-    pairs = [(name, each) for name, each in zip(target.elts, value.elts, strict=True) if _role_of(name) not in roles]
-    sides = zip(*pairs, strict=True)
-    return " = ".join(", ".join(ast.get_source_segment(body, each) or "" for each in side) for side in sides)
+    return f"Do this where {whole.expression} is made: {ROLE.sub(lambda match: parameter(match.group()), body)}."
 
 
-def _roles_set(statement: ast.stmt) -> list[str]:
-    """Return the names that a statement sets, whole or in part: train_images of `train_images.reshape(-1)[3] = 0`."""
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return [_role_of(name) for each in targets for name in (each.elts if isinstance(each, ast.Tuple) else [each])]
-
-
-def _role_of(target: ast.expr) -> str:
-    node: Any = target
-    while node is not None and not isinstance(node, ast.Name):
-        node = getattr(node, "value", None) or getattr(node, "func", None)
-    return node.id if node is not None else ""
+def _in_call(finding: Finding, fix: str, origin: Origin) -> str:
+    """Return a fix in the source's names as the whole line of the call, where the call is given expressions."""
+    body, _, comment = fix.partition("  # ")
+    roles = {match.group() for match in ROLE.finditer(finding.fix)}
+    names = {origin.variables[each].name.partition("[")[0] for each in roles if each in origin.variables}
+    given = {
+        each.name: each.expression for each in origin.variables.values() if each.is_argument and each.name in names
+    }
+    if not given or origin.node is None or origin.tree is None or IN_PLACE in comment or not is_code(body):
+        return fix
+    line = with_arguments(origin.tree, origin.node, body, given)
+    if not line:
+        told = "; ".join(f"{name}: {expression}" for name, expression in given.items())
+        return f"{body}  # {f'{comment}; ' if comment else ''}where the call is given {told}"
+    return f"{line}  # {f'{comment}; ' if comment else ''}{IN_PLACE} {origin.at(origin.node.lineno)}"
 
 
 def _is_shared(variables: Mapping[str, Variable], role: str) -> bool:

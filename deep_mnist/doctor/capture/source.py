@@ -13,6 +13,8 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.call_line import free_name, is_plain, is_settable, parameter
+
 MOST_NAMES = 400  # of one namespace or object, searched for a value
 MOST_ITEMS = 8  # of one tuple or list, as above
 LONGEST_CALL = 100  # characters of the call shown
@@ -34,12 +36,14 @@ class Variable:
         expression: As it stands in the call, such as `x_train / 255`.
         line: Where it was last set before the call, None when that could not be found.
         path: Name of the code that sets it, where that is another than the call's: an earlier cell of a notebook.
+        is_argument: The name is a new one for an expression that no statement may assign to.
     """
 
     name: str
     expression: str
     line: int | None = None
     path: str = ""
+    is_argument: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,20 +151,20 @@ class Source:
 
     def variable(self, role: str, expression: ast.expr | None, value: Any) -> Variable:
         """Return what `value` is called: its expression, or a name of this frame or module for the same object."""
-        parameter = {"train_images": "x", "train_labels": "y", "test_images": "x_val", "test_labels": "y_val"}
         if isinstance(expression, ast.Name) and self._is_parameter(expression.id):
             outer = self._name_of(value, self.frame.f_globals)
             expression = ast.parse(outer, mode="eval").body if outer else expression
         if expression is None:
             found = self._name_of(value, self.frame.f_locals) or self._name_of(value, self.frame.f_globals)
             if found is None:
-                return Variable(parameter.get(role, role), parameter.get(role, role))
+                name = parameter(role)
+                return Variable(name, name)
             expression = ast.parse(found, mode="eval").body
         text = ast.unparse(expression)
-        named = isinstance(expression, ast.Subscript) and isinstance(expression.slice, ast.Constant)
-        assignable = named or isinstance(expression, ast.Name | ast.Attribute)
         path, line = self._place_of(expression)
-        return Variable(text if assignable else parameter.get(role, role), text, line, path)
+        if role == "model" or is_settable(expression, self.frame):
+            return Variable(text if role != "model" or is_plain(expression) else role, text, line, path)
+        return Variable(free_name(parameter(role), self.tree), text, line, path, is_argument=True)
 
     def _name_of(self, value: Any, space: Mapping[str, Any]) -> str | None:
         """Return the name of a value in a namespace: `x_train`, or `mnist.train.images` of the objects in it."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.live.source_text import is_in_a_loop
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -87,7 +88,7 @@ def check_updates(case: Case) -> Iterator[Finding]:
     batch = _number(case.fit.get("batch_size"))
     stated = case.fit.get("batches", math.ceil(count * (1 - split) / max(batch or 32, 1)))  # None: nobody knows
     steps = _number(case.fit.get("steps_per_epoch")) or _number(stated)
-    if not steps or steps * epochs >= FEW_UPDATES:
+    if not steps or steps * epochs >= FEW_UPDATES or (case.frame is not None and is_in_a_loop(case.frame)):
         return
     whole = steps == 1 and count > 64 and batch is not None
     more = f"model.fit(..., epochs={math.ceil(10 * FEW_UPDATES / steps)})"

@@ -6,11 +6,16 @@ of every BatchNormalization, and so on. What no line can put right is said in a 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
+import numpy as np
+
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
+from deep_mnist.doctor.evidence.live.call_line import line_with
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 
 # Metrics that a string names for every loss; accuracy is whichever fits the loss.
 METRICS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "mae", "mse", "auc", "precision",
@@ -72,6 +77,34 @@ def hidden_layers(names: Sequence[str], activation: str) -> str:
         return f'model.get_layer("{names[0]}").activation = keras.activations.{activation}'
     listed = str(list(names)).replace("'", '"')
     return f"for name in {listed}: model.get_layer(name).activation = keras.activations.{activation}"
+
+
+def log_of_zeros(frame: FrameType | None, values: np.ndarray) -> str:
+    """Return the source's only line that takes logarithms with log1p in place of log, which knows zeros; "" of none.
+
+    Args:
+        frame: Of the user's code.
+        values: Among which are -inf and no other number that is not finite.
+    """
+    lost = values[~np.isfinite(values)]
+    if frame is None or not lost.size or not np.isneginf(lost).all():
+        return ""
+    text = ProgramText(frame)
+    calls = [each for each in text.calls("log") if _is_of_numpy(each, frame)]
+    statement = text.statement_of(calls[0]) if len(calls) == 1 else None
+    if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Return) or not isinstance(
+        calls[0].func, ast.Attribute
+    ):
+        return ""
+    written = ast.unparse(statement).replace(f"{ast.unparse(calls[0].func)}(", f"{ast.unparse(calls[0].func)}1p(", 1)
+    line = line_with(text.tree, statement, written)
+    return text.in_place(line, statement) if line else ""
+
+
+def _is_of_numpy(call: ast.Call, frame: FrameType) -> bool:
+    owner = getattr(call.func, "value", None)
+    held = frame.f_globals.get(owner.id) if isinstance(owner, ast.Name) else None
+    return isinstance(held, ModuleType) and held.__name__ == "numpy" and len(call.args) == 1
 
 
 def alias_of(frame: FrameType | None, module: str, usual: str) -> tuple[str, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.fix_lines import log_of_zeros
 from deep_mnist.doctor.evidence.survey import Survey
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, On, Rule, Scope, check
@@ -67,7 +68,7 @@ def check_finite(case: Case, split: Split) -> Iterator[Finding]:
         split.name,
         expected="finite pixels" if case.input_kind.shows_images else "finite numbers",
         received=f"NaN or infinity in {seen.not_finite} of {seen.count} {example}s",
-        fix=fix,
+        fix=(log_of_zeros(case.frame, split.images) if split.images is not None else "") or fix,
         why=f"One such {example} makes the loss NaN, and with it all weights.",
         where=tuple(seen.bad[:MAX_WHERE]),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from deep_mnist.contract.losses import REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.fix_lines import log_of_zeros
 from deep_mnist.doctor.checks.labels.amounts import AMOUNT_RULES
 from deep_mnist.doctor.checks.labels.numbers import NUMBER_RULES, numbers_found
 from deep_mnist.doctor.checks.labels.one_hot import ROW_RULES, rank_found, rows_found
@@ -157,6 +158,6 @@ def _not_finite(case: Case, split: Split, labels: np.ndarray) -> Finding:
         split.name,
         expected=f"a class for every {case.example}",
         received=f"{wrong.count} labels NaN or infinite",
-        fix=f"{keep}; {images}, {name} = {images}[keep], {name}[keep]",
+        fix=log_of_zeros(case.frame, labels) or f"{keep}; {images}, {name} = {images}[keep], {name}[keep]",
         where=wrong.where,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import REGRESSION_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.labels.amounts import amounts, are_amounts, are_whole_amounts, classes_for_amount_loss
 from deep_mnist.doctor.checks.labels.values import are_divided, fractions, values_found
@@ -75,7 +75,7 @@ def numbers_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
     elif contract.label_encoding == "one_hot" and contract.output_units != 1:
         yield _numbers_for_rows(contract, split, labels)
     elif contract.label_encoding == "sparse" and not valued:
-        yield from _form_found(split, labels)
+        yield from _form_found(contract, split, labels)
     if labels.dtype.kind == "b" and (contract.num_classes or 2) > 2:
         yield BOOLEANS.found(
             split.name,
@@ -95,9 +95,9 @@ def _numbers_for_rows(contract: Contract, split: Split, labels: np.ndarray) -> F
     )
 
 
-def _form_found(split: Split, labels: np.ndarray) -> Iterator[Finding]:
+def _form_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     name = f"{split.name}_labels"
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind == "f" and contract.loss not in BINARY_LOSSES:  # whose answers are 0.0 and 1.0
         yield FLOATS.found(
             split.name,
             expected="integer labels",

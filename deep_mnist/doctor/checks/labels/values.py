@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deep_mnist.contract.losses import BINARY_LOSSES
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.checks.vocabulary_sizes import reads_what_it_predicts, sized_line
 from deep_mnist.doctor.evidence.chunks import extent, holds, tally, wrong_in
+from deep_mnist.doctor.evidence.live.own_code import own_names
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
@@ -89,12 +92,19 @@ def _are_ratios(labels: np.ndarray) -> np.ndarray:
 def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:
     """Yield what is wrong with the values of whole numbers (n,) as classes of this network."""
     classes = case.contract.num_classes
-    if classes is None:
-        return
     least, greatest = extent(labels)
+    if case.contract.loss in BINARY_LOSSES and _weigh_nothing(case, split, (labels < 0) | (labels > 1)):
+        return
+    if classes is None:
+        if _is_beyond_an_answer(case, least, greatest):
+            yield _no_answers(case, split, labels)
+        return
     if least >= 0 and greatest < classes:
         if least == greatest and classes > 1 and len(labels) >= FEWEST and not _is_one_by_nature(case, split, labels):
             yield _one_class(split, labels, classes)
+        return
+    if case.contract.loss in BINARY_LOSSES and labels.dtype.kind == "f" and len(tally(labels).values) > classes:
+        yield _no_answers(case, split, labels)
         return
     if least >= 0 and reads_what_it_predicts(case):
         return  # reported once, of the tokens
@@ -106,6 +116,42 @@ def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Findi
         fix=sized or _renumbered(f"{split.name}_labels", labels, classes, in_memory=case.call is not None),
         where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk >= classes)).where,
     )
+
+
+def _is_beyond_an_answer(case: Case, least: float, greatest: float) -> bool:
+    """Whether labels lie beyond 0 and 1, which a loss of answers of yes or no asks for, whatever the network is."""
+    if case.call is None or case.contract.loss not in BINARY_LOSSES or 0 <= least <= greatest <= 1:
+        return False
+    own = own_names(case.call.model)
+    return own.isdisjoint(("train_step", "compute_loss", "fit")) and not case.contract.outputs
+
+
+def _weigh_nothing(case: Case, split: Split, outside: np.ndarray) -> bool:
+    """Whether what is no answer has no weight in the loss, as people leave out what is not known."""
+    weights = case.call.arguments.get("sample_weight") if case.call is not None else None
+    if weights is None or not outside.any():
+        return False
+    held = np.asarray(weights).reshape(-1)[: len(outside)]
+    return split.name != "train" or (len(held) == len(outside) and not held[outside].any())
+
+
+def _no_answers(case: Case, split: Split, labels: np.ndarray) -> Finding:
+    """Return the finding on amounts, such as ratings, under a loss of answers of yes or no."""
+    low, high = extent(labels)
+    return BEYOND_CLASSES.found(
+        split.name,
+        expected=f"0 or 1 for {case.contract.loss}",
+        received=_values_text(labels),
+        fix=f"{last_layer(1)}; {compiled_with(case.contract, 'mean_squared_error')}"
+        if not are_two(labels)
+        else f"{split.name}_labels = ({split.name}_labels - {low:g}) / {high - low:g}",
+        where=wrong_in(labels, lambda chunk: (chunk < 0) | (chunk > 1)).where,
+    )
+
+
+def are_two(labels: np.ndarray) -> bool:
+    """Whether labels are of two values, and so two classes."""
+    return len(tally(labels).values) == 2
 
 
 def _is_one_by_nature(case: Case, split: Split, labels: np.ndarray) -> bool:

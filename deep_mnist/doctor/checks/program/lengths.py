@@ -13,7 +13,7 @@ from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.logs import expression_of_callback, is_callback
 from deep_mnist.doctor.checks.program.steps import steps_of, whole_number
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 COUNTS = ("batch_size", "epochs", "steps_per_epoch", "validation_steps", "initial_epoch", "validation_batch_size")
 HARDLY = 0.1  # of the data, seen in the whole fit
@@ -68,6 +68,7 @@ NEVER_STOPS = Rule(
     scope=Scope.CASE,
     needs=LIVE,
     summary="A callback waits for longer than the fit lasts.",
+    follows=(Follows(rules=("P020", "P021", "P022"), on=On.MODEL),),  # whose line it would contradict
     why="It cannot act: training is not stopped early, or the rate not lowered.",
 )
 RATE_AT_FLOOR = Rule(

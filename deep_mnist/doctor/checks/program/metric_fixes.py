@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,15 +39,26 @@ def fitting_metric(wrong: OutputMetric, predictions: Predictions) -> str:
         return _overlap(predictions)
     of_answers = kind in (Predicted.YES_OR_NO, Predicted.SEVERAL_LABELS)
     if predictions.logits and form == "AUC":
-        return "keras.metrics.AUC(from_logits=True)"
+        return _with_argument(wrong, form, "from_logits", True)
     if form == "AUC":
         return "keras.metrics.AUC()" if not predictions.is_sparse else '"accuracy"'
     if predictions.logits and of_answers:
         asked = form if form in ("Precision", "Recall") else "BinaryAccuracy"
-        return f"keras.metrics.{asked}({'thresholds' if asked != 'BinaryAccuracy' else 'threshold'}=0)"
+        return _with_argument(wrong, asked, "threshold" if asked == "BinaryAccuracy" else "thresholds", 0)
     if form in ("Precision", "Recall") and of_answers:
         return f"keras.metrics.{form}()"
     return '"binary_accuracy"' if kind is Predicted.SEVERAL_LABELS else '"accuracy"'
+
+
+def _with_argument(wrong: OutputMetric, form: str, name: str, value: int) -> str:
+    """Return a metric of this class with one argument set, and otherwise as the user made it."""
+    stated = expression_of(wrong.stated) if type(wrong.stated).__name__ == form else ""
+    call = ast.parse(stated or f"keras.metrics.{form}()", mode="eval").body
+    if not isinstance(call, ast.Call):
+        return stated
+    kept = [each for each in call.keywords if each.arg != name]
+    again = ast.Call(call.func, call.args, [*kept, ast.keyword(name, ast.Constant(value))])
+    return ast.unparse(again).replace("'", '"')
 
 
 def _overlap(predictions: Predictions) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.compiled_metrics import (
     MetricsError,
@@ -21,7 +20,8 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
 )
 from deep_mnist.doctor.checks.program.given_callbacks import is_monitored
 from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
-from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions, predictions_of
+from deep_mnist.doctor.checks.program.metric_outputs import Output, outputs_of
+from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -96,20 +96,16 @@ FOR_NO_OUTPUT = Rule(
 
 
 @dataclass(frozen=True)
-class Output:
-    """One output: its contract, and predictions of it where their form is known."""
+class MetricFault:
+    """What is wrong with one metric; `severity` is "" for the rule's own."""
 
-    contract: Contract
-    predictions: Predictions | None
-    labels: np.ndarray
-    shape: tuple[int, ...]
+    rule: Rule
+    expected: str
+    received: str
+    severity: str = ""
 
-    @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and outputs, of the right shapes at least."""
-        if self.predictions is not None:
-            return self.predictions.labels, self.predictions.right
-        return self.labels[:1], np.zeros((1, *self.shape), np.float32)
+
+Judged = tuple[OutputMetric, Predictions, MetricFault]
 
 
 @check(NOT_AT_ITS_BEST, CANNOT_FALL, TAKES_PROBABILITIES, RAISES, FOR_NO_OUTPUT)
@@ -137,39 +133,22 @@ def check_metrics(case: Case) -> Iterator[Finding]:
     ]
     graver = [each for each in judged if each[2].severity != "note"]
     fix = mended(model, [(each, predictions) for each, predictions, _ in graver or judged])
-    for each, _, fault in judged:
-        of_output = f" of the output {compiled.output_names[each.output]!r}" if len(outputs) > 1 else ""
+    for (output, fault), alike in _by_fault(judged).items():
+        of_output = f" of the output {compiled.output_names[output]!r}" if len(outputs) > 1 else ""
         yield fault.rule.found(
             severity=fault.severity,
             expected=fault.expected,
-            received=f"{each.title}{of_output}{fault.received}",
-            fix=fix if fault.severity != "note" else mended(model, [(each, _)]),
+            received=f"{', '.join(each.title for each, _ in alike)}{of_output}{fault.received}",
+            fix=fix if fault.severity != "note" else mended(model, alike),
         )
 
 
-def outputs_of(case: Case, model: Any) -> list[Output]:
-    """Return the model's outputs in order; [] where one of them has no labels or no known shape."""
-    names = list(getattr(model, "output_names", None) or ())
-    contracts = {each.output_name: each for each in case.contract.outputs}
-    if len(names) > 1 or contracts:
-        held = [(contracts.get(name), case.train.targets.get(name)) for name in names]
-    else:
-        held = [(case.contract, case.train.labels)]
-    found = [_output(contract, labels) for contract, labels in held]
-    return [each for each in found if each is not None] if all(found) else []
-
-
-def _output(contract: Contract | None, labels: np.ndarray | None) -> Output | None:
-    if contract is None or labels is None or not labels.ndim or not len(labels):
-        return None
-    shape = contract.output_shape
-    if shape is None and contract.output_units and contract.output_rank in (None, 2):
-        shape = (contract.output_units,)
-    if shape is None or not shape or any(each is None for each in shape[-1:]):
-        return None
-    sizes = labels.shape[1:] if len(labels.shape) - 1 >= len(shape) - 1 else ()
-    known = tuple(int(each or (sizes[index] if index < len(sizes) else 1)) for index, each in enumerate(shape))
-    return Output(contract, predictions_of(contract, labels, known), labels, known)
+def _by_fault(judged: Sequence[Judged]) -> dict[tuple[int, MetricFault], list[tuple[OutputMetric, Predictions]]]:
+    """Return the metrics of each output that have one fault in common."""
+    found: dict[tuple[int, MetricFault], list[tuple[OutputMetric, Predictions]]] = {}
+    for each, predictions, fault in judged:
+        found.setdefault((each.output, fault), []).append((each, predictions))
+    return found
 
 
 def _refused(model: Any, outputs: list[Output], error: MetricsError) -> Finding:
@@ -194,16 +173,6 @@ def _usual(predictions: Predictions | None) -> str:
 # --- one metric ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class MetricFault:
-    """What is wrong with one metric; `severity` is "" for the rule's own."""
-
-    rule: Rule
-    expected: str
-    received: str
-    severity: str = ""
-
-
 def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> MetricFault | None:
     try:
         right = _value(each.metric, predictions.labels, predictions.right)
@@ -216,7 +185,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
     if predictions.logits and not _takes_logits(each.metric) and _differs(each.metric, predictions):
         expected = "a metric that takes logits, as the loss does (from_logits=True)"
         severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
-        return MetricFault(TAKES_PROBABILITIES, expected, ", which takes probabilities", severity)
+        return MetricFault(TAKES_PROBABILITIES, expected, ", of probabilities", severity)
     if not right >= LEAST_OF_BEST * BEST:
         expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
         severity = "note" if _is_by_the_way(case, each, predictions) else ""

@@ -34,8 +34,9 @@ def check_names(case: Case) -> Iterator[Finding]:
     exact = not isinstance(model._outputs_struct, Mapping)  # a list's outputs need a key each
     yield from _found(call.x, "x", inputs, extra=True, lacking=True)
     yield from _found(call.y, "y", outputs, extra=False, lacking=exact)
-    yield from _found(getattr(model, "loss", None), "the loss of compile()", outputs, extra=False, lacking=exact)
-    yield from _found(weights, "the loss_weights of compile()", outputs, extra=False, lacking=exact)
+    of_loss = list(_found(getattr(model, "loss", None), "the loss of compile()", outputs, extra=False, lacking=exact))
+    both = "the loss and the loss_weights of compile()" if of_loss else "the loss_weights of compile()"
+    yield from list(_found(weights, both, outputs, extra=False, lacking=exact)) or of_loss
 
 
 def _names(struct: Any, names: list[str]) -> list[str]:

@@ -73,6 +73,8 @@ def check_optimizer_is_own(case: Case) -> Iterator[Finding]:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not type(optimizer).__mro__[-2].__module__.startswith(("keras.", "builtins")):
         return
+    if _is_compiled_as_before(case):
+        return  # Keras goes on with the step that it has, and P061 says so
     reason = _of_built(model, optimizer) or _of_unrun(case, optimizer)
     if reason:
         yield OTHER_VARIABLES.found(
@@ -85,9 +87,8 @@ def check_optimizer_is_own(case: Case) -> Iterator[Finding]:
 @check(NOT_COMPILED_AGAIN)
 def check_compiled_again(case: Case) -> Iterator[Finding]:
     """Yield a change of what trains that Keras has not heard of."""
-    before = _last_of(case)
-    model = case.call.model if case.call is not None else None
-    if before is None or before.compiled() is None or before.compiled() is not getattr(model, "_compile_loss", None):
+    before, model = _last_of(case), _model(case)
+    if before is None or not _is_compiled_as_before(case):
         return
     now = [each for each in layers_of(case) if own_weights(each)]
     woken = [each.name for each in now if is_trainable(each) and each in before.frozen]
@@ -163,6 +164,13 @@ def _last_of(case: Case) -> EarlierFit | None:
         if each.model() is not None and (each.model() is model or shared):
             return each
     return None
+
+
+def _is_compiled_as_before(case: Case) -> bool:
+    """Whether compile() was not called since the last fit of this model."""
+    before = _last_of(case)
+    compiled = before.compiled() if before is not None else None
+    return compiled is not None and compiled is getattr(_model(case), "_compile_loss", None)
 
 
 def _of_built(model: Any, optimizer: Any) -> str:

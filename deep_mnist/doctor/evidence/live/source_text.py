@@ -14,6 +14,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.call_line import statement_of
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 LONGEST_STATEMENT = 1200  # characters of a statement that is shown as a fix
 
@@ -48,8 +51,7 @@ class ProgramText:
 
     def statement_of(self, node: ast.AST) -> ast.stmt | None:
         """Return the innermost statement that holds a node, None where it is not of this tree."""
-        holders = [each for each in ast.walk(self.tree) if isinstance(each, ast.stmt) and _holds(each, node)]
-        return max(holders, key=lambda each: (each.lineno, each.col_offset), default=None)
+        return statement_of(self.tree, node)
 
     def loops_around(self, line: int) -> list[ast.For]:
         """Return the for loops that a line stands in, the outermost first."""
@@ -122,6 +124,27 @@ class _Exchange(ast.NodeTransformer):
             return self.new
         visited: ast.AST = self.generic_visit(node)
         return visited
+
+
+def is_in_a_loop(frame: FrameType) -> bool:
+    """Whether the line that a frame is at stands in a loop, or in a function that is called from one."""
+    outer: FrameType | None = frame
+    while outer is not None:
+        if not is_of_a_library(outer):
+            tree, line = ProgramText(outer).tree, outer.f_lineno
+            loops = (node for node in ast.walk(_own_block(tree, outer)) if isinstance(node, ast.For | ast.While))
+            if any(each.body[0].lineno <= line <= (each.end_lineno or 0) for each in loops):
+                return True
+        outer = outer.f_back
+    return False
+
+
+def _own_block(tree: ast.AST, frame: FrameType) -> ast.AST:
+    """Return the definition of a frame's function, the whole tree of a module's."""
+    code, line = frame.f_code, frame.f_lineno
+    named = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == code.co_name)
+    around = (node for node in named if code.co_firstlineno <= node.lineno <= line <= (node.end_lineno or 0))
+    return next(around, tree)
 
 
 def called(node: ast.Call) -> str:
