@@ -67,6 +67,7 @@ class Split:
     is_whole: bool = True
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
+    given: int = 0
     background: BackgroundSurveys | None = field(default=None, repr=False)
     whole_images: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
@@ -125,8 +126,9 @@ def named_in_order(given: dict[str, np.ndarray], names: Sequence[str]) -> dict[s
 
 def arrange(split: Split, contract: Contract) -> None:
     """Name the split's inputs and targets as the network does; its own images and labels are the first ones'."""
+    plain = None if any(each is split.images for each in split.inputs.values()) else split.images
+    split.given = len(split.inputs) + (plain is not None)
     if split.inputs and contract.inputs:
-        plain = None if any(each is split.images for each in split.inputs.values()) else split.images
         split.inputs = matched(split.inputs, [each.input_name for each in contract.inputs])
         split.images = split.inputs.get(contract.input_name, plain)
     if split.targets and contract.outputs:

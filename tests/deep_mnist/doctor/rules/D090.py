@@ -2,8 +2,8 @@
 
 import itertools
 
-from deep_mnist.doctor.capture.draw import collect
 from deep_mnist.doctor.capture.collected import too_slow
+from deep_mnist.doctor.capture.draw import collect
 from tests.support.live_examples import drawn
 
 
