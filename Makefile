@@ -52,10 +52,10 @@ serve: .venv/serving $(SIGNING) $(if $(findstring onnx,$(ARGS)),.venv/forms) ## 
 	@.venv/bin/python -m deep_mnist.serving '$(STORE)' $(ARGS)
 
 doctor: .venv/local ## why would training fail? SCRIPT=train.py, or DIR=folder of train_images.npy … and model.keras
-	@.venv/bin/python -m deep_mnist.doctor '$(or $(SCRIPT),$(DIR))' $(ARGS)
+	@.venv/bin/python -m deep_mnist.doctor "$${SCRIPT:-$$DIR}" $(ARGS)
 
 labels: .venv/local ## which labels are likely wrong? DIR=folder, or DATASET; ARGS=--review serves the page to decide on
-	@.venv/bin/python -m deep_mnist.labels '$(or $(DIR),$(DATASET))' $(ARGS)
+	@.venv/bin/python -m deep_mnist.labels "$${DIR:-$(DATASET)}" $(ARGS)
 
 rules: .venv/dev ## docs/rules.md and a page a rule, from the rules and their examples
 	.venv/bin/python -m tests.support.rule_pages

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from components.download.own_data import copy_own, fetch_bucket, fetch_https_data
+from components.download.own_data import copy_own, fetch_bucket, fetch_https_data, require_arrays
 from deep_mnist.data.dataset import Dataset, seal_dataset
 from deep_mnist.data.fetch_known import known_dataset
 from deep_mnist.data.known import KNOWN
@@ -40,6 +40,7 @@ def download_dataset(dataset: str, folder: Path) -> Dataset:
         names = fetch_bucket(dataset, folder)
     else:
         names = copy_own(Path(dataset.removeprefix("file://")), dataset, folder)
+    require_arrays(folder, dataset)
     return seal_dataset(folder, class_names=names)
 
 

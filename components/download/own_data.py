@@ -13,15 +13,16 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from deep_mnist.data.array_errors import ArrayFileError
-from deep_mnist.data.arrays import find_arrays, slot_of
+from deep_mnist.data.arrays import find_arrays, find_further, slot_of
 from deep_mnist.data.dataset import CONTRACT_FILE, SHARDS_FILE
-from deep_mnist.data.faults_file import write_faults
+from deep_mnist.data.faults_file import FAULTS_FILE, write_faults
 from deep_mnist.data.fetch_known import DownloadError, fetch_cached
 from deep_mnist.data.known import IDX_NAMES, KNOWN
 from deep_mnist.data.raw import MAX_EXAMPLES, MissingPackageError, RawData
 from deep_mnist.data.shards.shard_set import ShardSet
-from deep_mnist.data.sources import EXPECTED, is_image_file, recognize
+from deep_mnist.data.sources import is_image_file, recognize
 from deep_mnist.data.transfer import TOTAL_SECONDS, SourceUnreachableError, TransferError, split_pin
+from deep_mnist.data.unrecognized import not_recognized
 from deep_mnist.storage.address import store_schemes
 from deep_mnist.storage.open import fetch, open_store
 from deep_mnist.storage.store import Store, sha256_of_file
@@ -148,6 +149,25 @@ def copy_own(path: Path, source: str, folder: Path) -> ClassNames:
     return ()
 
 
+def require_arrays(folder: Path, source: str) -> None:
+    """Refuse arrays of which none has a name that says what it is.
+
+    Args:
+        folder: To which they were brought.
+        source: What the user calls them.
+
+    Raises:
+        DownloadError: There are such arrays alone; the message names them.
+    """
+    told_otherwise = any((folder / name).is_file() for name in (SHARDS_FILE, FAULTS_FILE))
+    try:
+        if told_otherwise or find_arrays(folder) or find_further(folder):
+            return
+    except ArrayFileError:  # which the doctor tells
+        return
+    raise DownloadError(not_recognized(folder, source))
+
+
 def point_at_shards(address: str, folder: Path) -> ClassNames:
     """Write the manifest of shards that stay where they are, and what lies beside it of the network's contract."""
     store = open_store(address)
@@ -200,8 +220,7 @@ def _read(path: Path, source: str) -> RawData:
     try:
         read = recognize(path)
         if read is None:
-            names = sorted(each.name for each in path.iterdir())[:8] if path.is_dir() else [path.name]
-            raise DownloadError(f"Expected {EXPECTED} in {source}. Received: {names or 'an empty folder'}.")
+            raise DownloadError(not_recognized(path, source))
         return read()
     except (ArrayFileError, MissingPackageError) as error:
         raise DownloadError(str(error)) from error

@@ -82,7 +82,7 @@ def open_array(path: Path) -> np.ndarray:
 
 
 def find_arrays(folder: Path) -> dict[str, ArrayFile]:
-    """Return the arrays of a folder by slot ("train_images", …); none of them is opened.
+    """Return the arrays of a folder, or of one `.npz`, by slot ("train_images", …); none of them is opened.
 
     `.npy` files come before IDX files, plain before `.gz`, and an `.npz` only fills what is left.
 
@@ -96,10 +96,12 @@ def find_arrays(folder: Path) -> dict[str, ArrayFile]:
     ...     print({slot: file.path.name for slot, file in found.items()})
     {'train_images': 'train_images.npy'}
     """
-    if not folder.is_dir():
+    is_folder = folder.is_dir()
+    if not is_folder and folder.suffix != ".npz":
         raise ArrayFileError(f"a folder at {folder}", "no folder", "Name the folder that holds the arrays.")
     found: dict[str, ArrayFile] = {}
-    names = sorted(path for path in folder.iterdir() if path.suffix.lower() not in (".npz", ".json"))
+    held = folder.iterdir() if is_folder else ()
+    names = sorted(path for path in held if path.suffix.lower() not in (".npz", ".json"))
     for path in sorted(names, key=_preference):
         slot = slot_of(path.name)
         if slot and slot not in found:
@@ -120,7 +122,8 @@ def find_further(folder: Path) -> dict[str, dict[str, ArrayFile]]:
         ArrayFileError: An `.npz` cannot be listed.
     """
     found: dict[str, dict[str, ArrayFile]] = {}
-    for path, member in [*((path, "") for path in sorted(folder.glob("*.npy"))), *_archived(folder)]:
+    plain = sorted(folder.glob("*.npy")) if folder.is_dir() else ()
+    for path, member in [*((path, "") for path in plain), *_archived(folder)]:
         match = _FURTHER.fullmatch((member or path.name).removesuffix(".npy"))
         slot = slot_of(match.group(1)) if match else None
         if match and slot:
@@ -129,8 +132,8 @@ def find_further(folder: Path) -> dict[str, dict[str, ArrayFile]]:
 
 
 def _archived(folder: Path) -> list[tuple[Path, str]]:
-    """Return (archive, member) of each array in the folder's `.npz` files."""
-    archives = sorted(folder.glob("*.npz"))
+    """Return (archive, member) of each array in the folder's `.npz` files, or in the one that it is."""
+    archives = sorted(folder.glob("*.npz")) if folder.is_dir() else [folder]
     if not archives:
         return []
     from deep_mnist.data.compressed_arrays import members_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from deep_mnist.data.image_file import SUFFIXES, decode_file
@@ -31,7 +32,7 @@ def find_class_folders(folder: Path) -> dict[str, ClassFolders]:
     if splits:
         return splits
     classes = _classes_in(folder)
-    return {"train": classes} if classes else {}
+    return {"train": classes} if classes and not _are_strays(classes, folder) else {}
 
 
 def read_class_folders(splits: Mapping[str, ClassFolders]) -> RawData:
@@ -89,6 +90,12 @@ def _classes_in(folder: Path) -> ClassFolders:
         if len(found) > MAX_CLASSES:
             raise ImageSourceError(f"at most {MAX_CLASSES} classes in {folder.name}", "more", "Name another folder.")
     return found
+
+
+def _are_strays(found: ClassFolders, folder: Path) -> bool:
+    """Whether the images are a single picture, or most folders hold none: a tree of something else."""
+    alone = len(found) == 1 and len(list(islice(_walk(*found.values()), 2))) < 2
+    return alone or 2 * len(found) < len(_folders(folder))
 
 
 def _image_files(folder: Path) -> list[Path]:

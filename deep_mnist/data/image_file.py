@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deep_mnist.data.array_errors import kind_by_first_bytes, short
-from deep_mnist.data.raw import ImageDecodeError
+from deep_mnist.data.raw import DEEPER, ImageDecodeError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -81,5 +81,5 @@ def _plain(image: Image.Image) -> Image.Image:
         return image.convert("RGBA" if clear else "L" if grey else "RGB")
     target = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "PA": "RGBA"}.get(image.mode)
     if target is None:
-        raise ImageDecodeError(f"mode {image.mode}, which does not fit into 8 bits per channel")
+        raise ImageDecodeError(f"mode {image.mode}, {DEEPER}")
     return image.convert(target)

@@ -22,6 +22,7 @@ SPLIT_WORDS = {
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "t10k"), "test"),
 }
+DEEPER = "which does not fit into 8 bits per channel"  # of an image that is sound otherwise
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(\.0*)?")
 Label = int | str
@@ -106,6 +107,17 @@ def _numbered(labels: Sequence[Label], place: Mapping[str, int]) -> np.ndarray:
     return np.fromiter(numbers, np.int64, count=len(labels))
 
 
+def _fix_of(reasons: Sequence[str]) -> str:
+    """Return what mends images that cannot be decoded, by why they cannot."""
+    deep = sum(DEEPER in each for each in reasons)
+    convert = (
+        "Convert them to 8 bits: Image.fromarray((np.asarray(Image.open(file)) / 257).astype(np.uint8)).save(file)"
+    )
+    if deep == len(reasons):
+        return f"{convert}  # of 16 bits"
+    return "Delete them, or write them again." + (f" {convert}  # those of 16 bits" if deep else "")
+
+
 class Gathered:
     """Images, one after the other, on their way into one array; the pixels lie in an unlinked temporary file."""
 
@@ -166,7 +178,7 @@ class Gathered:
         return ImageSourceError(
             f"{self._count} images that can be decoded",
             f"{len(texts)} that cannot: {'; '.join(texts[:SHOWN])}{more}",
-            "Delete them, or write them again.",
+            _fix_of(texts),
             list(self._unreadable)[:MAX_WHERE],
         )
 

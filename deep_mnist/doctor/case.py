@@ -67,6 +67,7 @@ class Split:
     is_whole: bool = True
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     targets: dict[str, np.ndarray] = field(default_factory=dict)
+    given: int = 0
     background: BackgroundSurveys | None = field(default=None, repr=False)
     whole_images: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
@@ -125,8 +126,9 @@ def named_in_order(given: dict[str, np.ndarray], names: Sequence[str]) -> dict[s
 
 def arrange(split: Split, contract: Contract) -> None:
     """Name the split's inputs and targets as the network does; its own images and labels are the first ones'."""
+    plain = None if any(each is split.images for each in split.inputs.values()) else split.images
+    split.given = len(split.inputs) + (plain is not None)
     if split.inputs and contract.inputs:
-        plain = None if any(each is split.images for each in split.inputs.values()) else split.images
         split.inputs = matched(split.inputs, [each.input_name for each in contract.inputs])
         split.images = split.inputs.get(contract.input_name, plain)
     if split.targets and contract.outputs:
@@ -207,8 +209,8 @@ def read_splits(folder: Path) -> dict[str, Split]:
         NotUsableError: The folder is none, holds nothing known, or a reader of its format is not installed.
     """
     try:
-        files = find_arrays(folder) if folder.is_dir() else {}
-        further = find_further(folder) if folder.is_dir() else {}
+        of_arrays = folder.is_dir() or folder.suffix == ".npz"
+        files, further = (find_arrays(folder), find_further(folder)) if of_arrays else ({}, {})
         faults = read_faults(folder)
     except ArrayFileError as error:
         return {"train": Split("train", faults={"images": error, "labels": error})}
@@ -235,14 +237,15 @@ def _names(present: Iterable[str]) -> list[str]:
 
 
 def _read_image_files(path: Path) -> dict[str, Split]:
-    from deep_mnist.data.sources import EXPECTED, recognize
+    from deep_mnist.data.sources import recognize
 
     if not path.exists():
         raise NotUsableError(f"Expected a folder at {path}. Received: no folder. Name the folder that holds the data.")
     read = recognize(path)
     if read is None:
-        names = sorted(each.name for each in path.iterdir())[:8] if path.is_dir() else [path.name]
-        raise NotUsableError(f"Expected {EXPECTED} in {path}. Received: {', '.join(names) or 'an empty folder'}.")
+        from deep_mnist.data.unrecognized import not_recognized
+
+        raise NotUsableError(not_recognized(path, str(path)))
     try:
         raw = read()
     except MissingPackageError as error:

@@ -17,6 +17,7 @@ MIXED_UP = Follows(rules=("S101", "S102", "S103"), on=On.ANY_SPLIT)
 OF_ARRAYS = ("images.", "labels.")
 # A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
 SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
+OTHER_COUNT = Follows(rules=("I040",), on=On.ANY_SPLIT)  # which array is for which input is then not known
 OTHER_ORDER = Follows(rules=("L173", "D057"), on=On.ANY_SPLIT)  # the cause by name
 OF_SETS = (
     "splits.",
@@ -88,6 +89,8 @@ def _rows(finding: Finding) -> tuple[Follows, ...]:
         rows = (*rows, SPOILED)
     if finding.field == "labels.alignment":
         rows = (*rows, OTHER_ORDER)
+    if finding.field.startswith("images.") and finding.rule.code != "I040":
+        rows = (*rows, OTHER_COUNT)
     return (*rows, MIXED_UP) if of_arrays else rows
 
 

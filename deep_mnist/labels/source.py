@@ -12,7 +12,8 @@ from deep_mnist.data.arrays import find_arrays
 from deep_mnist.data.dataset import MANIFEST, Preprocessing, open_dataset
 from deep_mnist.data.fetch_known import known_dataset
 from deep_mnist.data.known import KNOWN
-from deep_mnist.data.sources import EXPECTED, recognize
+from deep_mnist.data.sources import recognize
+from deep_mnist.data.unrecognized import not_recognized
 from deep_mnist.doctor.case import NotUsableError, read_splits
 from deep_mnist.export import raw_images
 from deep_mnist.labels.live import given_classes
@@ -78,7 +79,7 @@ def open_source(name: str, split: str = "train") -> LabelledSplit:
             raise NotUsableError(f"Expected the split {split} in {path}. Received: {', '.join(dataset.splits())}.")
         images = pixels_of(dataset.images(split), dataset.record)
         return _source(name, split, images, dataset.labels(split), dataset.class_names)
-    if (path.is_dir() and not find_arrays(path)) or path.is_file():
+    if (path.is_dir() and not find_arrays(path)) or (path.is_file() and path.suffix != ".npz"):
         return _of_images(path, split)
     found = read_splits(path).get(split)
     if found is None or found.images is None or found.labels is None:
@@ -90,7 +91,7 @@ def open_source(name: str, split: str = "train") -> LabelledSplit:
 def _of_images(path: Path, split: str) -> LabelledSplit:
     reader = recognize(path)
     if reader is None:
-        raise NotUsableError(f"Expected {EXPECTED} at {path}. Received: nothing known. Fix: Name the data's folder.")
+        raise NotUsableError(not_recognized(path, str(path)))
     raw = reader()
     if split not in raw.images or split not in raw.labels:
         faults = "; ".join(str(each) for each in raw.faults.get(split, {}).values())

@@ -63,6 +63,14 @@ def test_the_installed_library_judges_a_folder(wheel: Path, tmp_path: Path) -> N
     assert "<html" in (tmp_path / "fit.html").read_text()
 
     digits().change(lambda images: 1 - images, "test_images").write(tmp_path / "unfit")
+    for line in ("import keras", "from keras.models import Sequential", "from tensorflow.keras import layers"):
+        (tmp_path / "train.py").write_text(f"{line}\n")
+        ended = subprocess.run(
+            [python, "-m", "deep_mnist.doctor", "train.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 2 and "E003 " in ended.stderr, ended.stderr
+        assert ended.stderr.endswith("Fix: pip install tensorflow\n")
+
     command = tmp_path / "env/bin/deep-mnist-doctor"
     ended = subprocess.run([command, "unfit"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 1 and "images.polarity" in ended.stdout, ended.stderr

@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     )
     own.add_argument(
         "target",
-        type=Path,
+        type=_path,
         nargs="?",
         metavar="folder|file|script.py",
         help="a Python script or notebook (its arguments after --), a folder of arrays or images, one .npz, .csv or "
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument(
         "--rehearse", action="store_true", help="when nothing is found: run the network for some seconds, on a sample"
     )
-    own.add_argument("--data", type=Path, metavar="FOLDER", help="of a model: judge these data against it")
+    own.add_argument("--data", type=_path, metavar="FOLDER", help="of a model: judge these data against it")
     own.add_argument("--cell", type=_cell, metavar="N", help="of a notebook: stop before its cell of code N")
     own.add_argument("--train", action="store_true", help="of a script: go on when it is fit")
     own.add_argument("--all", action="store_true", help="of a script: judge every fit, not the first alone")
@@ -86,8 +86,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _of_network(own: argparse.ArgumentParser) -> None:
     source = own.add_mutually_exclusive_group()
-    source.add_argument("--model", type=Path, help=".keras, .h5 or Keras .json file, or SavedModel folder")
-    source.add_argument("--contract", type=Path, help="contract .yaml or .json written by hand")
+    source.add_argument("--model", type=_path, help=".keras, .h5 or Keras .json file, or SavedModel folder")
+    source.add_argument("--contract", type=_path, help="contract .yaml or .json written by hand")
     own.add_argument("--loss", help="loss that fit uses; wins over the model's own")
     own.add_argument("--from-logits", action=argparse.BooleanOptionalAction, default=None, help="of that loss")
     own.add_argument("--classes", type=_classes, metavar="N", help="number of classes")
@@ -104,7 +104,7 @@ def _of_choices(own: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--ignore", type=_names, default=(), metavar="CODE,…", help="do not judge these rules")
     own.add_argument(
-        "--rules", type=Path, action="append", default=[], metavar="FILE.py", help="rules of your own; the file is run"
+        "--rules", type=_path, action="append", default=[], metavar="FILE.py", help="rules of your own; the file is run"
     )
 
 
@@ -112,8 +112,14 @@ def _of_output(own: argparse.ArgumentParser) -> None:
     form = own.add_mutually_exclusive_group()
     form.add_argument("--format", choices=FORMATS, default="text", help="of what is printed")
     form.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
-    own.add_argument("--html", type=Path, metavar="FILE", help="write a page with the offending images")
-    own.add_argument("--markdown", type=Path, metavar="FILE", help="write the findings as Markdown")
+    own.add_argument("--html", type=_path, metavar="FILE", help="write a page with the offending images")
+    own.add_argument("--markdown", type=_path, metavar="FILE", help="write the findings as Markdown")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path. Received: an empty one")
+    return Path(text)
 
 
 def _cell(text: str) -> int:

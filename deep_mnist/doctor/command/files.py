@@ -56,15 +56,15 @@ def _kind_of_data(path: Path) -> Kind:
 
 @contextlib.contextmanager
 def under_a_known_name(path: Path, kind: Kind) -> Iterator[Path]:
-    """Yield the path itself, or a link of a name by which its reader knows it; an .npz, the folder of such a link."""
+    """Yield the path itself, or a link of a name by which its reader knows it."""
     suffixes = SUFFIXES.get(kind, ())
-    if kind is not Kind.NPZ and (not suffixes or path.name.lower().endswith(suffixes)):
+    if not suffixes or path.name.endswith(suffixes):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="doctor-") as folder:
         link = Path(folder) / f"{path.stem}{suffixes[0]}"
         link.symlink_to(path.resolve())
-        yield Path(folder) if kind is Kind.NPZ else link
+        yield link
 
 
 def _of_data(options: argparse.Namespace, data: Path, model: Path | None, started: float) -> Diagnosis:

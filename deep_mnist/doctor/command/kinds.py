@@ -20,6 +20,8 @@ HEAD_BYTES = 4096
 MAX_TEXT_BYTES = 64 << 20  # a notebook with its images
 PYTHON_NAMES = (".py", ".pyw")
 TABLE_NAMES = (".csv", ".csv.gz")
+ZIP_NAMES = (".keras", ".npz")
+OTHER_TABLES = (".tsv", ".tab")
 YAML_NAMES = (".yaml", ".yml")
 
 
@@ -45,6 +47,8 @@ class Kind(StrEnum):
     HDF5_DATA = "an HDF5 file without a Keras model"
     PICKLE = "a pickle"
     ARCHIVE = "a zip archive"
+    NO_ZIP = "no intact zip file"
+    TABS = "a table with tabs"
     COMPILED = "compiled Python"
     IMAGE = "a single image"
     EMPTY = "an empty file"
@@ -85,7 +89,8 @@ def kind_of(path: Path) -> Kind:
         return Kind.NO_FILE
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
-    return _of_binary(path, head) or _of_text(path)
+    kind = _of_binary(path, head) or _of_text(path)
+    return Kind.NO_ZIP if kind is Kind.UNKNOWN and path.name.lower().endswith(ZIP_NAMES) else kind
 
 
 def _of_binary(path: Path, head: bytes) -> Kind | None:
@@ -93,6 +98,8 @@ def _of_binary(path: Path, head: bytes) -> Kind | None:
         return _of_zip(path)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _of_hdf5(path)
+    if head.startswith(b"PK\x03\x04"):
+        return Kind.NO_ZIP
     if head[4:8] == b"TFL3":
         return Kind.TFLITE
     if head.startswith(b"\x1f\x8b"):
@@ -199,7 +206,9 @@ def _of_text(path: Path) -> Kind:
         return Kind.SCRIPT
     if not text.strip():
         return Kind.EMPTY
-    return Kind.SCRIPT if is_program(text) else Kind.UNKNOWN
+    if is_program(text):
+        return Kind.SCRIPT
+    return Kind.TABS if name.endswith(OTHER_TABLES) else Kind.UNKNOWN
 
 
 def _of_fields(stated: Mapping[str, Any]) -> Kind:

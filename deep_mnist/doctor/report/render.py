@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from deep_mnist.doctor.diagnosis import Diagnosis
 
+PARTS = ("images", "labels")
 DRAWN = 6  # drawn of one finding; a page stays far below 1 MB
 MAX_DRAWN_SIDE = 512  # larger images are drawn with pixels left out
 STYLES = {"error": "bold red", "warning": "bold yellow", "accepted": "bold magenta", "note": "bold cyan"}
@@ -91,21 +92,28 @@ def remarks(diagnosis: Diagnosis) -> list[str]:
 
 
 def _source_lines(diagnosis: Diagnosis) -> Iterator[str]:
-    """Yield the call of fit and what its arguments are, then an empty line; nothing for a folder."""
-    origin = diagnosis.origin
-    if origin is None or not (origin.path or origin.notes):
+    """Yield the call of fit, or nothing of a folder, and what was judged and from where; then an empty line."""
+    origin, case = diagnosis.origin, diagnosis.case
+    if origin is not None and not (origin.path or origin.notes):
         return
-    if origin.path:
+    if origin is not None and origin.path:
         yield f"{origin.at(origin.line)}  {origin.call}"
-    for role in ("train_images", "train_labels", "test_images", "test_labels"):
-        name, part = role.split("_")
-        split = diagnosis.case.splits.get(name)
-        array = getattr(split, part, None)
-        if array is not None:
-            yield f"  {role:13} {_form(array):28} {origin.place(role)}".rstrip()
-    for note in origin.notes:
+    held = [(f"{name}_{part}", getattr(split, part)) for name, split in case.splits.items() for part in PARTS]
+    held = [(role, array) for role, array in held if array is not None]
+    width = max([13, *(len(role) for role, _ in held)])
+    for role, array in held:
+        place = origin.place(role) if origin is not None else f"from {_own_path(case.folder)}"
+        yield f"  {role:{width}} {_form(array):28} {place}".rstrip()
+    if origin is None and not held:
+        return
+    for note in origin.notes if origin is not None else ():
         yield f"  {note}"
     yield ""
+
+
+def _own_path(path: Path) -> Path:
+    """Return a file as the user has it, where its reader was given a link of another name."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _place(diagnosis: Diagnosis, finding: Finding) -> Iterator[tuple[str, str]]:
@@ -173,7 +181,7 @@ def as_html(diagnosis: Diagnosis) -> str:
         ],
         seconds=f"{diagnosis.seconds:.2f}",
         remarks=remarks(diagnosis),
-        source=[line.strip() for line in _source_lines(diagnosis) if line],
+        source=[line.strip() for line in _source_lines(diagnosis) if line] if diagnosis.origin is not None else [],
     )
     return page("Data verdict", body)
 

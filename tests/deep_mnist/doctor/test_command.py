@@ -70,6 +70,7 @@ def test_fit_data_exit_with_0(tmp_path):
     ended = doctor(digits().write(tmp_path))
 
     assert ended.returncode == 0, ended.stderr
+    assert f"  train_images  float32 (400, 28, 28, 1)     from {tmp_path}\n" in ended.stdout
     assert "fit" in ended.stdout
 
 
@@ -113,6 +114,7 @@ def test_reports_are_written_to_files(tmp_path):
         (["CASE", "--html", "/nonexistent/r.html"], "No such file"),
         (["CASE", "--model", "a", "--contract", "b"], "not allowed"),
         ([], "folder"),
+        ([""], "expected a path"),
     ],
 )
 def test_what_is_not_usable_exits_with_2(tmp_path, arguments, words):

@@ -136,7 +136,7 @@ def _may_do_without_labels(contract: Contract) -> bool:
 
 def _objects(split: Split, part: str, error: ArrayFileError) -> Finding:
     name = f"{split.name}_{part}"
-    fix = f'{name} = np.stack(list({name})).astype("int64")  # then np.save({name}, allow_pickle=False)'
+    fix = f'{name} = np.stack(list({name})).astype("int64")  # then np.save("{name}.npy", {name})'
     if part == "images":  # unpickling is never done here, so their sizes are not known
         fix = (
             f"size = np.max([np.shape(each) for each in {name}], axis=0); {name} = np.stack([np.pad(each, "

@@ -49,6 +49,9 @@ def idx(path: Path) -> None:
 FILES: dict[str, tuple[Kind, Write]] = {
     "model.py": (Kind.KERAS, lambda path: write_keras(path, classifier(), "mse")),
     "program.keras": (Kind.SCRIPT, lambda path: path.write_text("import keras")),
+    "cut.keras": (Kind.NO_ZIP, lambda path: path.write_bytes(b"PK\x03\x04" + bytes(90))),
+    "page.keras": (Kind.NO_ZIP, lambda path: path.write_text("<html>")),
+    "table.tsv": (Kind.TABS, lambda path: path.write_text("label\tpixel0\n1\t0\n")),
     "archive.py": (Kind.ARCHIVE, zipped("__main__.py")),
     "both.keras": (Kind.KERAS, zipped("__main__.py", "config.json")),
     "arrays.bin": (Kind.NPZ, lambda path: np.savez(path.open("wb"), x_train=np.zeros(3))),

@@ -22,7 +22,7 @@ PACKAGES = {
     "dateutil": "python-dateutil", "mpl_toolkits": "matplotlib", "imageio": "imageio", "kerastuner": "keras-tuner",
     "serial": "pyserial", "tensorflow_probability": "tensorflow-probability[tf]",
     "tensorflow_model_optimization": "tensorflow-model-optimization", "keras_contrib": "tf-keras",
-    "tf_keras": "tf-keras",
+    "tf_keras": "tf-keras", "keras": "tensorflow",
 }  # fmt: skip
 
 
@@ -34,6 +34,8 @@ def explain_import(crash: Crash) -> Finding | None:
     if match is not None:
         name, module = match.groups()
         return _from(crash, module, [name], node)
+    if _is_not_installed(module, node):
+        return _package(module)
     if isinstance(node, ast.ImportFrom) and node.module and (node.module == module or node.module.startswith(module)):
         found = _from(crash, node.module, [each.name for each in node.names], node)
         if found is not None:
@@ -48,6 +50,18 @@ def explain_import(crash: Crash) -> Finding | None:
             fix=f"import {new} as {alias}" if exists(new) else f"{new}, in the place of {module}",
         )
     return _package(module)
+
+
+def _is_not_installed(module: str, node: ast.AST | None) -> bool:
+    """Whether a whole package is missing, and nothing that the line asks of it has become another package's."""
+    if not module or "." in module:
+        return False
+    asked = [module]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        home = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        asked += [f"{home}{each.name}" for each in node.names]
+    successors = (successor(each) for each in asked if each.partition(".")[0] == module)
+    return all(new is None or new.partition(".")[0] == module for new in successors)
 
 
 def _successor_of_module(node: ast.AST | None, module: str) -> str | None:
