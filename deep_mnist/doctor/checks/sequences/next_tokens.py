@@ -69,13 +69,11 @@ def check_next_step(case: Case) -> Iterator[Finding]:
 def _targets(case: Case) -> np.ndarray | None:
     """Return some targets (n, steps) as class numbers or numbers, None where they are no such."""
     labels = case.train.labels
-    if labels is None or labels.ndim not in (2, 3) or labels.dtype.kind not in "fiu" or not labels.size:
+    if labels is None:
         return None
-    some = np.asarray(labels[:LOOKED_AT])
-    if some.ndim == 3:
-        one_hot = some.shape[2] > 1 and case.contract.loss in DISTRIBUTION_LOSSES
-        some = some.argmax(axis=2) if one_hot else some.squeeze(2) if some.shape[2] == 1 else some.reshape(0, 0)
-    return some
+    rows = labels.ndim == 3 and labels.shape[2] > 1 and labels.dtype.kind in "fiub"
+    one_hot = rows and case.contract.loss in DISTRIBUTION_LOSSES
+    return np.asarray(labels[:LOOKED_AT]).argmax(axis=2) if one_hot else _steps_of(labels)
 
 
 def _inputs(case: Case) -> Iterator[tuple[str, Any, np.ndarray]]:
@@ -91,7 +89,8 @@ def _inputs(case: Case) -> Iterator[tuple[str, Any, np.ndarray]]:
 
 
 def _steps_of(images: np.ndarray | None) -> np.ndarray | None:
-    if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3):
+    """Return some of an input's or target's sequences (n, steps), None where they hold more at each step."""
+    if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3) or not images.size:
         return None
     some = np.asarray(images[:LOOKED_AT])
     return some if some.ndim == 2 else some.squeeze(2) if some.shape[2] == 1 else None
