@@ -17,6 +17,7 @@ from rich.table import Table
 
 from deep_mnist.registry.keyless import IDENTITY_TOKEN, Keyless
 from deep_mnist.registry.metrics import as_open_metrics, read_model_metrics, record
+from deep_mnist.registry.names import model_names, only_name
 from deep_mnist.registry.pointer import Promotion, RegistryError
 from deep_mnist.registry.registry import Registry, Version
 from deep_mnist.registry.signing import KEY, TRUST_CONFIG_HELP, TRUST_OPTIONS, Trust
@@ -72,7 +73,7 @@ def list_models(store: str, model_name: str, as_json: bool) -> None:
 def show_model(store: str, model_name: str, as_json: bool, version: int | None) -> None:
     """Show one version, its model card and the history of the pointer."""
     with _plain_errors():
-        registry = Registry(store, _only_name(store, model_name))
+        registry = Registry(store, only_name(store, model_name))
         log = registry.log()
         promotion = _version_of(log, version, registry.name)
         card = registry.read_text(promotion, "model_card.md")
@@ -103,7 +104,7 @@ def show_origin(store: str, model_name: str, version: int | None, html: Path, **
     All of it comes from the registry, each file verified; exit status 1 when the version must not be loaded.
     """
     with _plain_errors():
-        registry = Registry(store, _only_name(store, model_name), trust=_trust(**trusted))
+        registry = Registry(store, only_name(store, model_name), trust=_trust(**trusted))
         log = registry.log()
         origin = origin_of(registry, _version_of(log, version, registry.name), log)
         html.write_text(origin_page(registry.name, origin), encoding="utf-8")
@@ -147,7 +148,7 @@ def rollback(
     version's signature is verified before its copy is signed.
     """
     with _plain_errors():
-        registry = Registry(store, _only_name(store, model_name), trust=_trust(**signing))
+        registry = Registry(store, only_name(store, model_name), trust=_trust(**signing))
         before = registry.champion()
         promotion = registry.rollback(to, reason=reason, vouch_for_unsigned=vouch_for_unsigned)
         record(registry)
@@ -178,17 +179,7 @@ def _trust(
 def _names(store: str, model_name: str) -> list[str]:
     if model_name:
         return [model_name]
-    opened = open_store(store)
-    return [name for name in opened.folders() if opened.exists(f"{name}/champion.json")]
-
-
-def _only_name(store: str, model_name: str) -> str:
-    names = _names(store, model_name)
-    if len(names) != 1:
-        raise RegistryError(
-            f"Expected --model-name, one of those in {store}. Received: none; it holds {names or 'no model yet'}."
-        )
-    return names[0]
+    return model_names(open_store(store))
 
 
 def _version_of(log: list[Promotion], version: int | None, name: str) -> Promotion:

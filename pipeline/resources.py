@@ -5,7 +5,10 @@ Apart from `placement`, which puts it on kfp's tasks, so that a run on this mach
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deep_mnist.registry.keyless import IDENTITY, ISSUER
 from deep_mnist.registry.signing import KEY, TRUSTED
@@ -21,6 +24,16 @@ SIGNING_KEYS = {"evaluate": {"trusted": TRUSTED}, "publish": {"trusted": TRUSTED
 IDENTITY_KEYS = {"certificate-identity": IDENTITY, "certificate-oidc-issuer": ISSUER}
 TRUST_CONFIG_KEY = "trust-config"
 INSPECTION_FOLDS = 5  # trainings by which single labels are inspected
+
+
+def gpus_here() -> int | None:
+    """Return how many NVIDIA GPUs this machine shows to programs, None where it does not tell or has another kind."""
+    others = ("dxg", "kfd", "nvgpu", "nvhost-gpu")  # of Windows' Linux, of AMD, of boards
+    if not sys.platform.startswith("linux") or any(Path("/dev", each).exists() for each in others):
+        return None
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return 0
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from deep_mnist.data.stratify import VALIDATION_FRACTION
 from deep_mnist.doctor.acceptance import choices_of, entry_of
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.forms.form import FORMS, forms_named
+from deep_mnist.registry.names import MODEL_NAME, is_model_name
 from deep_mnist.storage.open import fetch
 from deep_mnist.storage.store import StorageError
 from pipeline.resources import GPU_TYPE
@@ -148,12 +149,15 @@ def complete(
     _require_forms(chosen)
     accepted = acceptances(accept)
     _require_choices(accepted, ignored, rules)
+    name = model_name or model_name_for(dataset)
+    if not is_model_name(name):
+        raise UsageError(f"Expected {MODEL_NAME} for the registry. Received: {name!r}. Fix: --model-name digits")
     floor, class_floor = FLOORS.get(dataset, OWN_FLOORS)
     if not rest.get("model"):
         _require_network(rest.get("network", RunArguments.network))
     return RunArguments(
         dataset=dataset,
-        model_name=model_name or model_name_for(dataset),
+        model_name=name,
         min_accuracy=floor if min_accuracy is None else min_accuracy,
         min_class_accuracy=class_floor if min_class_accuracy is None else min_class_accuracy,
         accept=accepted,
@@ -216,7 +220,8 @@ def model_name_for(dataset: str) -> str:
         return dataset
     last = dataset.partition("#")[0].rstrip("/").rpartition("/")[2]
     last = re.sub(r"\.(npz|parquet|csv(\.gz)?)$", "", last, flags=re.IGNORECASE)
-    return re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-") or "own"
+    name = re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-")
+    return name if name[:1].isalpha() else f"own-{name}".rstrip("-")
 
 
 def _require_network(name: str) -> None:

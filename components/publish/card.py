@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,12 +138,12 @@ def _of_class(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 def _reproduce(training: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Return the command that makes this model again, on the code whose digests the card gives."""
-    own = training.get("model")
+    own, source = training.get("model"), record.get("source")
     epochs = (training.get("recipe") or {}).get("epochs")
     words = [
         "make run",
-        f"DATASET={record.get('source') or '…'}",
-        f"MODEL={own}" if own else f"NETWORK={training.get('network') or '…'}",
+        f"DATASET={shlex.quote(source) if source else '…'}",
+        f"MODEL={shlex.quote(own)}" if own else f"NETWORK={training.get('network') or '…'}",
         f"SEED={training.get('seed', 0)}",
         *([f"EPOCHS={epochs}"] if epochs else []),
         *(["ARGS='--labels labels.yaml'"] if record.get("label_changes") else []),

@@ -65,12 +65,13 @@ class Choices:
 
 
 def choices_of(accept: Any = None, ignore: Iterable[str] = ()) -> Choices:
-    """Return the choices of {field or code: reason}, or a list of entries, and of names of rules.
+    """Return the choices of {field or code: reason}, or a list of entries, and of names of rules, or these in one text.
 
     Raises:
         NotUsableError: An entry is none, or a rule is not known.
     """
-    return Choices(acceptances_of(accept), frozenset(_ignorable(each) for each in ignore))
+    names = [each.strip() for each in ignore.split(",") if each.strip()] if isinstance(ignore, str) else ignore
+    return Choices(acceptances_of(accept), frozenset(_ignorable(each) for each in names))
 
 
 def _ignorable(name: str) -> str:
@@ -128,7 +129,7 @@ def _rule_named(name: str) -> Rule | None:
 
 
 def known_names(name: str) -> str:
-    """Return what a user may have meant, and all fields."""
+    """Return what a user may have meant, and where all names are listed."""
     import difflib
 
     from deep_mnist.doctor.checks.catalogue import fields, rules
@@ -136,8 +137,7 @@ def known_names(name: str) -> str:
     names = [*fields(), *(each.name for each in rules()), *(each.code for each in rules())]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
-    known = f"Fields: {', '.join(fields())}. "
-    return f"{meant}{known}Fix: python -m deep_mnist.doctor rules lists every rule."
+    return f"{meant}Fix: python -m deep_mnist.doctor rules lists every rule and field."
 
 
 def acceptances_of(accept: Any) -> tuple[Acceptance, ...]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deep_mnist.registry.names import only_name
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.signing import add_trust_options, trust_of
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print one line; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        registry = Registry(options.store, options.model_name, trust=trust_of(options))
+        registry = Registry(options.store, only_name(options.store, options.model_name), trust=trust_of(options))
         folder = fetch_champion(registry, options.folder)
     except (RegistryError, OSError) as error:
         print(f"fetch: {error}", file=sys.stderr)
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
     parser.add_argument("folder", type=Path, help="receives a subfolder named by the version")
-    parser.add_argument("--model-name", default="mnist", help="name in the registry (%(default)s)")
+    parser.add_argument("--model-name", default="", help="name in the registry; not needed when it holds just one")
     add_trust_options(parser)
     return parser
 

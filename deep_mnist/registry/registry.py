@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 import tempfile
 import time
 import uuid
@@ -35,6 +34,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deep_mnist.registry.names import MODEL_NAME, is_model_name
 from deep_mnist.registry.pointer import Facts, LostRaceError, Promotion, RegistryError, rollback_target
 from deep_mnist.registry.signing import NO_TRUST, Trust
 from deep_mnist.registry.version_files import VersionFiles
@@ -54,7 +54,6 @@ READERS = 8
 # A promoter gives up long before its version counts as abandoned, so no pointer ever names one that was swept.
 PROMOTION_SECONDS = 6 * 3600.0
 ABANDONED_SECONDS = 24 * 3600.0
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,8 @@ class Registry:
         patience: float = PATIENCE_SECONDS,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        if not _NAME.fullmatch(name):
-            raise RegistryError(f"Expected a model name of letters, digits, '.', '_', '-'. Received: {name!r}")
+        if not is_model_name(name):
+            raise RegistryError(f"Expected {MODEL_NAME}. Received: {name!r}")
         self.store = open_store(url, patience=patience, timeout=timeout)
         self.name = name
         trust.require_package()

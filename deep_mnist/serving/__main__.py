@@ -15,6 +15,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from deep_mnist.registry.names import only_name
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.signing import add_trust_options, trust_of
@@ -35,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
-        registry = Registry(options.store, options.model_name, trust=trust_of(options), patience=PATIENCE_SECONDS)
+        registry = Registry(
+            options.store,
+            only_name(options.store, options.model_name),
+            trust=trust_of(options),
+            patience=PATIENCE_SECONDS,
+        )
         champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
         champion.load_first()
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:
@@ -59,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m deep_mnist.serving", description="Serve a registry's champion.", epilog=_LIMITS_EPILOG
     )
     parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
-    parser.add_argument("--model-name", default="mnist", help="name in the registry (%(default)s)")
+    parser.add_argument("--model-name", default="", help="name in the registry; not needed when it holds just one")
     parser.add_argument(
         "--engine", choices=ENGINES, default="tensorflow", help="what predicts (%(default)s); onnx needs no TensorFlow"
     )

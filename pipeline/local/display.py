@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from types import TracebackType
 from typing import Protocol
@@ -31,6 +33,29 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def __call__(self, run: Run) -> None: ...
+
+
+class LastingConsole(Console):
+    """Goes on in silence where what reads it has gone away, as `| head -1` does: a run has its report."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        write_to_nobody()
+
+
+def print_last(line: str) -> None:
+    """Print a run's last line, to whoever still reads it."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        write_to_nobody()
+
+
+def write_to_nobody() -> None:
+    """Let what this process still prints on standard output go nowhere, without an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def display(console: Console, *, quiet: bool) -> Display:

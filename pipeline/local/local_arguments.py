@@ -7,7 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from deep_mnist.contract.contract import ContractError
+from deep_mnist.contract.loadable import require_loadable
 from deep_mnist.data.known import KNOWN
+from deep_mnist.doctor.command.kinds import Kind, kind_of
+from deep_mnist.doctor.command.refusals import NOT_JUDGED, WHOLE
 from deep_mnist.storage.address import is_address, is_store_address, store_schemes
 from pipeline.digests import digest_of_data, digest_of_file
 from pipeline.local.process import refuse_python3
@@ -28,6 +32,9 @@ def local_arguments(*, runs: Path, gpu: str, store: str, **options: Any) -> RunA
     """
     dataset = _dataset(options.pop("dataset"))
     model = _model(options.pop("model"), dataset, options["network"])
+    _require_count(gpu)
+    if not store:
+        raise UsageError("Expected STORE to be a folder or an address. Received: ''. Fix: --store ./registry")
     rules = _own_file(options.pop("rules"), "RULES", "a Python file")
     labels = _own_file(options.pop("labels", ""), "LABELS", "a labels.yaml")
     arguments = complete(
@@ -68,8 +75,29 @@ def _model(value: str, dataset: str, network: str) -> str:
     beside = Path(dataset) / "model.keras"
     if not value and network == "fast" and not is_address(dataset) and beside.is_file():
         print(f"The folder brings its own network: {beside}", file=sys.stderr)
-        return str(beside)
-    return _own_file(value, "MODEL", "a .keras file")
+        value = str(beside)
+    path = _own_file(value, "MODEL", "a .keras file")
+    if path and not is_store_address(path):
+        _require_model(Path(path))
+    return path
+
+
+def _require_model(path: Path) -> None:
+    """Find out now, not in training, that a file is no network that can be loaded."""
+    kind = kind_of(path)
+    if kind is not Kind.KERAS:
+        loaded = f'keras.saving.load_model("{path.name}").save("{path.stem}.keras")'
+        fix = loaded if kind is Kind.HDF5 else NOT_JUDGED.get(kind, ("", WHOLE))[1]
+        raise UsageError(f"Expected MODEL to be a .keras file. Received: {path}, {kind}. Fix: {fix}")
+    try:
+        require_loadable(path)
+    except ContractError as error:
+        raise UsageError(str(error)) from error
+
+
+def _require_count(gpu: str) -> None:
+    if gpu and not gpu.isdecimal():
+        raise UsageError(f"Expected GPU to be a number of GPUs, 0 for what is here. Received: {gpu!r}. Fix: --gpu 1")
 
 
 def _own_file(value: str, name: str, form: str) -> str:

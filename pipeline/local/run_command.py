@@ -19,7 +19,7 @@ from deep_mnist.storage.address import is_address
 from pipeline.command_options import run_options
 from pipeline.containers.engine import ContainersError
 from pipeline.containers.runner import require_ready
-from pipeline.local.display import display
+from pipeline.local.display import LastingConsole, display, print_last
 from pipeline.local.history_page import write_history_page
 from pipeline.local.lineage import RunLineage
 from pipeline.local.local_arguments import local_arguments
@@ -27,7 +27,7 @@ from pipeline.local.process import Run, run_here
 from pipeline.local.report import write_report
 from pipeline.local.run_outcome import outcome_of
 from pipeline.local.tracking import MlflowRun
-from pipeline.resources import INSPECTION_FOLDS
+from pipeline.resources import INSPECTION_FOLDS, gpus_here
 from pipeline.run_arguments import RunArguments, UsageError
 
 
@@ -78,7 +78,7 @@ def run_shown(
     Raises:
         click.UsageError: What is requested cannot be run.
     """
-    console = Console(stderr=as_json, soft_wrap=True)
+    console = LastingConsole(stderr=as_json, soft_wrap=True)
     try:
         arguments = local_arguments(runs=runs, **options)
         values = arguments.to_dict()
@@ -88,6 +88,8 @@ def run_shown(
         mounts = _mounts(arguments, runs) if docker else ()
         if not docker:
             _require_packages(arguments.forms)
+            if arguments.require_gpu:
+                require_devices(int(options["gpu"]))
         tracked = MlflowRun(mlflow) if mlflow else None
         lineage = RunLineage(partial(console.print, markup=False, highlight=False))
         with display(console, quiet=as_json) as shown:
@@ -128,9 +130,9 @@ def _conclude(ended: Run, console: Console, as_json: bool, lineage: RunLineage, 
     if tracked:
         say(tracked.log(ended, outcome))
     if as_json:
-        print(outcome.to_json(), flush=True)
+        print_last(outcome.to_json())
         return outcome.exit_status
-    print(outcome.line, flush=True)
+    print_last(outcome.line)
     return outcome.exit_status
 
 
@@ -163,6 +165,14 @@ def _require_packages(forms: Sequence[str]) -> None:
         raise UsageError(str(error)) from error
     if missing := missing_packages(forms_named(forms)):
         raise UsageError(f"Expected {', '.join(missing)} for --forms. Received: not installed. Fix: {INSTALL}")
+
+
+def require_devices(count: int) -> None:
+    """Find out now, not after the download, that this machine has no GPUs, where it tells."""
+    here = gpus_here()
+    if here is not None and here < count:
+        found = f"{here}" if here else "no GPU device on this machine, or CUDA_VISIBLE_DEVICES hides it"
+        raise UsageError(f"Expected {count} GPU{'s' * (count > 1)}. Received: {found}. Fix: --gpu {here}")
 
 
 def _require_containers(paths: list[tuple[str, bool]], *, gpu: bool) -> None:

@@ -96,6 +96,7 @@ def test_an_acceptance_that_cannot_be_used_is_refused(text, message):
         ("https://example.com/a/digits.npz#sha256=00", "digits"),
         ("gs://bucket/digits/", "digits"),
         ("/", "own"),
+        ("/data/2026_scans", "own-2026-scans"),
     ],
 )
 def test_the_registry_name_follows_the_dataset(dataset, name):

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from deep_mnist.serving.http.predictions import ServingParts, check_name, path_names, requested_model, respond
 from deep_mnist.serving.http.status import metadata_of, model_status
+from deep_mnist.serving.requests.error_response import RequestError
 from deep_mnist.serving.requests.v1 import read_v1
 
 
@@ -26,6 +27,9 @@ def add_v1(app: Starlette, parts: ServingParts) -> None:
 
     async def status(request: Request) -> Response:
         name, version = path_names(request)
+        if request.url.path.endswith(":predict"):
+            fix = "send the examples by POST"
+            raise RequestError(405, "request", "POST for predictions", request.method, fix, headers={"allow": "POST"})
         check_name(champion, name)
         return JSONResponse(model_status(champion.state, name, version))
 

@@ -123,6 +123,8 @@ def _shape_fix(received: tuple[int, ...], form: InputForm) -> str:
         return "x = x[np.newaxis]"
     if any(_fits((*received[2:], *received[1:2]), shape) for shape in form.shapes):
         return "x = np.moveaxis(x, 1, -1)"
+    if channels := _channel_fix(received, form):
+        return channels
     if None not in usual:
         sides = [side or 0 for side in usual]
         size, pixels = int(np.prod(received)), int(np.prod(sides))
@@ -133,11 +135,21 @@ def _shape_fix(received: tuple[int, ...], form: InputForm) -> str:
     return f"send x of shape {batch_shape(usual)}"
 
 
+def _channel_fix(received: tuple[int, ...], form: InputForm) -> str:
+    """Return the statement that makes colours grey, or grey a colour, where the images have the right sides."""
+    plain, channels = (received[1:-1], received[-1]) if len(received) == 4 else (received[1:], 0)
+    if channels in (3, 4) and any(_fits(sides, shape) for sides in (plain, (*plain, 1)) for shape in form.shapes):
+        return f"x = x[..., :3].mean(axis=-1).round().astype('{form.dtype}')"
+    if channels in (0, 1) and any(_fits((*plain, 3), shape) for shape in form.shapes):
+        return f"x = x{'' if channels else '[..., np.newaxis]'}.repeat(3, axis=-1)"
+    return ""
+
+
 def _as_dtype(array: np.ndarray, form: InputForm) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         where = _rows(~np.isfinite(array))
         raise _error(NOT_FINITE, "finite numbers", "infinity or NaN", "x = np.nan_to_num(x)", where=where)
-    if form.dtype.kind in "iu" and array.dtype.kind == "f":
+    if form.dtype.kind in "iu" and array.dtype.kind == "f" and (array != np.rint(array)).any():
         low, high = float(array.min()), float(array.max())
         fix = f"x = (x * 255).astype('{form.dtype}')" if 0 <= low and high <= 1 else f"x = x.astype('{form.dtype}')"
         raise _error(FRACTIONS, f"integers ({form.dtype})", f"fractions in {low:g}..{high:g}", fix)

@@ -289,6 +289,18 @@ def test_a_record_that_contradicts_the_data_is_reported(tmp_path, changes, field
     assert (field, "error", "both") in graver(diagnosis)
 
 
+def test_a_validation_split_of_too_few_examples_is_told_as_that(tmp_path):
+    """What preprocess held out is empty because there was too little, and not by a wrong path."""
+    written = dataset(tmp_path)
+    arrays = {path[:-4]: np.load(tmp_path / path) for path in written.files if path.endswith(".npy")}
+    empty = {name: arrays[name][:0] for name in ("validation_images", "validation_labels")}
+    write_dataset(tmp_path, {**arrays, **empty}, written.record)
+
+    found = [each for each in validate_dataset(tmp_path).findings if each.rule.code == "I010"]
+
+    assert [(each.split, "of 300 none was left to hold out" in each.fix) for each in found] == [("validation", True)]
+
+
 def test_a_fault_of_the_validation_split_is_reported(tmp_path):
     """The validation split is judged like the others."""
     written = dataset(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 import requests
 from urllib3.util import Retry
 
+from deep_mnist.registry.names import only_name
+from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.__main__ import main
 from tests.support.ports import free_port
@@ -52,6 +55,19 @@ def listening(port: int) -> set[str]:
 
     found = psutil.net_connections(kind="tcp")
     return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN and each.laddr.port == port}
+
+
+def test_the_only_model_of_a_registry_is_meant_and_of_several_one_is_named(registry: Registry, tmp_path: Path) -> None:
+    """Without --model-name; a folder of which nothing was promoted is no model."""
+    store = tmp_path / "store"
+    shutil.copytree(registry.store.url.removeprefix("file://"), store)
+    (store / "unfinished").mkdir()
+    assert only_name(str(store)) == NAME
+
+    shutil.copytree(store / NAME, store / "second")
+    with pytest.raises(RegistryError, match=r"--model-name, one of those in .*: .*second.* Fix: --model-name") as told:
+        only_name(str(store))
+    assert NAME in str(told.value) and only_name(str(store), "second") == "second"
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
+from deep_mnist.contract.loadable import require_loadable
+from pipeline.local.local_arguments import local_arguments
+from pipeline.run_arguments import UsageError
 from tests.support.digits import draw_digits, write_raw_folder
+from tests.support.keras_models import classifier, layer, sequential, write_keras
 from tests.support.own_rules import write_rules
 from tests.support.runs import command, environment, run_pipeline
 
@@ -112,6 +119,12 @@ def test_the_seeds_first_example_is_refused(tmp_path):
         (("--store", "with-python3"), "without the text 'python3'"),
         (("--store", "/proc/registry"), "Expected STORE to be a folder that can be written"),
         (("--epochs", "-1"), "--epochs"),
+        (("--model-name", "../x"), "Expected a model name of letters"),
+        (("--model-name", "a b"), "Expected a model name of letters"),
+        (("--store", ""), "Expected STORE to be a folder"),
+        (("--gpu", "x"), "Expected GPU to be a number"),
+        (("--gpu", "-1"), "Expected GPU to be a number"),
+        (("--gpu", "64"), "Expected 64 GPUs"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -122,6 +135,71 @@ def test_what_cannot_run_is_refused_before_anything_starts(tmp_path, options, me
     assert ended.status == 2
     assert message in " ".join(ended.errors.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def lambda_layer(path):
+    write_keras(path, classifier(layer("Lambda", "halve")), "mse")
+
+
+def own_class(path):
+    mine = {**layer("Swish", "gate"), "module": "my_layers", "registered_name": "mine>Swish"}
+    write_keras(path, classifier(mine), "mse")
+
+
+def own_loss(path):
+    loss = {"module": "builtins", "class_name": "function", "config": "focal", "registered_name": "focal"}
+    write_keras(path, classifier(), loss)
+
+
+def cut_off(path):
+    write_keras(path, classifier(), "mse")
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def without_weights(path):
+    with zipfile.ZipFile(path, "w") as bundle:
+        bundle.writestr("config.json", json.dumps(classifier()))
+
+
+def hdf5(path):
+    with h5py.File(path, "w") as stored:
+        stored.attrs["model_config"] = json.dumps(classifier())
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda_layer, "Lambda layer 'halve'"),
+        (own_class, "Swish 'gate', a class of its own"),
+        (own_loss, "the function 'focal'"),
+        (cut_off, "no intact zip file"),
+        (without_weights, "Expected model.weights.h5"),
+        (hdf5, 'load_model("own.keras").save('),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_model_that_cannot_be_loaded_is_refused_before_anything_starts(tmp_path, write, message):
+    """One sentence names the file, and the layer or class; no data are fetched first."""
+    write(tmp_path / "own.keras")
+
+    with pytest.raises(UsageError, match=re.escape(message)) as refused:
+        local_arguments(
+            runs=tmp_path / "runs", gpu="0", store=str(tmp_path / "store"), dataset="mnist", network="fast",
+            model=str(tmp_path / "own.keras"), rules="",
+        )  # fmt: skip
+
+    assert str(tmp_path / "own.keras") in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_model_of_kerass_own_layers_is_taken(tmp_path):
+    """Nested models and a loss object of Keras's too."""
+    inner = {**classifier(), "module": "keras", "registered_name": None}
+    loss = {"module": "keras.losses", "class_name": "Hinge", "config": {"name": "hinge"}, "registered_name": None}
+    path = write_keras(
+        tmp_path / "own.keras", {**sequential(inner), "registered_name": "Sequential", "module": "keras"}, loss
+    )
+
+    require_loadable(path)
 
 
 def test_a_download_that_fails_names_its_reason(tmp_path):

@@ -60,6 +60,22 @@ def _wait_for(condition, what):
         time.sleep(0.1)
 
 
+def test_a_run_goes_on_when_nobody_reads_it_any_more(tmp_path):
+    """As `… | head -1` leaves it: the run ends, and its folder says how."""
+    write_raw_folder(tmp_path / "digits", 400, 100)
+    run = subprocess.Popen(
+        command("--dataset", "digits", "--network", "example1"),
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    run.stdout.readline()
+    run.stdout.close()
+    errors = run.stderr.read()
+
+    assert run.wait(timeout=500) == 1, errors
+    (outcome,) = (tmp_path / "runs").glob("*/outcome.json")
+    assert (json.loads(outcome.read_text())["status"], errors) == ("FAILED", "")
+
+
 def _wait_for_task(runs, task):
     found = []
 

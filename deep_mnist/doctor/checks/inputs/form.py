@@ -103,8 +103,15 @@ def check_count(case: Case, split: Split) -> Iterator[Finding]:
             split.name,
             expected=f"at least one {case.example}",
             received=f"none, shape {images.shape}",
-            fix="Make the split non-empty: check the path and the split's fraction.",
+            fix=_fix_of_none(case, split),
         )
+
+
+def _fix_of_none(case: Case, split: Split) -> str:
+    train = case.train.images
+    if case.record is not None and split.name == "validation" and train is not None and len(train):
+        return f"Give more {case.example}s: of {len(train)} none was left to hold out; or hold out a larger fraction."
+    return "Make the split non-empty: check the path and the split's fraction."
 
 
 @check(TEXT, COMPLEX, BOOLEAN, SIGNED, INTEGERS, DOUBLE)

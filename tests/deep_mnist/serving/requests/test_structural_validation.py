@@ -14,6 +14,7 @@ from tests.support.serving import RunningServer
 
 X = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
 RAW = InputForm("images", np.dtype(np.uint8), ((28, 28), (28, 28, 1)))
+COLOURS = InputForm("images", np.dtype(np.uint8), ((28, 28, 3),))
 COLUMNS = InputForm("features", np.dtype(np.float32), ((4,),))
 
 
@@ -26,8 +27,9 @@ COLUMNS = InputForm("features", np.dtype(np.float32), ((4,),))
         ((X / 255.0).astype(np.float64), "images.dtype"),
         (X.astype(int) * 2, "images.range"),
         (X > 7, "images.dtype"),
+        (X[..., np.newaxis].repeat(3, axis=-1), "images.shape"),
     ],
-    ids=["no batch axis", "flat", "channel first", "fractions", "too great", "booleans"],
+    ids=["no batch axis", "flat", "channel first", "fractions", "too great", "booleans", "colours"],
 )
 def test_the_fix_is_a_statement_that_makes_it_fit(served: RunningServer, sent: np.ndarray, field: str) -> None:
     """The response's own fix, applied to what was sent, is taken."""
@@ -124,3 +126,24 @@ def test_too_many_examples_are_refused() -> None:
     with pytest.raises(RequestError) as caught:
         to_array([[0, 0, 0, 0]] * 11, COLUMNS, limit=10)
     assert caught.value.status == 413
+
+
+@pytest.mark.parametrize("sent", [X, X[..., np.newaxis]], ids=["without an axis", "with one of length 1"])
+def test_grey_images_are_made_colours_by_the_fix(sent: np.ndarray) -> None:
+    """Their sides are right: nothing is resized."""
+    with pytest.raises(RequestError) as refused:
+        to_array(sent.tolist(), COLOURS, limit=10)
+
+    names: dict[str, Any] = {"x": sent, "np": np}
+    exec(refused.value.fix, names)
+    assert to_array(names["x"].tolist(), COLOURS, limit=10).shape == (2, 28, 28, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_another_datatype_is_taken_where_its_values_fit(dtype: type) -> None:
+    """Whole numbers within the range, whatever they are sent as; fractions and what lies beyond are not."""
+    assert np.array_equal(to_array(X.astype(dtype), RAW, limit=10, literals=False), X)
+
+    for wrong in (X.astype(dtype) * 2, X.astype(np.float32) + np.float32(0.5)):
+        with pytest.raises(RequestError):
+            to_array(wrong, RAW, limit=10, literals=False)
