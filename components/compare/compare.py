@@ -55,7 +55,8 @@ def compare_with_registry(
     judged = _known(models, fingerprint, digest, described)
     record(models, outcome="unchanged" if judged else "", slot=slot)
     known = judged or _taken(models, fingerprint, slot, run_id)
-    print(f"unchanged: {known}" if known else f"changed: data {digest[:12]} have not been trained on", flush=True)
+    new = f"changed: data {digest[:12]} have not been trained on with this recipe"
+    print(f"unchanged: {known}" if known else new, flush=True)
     return not known
 
 

@@ -76,6 +76,22 @@ def connect(options: Mapping[str, Any]) -> Connection:
     return Connection(options["host"], **{name: options[name] for name in names})
 
 
+def found_or_made(find: Callable[[], str], make: Callable[[], str]) -> str:
+    """Return an id, of what is made where there is none: another command may make it at the same moment.
+
+    Raises:
+        ClusterError: It cannot be made, and is not there.
+    """
+    if found := find():
+        return found
+    try:
+        return make()
+    except ClusterError:
+        if found := find():
+            return found
+        raise
+
+
 class Connection:
     """The services of one API, called through `call`.
 

@@ -20,7 +20,7 @@ from pipeline.cluster.cluster_arguments import (
     install_options,
     pipeline_parameters,
 )
-from pipeline.cluster.connection import Connection, connect, connection_options
+from pipeline.cluster.connection import Connection, connect, connection_options, found_or_made
 from pipeline.cluster.definition import Definition, compile_definition, require_images
 from pipeline.cluster.nodes import require_trainer
 from pipeline.cluster.watch import follow, watch_options
@@ -98,18 +98,18 @@ def experiment_id(connection: Connection, name: str, *, create: bool = True) -> 
     """Return the id of the experiment of this name, made when there is none; "" when it may not be made."""
     import kfp_server_api as api
 
-    found = connection.call(
-        connection.experiments.experiment_service_list_experiments,
-        filter=equals("name", name),
-        namespace=connection.namespace or None,
-        page_size=2,
-    )
-    if found.experiments:
-        return str(found.experiments[0].experiment_id)
-    if not create:
-        return ""
-    requested = api.V2beta1Experiment(display_name=name, namespace=connection.namespace or None)
-    return str(connection.call(connection.experiments.experiment_service_create_experiment, requested).experiment_id)
+    service, namespace = connection.experiments, connection.namespace or None
+
+    def find() -> str:
+        listed = service.experiment_service_list_experiments
+        found = connection.call(listed, filter=equals("name", name), namespace=namespace, page_size=2)
+        return str(found.experiments[0].experiment_id) if found.experiments else ""
+
+    def make() -> str:
+        requested = api.V2beta1Experiment(display_name=name, namespace=namespace)
+        return str(connection.call(service.experiment_service_create_experiment, requested).experiment_id)
+
+    return found_or_made(find, make) if create else find()
 
 
 def equals(key: str, value: str) -> str:

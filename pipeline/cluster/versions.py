@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cluster.connection import Connection
+from pipeline.cluster.connection import Connection, found_or_made
 from pipeline.cluster.definition import Definition
 from pipeline.cluster.submit import equals
 
@@ -44,22 +44,26 @@ def upload(connection: Connection, definition: Definition, tags: Mapping[str, st
     """Return the ids of the pipeline and of its version with this content; make what is not there, with these tags."""
     pipeline = _pipeline(connection, definition.name, tags)
     name = version_name(definition)
-    found = connection.call(
-        connection.pipelines.pipeline_service_list_pipeline_versions, pipeline, filter=equals("name", name), page_size=2
-    )
-    if found.pipeline_versions:
-        return pipeline, str(found.pipeline_versions[0].pipeline_version_id)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(definition.text)  # both documents: without the second, limits and identities are lost
-        made = connection.call(
-            connection.uploads.upload_pipeline_version,
-            str(path),
-            name=name,
-            pipelineid=pipeline,
-            **({"tags": json.dumps(dict(tags))} if tags else {}),
-        )
-    return pipeline, str(made.pipeline_version_id)
+
+    def find() -> str:
+        listed = connection.pipelines.pipeline_service_list_pipeline_versions
+        found = connection.call(listed, pipeline, filter=equals("name", name), page_size=2)
+        return str(found.pipeline_versions[0].pipeline_version_id) if found.pipeline_versions else ""
+
+    def make() -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.yaml"
+            path.write_text(definition.text)  # both documents: without the second, limits and identities are lost
+            made = connection.call(
+                connection.uploads.upload_pipeline_version,
+                str(path),
+                name=name,
+                pipelineid=pipeline,
+                **({"tags": json.dumps(dict(tags))} if tags else {}),
+            )
+        return str(made.pipeline_version_id)
+
+    return pipeline, found_or_made(find, make)
 
 
 def version_name(definition: Definition) -> str:
@@ -72,10 +76,14 @@ def _pipeline(connection: Connection, name: str, tags: Mapping[str, str]) -> str
 
     namespace = connection.namespace or None
     service = connection.pipelines
-    found = connection.call(
-        service.pipeline_service_list_pipelines, filter=equals("name", name), namespace=namespace, page_size=2
-    )
-    if found.pipelines:
-        return str(found.pipelines[0].pipeline_id)
-    requested = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace, tags=dict(tags) or None)
-    return str(connection.call(service.pipeline_service_create_pipeline, requested).pipeline_id)
+
+    def find() -> str:
+        listed = service.pipeline_service_list_pipelines
+        found = connection.call(listed, filter=equals("name", name), namespace=namespace, page_size=2)
+        return str(found.pipelines[0].pipeline_id) if found.pipelines else ""
+
+    def make() -> str:
+        requested = api.V2beta1Pipeline(name=name, display_name=name, namespace=namespace, tags=dict(tags) or None)
+        return str(connection.call(service.pipeline_service_create_pipeline, requested).pipeline_id)
+
+    return found_or_made(find, make)

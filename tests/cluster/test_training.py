@@ -30,7 +30,7 @@ def test_a_training_that_is_lost_goes_on(cluster: Cluster, how: str) -> None:
         if how == "deleted":
             cluster.kubectl("delete", "pod", pod, "--wait=false")
         else:
-            cluster.in_training(pod, SIGNAL.format(number=9))
+            cluster.in_training(pod, SIGNAL.replace("{number}", "9"))
         cluster.running(begun.run_id(), "train", said="checkpoint: going on after step")
         ended = begun.wait()
 
@@ -44,7 +44,7 @@ def test_a_training_without_memory_is_not_repeated(cluster: Cluster) -> None:
         pod = cluster.running(begun.run_id(), "train", said="epoch 2/")
         cluster.in_training(pod, EAT)
         # Where the kernel kills the eater alone, the training is killed as the container's would be.
-        cluster.in_training(pod, SIGNAL.format(number=9))
+        cluster.in_training(pod, SIGNAL.replace("{number}", "9"))
         ended = begun.wait()
 
     assert ended.status == 1, ended.output

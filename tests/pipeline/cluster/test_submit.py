@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import pipeline
+from pipeline.cluster.connection import ClusterError, found_or_made
 from pipeline.cluster.definition import compile_definition
 from pipeline.notification import KEYS
 from pipeline.placement import ClusterSettings
@@ -197,6 +198,20 @@ def test_an_experiment_is_made_once(server):
 
     assert len(server.created["experiments"]) == 1
     assert {sent.experiment_id for sent in server.created["runs"]} == set(server.experiments)
+
+
+def test_what_another_command_makes_at_the_same_moment_is_taken():
+    """A refusal counts only while the thing is not there."""
+    there: list[str] = []
+
+    def refused(name: str) -> str:
+        there.extend([name] if name else [])
+        raise ClusterError("HTTP 409: Already exist")
+
+    assert found_or_made(lambda: "".join(there), lambda: refused("7")) == "7"
+    there.clear()
+    with pytest.raises(ClusterError):
+        found_or_made(lambda: "".join(there), lambda: refused(""))
 
 
 def test_an_unreachable_host_is_said_so():
