@@ -30,7 +30,8 @@ FIXES = (
      "the process; training goes on from a checkpoint. If it is killed again, give the step more memory in "
      "pipeline/resources.py"),
     (r"code = (Unavailable|DeadlineExceeded|Aborted|Canceled)|connect: connection refused", "see that Kubeflow's own "
-     "pods run (kubectl -n kubeflow get pods), then submit it again: what succeeded comes from the cache, training from a checkpoint"),
+     "pods run (kubectl -n kubeflow get pods), then submit it again: what succeeded comes from the cache, training "
+     "from a checkpoint"),
     (r"failed to (upload|download) .*artifact|failed to open bucket", "see that the object store runs and that the "
      "steps' account may use it, then submit it again"),
     (r"ephemeral|disk", "free the node's disk, or use a node with more"),
