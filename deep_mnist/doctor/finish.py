@@ -17,7 +17,7 @@ MIXED_UP = Follows(rules=("S101", "S102", "S103"), on=On.ANY_SPLIT)
 OF_ARRAYS = ("images.", "labels.")
 # A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
 SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
-OTHER_ORDER = Follows(rules=("L173", "D057"), on=On.ANY_SPLIT)  # the cause by name
+OTHER_ORDER = Follows(rules=("L173", "L180", "D057"), on=On.ANY_SPLIT)  # the cause by name
 OF_SETS = (
     "splits.",
     "images.distribution",
@@ -86,7 +86,7 @@ def _rows(finding: Finding) -> tuple[Follows, ...]:
     rows = finding.rule.follows
     if finding.field.startswith(OF_SETS) and finding.rule.scope is not Scope.PIPELINE:
         rows = (*rows, SPOILED)
-    if finding.field == "labels.alignment":
+    if finding.field == "labels.alignment" and finding.rule.code not in OTHER_ORDER.rules:
         rows = (*rows, OTHER_ORDER)
     return (*rows, MIXED_UP) if of_arrays else rows
 
