@@ -18,7 +18,7 @@ OF_ARRAYS = ("images.", "labels.")
 # A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
 SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
 OTHER_COUNT = Follows(rules=("I040",), on=On.ANY_SPLIT)  # which array is for which input is then not known
-OTHER_ORDER = Follows(rules=("L173", "D057"), on=On.ANY_SPLIT)  # the cause by name
+OTHER_ORDER = Follows(rules=("L173", "L180", "D057"), on=On.ANY_SPLIT)  # the cause by name
 OF_SETS = (
     "splits.",
     "images.distribution",
@@ -87,7 +87,7 @@ def _rows(finding: Finding) -> tuple[Follows, ...]:
     rows = finding.rule.follows
     if finding.field.startswith(OF_SETS) and finding.rule.scope is not Scope.PIPELINE:
         rows = (*rows, SPOILED)
-    if finding.field == "labels.alignment":
+    if finding.field == "labels.alignment" and finding.rule.code not in OTHER_ORDER.rules:
         rows = (*rows, OTHER_ORDER)
     if finding.field.startswith("images.") and finding.rule.code != "I040":
         rows = (*rows, OTHER_COUNT)
