@@ -102,7 +102,8 @@ def _kind_of(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        raise ContractError(f"Expected a model or contract file. Received: {error}.") from error
+        told = f"Expected a model or contract file at {path}. Received: {error.strerror}. Fix: correct the path."
+        raise ContractError(told) from error
     if stat.S_ISDIR(status.st_mode):
         if (path / "saved_model.pb").is_file():
             return "saved_model"

@@ -42,11 +42,20 @@ def main(arguments: list[str] | None = None) -> int:
         from deep_mnist.doctor.report.own_fault import is_own_fault, is_refusal, tell_fault
 
         if isinstance(error, OSError) or is_refusal(error):
-            print(f"doctor: {error}", file=sys.stderr)
+            print(f"doctor: {_told(error)}", file=sys.stderr)
             return 2
         if is_own_fault(error):
             return tell_fault(error, given)
         raise
+
+
+def _told(error: Exception) -> str:
+    """Return a refusal as it is, and what the machine says of a file in the same form."""
+    if not isinstance(error, OSError) or not error.filename or not error.strerror:
+        return str(error)
+    return (
+        f"Expected to read or write {error.filename}. Received: {error.strerror}. Fix: correct the path or its rights."
+    )
 
 
 def _judge(options: argparse.Namespace, arguments: list[str]) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deep_mnist.doctor.command.kinds import PROGRAMS, kind_of
+
 if TYPE_CHECKING:
     from deep_mnist.doctor.acceptance import Choices
 
@@ -30,6 +32,13 @@ def parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         unknown = [each for each in own if each == str(options.target) or each in unknown]
     if options.module is None and options.target is None:
         made.error("expected folder|file|script.py, or -m MODULE")
+    second = next((each for each in unknown if options.target is not None and each != str(options.target)), "")
+    if second and not second.startswith("-") and Path(second).exists() and kind_of(options.target) not in PROGRAMS:
+        fix = f"{COMMAND} {options.target}, then {COMMAND} {second}"
+        print(
+            f"doctor: Expected one folder or file. Received: {options.target} and {second}. Fix: {fix}", file=sys.stderr
+        )
+        raise SystemExit(2)
     if unknown:
         print(f"doctor: {_hint(own, unknown, rest, list(made._option_string_actions))}", file=sys.stderr)
         raise SystemExit(2)

@@ -33,7 +33,7 @@ NOT_JUDGED = {
     Kind.COMPILED: ("compiled Python", "name its source, the .py file"),
     Kind.IMAGE: ("a single image", "put the images of each class into a folder of its own; name the folder above"),
     Kind.EMPTY: ("an empty file", "write or download it again"),
-    Kind.NOT_A_NOTEBOOK: ("an .ipynb whose JSON cannot be read", "save the notebook again"),
+    Kind.NOT_A_NOTEBOOK: ("an .ipynb without a list of cells that can be read", "save the notebook again"),
     Kind.NO_FILE: ("neither a folder nor a regular file", "write what it yields to a file"),
     Kind.UNKNOWN: ("a file of another kind", f"name {WHAT}; a script has imports, and its name ends in .py"),
 }  # fmt: skip

@@ -103,6 +103,13 @@ def test_reports_are_written_to_files(tmp_path):
     assert "images.polarity" in (tmp_path / "r.md").read_text()
 
 
+def test_an_empty_path_is_not_the_folder_where_one_stands():
+    """As make gives it without SCRIPT and DIR."""
+    ended = doctor_here("")
+
+    assert ended.returncode == 2 and "expected a path" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -114,7 +121,6 @@ def test_reports_are_written_to_files(tmp_path):
         (["CASE", "--html", "/nonexistent/r.html"], "No such file"),
         (["CASE", "--model", "a", "--contract", "b"], "not allowed"),
         ([], "folder"),
-        ([""], "expected a path"),
     ],
 )
 def test_what_is_not_usable_exits_with_2(tmp_path, arguments, words):

@@ -32,6 +32,7 @@ def project(tmp_path, monkeypatch):
         (["train.py", "--json", "--epochs", "5", "--", "x y"], "train.py --json -- --epochs 5 'x y'"),
         (["-m", "package.below.train", "5"], "python -m deep_mnist.doctor -m package.below.train -- 5"),
         (["train.py", "--rehearze"], "--rehearse"),
+        (["package", "package/below"], "Expected one folder or file"),
         (["train.py", "--model", "resnet"], "train.py -- --model resnet"),
         (["train.py", "--cell", "3"], "--cell is for a notebook"),
         (["train.py", "--data", "x"], "--data, which a program has of its own"),

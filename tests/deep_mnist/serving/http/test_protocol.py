@@ -67,6 +67,13 @@ def test_what_does_not_exist_is_not_found(served: RunningServer, path: str) -> N
     assert {"error", "expected", "received", "fix"} <= set(response.json())
 
 
+def test_predictions_are_asked_for_by_post(served: RunningServer) -> None:
+    """GET gets 405, and is told what to send."""
+    response = served.get(f"v1/models/{NAME}:predict")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert "POST" in response.json()["fix"]
+
+
 def test_a_version_is_asked_for_by_number(served: RunningServer, digits: Digits) -> None:
     """/versions/1:predict answers, another number is not found."""
     body = {"instances": digits[0][:2].tolist()}
