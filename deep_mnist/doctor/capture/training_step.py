@@ -75,9 +75,8 @@ def trains_another(call: FitCall) -> bool:
 def is_given_to_loss(step: OwnStep | None, labels: Any) -> bool:
     """Whether labels are what a loss of Keras compares with, as far as a run of the step tells."""
     record = _record(step)
-    given = record.targets if record is not None else []
-    swapped = bool(record.swapped) if record is not None else False
-    return not given or swapped or any(equals(each, labels) for each in given)
+    given = record.compared if record is not None else []
+    return not given or any(equals(each, labels) for each in given)
 
 
 def _record(step: OwnStep | None) -> StepRecord | None:
