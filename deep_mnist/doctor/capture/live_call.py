@@ -30,7 +30,7 @@ from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
-from deep_mnist.doctor.evidence.live.module_names import in_own_modules
+from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
 from deep_mnist.doctor.judge import isolated, run_checks

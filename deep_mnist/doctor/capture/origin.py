@@ -18,9 +18,9 @@ from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
 from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
 from deep_mnist.doctor.capture.source import Source, Variable, cell_at
 from deep_mnist.doctor.case import slug
-from deep_mnist.doctor.evidence.live.call_line import line_of_class, parameter, with_arguments
-from deep_mnist.doctor.evidence.live.compile_line import in_compile_call
-from deep_mnist.doctor.evidence.live.fix_statements import IN_PLACE, is_code, without_roles
+from deep_mnist.doctor.evidence.live.statements.call_line import line_of_class, parameter, with_arguments
+from deep_mnist.doctor.evidence.live.statements.compile_line import in_compile_call
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code, without_roles
 from deep_mnist.doctor.finding import Finding
 
 ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")

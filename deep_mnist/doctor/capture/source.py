@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.call_line import free_name, is_plain, is_settable, parameter
+from deep_mnist.doctor.evidence.live.statements.call_line import free_name, is_plain, is_settable, parameter
 
 MOST_NAMES = 400  # of one namespace or object, searched for a value
 MOST_ITEMS = 8  # of one tuple or list, as above

@@ -14,8 +14,8 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
-from deep_mnist.doctor.evidence.live.call_line import line_with
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.statements.call_line import line_with
 
 # Metrics that a string names for every loss; accuracy is whichever fits the loss.
 METRICS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "mae", "mse", "auc", "precision",

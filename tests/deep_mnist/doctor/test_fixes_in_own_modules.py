@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from deep_mnist.doctor.checks.network.unknown import LOSS_UNKNOWN
-from deep_mnist.doctor.evidence.live.module_names import in_own_modules
+from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")

@@ -20,7 +20,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     trains_in_own_way,
 )
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
-from deep_mnist.doctor.checks.program.metric_outputs import outputs_of
+from deep_mnist.doctor.checks.program.predictions import outputs_of
 
 RATE = "learning_rate"  # that LearningRateScheduler and ReduceLROnPlateau add to the logs
 WRITERS = ("update", "setdefault", "__setitem__")

@@ -20,8 +20,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
 )
 from deep_mnist.doctor.checks.program.given_callbacks import is_monitored
 from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
-from deep_mnist.doctor.checks.program.metric_outputs import Output, outputs_of
-from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions
+from deep_mnist.doctor.checks.program.predictions import Output, Predicted, Predictions, outputs_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 

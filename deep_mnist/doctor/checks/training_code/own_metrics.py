@@ -17,8 +17,8 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     trains_in_own_way,
 )
 from deep_mnist.doctor.checks.program.metric_fixes import mended
-from deep_mnist.doctor.checks.program.metric_outputs import Output, outputs_of
 from deep_mnist.doctor.checks.program.metrics import LABELS_FIRST
+from deep_mnist.doctor.checks.program.predictions import Output, outputs_of
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.evidence.live.loss_trial import error_of

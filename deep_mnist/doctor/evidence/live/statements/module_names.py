@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.fix_statements import IN_PLACE, is_code
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
 
 MODULES = {"keras": "keras", "np": "numpy", "tf": "tensorflow"}  # name in fixes -> module

@@ -6,8 +6,8 @@ import ast
 import copy
 from collections.abc import Callable
 
-from deep_mnist.doctor.evidence.live.call_line import line_with, statement_of
-from deep_mnist.doctor.evidence.live.fix_statements import IN_PLACE
+from deep_mnist.doctor.evidence.live.statements.call_line import line_with, statement_of
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 
 ORDER = ("optimizer", "loss", "loss_weights", "metrics")  # of compile()'s arguments by place
 OF_LABELS = ("sparse", "categorical", "binary")  # in the names of metrics that ask for one form of labels
