@@ -2,8 +2,7 @@
 
 import itertools
 
-from deep_mnist.doctor.capture.collected import too_slow
-from deep_mnist.doctor.capture.draw import collect
+from deep_mnist.doctor.capture.collected import collect, too_slow
 from tests.support.live_examples import drawn
 
 
