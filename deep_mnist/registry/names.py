@@ -9,6 +9,7 @@ from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import Store
 
 MODEL_NAME = "a model name of letters, digits, '.', '_', '-', a letter first"
+USUAL = "mnist"  # what make run publishes where nothing else is said
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
 
 
@@ -23,7 +24,7 @@ def model_names(store: Store) -> list[str]:
 
 
 def only_name(url: str, given: str = "") -> str:
-    """Return the name that is given, or that of the only model in a registry.
+    """Return the name that is given, else that of digits where they are there, else that of the only model.
 
     Raises:
         RegistryError: None is given, and there is no model or more than one; the message names them.
@@ -33,7 +34,11 @@ def only_name(url: str, given: str = "") -> str:
         return given
     names = model_names(open_store(url))
     if not names:
-        raise RegistryError(f"Expected a champion in {url}. Received: none. Fix: make run publishes one")
+        raise RegistryError(
+            f"Expected a champion in {url}. Received: none: it holds no model yet. Fix: make run publishes one"
+        )
+    if USUAL in names:
+        return USUAL
     if len(names) > 1:
         raise RegistryError(
             f"Expected --model-name, one of those in {url}: {', '.join(names)}. Received: none. "
