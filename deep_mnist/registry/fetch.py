@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print one line; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        registry = Registry(options.store, only_name(options.store, options.model_name), trust=trust_of(options))
+        trust = trust_of(options)
+        registry = Registry(options.store, only_name(options.store, options.model_name), trust=trust)
         folder = fetch_champion(registry, options.folder)
     except (RegistryError, OSError) as error:
         print(f"fetch: {error}", file=sys.stderr)

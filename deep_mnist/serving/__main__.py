@@ -36,12 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
-        registry = Registry(
-            options.store,
-            only_name(options.store, options.model_name),
-            trust=trust_of(options),
-            patience=PATIENCE_SECONDS,
-        )
+        trust = trust_of(options)
+        name = only_name(options.store, options.model_name)
+        registry = Registry(options.store, name, trust=trust, patience=PATIENCE_SECONDS)
         champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
         champion.load_first()
     except (ValueError, StorageError, RegistryError, BrokenVersionError, ImportError) as error:

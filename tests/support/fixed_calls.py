@@ -31,6 +31,8 @@ def fixed(call: FitCall, fix: str, names: dict[str, Any] | None = None) -> FitCa
     space = {"np": np, "keras": keras, **(names or {}), "model": call.model}
     for statement in statements:
         text = ast.unparse(statement)
+        if isinstance(statement, ast.Expr) and ".fit(" in text and "fit(..." not in text:
+            continue  # what else stands on the line that the fix is written in place of
         if isinstance(statement, ast.Expr) and text.startswith("model.fit(..., "):
             call = _with_arguments(
                 call, {each.arg: eval(_code(each.value), space) for each in statement.value.keywords}

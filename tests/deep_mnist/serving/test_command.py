@@ -58,16 +58,19 @@ def listening(port: int) -> set[str]:
 
 
 def test_the_only_model_of_a_registry_is_meant_and_of_several_one_is_named(registry: Registry, tmp_path: Path) -> None:
-    """Without --model-name; a folder of which nothing was promoted is no model."""
-    store = tmp_path / "store"
-    shutil.copytree(registry.store.url.removeprefix("file://"), store)
+    """Without --model-name; a folder of which nothing was promoted is no model, and digits are meant beside others."""
+    store, given = tmp_path / "store", Path(registry.store.url.removeprefix("file://")) / NAME
+    shutil.copytree(given, store / "first")
     (store / "unfinished").mkdir()
-    assert only_name(str(store)) == NAME
+    assert only_name(str(store)) == "first"
 
-    shutil.copytree(store / NAME, store / "second")
+    shutil.copytree(given, store / "second")
     with pytest.raises(RegistryError, match=r"--model-name, one of those in .*: .*second.* Fix: --model-name") as told:
         only_name(str(store))
-    assert NAME in str(told.value) and only_name(str(store), "second") == "second"
+    assert "first" in str(told.value) and only_name(str(store), "second") == "second"
+
+    shutil.copytree(given, store / "mnist")
+    assert only_name(str(store)) == "mnist"
 
 
 @pytest.mark.parametrize(
