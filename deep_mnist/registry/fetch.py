@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         trust = trust_of(options)
+        trust.require_package()
         registry = Registry(options.store, only_name(options.store, options.model_name), trust=trust)
         folder = fetch_champion(registry, options.folder)
     except (RegistryError, OSError) as error:

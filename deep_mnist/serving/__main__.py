@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
         trust = trust_of(options)
+        trust.require_package()
         name = only_name(options.store, options.model_name)
         registry = Registry(options.store, name, trust=trust, patience=PATIENCE_SECONDS)
         champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
