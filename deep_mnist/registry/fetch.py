@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deep_mnist.registry.names import only_name
+from deep_mnist.registry.names import USUAL, only_name
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.signing import add_trust_options, trust_of
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         trust = trust_of(options)
         trust.require_package()
-        registry = Registry(options.store, only_name(options.store, options.model_name), trust=trust)
+        registry = Registry(options.store, only_name(options.store, options.model_name, USUAL), trust=trust)
         folder = fetch_champion(registry, options.folder)
     except (RegistryError, OSError) as error:
         print(f"fetch: {error}", file=sys.stderr)
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
     parser.add_argument("folder", type=Path, help="receives a subfolder named by the version")
-    parser.add_argument("--model-name", default="", help="name in the registry; not needed when it holds just one")
+    parser.add_argument("--model-name", default="", help="name in the registry (mnist, else the only one)")
     add_trust_options(parser)
     return parser
 

@@ -9,7 +9,7 @@ from deep_mnist.storage.open import open_store
 from deep_mnist.storage.store import Store
 
 MODEL_NAME = "a model name of letters, digits, '.', '_', '-', a letter first"
-USUAL = "mnist"  # what make run publishes where nothing else is said
+USUAL = "mnist"  # what make run publishes where nothing else is said; served and fetched beside others
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,127}")
 
 
@@ -23,8 +23,13 @@ def model_names(store: Store) -> list[str]:
     return [name for name in store.folders() if store.exists(f"{name}/champion.json")]
 
 
-def only_name(url: str, given: str = "") -> str:
-    """Return the name that is given, else that of digits where they are there, else that of the only model.
+def only_name(url: str, given: str = "", usual: str = "") -> str:
+    """Return the name that is given, else the usual one where it is there, else that of the only model.
+
+    Args:
+        url: Of the registry.
+        given: By the user, "" where nothing is.
+        usual: Meant where there are several; "" where none is, as of a rollback.
 
     Raises:
         RegistryError: None is given, and there is no model or more than one; the message names them.
@@ -37,8 +42,8 @@ def only_name(url: str, given: str = "") -> str:
         raise RegistryError(
             f"Expected a champion in {url}. Received: none: it holds no model yet. Fix: make run publishes one"
         )
-    if USUAL in names:
-        return USUAL
+    if usual in names:
+        return usual
     if len(names) > 1:
         raise RegistryError(
             f"Expected --model-name, one of those in {url}: {', '.join(names)}. Received: none. "

@@ -15,7 +15,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from deep_mnist.registry.names import only_name
+from deep_mnist.registry.names import USUAL, only_name
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.registry.signing import add_trust_options, trust_of
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         limits = ServingLimits(**{each.name: getattr(options, each.name) for each in fields(ServingLimits)})
         trust = trust_of(options)
         trust.require_package()
-        name = only_name(options.store, options.model_name)
+        name = only_name(options.store, options.model_name, USUAL)
         registry = Registry(options.store, name, trust=trust, patience=PATIENCE_SECONDS)
         champion = ServedChampion(registry, options.cache, options.poll_seconds, engine=ENGINES[options.engine])
         champion.load_first()
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m deep_mnist.serving", description="Serve a registry's champion.", epilog=_LIMITS_EPILOG
     )
     parser.add_argument("store", help="the registry: a folder, gs://bucket/prefix or s3://bucket/prefix")
-    parser.add_argument("--model-name", default="", help="name in the registry; not needed when it holds just one")
+    parser.add_argument("--model-name", default="", help="name in the registry (mnist, else the only one)")
     parser.add_argument(
         "--engine", choices=ENGINES, default="tensorflow", help="what predicts (%(default)s); onnx needs no TensorFlow"
     )

@@ -97,8 +97,7 @@ def log_of_zeros(frame: FrameType | None, values: np.ndarray) -> str:
     ):
         return ""
     written = ast.unparse(statement).replace(f"{ast.unparse(calls[0].func)}(", f"{ast.unparse(calls[0].func)}1p(", 1)
-    line = line_with(text.tree, statement, written)
-    return text.in_place(line, statement) if line else ""
+    return text.in_place(written, statement) if line_with(text.tree, statement, written) else ""
 
 
 def _is_of_numpy(call: ast.Call, frame: FrameType) -> bool:

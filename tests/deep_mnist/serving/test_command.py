@@ -70,7 +70,9 @@ def test_the_only_model_of_a_registry_is_meant_and_of_several_one_is_named(regis
     assert "first" in str(told.value) and only_name(str(store), "second") == "second"
 
     shutil.copytree(given, store / "mnist")
-    assert only_name(str(store)) == "mnist"
+    assert only_name(str(store), usual="mnist") == "mnist"
+    with pytest.raises(RegistryError, match="--model-name, one of those in"):
+        only_name(str(store))  # as of a rollback
 
 
 @pytest.mark.parametrize(

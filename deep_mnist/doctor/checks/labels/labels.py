@@ -18,7 +18,6 @@ from deep_mnist.doctor.checks.labels.targets import TARGET_RULES, targets_found
 from deep_mnist.doctor.checks.labels.values import VALUE_RULES
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS, are_finite, wrong_in
 from deep_mnist.doctor.evidence.columns import Cells, column_of
-from deep_mnist.doctor.evidence.live.loss_trial import takes_missing
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, Need, Rule, Scope, check
 
@@ -147,6 +146,8 @@ def _is_masked(case: Case, labels: np.ndarray) -> bool:
     if case.call is None or "tensorflow" not in sys.modules:
         return False
     missing = wrong_in(labels, lambda chunk: ~np.isfinite(chunk)).where
+    from deep_mnist.doctor.evidence.live.loss_trial import takes_missing  # runs a loss: for the few that have one
+
     return len(missing) > 0 and takes_missing(case.call.model, labels[list(missing)])
 
 

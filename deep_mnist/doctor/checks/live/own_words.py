@@ -54,9 +54,7 @@ def _whole(case: Case, split: str, part: str) -> str:
         return ""
     text = ProgramText(case.frame)
     index = 0 if part == "images" else 1
-    for call in text.calls("fit"):
-        if not call.lineno <= case.frame.f_lineno <= (call.end_lineno or 0):
-            continue
+    for call in text.calls_on(case.frame.f_lineno, "fit"):
         stated = {each.arg: each.value for each in call.keywords}
         given = stated.get("xy"[index], call.args[index] if len(call.args) > index else None)
         if split != "train":

@@ -48,18 +48,13 @@ def parts_of(case: Case) -> Parts | None:
     if case.frame is None or case.call is None or case.call.verb != "fit":
         return None
     lineage = Lineage(ProgramText(case.frame))
-    fit = _fit_at(lineage, case.frame.f_lineno)
+    fit = next(iter(lineage.text.calls_on(case.frame.f_lineno, "fit")), None)
     x = _argument(fit, *FIT_INPUTS) if fit is not None else None
     if fit is None or x is None:
         return None
     y = _argument(fit, *FIT_TARGETS)
     train = [_part(lineage, each, fit) for each in (x, y if y is not None else x)]
     return Parts(lineage, fit, train, list(_test_parts(lineage, fit)))
-
-
-def _fit_at(lineage: Lineage, line: int) -> ast.Call | None:
-    found = lineage.text.calls("fit")
-    return next((each for each in found if each.lineno <= line <= (each.end_lineno or 0)), None)
 
 
 def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:

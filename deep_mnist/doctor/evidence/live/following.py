@@ -259,7 +259,7 @@ def after_fit(frame: FrameType | None, model: Any, verb: str = "fit") -> Iterato
 
 def call_at(text: ProgramText, name: str, line: int) -> ast.Call | None:
     """Return the call of a function or method of this name on a line, None where there are none or several."""
-    found = [each for each in text.calls(name) if each.lineno <= line <= (each.end_lineno or 0)]
+    found = text.calls_on(line, name)
     return found[0] if len(found) == 1 else None
 
 

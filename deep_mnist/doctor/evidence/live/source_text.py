@@ -15,10 +15,10 @@ from types import CodeType, FrameType
 from typing import Any
 
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
-from deep_mnist.doctor.evidence.live.statements.call_line import statement_of
+from deep_mnist.doctor.evidence.live.statements.call_line import LONGEST, block_of, statement_of
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged, extent_of
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-LONGEST_STATEMENT = 1200  # characters of a statement that is shown as a fix
 
 
 class ProgramText:
@@ -48,6 +48,10 @@ class ProgramText:
         """Return the calls of functions or methods of these names, in the order of lines."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and called(node) in names]
         return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+    def calls_on(self, line: int, *names: str) -> list[ast.Call]:
+        """Return those of these calls that stand on a line, or around it."""
+        return [each for each in self.calls(*names) if each.lineno <= line <= (each.end_lineno or 0)]
 
     def statement_of(self, node: ast.AST) -> ast.stmt | None:
         """Return the innermost statement that holds a node, None where it is not of this tree."""
@@ -83,12 +87,9 @@ class ProgramText:
 
     def _on_line_of(self, statement: ast.stmt) -> list[ast.stmt]:
         """Return the statements that stand side by side on one line with a statement, it among them."""
-        for node in ast.walk(self.tree):
-            for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
-                if isinstance(body, list) and any(each is statement for each in body):
-                    side = [each for each in body if each.lineno == statement.lineno == each.end_lineno]
-                    return side if any(each is statement for each in side) else [statement]
-        return [statement]
+        _, block = block_of(self.tree, statement)
+        side = [each for each in block if each.lineno == statement.lineno == each.end_lineno]
+        return side if any(each is statement for each in side) else [statement]
 
     def repeated_around(self, node: ast.AST) -> list[int]:
         """Return the ids of the loops, comprehensions and functions that a node stands in."""
@@ -100,8 +101,8 @@ class ProgramText:
         statement = self.statement_of(old)
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
             return ""
-        again = ast.unparse(_Exchange(old, new).visit(copy.deepcopy(statement)))
-        return self.in_place(again, statement) if len(again) <= LONGEST_STATEMENT else ""
+        again = ast.unparse(exchanged(statement, [(old, new)]))
+        return self.in_place(again, statement) if len(again) <= LONGEST else ""
 
     def rewritten(self, call: ast.Call, positional: Sequence[ast.expr] = (), **keywords: ast.expr) -> str:
         """Return the statement around a call with arguments set, and where it belongs; "" where it is no plain one."""
@@ -109,21 +110,7 @@ class ProgramText:
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
             return ""
         text = ast.unparse(with_keywords(statement, call, keywords, positional))
-        return self.in_place(text, statement) if len(text) <= LONGEST_STATEMENT else ""
-
-
-class _Exchange(ast.NodeTransformer):
-    """Puts one expression in the place of another, which is known by its position."""
-
-    def __init__(self, old: ast.expr, new: ast.expr) -> None:
-        self.old, self.new = old, new
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        """Return the other expression for the one that is exchanged, all else with its parts visited."""
-        if type(node) is type(self.old) and isinstance(node, ast.expr) and _position(node) == _position(self.old):
-            return self.new
-        visited: ast.AST = self.generic_visit(node)
-        return visited
+        return self.in_place(text, statement) if len(text) <= LONGEST else ""
 
 
 def is_in_a_loop(frame: FrameType) -> bool:
@@ -164,7 +151,7 @@ def with_keywords(
     """Return a copy of a statement in which a call of it states these keywords, and begins with these arguments."""
     again = copy.deepcopy(statement)
     for node in ast.walk(again):
-        if isinstance(node, ast.Call) and _position(node) == _position(call):
+        if isinstance(node, ast.Call) and extent_of(node) == extent_of(call):
             node.args = [*positional, *node.args[len(positional) :]]
             kept = [each for each in node.keywords if each.arg not in keywords]
             added = [ast.keyword(name, value) for name, value in keywords.items()]
@@ -183,10 +170,6 @@ def names_set(nodes: list[ast.stmt]) -> Iterator[str]:
 
 def _holds(statement: ast.AST, node: ast.AST) -> bool:
     return any(each is node for each in ast.walk(statement))
-
-
-def _position(node: ast.expr) -> tuple[int, int, int | None, int | None]:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Sequence
 
 from deep_mnist.doctor.evidence.live.following import Use
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 
 MOST_STATEMENTS = 4
 
@@ -31,9 +32,7 @@ def rewritten(found: Sequence[tuple[Use, ast.expr, ast.expr]]) -> str:
 
 
 def _anew(statement: ast.stmt, changes: Sequence[tuple[ast.expr, ast.expr]]) -> str:
-    again = copy.deepcopy(_head(statement))
-    places = {_place(old): new for old, new in changes}
-    return ast.unparse(ast.fix_missing_locations(_Replacing(places).visit(again))).splitlines()[0]
+    return ast.unparse(exchanged(_head(statement), changes)).splitlines()[0]
 
 
 def _head(statement: ast.stmt) -> ast.stmt:
@@ -45,16 +44,3 @@ def _head(statement: ast.stmt) -> ast.stmt:
         if hasattr(head, name):
             setattr(head, name, [ast.Pass()] if name == "body" else [])
     return head
-
-
-def _place(node: ast.expr) -> tuple[int, int, int | None, int | None, str]:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, type(node).__name__
-
-
-class _Replacing(ast.NodeTransformer):
-    def __init__(self, places: dict[tuple[int, int, int | None, int | None, str], ast.expr]) -> None:
-        self.places = places
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        new = self.places.get(_place(node)) if isinstance(node, ast.expr) else None
-        return self.generic_visit(node) if new is None else new

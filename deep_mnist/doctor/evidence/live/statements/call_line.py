@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-LONGEST_LINE = 1200  # characters of a line that is shown as a fix
+from deep_mnist.doctor.evidence.live.statements.exchange import extent_of
+
+LONGEST = 1200  # characters of a statement, or of its line, that is shown as a fix
 
 
 def with_arguments(tree: ast.AST, call: ast.Call, body: str, named: Mapping[str, str]) -> str:
@@ -26,9 +28,8 @@ def with_arguments(tree: ast.AST, call: ast.Call, body: str, named: Mapping[str,
     if not isinstance(statement, ast.Assign | ast.Expr | ast.Return):
         return ""
     again = copy.deepcopy(statement)
-    inner = next(
-        (each for each in ast.walk(again) if isinstance(each, ast.Call) and _place(each) == _place(call)), None
-    )
+    place = extent_of(call)
+    inner = next((each for each in ast.walk(again) if isinstance(each, ast.Call) and extent_of(each) == place), None)
     if inner is None:
         return ""
     names = _Names(named)
@@ -43,16 +44,21 @@ def with_arguments(tree: ast.AST, call: ast.Call, body: str, named: Mapping[str,
 
 def line_with(tree: ast.AST, statement: ast.stmt, written: str) -> str:
     """Return a statement's whole line with other text in its place, "" where a compound statement has the line too."""
+    holder, block = block_of(tree, statement)
+    line = [each for each in block if each.lineno == statement.lineno]
+    shared = getattr(holder, "lineno", 0) == statement.lineno or any(hasattr(each, "body") for each in line)
+    text = "; ".join(written if each is statement else ast.unparse(each) for each in line)
+    return "" if shared or len(text) > LONGEST else text
+
+
+def block_of(tree: ast.AST, statement: ast.stmt) -> tuple[ast.AST, list[ast.stmt]]:
+    """Return what holds a statement, and the statements beside it; the tree and none where it is not of this tree."""
     for holder in ast.walk(tree):
         for part in ("body", "orelse", "finalbody"):
             held = getattr(holder, part, None)
-            if not isinstance(held, list) or not any(each is statement for each in held):
-                continue
-            line = [each for each in held if each.lineno == statement.lineno]
-            shared = getattr(holder, "lineno", 0) == statement.lineno or any(hasattr(each, "body") for each in line)
-            text = "; ".join(written if each is statement else ast.unparse(each) for each in line)
-            return "" if shared or len(text) > LONGEST_LINE else text
-    return ""
+            if isinstance(held, list) and any(each is statement for each in held):
+                return holder, held
+    return tree, []
 
 
 def statement_of(tree: ast.AST, node: ast.AST) -> ast.stmt | None:
@@ -129,10 +135,6 @@ def line_of_class(tree: ast.AST | None, text: str) -> int | None:
     calls = (node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.Call))
     lines = {node.lineno for node in calls if ast.unparse(node.func).rpartition(".")[2] in words}
     return lines.pop() if len(lines) == 1 else None
-
-
-def _place(node: ast.expr) -> tuple[int, int, int | None, int | None]:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 class _Names(ast.NodeTransformer):

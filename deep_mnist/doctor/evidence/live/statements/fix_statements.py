@@ -45,7 +45,7 @@ def _without(roles: Set[str], statement: ast.stmt, body: str) -> str:
     value = getattr(statement, "value", None)
     if not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts)):
         return text
-    pairs = [(name, each) for name, each in zip(target.elts, value.elts, strict=True) if _role_of(name) not in roles]
+    pairs = [(name, each) for name, each in zip(target.elts, value.elts, strict=True) if root_of(name) not in roles]
     sides = zip(*pairs, strict=True)
     return " = ".join(", ".join(ast.get_source_segment(body, each) or "" for each in side) for side in sides)
 
@@ -53,11 +53,12 @@ def _without(roles: Set[str], statement: ast.stmt, body: str) -> str:
 def _roles_set(statement: ast.stmt) -> list[str]:
     """Return the names that a statement sets, whole or in part: train_images of `train_images.reshape(-1)[3] = 0`."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return [_role_of(name) for each in targets for name in (each.elts if isinstance(each, ast.Tuple) else [each])]
+    return [root_of(name) for each in targets for name in (each.elts if isinstance(each, ast.Tuple) else [each])]
 
 
-def _role_of(target: ast.expr) -> str:
-    node: Any = target
+def root_of(expression: ast.expr) -> str:
+    """Return the name that an expression begins with, "" where it begins with none."""
+    node: Any = expression
     while node is not None and not isinstance(node, ast.Name):
         node = getattr(node, "value", None) or getattr(node, "func", None)
     return node.id if node is not None else ""

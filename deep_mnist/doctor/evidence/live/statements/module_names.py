@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code, root_of
 from deep_mnist.doctor.finding import Finding
 
 MODULES = {"keras": "keras", "np": "numpy", "tf": "tensorflow"}  # name in fixes -> module
@@ -97,15 +97,8 @@ def _with_imports(imports: str, body: str, comment: str, space: Mapping[str, Any
     if not is_code(body):
         return f"{body}  # {comment}" if comment else body
     statements = ast.parse(body).body
-    stands_alone = IN_PLACE in comment or not any(isinstance(each, ast.Expr) and _root(each) not in space
+    stands_alone = IN_PLACE in comment or not any(isinstance(each, ast.Expr) and root_of(each.value) not in space
                                                   for each in statements)  # fmt: skip
     if stands_alone and not any(hasattr(each, "body") for each in statements):
         return f"{imports}; {body}" + (f"  # {comment}" if comment else "")
     return f"{body}  # {comment}; {imports}" if comment else f"{body}  # {imports}"
-
-
-def _root(statement: ast.Expr) -> str:
-    node: Any = statement.value
-    while not isinstance(node, ast.Name) and node is not None:
-        node = getattr(node, "func", None) or getattr(node, "value", None)
-    return node.id if node is not None else ""
