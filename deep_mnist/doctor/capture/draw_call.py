@@ -48,8 +48,8 @@ def draw_train(call: FitCall, rank: int | None) -> Drawn:
 
 
 def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
-    """Return what validation_data holds, None without; a used-up generator is replaced in the call."""
-    stated = call.validation
+    """Return what validation_data holds, or what is tested later; a used-up generator is replaced in the call."""
+    stated = call.held_out
     if stated is None:
         return None
     if isinstance(stated, tuple | list) and 2 <= len(stated) <= 3:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from deep_mnist.doctor.checks.program.earlier_fits import EarlierFit
 from deep_mnist.doctor.evidence.live.own_step import OwnStep
@@ -30,6 +31,19 @@ METHODS = (Verb.FIT, Verb.TRAIN_ON_BATCH, Verb.EVALUATE)  # of Keras's Model
 COMPILED = (Verb.FIT, Verb.CHECK, Verb.TRAIN_ON_BATCH)  # Keras refuses these before compile()
 
 
+class Later(NamedTuple):
+    """What evaluate() or predict() is given behind the fit.
+
+    Attributes:
+        x, y: Arrays, tensors or a dataset; y None where x holds labels, or nothing is compared with any.
+        at: Their expressions.
+    """
+
+    x: Any
+    y: Any
+    at: tuple[ast.expr | None, ast.expr | None]
+
+
 @dataclass
 class FitCall:
     """What a call of fit says.
@@ -44,6 +58,7 @@ class FitCall:
         overrides: loss, from_logits that the source tells apart from compile(), as a custom loop's loss object does.
         earlier: The fits before it, where these are followed.
         step: Of a custom loop, what can be run again; None of any other call.
+        later: What the program tests the model on behind the fit, where that is to be judged as the test split.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
     """
 
@@ -58,6 +73,14 @@ class FitCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[EarlierFit, ...] = ()
     step: OwnStep | None = None
+    later: Later | None = None
+
+    @property
+    def held_out(self) -> Any:
+        """Data that are judged as the test split, in the form of validation_data; None without."""
+        if self.later is None:
+            return self.validation
+        return self.later.x if self.later.y is None else (self.later.x, self.later.y)
 
 
 def bound_call(verb: Verb, function: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> FitCall | None:

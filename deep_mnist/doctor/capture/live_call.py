@@ -26,6 +26,7 @@ from deep_mnist.doctor.capture.origin import Origin, named, origin_of
 from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
+from deep_mnist.doctor.capture.tested_later import tested_later, validates
 from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.checks.splits.order import check_order
@@ -125,8 +126,37 @@ def judge_call(
     """
     started = time.perf_counter() if started is None else started
     keras_of(call.model)
-    rank = rank_of(call.model, call.x)
     broken: list[Broken] = []
+    later = isolated(broken, "tested_later", ("what is tested later",), lambda: tested_later(call, frame), None)
+    if not validates(call):
+        call.later = later
+
+    def judged(call: FitCall) -> Diagnosis:
+        return _judge(call, frame, choices, overrides, started, broken)
+
+    diagnosis = judged(call)
+    if later is None or call.later is not None or diagnosis.verdict != "fit" or not hasattr(call.x, "shape"):
+        return diagnosis
+    again = judged(replace(call, later=later))
+    return again if _of_test(again) - _of_test(diagnosis) else diagnosis
+
+
+def _of_test(diagnosis: Diagnosis) -> set[str]:
+    """Return the codes of what is wrong with the data that the model is tested on."""
+    graver = [each for each in diagnosis.findings if each.severity != "note"]
+    return {each.rule.code for each in graver if each.split in ("test", "both")}
+
+
+def _judge(
+    call: FitCall,
+    frame: FrameType | None,
+    choices: Choices | None,
+    overrides: Mapping[str, Any] | None,
+    started: float,
+    broken: list[Broken],
+) -> Diagnosis:
+    rank = rank_of(call.model, call.x)
+    broken = [*broken]
     train = isolated(broken, "draw_train", ("the training data",), lambda: draw_train(call, rank), Drawn(None, None))
     test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, rank), None)
     contract = contract_of_live(call.model, example_shape(train, rank))
@@ -271,13 +301,13 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
         pass
     elif runs_of(train.labels) is not None and train.source != "keras sequence":
         yield _sorted_batches(train)
-    if test is not None and is_kind(call.validation, "DatasetV2"):
-        yield from judge_pipeline("test", call.validation, test, call.facts.get("validation_steps"))
+    if test is not None and is_kind(call.held_out, "DatasetV2"):
+        yield from judge_pipeline("test", call.held_out, test, call.facts.get("validation_steps"))
 
 
 def _of_batches(call: FitCall, train: Drawn, test: Drawn | None, case: Case) -> list[Finding]:
     found = batches_found("train", call.x, train, case)
-    return found + (batches_found("test", call.validation, test, case) if test is not None else [])
+    return found + (batches_found("test", call.held_out, test, case) if test is not None else [])
 
 
 def _sorted_batches(train: Drawn) -> Finding:

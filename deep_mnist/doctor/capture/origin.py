@@ -174,13 +174,15 @@ def _roles(call: FitCall, found: Mapping[str, ast.expr]) -> Iterator[tuple[str, 
     yield "train_images", found.get("x"), call.x
     if call.y is not None or joint:
         yield "train_labels", found.get("x" if joint else "y"), call.x if joint else call.y
-    if call.validation is None:
+    if call.held_out is None:
         return
     held = found.get("validation_data")
-    pair = isinstance(call.validation, tuple | list) and len(call.validation) >= 2
+    pair = isinstance(call.held_out, tuple | list) and len(call.held_out) >= 2
     elements = held.elts if isinstance(held, ast.Tuple | ast.List) and len(held.elts) >= 2 else [held, held]
+    if call.later is not None:
+        elements = [call.later.at[0], call.later.at[1] or call.later.at[0]]
     for part, index in (("images", 0), ("labels", 1)):
-        yield f"test_{part}", elements[index], call.validation[index] if pair else call.validation
+        yield f"test_{part}", elements[index], call.held_out[index] if pair else call.held_out
 
 
 def _each_of_multiple(

@@ -49,7 +49,7 @@ def in_pipeline_words(finding: Finding, call: FitCall, frame: FrameType | None) 
 
 
 def _data(call: FitCall, split: str) -> Any:
-    held = call.x if split == "train" else call.validation
+    held = call.x if split == "train" else call.held_out
     return None if split == "test" and isinstance(held, tuple | list) else held
 
 

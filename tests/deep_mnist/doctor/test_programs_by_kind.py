@@ -12,7 +12,7 @@ from tests.support.programs import judged, mended, programs
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-KINDS = ("splits", "generators", "masks", "values", "classes", "sequences", "preparation", "later")
+KINDS = ("splits", "generators", "masks", "values", "classes", "sequences", "preparation", "later", "tested")
 FAULTY = [each for kind in KINDS for each in programs(f"{kind}_faulty.txt")]
 HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 
@@ -21,7 +21,7 @@ SENTENCES = {"a_layer_of_ones_own_whitens", "each_split_encoded_by_itself", "a_c
 SENTENCES |= {"outlines_of_no_class", "the_first_word_as_padding", "two_names_for_the_loss_alone"}
 SENTENCES |= {"several_kinds_at_once_under_softmax", "several_kinds_at_once_as_one_of_them"}
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
-SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class"}
+SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
 
 
 def graver(diagnosis):

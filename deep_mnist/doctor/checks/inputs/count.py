@@ -44,7 +44,7 @@ def _given_to_call(case: Case, split: Split) -> int:
         return 0
     if split.name == "train":
         return arrays_in(call.x)
-    stated = call.validation
+    stated = call.held_out
     return arrays_in(stated[0]) if isinstance(stated, tuple) and len(stated) > 1 else 0
 
 

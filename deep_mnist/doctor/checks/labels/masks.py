@@ -86,7 +86,7 @@ def check_mask_values(case: Case, split: Split) -> Iterator[Finding]:
     from deep_mnist.doctor.checks.live.own_words import changed  # reads programs: for the few that have masks
 
     exact = bool(((some == 0) | (some == high)).all())
-    if split.name != "train" and case.call is not None and case.call.validation is None:
+    if split.name != "train" and case.call is not None and case.call.held_out is None:
         return  # a part of train's own array, which one line puts right
     yield ZERO_AND_255.found(
         split.name,

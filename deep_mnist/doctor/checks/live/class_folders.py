@@ -56,7 +56,7 @@ def check_class_folders(case: Case) -> Iterator[Finding]:
     call = case.call
     if call is None:
         return
-    train, test = class_names(call.x), class_names(call.validation)
+    train, test = class_names(call.x), class_names(call.held_out)
     text = ProgramText(case.frame) if case.frame is not None else None
     if train and (strange := [each for each in train if _is_none(each)]) and len(train) > len(strange) + 1:
         yield _no_class(text, train, strange)

@@ -72,7 +72,7 @@ def check_text_dtype(case: Case) -> Iterator[Finding]:
         return
     if any(each.__module__.startswith("tf_keras") for each in type(call.model).__mro__):
         return
-    test = call.validation[0] if isinstance(call.validation, tuple | list) and call.validation else None
+    test = call.held_out[0] if isinstance(call.held_out, tuple | list) and call.held_out else None
     names = ["train_images", *(["test_images"] if _is_refused(test) else [])]
     yield REFUSED_TEXT.found(
         "train",

@@ -74,7 +74,7 @@ def data_of(case: Case, split: str) -> Any:
     call = case.call
     if call is None:
         return None
-    data = call.x if split == "train" else call.validation
+    data = call.x if split == "train" else call.held_out
     return data[0] if split != "train" and isinstance(data, tuple | list) and data else data
 
 

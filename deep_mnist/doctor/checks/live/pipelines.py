@@ -62,7 +62,7 @@ def check_pipelines(case: Case) -> Iterator[Finding]:
         return
     train = getattr(call.x, "image_data_generator", None)
     if train is not None:
-        yield from _of_generators(case, train, getattr(call.validation, "image_data_generator", None))
+        yield from _of_generators(case, train, getattr(call.held_out, "image_data_generator", None))
         return
     for stage in random_maps(call.x, SAMPLE):
         if finding := _of_map(case, stage):

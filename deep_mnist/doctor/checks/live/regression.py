@@ -134,7 +134,7 @@ def scaled_targets(case: Case) -> str:
 
 def _is_own(case: Case, name: str) -> bool:
     """Whether a split is an array of its own, and no part of train's that validation_split takes."""
-    return name == "train" or case.call is None or case.call.validation is not None
+    return name == "train" or case.call is None or case.call.held_out is not None
 
 
 def _updates(case: Case) -> int | None:

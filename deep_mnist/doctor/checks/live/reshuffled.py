@@ -31,12 +31,12 @@ RESHUFFLED = Rule(
 def check_reshuffled(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, by the transformations that both sides share."""
     call = case.call
-    if call is None or not (is_dataset(call.x) and is_dataset(call.validation)):
+    if call is None or not (is_dataset(call.x) and is_dataset(call.held_out)):
         return
-    theirs = {id(each) for each in below(call.validation)}
+    theirs = {id(each) for each in below(call.held_out)}
     for node in below(call.x):
-        if id(node) in theirs and _reshuffles(node) and _splits(call.x, node) and _splits(call.validation, node):
-            how = " and ".join(dict.fromkeys(_kind_below(each, node) for each in (call.x, call.validation)))
+        if id(node) in theirs and _reshuffles(node) and _splits(call.x, node) and _splits(call.held_out, node):
+            how = " and ".join(dict.fromkeys(_kind_below(each, node) for each in (call.x, call.held_out)))
             yield RESHUFFLED.found(
                 "test",
                 expected="a fixed order where train and validation are taken apart: reshuffle_each_iteration=False",
@@ -96,7 +96,7 @@ def _fix(case: Case, node: Any) -> str:
 
 def _both_subsets(text: ProgramText, case: Case, call: ast.Call, node: Any) -> str:
     """Return the call that reads both subsets of a folder at once, in the place of one that is split afterwards."""
-    names = [text.name_of(each) for each in (case.call.x, case.call.validation)] if case.call is not None else []
+    names = [text.name_of(each) for each in (case.call.x, case.call.held_out)] if case.call is not None else []
     statement = text.statement_of(call)
     if None in names or len(names) != 2 or not inputs_of(node) or not isinstance(statement, ast.Assign):
         return ""

@@ -34,9 +34,9 @@ SHARED_FILES = Rule(
 def check_shared_files(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, by the paths that both sides read."""
     call = case.call
-    if call is None or call.validation is None:
+    if call is None or call.held_out is None:
         return
-    ours, theirs = (_absolute(files_of(each)) for each in (call.x, call.validation))
+    ours, theirs = (_absolute(files_of(each)) for each in (call.x, call.held_out))
     shared = len(ours & theirs)
     if not shared:
         return

@@ -42,7 +42,7 @@ PARTS = Rule(
 @check(DRAWN_TWICE)
 def check_drawn_twice(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, where rows are shared and the source draws from the same rows twice."""
-    if case.frame is None or case.call is None or case.call.validation is None:
+    if case.frame is None or case.call is None or case.call.held_out is None:
         return
     text = ProgramText(case.frame)
     pair = _two_draws(text)

@@ -116,7 +116,7 @@ def _tables(case: Case) -> Mapping[str, Any]:
     call = case.call
     if call is None or call.x is None:
         return {}
-    held = call.validation
+    held = call.held_out
     test = held[0] if isinstance(held, tuple | list) and len(held) >= 2 else None
     tables = {"train_images": call.x}
     return {**tables, "test_images": test} if is_table(test) else tables

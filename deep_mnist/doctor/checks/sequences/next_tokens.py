@@ -119,7 +119,7 @@ def _shifted(case: Case, name: str) -> str:
     if is_dataset(data_of(case, "train")):
         datas = [f"{each}_images" for each in case.splits]
         return "; ".join(f"{each} = {each}.map(lambda x, y: (x[:, :-1], y[:, 1:]))" for each in datas)
-    splits = ["train"] if case.call is None or case.call.validation is None else list(case.splits)
+    splits = ["train"] if case.call is None or case.call.held_out is None else list(case.splits)
     suffix = f"_{slug(name)}" if name else ""
     pairs = [(f"{each}_images{suffix}", f"{each}_labels") for each in splits]
     return "; ".join(f"{x}, {y} = {x}[:, :-1], {y}[:, 1:]" for x, y in pairs)

@@ -28,6 +28,7 @@ FEWEST_TESTED = 30  # images of classes that train has
 STRANGE, DRIFTED = 0.6, 0.8  # of the accuracy to be expected: below, test is not like train, or has drifted
 CLEARLY = 5.0  # standard errors
 LOOKS_FINE = "Training looks fine and the test accuracy is chance."
+LOPSIDED = 0.4  # share of guesses that fall on other classes than within train: the inputs have moved
 NOT_BETTER = 3.0  # standard errors above chance: below, labels have nothing to do with the images
 
 
@@ -70,6 +71,13 @@ class Tested:
         """The labels have nothing to do with the guesses."""
         chance = probe.chance_of(self.guesses, self.sample.classes)
         return self.accuracy < chance + NOT_BETTER * math.sqrt(chance * (1 - chance) / len(self.sample))
+
+    @property
+    def is_lopsided(self) -> bool:
+        """The guesses fall on other classes than within train, as where every test input is taken for one class."""
+        ours, theirs = self.fitted.guesses, self.guesses
+        apart = sum(abs((ours == each).mean() - (theirs == each).mean()) for each in self.fitted.classes)
+        return bool(apart / 2 > LOPSIDED)
 
     @property
     def wrong(self) -> np.ndarray:
@@ -158,7 +166,9 @@ def _test_found(case: Case, test: Split, sample: Sample, other: Sample, tested: 
     if table is not None:
         yield mapping.mapped(test, table, tested.evidence)
     elif tested.shortfall > CLEARLY and tested.accuracy < STRANGE * tested.expected:
-        if not strange and tested.is_chance:
+        if in_time and tested.is_lopsided:  # other subjects or levels, which the network may see through
+            yield distribution_shift.other_images(case, "note", tested.evidence, tested.wrong)
+        elif not strange and tested.is_chance:
             shift = alignment.slipped(case, test)
             yield alignment.misaligned(case, test, tested.evidence, tested.wrong, shift=shift, why=LOOKS_FINE)
         else:

@@ -44,13 +44,13 @@ def _before_fit(case: Case, key: str) -> str:
     call = case.call
     if call is None or not isinstance(call.x, np.ndarray) or not isinstance(call.y, np.ndarray):
         return ""
-    if call.validation is None:
+    if call.held_out is None:
         order = f"order = np.argsort({_groups('train_images', key)}, kind='stable')"
         images, labels = "train_images", "train_labels"
         return f"{order}; {images}, {labels} = {images}[order], {labels}[order]  # before fit, which takes the last"
-    if not all(isinstance(each, np.ndarray) for each in call.validation[:2]):
+    if not all(isinstance(each, np.ndarray) for each in call.held_out[:2]):
         return ""
-    share = round(len(call.validation[0]) / (len(call.x) + len(call.validation[0])), 3)
+    share = round(len(call.held_out[0]) / (len(call.x) + len(call.held_out[0])), 3)
     joined = "rows, answers = " + ", ".join(f"np.concatenate([train_{part}, test_{part}])" for part in PARTS)
     held = f"held = (np.random.default_rng(0).random(group.max() + 1) < {share:g})[group]"
     names = "train_images, train_labels, test_images, test_labels"

@@ -104,7 +104,8 @@ class Following(NamesThen):
 
     def _statement(self, each: ast.stmt) -> Iterator[Use]:
         if isinstance(each, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            self.changed[each.name] = None
+            is_plain = isinstance(each, ast.FunctionDef) and not each.decorator_list
+            self.changed[each.name] = each if is_plain else None
         elif isinstance(each, ast.If):
             yield from self.expressions(each.test, each)
             yield from self._branches(each)
@@ -203,7 +204,7 @@ class Following(NamesThen):
 
     def _called(self, node: ast.Call) -> Iterator[Use]:
         function = self.value(node.func)
-        inner = function_block(function, self.text, self.model, self.depth + 1)
+        inner = self._defined_since(function) or function_block(function, self.text, self.model, self.depth + 1)
         if inner is None or self.depth >= DEEPEST:
             self.made_anew |= inner is not None  # as far as is known
             return
@@ -215,6 +216,15 @@ class Following(NamesThen):
         yield from scope.walk(definition.body)
         self.made_anew |= scope.made_anew
         self.results[id(node)] = scope.returned
+
+    def _defined_since(self, function: Any) -> tuple[Following, ast.FunctionDef] | None:
+        """Return the names within a function that a statement behind the fit defines, and the function."""
+        if not isinstance(function, ast.FunctionDef) or any(each.arg is None for each in function.args.args):
+            return None
+        names = {**self.names, **self.changed}
+        scope = Following(self.text, names, self.model, conditional=self.conditional, depth=self.depth + 1)
+        scope.changed |= dict.fromkeys([*names_set(function.body), *(each.arg for each in function.args.args)])
+        return scope, function
 
 
 def function_block(

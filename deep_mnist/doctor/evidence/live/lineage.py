@@ -36,12 +36,12 @@ class Setting(NamedTuple):
 
 
 class Lineage:
-    """The settings of the names of the code that a frame runs."""
+    """The settings of the names of the code that a frame runs, or of other statements of its program."""
 
-    def __init__(self, text: ProgramText) -> None:
+    def __init__(self, text: ProgramText, body: list[ast.stmt] | None = None) -> None:
         self.text = text
-        own = text.function_at(text.frame.f_code)
-        self.body: list[ast.stmt] = own.body if own is not None else getattr(text.tree, "body", [])
+        own = text.function_at(text.frame.f_code) if body is None else None
+        self.body = body if body is not None else own.body if own is not None else getattr(text.tree, "body", [])
         self.settings = sorted(_settings(self.body, sure=True), key=lambda each: each.at)
 
     def of(self, expression: ast.expr, at: Place) -> list[ast.expr]:
