@@ -74,9 +74,14 @@ class NotebookPlace:
 _CELLS: dict[str, NotebookPlace] = {}  # by the name of a cell's code, in the order in which they were run
 
 
+def name_of_cell(notebook: Path, number: int) -> str:
+    """Return the name of a cell's code."""
+    return f"{notebook.name}, cell {number}"
+
+
 def remember_cell(notebook: Path, number: int, execution: int | None, text: str) -> str:
     """Return the name of a cell's code, by which its frames are known from now on; tracebacks show its lines."""
-    name = f"{notebook.name}, cell {number}"
+    name = name_of_cell(notebook, number)
     _CELLS[name] = NotebookPlace(notebook, number, execution, text)
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     return name
@@ -263,12 +268,16 @@ def attributes_of(value: Any) -> dict[str, Any]:
     return {name: each for name, each in held.items() if not name.startswith("_")}
 
 
+def without_magics(text: str) -> str:
+    """Return a cell's text with Python of as many lines in the place of magics and of what goes to the shell."""
+    for magic, python in MAGICS:
+        text = magic.sub(python, text)
+    return text
+
+
 @functools.lru_cache(maxsize=64)
 def _parsed(text: str) -> ast.AST:
-    plain = text
-    for magic, python in MAGICS:
-        plain = magic.sub(python, plain)
-    for each in (text, plain):
+    for each in (text, without_magics(text)):
         try:
             return ast.parse(each)
         except (SyntaxError, ValueError, RecursionError):  # a notebook cell with a magic, or no source at all

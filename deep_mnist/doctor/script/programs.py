@@ -17,8 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from deep_mnist.doctor.capture.source import NotebookPlace, cell_at, remember_cell
+from deep_mnist.doctor.capture.source import NotebookPlace, cell_at, name_of_cell, remember_cell, without_magics
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.evidence.live.source_text import remember_order
 from deep_mnist.doctor.script.notebook import Notebook, NotebookCell, with_its_lines, without_installs
 
 NO_FIT = "give the script that trains, with its arguments after --."
@@ -169,6 +170,7 @@ class NotebookRun:
             _say(line)
         with contextlib.ExitStack() as stack:
             run = self._runner(module, stack)
+            remember_order([(name_of_cell(self.path, e.number), without_magics(e.source)) for e in self._cells()])
             for cell in self._cells():
                 text, installs = without_installs(cell.source)
                 for line in installs:

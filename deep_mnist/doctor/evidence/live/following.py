@@ -14,7 +14,7 @@ from typing import Any
 
 from deep_mnist.doctor.evidence.live.names_then import Got, Meant, NamesThen, is_guard
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, names_set
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, code_behind, names_set
 
 DEEPEST = 2  # functions of one's own that are followed inside of one another
 ENDING = ("exit", "quit", "_exit", "abort")
@@ -263,6 +263,9 @@ def after_fit(frame: FrameType | None, model: Any, verb: str = "fit") -> Iterato
             scope.results[id(node)] = result
         yield from scope.rest(block.body, frame.f_lineno)
         if is_module:
+            for cell in code_behind(text.file):
+                scope.text = ProgramText(frame, cell)
+                yield from scope.walk(getattr(scope.text.tree, "body", []))
             return
         name, result, frame = frame.f_code.co_name, scope.returned, frame.f_back
 

@@ -21,6 +21,22 @@ from deep_mnist.doctor.evidence.live.statements.exchange import exchanged, exten
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
+_BEHIND: dict[str, Sequence[str]] = {}  # names of the code that runs behind code of a name: a notebook's later cells
+
+
+def remember_order(cells: Sequence[tuple[str, str]]) -> None:
+    """Take (name, Python text) of code that runs one after another in one namespace, before any of it has run."""
+    names = [name for name, _ in cells]
+    for place, (name, text) in enumerate(cells):
+        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+        _BEHIND[name] = names[place + 1 :]
+
+
+def code_behind(file: str) -> Sequence[str]:
+    """Return the names of the code that runs behind a module's, () where none is known."""
+    return _BEHIND.get(file, ())
+
+
 class ProgramText:
     """A frame's program.
 
@@ -77,8 +93,9 @@ class ProgramText:
         return None
 
     def at(self, node: ast.AST) -> str:
-        """Return "train.py:12" for a node's line."""
-        return f"{Path(self.file).name}:{getattr(node, 'lineno', '?')}"
+        """Return "train.py:12" for a node's line, "cell 4, line 2" of a notebook."""
+        cell, line = self.file.rpartition(".ipynb, ")[2], getattr(node, "lineno", "?")
+        return f"{cell}, line {line}" if cell != self.file else f"{Path(self.file).name}:{line}"
 
     def in_place(self, text: str, statement: ast.stmt) -> str:
         """Return a fix that stands for a statement, and for what else is on its line, with the line it belongs on."""

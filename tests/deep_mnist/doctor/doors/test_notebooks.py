@@ -41,6 +41,10 @@ def write_notebooks(folder: Path) -> None:
     train = "def train(images, labels):\n    return model.fit(images, labels, epochs=1)"
     write_notebook(folder / "functions.ipynb", [helper, "from helper import scale\n" + LOAD, NETWORK, train,
                                                 "x = scale(x)\nh = train(x, y)\nh.history['loss']"])  # fmt: skip
+    parts = "x_test, y_test = x[500:], y[500:]\nx, y = x[:500] / 255, y[:500]"
+    behind = "%matplotlib inline\nmodel.evaluate(x_test, y_test)"
+    write_notebook(folder / "tested.ipynb", [LOAD, parts, NETWORK, "model.fit(x, y, epochs=2)", behind])
+    write_notebook(folder / "curves.ipynb", [LOAD, NETWORK, "h = model.fit(x / 255, y)", "!ls\nh.history['acc']"])
     write_notebook(folder / "fails.ipynb", ["import numpy as np", "a = np.zeros(3)\n\na.reshape(2, 2)"], [1, 2])
     write_notebook(folder / "syntax.ipynb", ["x = 1", "if x:\nprint(x)"])
     write_notebook(folder / "leaves.ipynb", ["import sys\nsys.exit('enough')", FIT])
@@ -85,6 +89,14 @@ def test_a_fit_is_judged_in_the_words_of_its_cell(ended, name, at):
     assert run.status == 1, run.err
     assert f"{at}  model.fit(x, y, epochs=2)" in run.out and "images.range" in run.out
     assert "x (cell " in run.out and "after" not in run.out and "Epoch" not in run.out
+
+
+def test_cells_behind_the_fit_are_read(ended):
+    """What a later cell tests on is judged, and what it reads of the history, under magics too."""
+    tested, curves = ended["tested"].out, ended["curves"].out
+
+    assert "images-never-scaled" in tested and "x_test (cell 2, line 1)" in tested
+    assert "reads-what-is-not-logged" in curves and "cell 4, line 2" in curves
 
 
 def test_variables_are_found_in_earlier_cells(ended):
