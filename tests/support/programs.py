@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from deep_mnist.doctor.capture.fit_call import FitCall, Verb
+from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
 from deep_mnist.doctor.capture.intercept import methods_watch
 from deep_mnist.doctor.capture.live_call import judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
@@ -82,7 +82,7 @@ def judged(program: Program) -> Diagnosis:
     file = f"<{program.name}>"
     linecache.cache[file] = (len(program.text), None, program.text.splitlines(keepends=True), file)
     keras.utils.set_random_seed(0)
-    watch, remove = methods_watch((Verb.FIT, Verb.TRAIN_ON_BATCH), before)
+    watch, remove = methods_watch(METHODS, before)  # as the command does
     watch.start()
     try:
         exec(compile(program.text, file, "exec"), {"__name__": "__main__"})

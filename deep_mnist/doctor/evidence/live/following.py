@@ -13,7 +13,7 @@ from types import FrameType, FunctionType, MethodType
 from typing import Any
 
 from deep_mnist.doctor.evidence.live.names_then import Got, Meant, NamesThen, is_guard
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_function_of_a_library, is_of_a_library
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, code_behind, names_set
 
 DEEPEST = 2  # functions of one's own that are followed inside of one another
@@ -233,7 +233,7 @@ def function_block(
     """Return the names within a function of the user's and its definition, None where it is none or has no source."""
     bound = function if isinstance(function, MethodType) else None
     plain = bound.__func__ if bound is not None else function
-    if not isinstance(plain, FunctionType) or "site-packages" in plain.__code__.co_filename:
+    if not isinstance(plain, FunctionType) or is_function_of_a_library(plain):
         return None
     own = ProgramText(text.frame, plain.__code__.co_filename)
     definition = own.function_at(plain.__code__)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 LIBRARIES = ("keras.", "tf_keras.", "tensorflow.", "deep_mnist.doctor.", "wrapt.", "jax.", "torch.")
@@ -14,8 +15,17 @@ INSTALLED = (f"{Path(os.__file__).parent}{os.sep}", "<frozen ")  # Python's own 
 
 def is_of_a_library(frame: FrameType) -> bool:
     """Whether a frame is of Python, Keras, TensorFlow, any installed package or the doctor, and not the user's."""
-    file = frame.f_code.co_filename
-    if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
+    return _is_of_a_library(frame.f_code, frame.f_globals)
+
+
+def is_function_of_a_library(function: FunctionType) -> bool:
+    """Whether a function is such code, or stands for one of Keras's while the doctor watches."""
+    return _is_of_a_library(function.__code__, function.__globals__)
+
+
+def _is_of_a_library(code: CodeType, names: Mapping[str, Any]) -> bool:
+    file = code.co_filename
+    if "__autograph_generated_file" in file or (names.get("__name__") or "").startswith(LIBRARIES):
         return True
     return file.startswith(INSTALLED) or file.endswith(".pyx") or "/site-packages/" in file or "/dist-packages/" in file
 
