@@ -35,7 +35,7 @@ def check_reshuffled(case: Case) -> Iterator[Finding]:
         return
     theirs = {id(each) for each in below(call.held_out)}
     for node in below(call.x):
-        if id(node) in theirs and _reshuffles(node) and _splits(call.x, node) and _splits(call.held_out, node):
+        if id(node) in theirs and reshuffles(node) and _splits(call.x, node) and _splits(call.held_out, node):
             how = " and ".join(dict.fromkeys(_kind_below(each, node) for each in (call.x, call.held_out)))
             yield RESHUFFLED.found(
                 "test",
@@ -47,7 +47,8 @@ def check_reshuffled(case: Case) -> Iterator[Finding]:
             return
 
 
-def _reshuffles(node: Any) -> bool:
+def reshuffles(node: Any) -> bool:
+    """Whether a node of a dataset reorders all examples each time it is read."""
     if kind_of(node) != "Shuffle" or getattr(node, "_reshuffle_each_iteration", True) is False:
         return False
     try:
