@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deep_mnist.doctor.case import Case
@@ -113,20 +113,34 @@ def check_optimizer_of_loop(case: Case) -> Iterator[Finding]:
 def _compiled_in(loop: ast.For, text: ProgramText, fit: ast.Call | None, model: Any) -> ast.Call | None:
     """Return the compile() in a loop of a model that is made there, by an optimizer that is not; None without one."""
     owner = fit.func.value if fit is not None and isinstance(fit.func, ast.Attribute) else None
-    made = set(names_set([loop]))
     if not isinstance(owner, ast.Name) or any(isinstance(each, ast.Break | ast.Return) for each in ast.walk(loop)):
         return None
-    if not any(isinstance(e, ast.Assign) and isinstance(e.value, ast.Call) and ast.unparse(e.targets[0]) == owner.id
-               for e in loop.body):  # fmt: skip
+    makers = [e.value for e in loop.body if isinstance(e, ast.Assign) and isinstance(e.value, ast.Call)
+              and ast.unparse(e.targets[0]) == owner.id]  # fmt: skip
+    if not makers:
         return None
-    for each in ast.walk(loop):
-        if not isinstance(each, ast.Call) or called(each) != "compile" or not isinstance(each.func, ast.Attribute):
-            continue
+    found = [(each, {*names_set([loop])}) for each in _compiles([loop]) if ast.unparse(_receiver(each)) == owner.id]
+    for function in _functions(text, {called(each) for each in makers}):
+        own = {*names_set(function.body), *(each.arg for each in function.args.args)}
+        found += [(each, own) for each in _compiles(function.body)]
+    for each, made in found:
         optimizer = _optimizer_of(each)
-        is_own = ast.unparse(each.func.value) == owner.id and isinstance(optimizer, ast.Name)
-        if is_own and optimizer is not None and ast.unparse(optimizer) not in made:
+        if isinstance(optimizer, ast.Name) and optimizer.id not in made:
             return each if text.value_of(optimizer) is getattr(model, "optimizer", None) else None
     return None
+
+
+def _compiles(statements: Sequence[ast.stmt]) -> list[ast.Call]:
+    calls = [e for each in statements for e in ast.walk(each) if isinstance(e, ast.Call) and called(e) == "compile"]
+    return [each for each in calls if isinstance(each.func, ast.Attribute)]
+
+
+def _receiver(call: ast.Call) -> ast.expr:
+    return call.func.value if isinstance(call.func, ast.Attribute) else call.func
+
+
+def _functions(text: ProgramText, names: set[str]) -> list[ast.FunctionDef]:
+    return [each for each in ast.walk(text.tree) if isinstance(each, ast.FunctionDef) and each.name in names]
 
 
 def _optimizer_of(compiled: ast.Call) -> ast.expr | None:
