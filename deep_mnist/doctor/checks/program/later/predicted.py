@@ -71,14 +71,14 @@ def _unscaled(use: Use, model: Any) -> ast.expr | None:
         return None
     if not isinstance(node.func, ast.Attribute) or use.value(node.func.value) is not model:
         return None
-    lineage = Lineage(use.scope.text, _block_of(use))
+    lineage = Lineage(use.scope.text, block_of(use))
     values = lineage.of(node.args[0], place_of(node))
     if not calls_in(values, *READING) or not all(_is_neutral(use, each) for each in values):
         return None
-    return None if _is_changed_in_place(lineage, values) else node.args[0]
+    return None if is_changed_in_place(lineage, values) else node.args[0]
 
 
-def _block_of(use: Use) -> list[ast.stmt]:
+def block_of(use: Use) -> list[ast.stmt]:
     """Return the statements of the function that an expression stands in, of the module without."""
     tree, line = use.scope.text.tree, use.node.lineno
     functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
@@ -117,8 +117,10 @@ def _may_scale(use: Use, call: ast.Call) -> bool:
     return name.startswith(SCALING) or (isinstance(call.func, ast.Name) and name == "__main__")
 
 
-def _is_changed_in_place(lineage: Lineage, values: Sequence[ast.expr]) -> bool:
-    """Whether a name that flows into the image is computed on in place: image /= 255."""
+def is_changed_in_place(lineage: Lineage, values: Sequence[ast.expr]) -> bool:
+    """Whether a name that flows into values is computed on in place: image /= 255, scores[scores > 0.5] = 1."""
     names = {name for each in values for name in names_in(each)}
-    changed = (each for statement in lineage.body for each in ast.walk(statement) if isinstance(each, ast.AugAssign))
-    return any(names & set(names_in(each.target)) for each in changed)
+    nodes = [each for statement in lineage.body for each in ast.walk(statement)]
+    changed = [each.target for each in nodes if isinstance(each, ast.AugAssign)]
+    changed += [each for each in nodes if isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store)]
+    return any(names & set(names_in(each)) for each in changed)

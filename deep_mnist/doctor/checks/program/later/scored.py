@@ -1,0 +1,144 @@
+"""Check of what scikit-learn's scores are given behind the fit: labels and predictions of one form."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.later.predicted import block_of, is_changed_in_place
+from deep_mnist.doctor.checks.program.later.rewriting import rewritten
+from deep_mnist.doctor.evidence.live.following import Use, after_fit
+from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
+from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+SCORES = (
+    "confusion_matrix", "classification_report", "accuracy_score", "f1_score", "precision_score", "recall_score",
+    "balanced_accuracy_score", "cohen_kappa_score", "matthews_corrcoef", "multilabel_confusion_matrix",
+)  # fmt: skip
+KEEPING = (
+    "predict",
+    "squeeze",
+    "flatten",
+    "ravel",
+    "reshape",
+    "array",
+    "asarray",
+)  # calls that leave scores as they are
+
+OTHER_FORM = Rule(
+    code="P088",
+    name="score-of-other-form",
+    field="fit.afterwards",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Behind the fit a score of scikit-learn is given class numbers and, beside them, rows or probabilities.",
+    why="scikit-learn stops with a ValueError after the training: it can't handle a mix of such targets.",
+)
+
+
+@check(OTHER_FORM)
+def check_scored(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, at the first place."""
+    call = case.call
+    if call is None or call.verb != "fit":
+        return
+    for use in after_fit(case.frame, call.model):
+        sides = _sides(use)
+        if sides is None:
+            continue
+        found = _mixed(use, call.model, *sides)
+        if found is not None:
+            expected, received, old, new = found
+            yield OTHER_FORM.found(
+                expected=expected,
+                received=f"{received}, at {use.scope.text.at(use.node)}",
+                fix=rewritten([(use, old, ast.parse(new, mode="eval").body)]),
+            )
+            return
+
+
+def _sides(use: Use) -> tuple[ast.expr, ast.expr] | None:
+    """Return the labels and the predictions of a score of scikit-learn's, None of any other expression."""
+    node = use.node
+    if not isinstance(node, ast.Call) or called(node) not in SCORES or not _is_of_sklearn(use, node.func):
+        return None
+    given = [each for each in node.args if not isinstance(each, ast.Starred)]
+    true = keyword_of(node, "y_true") or (given[0] if given else None)
+    predicted = keyword_of(node, "y_pred") or (given[1] if len(given) > 1 else None)
+    return (true, predicted) if true is not None and predicted is not None else None
+
+
+def _is_of_sklearn(use: Use, function: ast.expr) -> bool:
+    root = function
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    value = use.value(function)
+    if str(getattr(value, "__module__", "")).startswith("sklearn"):
+        return True
+    imports = [each for each in ast.walk(use.scope.text.tree) if isinstance(each, ast.ImportFrom | ast.Import)]
+    return any(
+        (alias.asname or alias.name).partition(".")[0] == getattr(root, "id", "")
+        and (getattr(each, "module", None) or alias.name).startswith("sklearn")
+        for each in imports
+        for alias in each.names
+    )
+
+
+def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[str, str, ast.expr, str] | None:
+    """Return what was expected and received, the wrong expression and what stands for it; None where all fits."""
+    labels, units = _labels(use, true), _units(model)
+    lineage = Lineage(use.scope.text, block_of(use))
+    values = lineage.of(predicted, place_of(use.node))
+    if labels is None or units is None or not _predicts(use, model, values) or is_changed_in_place(lineage, values):
+        return None
+    numbers, rows = bool(calls_in(values, "argmax")), labels.ndim == 2 and labels.shape[1] > 1
+    if rows and numbers and _is_one_hot(labels):
+        text = f"np.argmax({ast.unparse(true)}, axis=1)"
+        return "class numbers on both sides", f"one-hot rows {labels.shape} and class numbers", true, text
+    if (labels.ndim == 2 and rows) or numbers:
+        return None
+    compared = any(isinstance(e, ast.Compare) for each in values for e in ast.walk(each))
+    others = [e for each in values for e in ast.walk(each) if isinstance(e, ast.Call) and called(e) not in KEEPING]
+    if others or (compared and units == 1) or not _are_classes(labels):
+        return None
+    if units > 1 and compared:
+        return None  # several labels at once, perhaps
+    text = ast.unparse(predicted)
+    new = f"np.argmax({text}, axis=1)" if units > 1 else f"({text} > 0.5).astype(int)"
+    received = f"class numbers and {'rows of ' if units > 1 else ''}probabilities"
+    return "class numbers on both sides", received, predicted, new
+
+
+def _labels(use: Use, node: ast.expr) -> np.ndarray | None:
+    value = use.value(node)
+    if value is None or not hasattr(value, "shape") or callable(value) or len(value.shape) not in (1, 2):
+        return None
+    labels = np.asarray(value)
+    return labels if labels.size and labels.dtype.kind in "iufb" else None
+
+
+def _units(model: Any) -> int | None:
+    shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
+    return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[-1], int) else None
+
+
+def _predicts(use: Use, model: Any, values: Sequence[ast.AST]) -> bool:
+    calls = [each.func for each in calls_in(values, "predict") if isinstance(each.func, ast.Attribute)]
+    return bool(calls) and all(use.value(each.value) is model for each in calls)
+
+
+def _is_one_hot(labels: np.ndarray) -> bool:
+    return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
+
+
+def _are_classes(labels: np.ndarray) -> bool:
+    """Whether labels are class numbers on one axis, few of them."""
+    flat = labels.reshape(-1)
+    return bool((flat == np.round(flat)).all()) and len(np.unique(flat)) <= max(2, len(flat) // 5)
