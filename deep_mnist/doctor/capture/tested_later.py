@@ -40,6 +40,21 @@ def tested_later(call: FitCall, frame: FrameType | None) -> Later | None:
     return judged or next(iter(found), None)
 
 
+def is_trained_later(call: FitCall, frame: FrameType | None) -> bool:
+    """Whether the model of an evaluate() is surely fitted behind it: that fit is what a script is judged by."""
+    for use in after_fit(frame, call.model, call.verb):
+        node = use.node
+        if (
+            isinstance(node, ast.Call)
+            and called(node) == Verb.FIT
+            and isinstance(node.func, ast.Attribute)
+            and use.sure
+        ):
+            if use.value(node.func.value) is call.model:
+                return True
+    return False
+
+
 def validates(call: FitCall) -> bool:
     """Whether fit is given data to validate on, or takes a part of train's."""
     return call.validation is not None or bool(call.facts.get("validation_split"))

@@ -19,6 +19,7 @@ from deep_mnist.doctor.capture.custom_loop import whole_of_batch
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import judge_call, rehearsed
+from deep_mnist.doctor.capture.tested_later import is_trained_later
 from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.judge import isolated
@@ -84,7 +85,7 @@ class ScriptJudge:
 
     def before(self, call: FitCall, frame: FrameType | None, resume: Callable[[], Any]) -> Any:
         """Judge a call of Keras before it is made; return its result, or end the script."""
-        if call.verb is Verb.EVALUATE and self.verdicts:
+        if call.verb is Verb.EVALUATE and (self.verdicts or self._isolated(lambda: is_trained_later(call, frame))):
             return resume() if self.options.train else result_of(call)
         if call.verb not in (Verb.CUSTOM_LOOP, Verb.FIT) and self.verdicts and not self.options.every:
             return resume()
