@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -20,9 +21,11 @@ READING = ("imread", "load_img", "open", "decode_image", "decode_jpeg", "decode_
 NEUTRAL = (
     *READING, "img_to_array", "read_file", "array", "asarray", "expand_dims", "reshape", "resize", "cvtColor", "astype",
     "convert", "stack", "vstack", "float32", "squeeze", "copy", "cast", "rotate", "flip", "bitwise_not", "constant",
-    "convert_to_tensor", "join", "Path", "str", "list", "fit", "len", "transpose", "from_array", "get_file",
+    "convert_to_tensor", "join", "Path", "str", "list", "fit", "len", "transpose", "fromarray", "get_file", "invert",
+    "listdir", "glob", "sorted", "append", "print", "range", "enumerate", "endswith", "zip", "tqdm", "float",
 )  # fmt: skip
 SCALING = ("skimage", "matplotlib")  # packages whose functions of these names return 0..1
+JUDGING = ("predict", "predict_on_batch", "evaluate")
 UNIT, SIGNED = 1.001, -0.9  # highest and lowest pixel
 
 UNSCALED_LATER = Rule(
@@ -67,12 +70,17 @@ def _divided(case: Case) -> str:
 def _unscaled(use: Use, model: Any) -> ast.expr | None:
     """Return the image that a call predicts on, where it was read and not scaled; None of any other expression."""
     node = use.node
-    if not isinstance(node, ast.Call) or not node.args or called(node) not in ("predict", "predict_on_batch"):
+    if (
+        not isinstance(node, ast.Call)
+        or not node.args
+        or called(node) not in ("predict", "predict_on_batch", "evaluate")
+    ):
         return None
     if not isinstance(node.func, ast.Attribute) or use.value(node.func.value) is not model:
         return None
     lineage = Lineage(use.scope.text, block_of(use))
-    values = lineage.of(node.args[0], place_of(node))
+    values = [*lineage.of(node.args[0], place_of(node))]
+    values += [each for value in tuple(values) for each in _within(use, value)]
     if not calls_in(values, *READING) or not all(_is_neutral(use, each) for each in values):
         return None
     return None if is_changed_in_place(lineage, values) else node.args[0]
@@ -87,20 +95,39 @@ def block_of(use: Use) -> list[ast.stmt]:
     return list(holder.body)
 
 
+def _within(use: Use, value: ast.expr) -> list[ast.expr]:
+    """Return the expressions of the functions of the user's own that a value is made by."""
+    names = {each.func.id for each in ast.walk(value) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
+    functions = [e for e in ast.walk(use.scope.text.tree) if isinstance(e, ast.FunctionDef) and e.name in names]
+    return [each for function in functions for each in ast.iter_child_nodes(ast.Module(function.body, []))
+            for each in ast.walk(each) if isinstance(each, ast.expr)]  # fmt: skip
+
+
 def _is_neutral(use: Use, value: ast.expr) -> bool:
     """Whether an expression leaves pixels as they are: it computes nothing, and calls what only reads or reshapes."""
     for node in ast.walk(value):
-        if isinstance(node, ast.BinOp) and not _is_of_text(node):
+        if isinstance(node, ast.BinOp) and _changes_range(node):
             return False
-        if isinstance(node, ast.Call) and (called(node) not in NEUTRAL or _may_scale(use, node)):
-            return False
+        if isinstance(node, ast.Call) and not _is_own(use, node):
+            if called(node) not in NEUTRAL or _may_scale(use, node):
+                return False
         if isinstance(node, ast.Lambda | ast.IfExp | ast.ListComp | ast.GeneratorExp):
             return False
     return True
 
 
-def _is_of_text(node: ast.BinOp) -> bool:
-    return any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in ast.walk(node))
+def _is_own(use: Use, call: ast.Call) -> bool:
+    """Whether a call is of a function of this program, whose own expressions are looked at."""
+    functions = (each for each in ast.walk(use.scope.text.tree) if isinstance(each, ast.FunctionDef))
+    return isinstance(call.func, ast.Name) and any(each.name == call.func.id for each in functions)
+
+
+def _changes_range(node: ast.BinOp) -> bool:
+    """Whether arithmetic may bring bytes to another range: not the joining of texts, nor 255 minus the image."""
+    inverts = isinstance(node.op, ast.Sub) and ast.unparse(node.left) == "255"
+    numbers = [each for each in (node.left, node.right) if isinstance(each, ast.Constant)]
+    joins = isinstance(node.op, ast.Add | ast.Mod) and all(isinstance(each.value, str) for each in numbers)
+    return not inverts and not joins
 
 
 def _may_scale(use: Use, call: ast.Call) -> bool:
@@ -112,7 +139,7 @@ def _may_scale(use: Use, call: ast.Call) -> bool:
         root = root.value
     value = use.value(root) if isinstance(root, ast.Name) else None
     if isinstance(call.func, ast.Name) and value is None:
-        return call.func.id not in ("open", "str", "list", "len", "Path")
+        return not hasattr(builtins, call.func.id) and call.func.id not in ("Path", "tqdm")
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
     return name.startswith(SCALING) or (isinstance(call.func, ast.Name) and name == "__main__")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,17 @@ OTHER_FORM = Rule(
     why="scikit-learn stops with a ValueError after the training: it can't handle a mix of such targets.",
 )
 
+ALWAYS_ZERO = Rule(
+    code="P089",
+    name="argmax-of-one-unit",
+    field="fit.afterwards",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Behind the fit the class is chosen by argmax, and the network has one unit.",
+    why="The largest of one number is always the first: every prediction is class 0, whatever the network says.",
+)
+
 
 @check(OTHER_FORM)
 def check_scored(case: Case) -> Iterator[Finding]:
@@ -62,6 +74,45 @@ def check_scored(case: Case) -> Iterator[Finding]:
                 fix=rewritten([(use, old, ast.parse(new, mode="eval").body)]),
             )
             return
+
+
+@check(ALWAYS_ZERO)
+def check_argmax(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, at the first place."""
+    call = case.call
+    if call is None or call.verb != "fit" or _units(call.model) != 1:
+        return
+    for use in after_fit(case.frame, call.model):
+        scores = _chosen_from(use)
+        values = Lineage(use.scope.text, block_of(use)).of(scores, place_of(use.node)) if scores is not None else []
+        if scores is None or not _predicts(use, call.model, values) or not _is_as_predicted(values):
+            continue
+        threshold = 0 if case.contract.output_activation == "linear" else 0.5
+        new = ast.parse(f"({ast.unparse(scores)} > {threshold}).astype(int)[:, 0]", mode="eval").body
+        yield ALWAYS_ZERO.found(
+            expected="a threshold for the one unit",
+            received=f"{ast.unparse(use.node)}, at {use.scope.text.at(use.node)}",
+            fix=rewritten([(use, use.node, new)]),
+        )
+        return
+
+
+def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
+    """Whether values are predictions as they came: nothing was computed of them, and no column was added."""
+    nodes = [each for value in values for each in ast.walk(value)]
+    calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
+    return calls <= {"predict", "array", "asarray"} and not any(isinstance(each, ast.BinOp) for each in nodes)
+
+
+def _chosen_from(use: Use) -> ast.expr | None:
+    """Return the scores that argmax chooses from, over the units of each example; None of any other expression."""
+    node = use.node
+    if not isinstance(node, ast.Call) or called(node) != "argmax" or not isinstance(node.func, ast.Attribute):
+        return None
+    is_method = not isinstance(use.value(node.func.value), ModuleType)
+    given = [node.func.value, *node.args] if is_method else [*node.args]
+    axis = keyword_of(node, "axis") or (given[1] if len(given) > 1 else None)
+    return given[0] if given and axis is not None and ast.unparse(axis) in ("1", "-1") else None
 
 
 def _sides(use: Use) -> tuple[ast.expr, ast.expr] | None:
