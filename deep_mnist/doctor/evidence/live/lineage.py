@@ -44,15 +44,21 @@ class Lineage:
         self.body = body if body is not None else own.body if own is not None else getattr(text.tree, "body", [])
         self.settings = sorted(_settings(self.body, sure=True), key=lambda each: each.at)
 
-    def of(self, expression: ast.expr, at: Place) -> list[ast.expr]:
-        """Return an expression and every value that flows into it, as the names stand before a place."""
+    def of(self, expression: ast.expr, at: Place, until: str = "") -> list[ast.expr]:
+        """Return an expression and every value that flows into it, as the names stand before a place.
+
+        Args:
+            expression: Of the program.
+            at: The place.
+            until: What a call of this name is given is not followed.
+        """
         found = {id(expression): expression}
-        waiting = [(name, at) for name in data_in(expression)]
+        waiting = [(name, at) for name in data_in(expression, until)]
         seen = set(waiting)
         while waiting:
             for setting in self.before(*waiting.pop()):
                 found[id(setting.value)] = setting.value
-                more = {(name, setting.at) for name in data_in(setting.follows)} - seen
+                more = {(name, setting.at) for name in data_in(setting.follows, until)} - seen
                 waiting += more
                 seen |= more
         return list(found.values())
@@ -87,14 +93,16 @@ def names_in(node: ast.AST) -> list[str]:
     return list(dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)))
 
 
-def data_in(node: ast.AST) -> set[str]:
+def data_in(node: ast.AST, until: str = "") -> set[str]:
     """Return the names that an expression's values come from: not those of bounds that it is cut at, nor of lengths."""
+    if until and isinstance(node, ast.Call) and called(node) == until:
+        return set()
     if isinstance(node, ast.Slice) or (isinstance(node, ast.Attribute) and node.attr == "shape"):
         return set()
     if isinstance(node, ast.Call) and called(node) == "len":
         return set()
     own = {node.id} if isinstance(node, ast.Name) else set()
-    return own | {name for child in ast.iter_child_nodes(node) for name in data_in(child)}
+    return own | {name for child in ast.iter_child_nodes(node) for name in data_in(child, until)}
 
 
 def calls_in(values: Sequence[ast.AST], *names: str) -> list[ast.Call]:

@@ -22,8 +22,9 @@ SCORES = (
     "confusion_matrix", "classification_report", "accuracy_score", "f1_score", "precision_score", "recall_score",
     "balanced_accuracy_score", "cohen_kappa_score", "matthews_corrcoef", "multilabel_confusion_matrix",
 )  # fmt: skip
+PREDICT = "predict"
 KEEPING = (
-    "predict",
+    PREDICT,
     "squeeze",
     "flatten",
     "ravel",
@@ -84,7 +85,8 @@ def check_argmax(case: Case) -> Iterator[Finding]:
         return
     for use in after_fit(case.frame, call.model):
         scores = _chosen_from(use)
-        values = Lineage(use.scope.text, block_of(use)).of(scores, place_of(use.node)) if scores is not None else []
+        lineage = Lineage(use.scope.text, block_of(use))
+        values = lineage.of(scores, place_of(use.node), PREDICT) if scores is not None else []
         if scores is None or not _predicts(use, call.model, values) or not _is_as_predicted(values):
             continue
         threshold = 0 if case.contract.output_activation == "linear" else 0.5
@@ -99,9 +101,17 @@ def check_argmax(case: Case) -> Iterator[Finding]:
 
 def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
     """Whether values are predictions as they came: nothing was computed of them, and no column was added."""
-    nodes = [each for value in values for each in ast.walk(value)]
+    nodes = [each for value in values for each in _behind_predict(value)]
     calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
-    return calls <= {"predict", "array", "asarray"} and not any(isinstance(each, ast.BinOp) for each in nodes)
+    return calls <= {PREDICT, "array", "asarray"} and not any(isinstance(each, ast.BinOp) for each in nodes)
+
+
+def _behind_predict(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of an expression, without those of what predict() is given."""
+    yield node
+    if not (isinstance(node, ast.Call) and called(node) == PREDICT):
+        for child in ast.iter_child_nodes(node):
+            yield from _behind_predict(child)
 
 
 def _chosen_from(use: Use) -> ast.expr | None:
@@ -146,7 +156,7 @@ def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[s
     """Return what was expected and received, the wrong expression and what stands for it; None where all fits."""
     labels, units = _labels(use, true), _units(model)
     lineage = Lineage(use.scope.text, block_of(use))
-    values = lineage.of(predicted, place_of(use.node))
+    values = lineage.of(predicted, place_of(use.node), PREDICT)
     if labels is None or units is None or not _predicts(use, model, values) or is_changed_in_place(lineage, values):
         return None
     numbers, rows = bool(calls_in(values, "argmax")), labels.ndim == 2 and labels.shape[1] > 1
@@ -155,8 +165,9 @@ def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[s
         return "class numbers on both sides", f"one-hot rows {labels.shape} and class numbers", true, text
     if (labels.ndim == 2 and rows) or numbers:
         return None
-    compared = any(isinstance(e, ast.Compare) for each in values for e in ast.walk(each))
-    others = [e for each in values for e in ast.walk(each) if isinstance(e, ast.Call) and called(e) not in KEEPING]
+    nodes = [node for each in values for node in _behind_predict(each)]
+    compared = any(isinstance(each, ast.Compare) for each in nodes)
+    others = [each for each in nodes if isinstance(each, ast.Call) and called(each) not in KEEPING]
     if others or (compared and units == 1) or not _are_classes(labels):
         return None
     if units > 1 and compared:
