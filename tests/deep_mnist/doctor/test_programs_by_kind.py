@@ -22,7 +22,7 @@ SENTENCES |= {"outlines_of_no_class", "the_first_word_as_padding", "two_names_fo
 SENTENCES |= {"several_kinds_at_once_under_softmax", "several_kinds_at_once_as_one_of_them"}
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
 SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
-SENTENCES |= {"labels_of_a_dataset_read_once_more"}
+SENTENCES |= {"labels_of_a_dataset_read_once_more", "a_layer_of_functions_is_saved"}
 
 
 def graver(diagnosis):

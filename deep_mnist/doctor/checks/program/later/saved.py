@@ -65,7 +65,7 @@ def _refused(use: Use, model: Any) -> tuple[ast.expr, str] | None:
     if verb == "save_weights" and keyword_of(node, "max_shard_size") is not None:
         return None
     path = node.args[0] if node.args else keyword_of(node, "filepath")
-    stated = _path(use, path) if path is not None else None
+    stated = path_of(use, path) if path is not None else None
     if path is None or stated is None or stated.startswith("hf://"):
         return None
     may_end_so = any(stated.endswith(each) or each.endswith(stated) for each in ENDINGS[verb])
@@ -78,15 +78,15 @@ def _is_plain(model: Any, verb: str) -> bool:
     return home is not None and is_kerass(home) and verb not in own_names(model)
 
 
-def _path(use: Use, node: ast.expr) -> str | None:
+def path_of(use: Use, node: ast.expr) -> str | None:
     """Return a path that is stated, a name that holds it, or the end of one that is joined; None of any other."""
     value = use.value(node)
     if isinstance(value, str | os.PathLike):
         return os.fspath(value) if isinstance(os.fspath(value), str) else None
     if isinstance(node, ast.Call) and called(node) in ("join", "Path", "str", "joinpath") and node.args:
-        return _path(use, node.args[-1])
+        return path_of(use, node.args[-1])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Add):
-        return _path(use, node.right)
+        return path_of(use, node.right)
     if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[-1], ast.Constant):
         return str(node.values[-1].value)
     return None
