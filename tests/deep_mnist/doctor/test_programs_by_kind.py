@@ -23,6 +23,7 @@ SENTENCES |= {"several_kinds_at_once_under_softmax", "several_kinds_at_once_as_o
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
 SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
 SENTENCES |= {"labels_of_a_dataset_read_once_more", "a_layer_of_functions_is_saved"}
+SENTENCES |= {"a_layer_that_takes_no_more_arguments"}
 
 
 def graver(diagnosis):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
-from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3
+from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3, names_kept
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.checks.program.later.saved import path_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -33,13 +35,13 @@ NOT_KNOWN = Rule(
 )
 NOT_WRITTEN = Rule(
     code="P091",
-    name="layer-without-config-is-saved",
+    name="layer-not-made-again",
     field="fit.afterwards",
     severity="error",
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL,),
-    summary="The model is saved with a layer of the user's own whose arguments Keras cannot write: get_config() lacks.",
-    why="Keras stops with a NotImplementedError where the model is saved, behind the training.",
+    summary="The model is saved with a layer of the user's own that Keras cannot write, or not make again.",
+    why="Keras stops behind the training, where the model is saved or loaded: get_config() and __init__() differ.",
 )
 
 
@@ -60,10 +62,15 @@ def check_reloaded(case: Case) -> Iterator[Finding]:
             yield _not_written(unwritten, f"saved at {use.scope.text.at(use.node)}")
             return
         saved += [path] if path else []
-        loaded = _path_of(use, "load_model", None)
-        if loaded in saved and (unknown := _unknown(case, use)):
+        if _path_of(use, "load_model", None) not in saved:
+            continue
+        if unmade := _unmade(case):
+            yield _not_made(unmade, use)
+        elif unknown := _unknown(case, use):
             yield _not_known(use, unknown)
-            return
+        else:
+            continue
+        return
 
 
 def _checkpoint(callback: Any) -> str:
@@ -157,13 +164,49 @@ def _unwritten(case: Case) -> Any:
     return None
 
 
+def _unmade(case: Case) -> Any:
+    """Return a layer of the user's own that its class does not make again of its configuration, None without one."""
+    for layer in layers_of(case):
+        if not type(layer).__module__.startswith(OF_KERAS):
+            try:
+                with names_kept(), unchanged_random_states():
+                    type(layer).from_config(layer.get_config())
+            except TypeError:
+                return layer
+            except Exception:  # the user's own method
+                continue
+    return None
+
+
+def _not_made(layer: Any, use: Use) -> Finding:
+    kind = type(layer)
+    names, takes_more = _arguments_of(kind)
+    told = ", ".join(names)
+    fix = f"def __init__(self, {', '.join([*names, '**kwargs'])}): super().__init__(**kwargs)"
+    if takes_more:
+        fix = f"return {told} in get_config() as well, beside super().get_config()"
+    return NOT_WRITTEN.found(
+        expected=f"{kind.__name__} made again of its configuration: {', '.join(sorted(layer.get_config()))}",
+        received=f"__init__({told}), which does not take that; loaded at {use.scope.text.at(use.node)}",
+        fix=f"In {kind.__name__}: {fix}",
+    )
+
+
 def _not_written(layer: Any, where: str) -> Finding:
     kind = type(layer)
-    code = getattr(kind.__init__, "__code__", None)
-    names = [each for each in code.co_varnames[1 : code.co_argcount] if each != "name"] if code is not None else []
+    names, _ = _arguments_of(kind)
     pairs = ", ".join(f'"{each}": self.{each}' for each in names)
     return NOT_WRITTEN.found(
         expected=f"get_config() in {kind.__name__}, for its arguments {', '.join(names) or 'of __init__'}",
         received=f"none of its own; {where}",
         fix=f"Add to {kind.__name__}: def get_config(self): return {{**super().get_config(), {pairs}}}",
     )
+
+
+def _arguments_of(kind: type) -> tuple[list[str], bool]:
+    """Return the arguments of a layer's own that its class takes, and whether it takes any others."""
+    code = getattr(vars(kind).get("__init__"), "__code__", None)
+    if code is None:
+        return [], True
+    names = [each for each in code.co_varnames[1 : code.co_argcount] if each != "name"]
+    return names, bool(code.co_flags & inspect.CO_VARKEYWORDS)
