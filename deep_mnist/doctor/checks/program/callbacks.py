@@ -73,8 +73,8 @@ PATH_CLOSED = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=LIVE,
-    summary="The path of a ModelCheckpoint cannot be written.",
-    why="The first epoch is trained, and fit stops when it saves.",
+    summary="The path of a ModelCheckpoint cannot be written, or a CSVLogger's folder is not there.",
+    why="fit stops when it is to write: a CSVLogger before the first step, a checkpoint behind the first epoch.",
 )
 NOT_MADE = Rule(
     code="P025",
@@ -101,13 +101,16 @@ def check_monitors(case: Case) -> Iterator[Finding]:
 
 @check(NAME_IN_PATH, PATH_CLOSED)
 def check_paths(case: Case) -> Iterator[Finding]:
-    """Yield checkpoints whose path cannot be formatted or written."""
+    """Yield checkpoints whose path cannot be formatted or written, and logs in a folder that is not there."""
     saving = [each for each in callbacks_of(case) if is_callback(each, "ModelCheckpoint")]
     logs = logs_of(case) if saving else None
     for each in saving:
         if logs is not None:
             yield from _of_name(each, logs)
         yield from _of_path(each)
+    for each in callbacks_of(case):
+        if is_callback(each, "CSVLogger"):
+            yield from _of_table(each)
 
 
 @check(NOT_MADE)
@@ -257,4 +260,16 @@ def _of_path(callback: Any) -> Iterator[Finding]:
             expected="a path in a folder that can be written",
             received=f'ModelCheckpoint("{stated}"), {reason}',
             fix=expression_of_callback(callback, filepath=name),
+        )
+
+
+def _of_table(callback: Any) -> Iterator[Finding]:
+    """Yield the path of a CSVLogger, which makes no folders."""
+    stated = str(callback.filename)
+    folder = Path(stated).parent
+    if "://" not in stated and not folder.is_dir():
+        yield PATH_CLOSED.found(
+            expected="a path in a folder that is there",
+            received=f'CSVLogger("{stated}"), in a folder that is not',
+            fix=f'import os; os.makedirs("{folder}", exist_ok=True)',
         )
