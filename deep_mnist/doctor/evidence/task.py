@@ -110,7 +110,9 @@ def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
     rows = labels.ndim == 2 and labels.shape[1] > 1
     if rows and (is_one_hot(labels) or is_one_hot((labels[:LOOKED_AT] + 1.0) / 2)):
         return Task.CLASSES
-    whole = labels.ndim <= 2 and not rows and are_whole(labels)
+    if rows:
+        return Task.NUMBERS
+    whole = labels.ndim <= 2 and are_whole(labels)
     units = contract.output_units
     beyond = units is not None and whole and not 0 <= extent(labels)[0] <= extent(labels)[1] <= units
     return Task.CLASSES if softmax or (whole and not beyond) else Task.NUMBERS

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.losses import REGRESSION_LOSSES
+from deep_mnist.contract.losses import MARGIN_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.columns import is_frame
@@ -73,6 +73,8 @@ def check_reach(case: Case) -> Iterator[Finding]:
     if case.task is not Task.NUMBERS or contract.loss not in REGRESSION_LOSSES or not isinstance(rate, float | int):
         return
     if labels is None or labels.dtype.kind not in REAL_KINDS or not labels.size or contract.outputs:
+        return
+    if contract.loss in MARGIN_LOSSES:
         return
     sizes = np.abs(take(labels, sample_indices(len(labels), SAMPLE)).astype(np.float64))
     size = float(sizes.mean())
