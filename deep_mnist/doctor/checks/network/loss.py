@@ -153,7 +153,7 @@ def check_squared_error(case: Case) -> Iterator[Finding]:
 def check_loss_known(case: Case) -> Iterator[Finding]:
     """Yield a loss whose labels are not known."""
     loss = case.contract.loss
-    if loss is not None and loss not in (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES):
+    if loss is not None and loss not in (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES, "ctc"):
         yield LOSS_NOT_RECOGNIZED.found(
             expected="a loss of Keras that compares classes",
             received=loss,
