@@ -71,7 +71,7 @@ def _padded(images: np.ndarray | None) -> np.ndarray | None:
     if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3):
         return None
     some = np.asarray(images[:LOOKED_AT])
-    used = some.any(axis=2) if some.ndim == 3 else some != 0
+    used = np.asarray(some.any(axis=2) if some.ndim == 3 else some != 0)
     after: np.ndarray = ~np.logical_or.accumulate(used[:, ::-1], axis=1)[:, ::-1]
     return after
 
