@@ -12,6 +12,7 @@ ONE_HOT_LOSSES = (
 )  # fmt: skip
 DISTRIBUTION_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
 REGRESSION_LOSSES = tuple(loss for loss in ONE_HOT_LOSSES if loss not in DISTRIBUTION_LOSSES)
+MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")  # which no output needs to reach
 BINARY_LOSSES = ("binary_crossentropy", "binary_focal_crossentropy")
 _LOSS_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "bce": "binary_crossentropy",
                "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",

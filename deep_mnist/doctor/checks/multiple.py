@@ -38,6 +38,21 @@ def judge_further(case: Case, of_inputs: Judge, of_targets: Judge) -> Iterator[F
             yield from _judged(case, splits, contract, of_targets, "labels", name)
 
 
+def by_output(case: Case, of_output: Callable[[Case], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield what is found of each output with a loss, in a case of the call itself; of the case where it has one."""
+    if not case.contract.outputs:
+        yield from of_output(case)
+    for contract in case.contract.outputs:
+        name = contract.output_name
+        splits = {each.name: _of_target(each, name) for each in case.splits.values() if name in each.targets}
+        if contract.loss is None or "train" not in splits:
+            continue
+        alone = replace(contract, inputs=case.contract.inputs)
+        own = Case(case.folder, splits, alone, case.record, case.fit, case.call, case.frame)
+        first = name == case.contract.output_name
+        yield from (each if first else _named(each, "labels", name) for each in of_output(own))
+
+
 def _of_input(split: Split, name: str) -> Split:
     return Split(split.name, split.inputs[name])
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
-from deep_mnist.doctor.evidence.chunks import are_whole, extent, tally
+from deep_mnist.doctor.evidence.chunks import are_whole, extent, holds, tally
 
 LOOKED_AT = 20_000  # labels, from the start
 MOST_DIVIDED = 0.5  # greatest label of classes that were divided by 255
+CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
 FEW_GAPS = 2  # greatest class number relative to the number of classes that occur
 ROW_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 
@@ -70,8 +71,10 @@ def _of_positions(contract: Contract, labels: np.ndarray | None) -> Task:
 
 
 def _of_binary_loss(contract: Contract, labels: np.ndarray | None) -> Task:
-    if (contract.output_units or 2) == 1:
-        return Task.NUMBERS if labels is not None and _are_soft(labels) else Task.BINARY
+    if contract.output_units in (1, None) and labels is not None and not is_one_hot(labels) and _are_soft(labels):
+        return Task.NUMBERS
+    if contract.output_units == 1:
+        return Task.BINARY
     if labels is None or labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1) or is_one_hot(labels):
         return Task.CLASSES
     values = np.unique(labels.reshape(-1)[:LOOKED_AT])
@@ -81,7 +84,18 @@ def _of_binary_loss(contract: Contract, labels: np.ndarray | None) -> Task:
 def _are_soft(labels: np.ndarray) -> bool:
     """Whether targets are probabilities of yes: fractions within 0..1, and not whole numbers divided by 255."""
     low, high = extent(labels)
-    return low >= 0 and MOST_DIVIDED < high <= 1 and not are_whole(labels)
+    return 0 <= low <= high <= 1 and not are_whole(labels) and (high > MOST_DIVIDED or not are_divided(labels))
+
+
+def are_divided(labels: np.ndarray) -> bool:
+    """Whether labels are whole numbers divided by 255."""
+    return bool(extent(labels)[1] <= 1) and holds(labels, _are_ratios)
+
+
+def _are_ratios(labels: np.ndarray) -> np.ndarray:
+    restored = labels / CLASS_RATIO
+    ratios: np.ndarray = np.abs(restored - np.rint(restored)) < 0.01
+    return ratios
 
 
 def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
@@ -96,7 +110,9 @@ def _of_regression_loss(contract: Contract, labels: np.ndarray | None) -> Task:
     rows = labels.ndim == 2 and labels.shape[1] > 1
     if rows and (is_one_hot(labels) or is_one_hot((labels[:LOOKED_AT] + 1.0) / 2)):
         return Task.CLASSES
-    whole = labels.ndim <= 2 and not rows and are_whole(labels)
+    if rows:
+        return Task.NUMBERS
+    whole = labels.ndim <= 2 and are_whole(labels)
     units = contract.output_units
     beyond = units is not None and whole and not 0 <= extent(labels)[0] <= extent(labels)[1] <= units
     return Task.CLASSES if softmax or (whole and not beyond) else Task.NUMBERS

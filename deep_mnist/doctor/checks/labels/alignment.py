@@ -96,8 +96,14 @@ def unlearned_found(case: Case, split: Split, fitted: Fit, witness: Fit | None) 
     elif fitted.strength < SILENT and (found := _contradicted(fitted)):
         proof = f"though the {case.example}s fall into clusters of their own ({found})"
         yield misaligned(case, split, f"{seen}, {proof}: {SHUFFLED_APART}", wrong)
-    else:
+    elif not _are_compared(case):
         yield _not_recognized(case, split, fitted, seen)
+
+
+def _are_compared(case: Case) -> bool:
+    """Whether the network takes several inputs of one kind, of which none alone tells the label."""
+    shapes = [each.input_shape for each in case.contract.inputs]
+    return len(set(shapes)) < len(shapes)
 
 
 def _is_able_there(fitted: Fit, witness: Fit | None) -> bool:

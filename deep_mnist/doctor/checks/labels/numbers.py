@@ -10,8 +10,9 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.labels.amounts import amounts, are_amounts, are_whole_amounts, classes_for_amount_loss
-from deep_mnist.doctor.checks.labels.values import are_divided, fractions, values_found
+from deep_mnist.doctor.checks.labels.values import fractions, values_found
 from deep_mnist.doctor.evidence.chunks import are_whole
+from deep_mnist.doctor.evidence.task import are_divided
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope
 

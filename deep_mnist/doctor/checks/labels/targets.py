@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, MARGIN_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.checks.labels.amounts import classes_as_amounts_found
@@ -22,7 +22,7 @@ CHUNK = 1 << 20  # numbers looked at, from the start
 SLACK = 1e-3  # of targets against an activation's ends; float16 and resizing go that far
 BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
           "softplus": (0.0, math.inf), "hard_sigmoid": (0.0, 1.0), "relu6": (0.0, 6.0)}  # fmt: skip
-MARGIN_LOSSES = ("cosine_similarity", "hinge", "squared_hinge", "categorical_hinge")
+SUM_SLACK = 0.02  # of a row of shares, stored as float16 or rounded to two digits
 FEW = 0.05  # share of targets beyond an activation's ends that may be mistakes of the data
 NO_CLASS = (255, -1)  # by convention, of outlines, what nobody has labelled, and padding
 MASKS_255 = Follows(rules=("L170",), on=On.ANY_SPLIT)
@@ -57,7 +57,7 @@ BEYOND_ACTIVATION = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
-    follows=(MASKS_255,),
+    follows=(MASKS_255, Follows(rules=("M120",), on=On.MODEL)),
     summary="The last activation cannot reach the targets.",
     why="The network can never predict these targets: the loss stops falling far from zero.",
 )
@@ -195,6 +195,8 @@ def _bounds_found(contract: Contract, split: Split, labels: np.ndarray) -> Itera
     slack = SLACK * max(1.0, abs(low), abs(high)) if activation != "relu" else SLACK
     lower, upper = bounds[0] - slack, bounds[1] + slack
     if low >= lower and high <= upper:
+        if activation == "softmax" and contract.loss in REGRESSION_LOSSES:
+            yield from _sums_found(contract, split, labels)
         return
     outside = sum(int(np.count_nonzero((chunk < lower) | (chunk > upper))) for _, chunk in chunks(labels))
     beyond = outside / labels.size
@@ -205,8 +207,27 @@ def _bounds_found(contract: Contract, split: Split, labels: np.ndarray) -> Itera
         received=f"{activation}, whose values are {ends}: {beyond:.0%} of the {split.name} targets lie beyond",
         fix=_scaled_to_one(split)
         if are_bytes(labels) and bounds == (0.0, 1.0)
-        else f"{last_layer(contract.output_units or 1)}  # any number can be predicted; or scale the targets",
+        else f"{last_layer(contract.output_units or 1)}  # any number can be predicted"
+        + ("" if activation == "softmax" else "; or scale the targets"),
     )
+
+
+def _sums_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:
+    """Targets whose units do not sum to 1, as those of a softmax do; rows of zeros may be nothing but padding."""
+    width = labels.shape[-1]
+    if labels.ndim < 2 or width != contract.output_units:
+        return
+    other = held = 0
+    for _, chunk in chunks(labels):
+        sums = chunk.reshape(-1, width).sum(axis=1, dtype=np.float64)
+        held += int(np.count_nonzero(sums > SUM_SLACK))
+        other += int(np.count_nonzero((sums > SUM_SLACK) & (np.abs(sums - 1) > SUM_SLACK)))
+    if other > FEW * held:
+        yield BEYOND_ACTIVATION.found(
+            expected="an output that can reach the targets",
+            received=f"softmax, whose {width} units sum to 1: {other / held:.0%} of the {split.name} targets do not",
+            fix=f"{last_layer(width)}  # any number can be predicted",
+        )
 
 
 def are_bytes(labels: np.ndarray) -> bool:

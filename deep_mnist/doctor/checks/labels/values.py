@@ -12,12 +12,12 @@ from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.checks.vocabulary_sizes import reads_what_it_predicts, sized_line
 from deep_mnist.doctor.evidence.chunks import extent, holds, tally, wrong_in
 from deep_mnist.doctor.evidence.live.own_code import own_names
+from deep_mnist.doctor.evidence.task import are_divided
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 FEWEST = 20  # labels; fewer may be of one class by luck
 BY_LUCK = 0.001  # chance that a random split puts every example of a rare class into the other part
-CLASS_RATIO = 1 / 255  # what integer labels look like after the images' scaling
 MOST_LISTED = 40  # classes listed in a fix
 
 BEYOND_CLASSES = Rule(
@@ -76,17 +76,6 @@ def fractions(split: Split, labels: np.ndarray) -> Finding:
         fix=f"{name} = np.rint({name} * 255).astype(int)" if divided else f"Write {name} again as whole class numbers.",
         where=wrong_in(labels, lambda chunk: chunk != np.rint(chunk)).where,
     )
-
-
-def are_divided(labels: np.ndarray) -> bool:
-    """Whether labels are whole numbers divided by 255."""
-    return bool(extent(labels)[1] <= 1) and holds(labels, _are_ratios)
-
-
-def _are_ratios(labels: np.ndarray) -> np.ndarray:
-    restored = labels / CLASS_RATIO
-    ratios: np.ndarray = np.abs(restored - np.rint(restored)) < 0.01
-    return ratios
 
 
 def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.losses import REGRESSION_LOSSES
+from deep_mnist.contract.losses import MARGIN_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.multiple import by_output
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.columns import is_frame
 from deep_mnist.doctor.evidence.input_kind import InputKind
@@ -68,11 +69,17 @@ AMONG_INPUTS = Rule(
 @check(OUT_OF_REACH, STEPS_EXPLODE)
 def check_reach(case: Case) -> Iterator[Finding]:
     """Yield targets that the optimizer cannot bring the output to."""
+    yield from by_output(case, _reach_found)
+
+
+def _reach_found(case: Case) -> Iterator[Finding]:
     contract, labels, optimizer = case.contract, case.train.labels, case.contract.optimizer
     rate = optimizer.get("learning_rate")
     if case.task is not Task.NUMBERS or contract.loss not in REGRESSION_LOSSES or not isinstance(rate, float | int):
         return
-    if labels is None or labels.dtype.kind not in REAL_KINDS or not labels.size or contract.outputs:
+    if labels is None or labels.dtype.kind not in REAL_KINDS or not labels.size:
+        return
+    if contract.loss in MARGIN_LOSSES:
         return
     sizes = np.abs(take(labels, sample_indices(len(labels), SAMPLE)).astype(np.float64))
     size = float(sizes.mean())
@@ -89,7 +96,8 @@ def _out_of_reach(case: Case, size: float, rate: float) -> Iterator[Finding]:
     sizes = _sizes_of(case)
     if updates is None or sizes is None or case.call is None:
         return
-    reach = output_reach(case.call.model, sizes, rate * updates)
+    model = _up_to(case.call.model, case.contract.output_name)
+    reach = output_reach(model, sizes, rate * updates) if model is not None else None
     if reach is None or size <= reach:
         return
     yield OUT_OF_REACH.found(
@@ -100,6 +108,18 @@ def _out_of_reach(case: Case, size: float, rate: float) -> Iterator[Finding]:
         received=f"targets of mean size {size:.4g}",
         fix=scaled_targets(case),
     )
+
+
+def _up_to(model: Any, output: str) -> Any:
+    """Return the part of a model that one of its outputs comes from, by name ("" of one alone); None of no such one."""
+    names = list(getattr(model, "output_names", None) or ())
+    if not output:
+        return model
+    if output not in names or len(model.outputs) != len(names):
+        return None
+    import keras
+
+    return keras.Model(model.inputs, model.outputs[names.index(output)])
 
 
 def _explodes(case: Case, size: float, rate: float) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import numpy as np
+
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import compiled_with, loss_title
@@ -14,6 +16,8 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+LOOKED_AT = 100  # examples with a class at every position
 
 BINARY_LOSS_FOR_EXCLUSIVE_CLASSES = Rule(
     code="C002",
@@ -105,13 +109,23 @@ def check_binary_loss(case: Case) -> Iterator[Finding]:
     contract, last = case.contract, case.contract.output_activation
     if not is_judged(contract) or misplaced(contract) or contract.loss not in BINARY_LOSSES:
         return
-    if last in SCORES and (contract.output_units or 2) > 1 and case.task is Task.CLASSES:
+    exclusive = case.task is Task.CLASSES or (last == "softmax" and _are_one_hot_everywhere(case))
+    if last in SCORES and (contract.output_units or 2) > 1 and exclusive:
         yield BINARY_LOSS_FOR_EXCLUSIVE_CLASSES.found(
             severity="warning" if last == "softmax" and (contract.output_units or 0) > 2 else "note",
             expected="categorical_crossentropy for one of several classes",
             received=f"{contract.loss} over {contract.output_units} {last} units",
             fix=compiled_with(contract, "categorical_crossentropy"),
         )
+
+
+def _are_one_hot_everywhere(case: Case) -> bool:
+    """Whether targets hold one class at each position, as a row of zeros and a single 1."""
+    labels = case.train.labels
+    if labels is None or labels.ndim < 3 or labels.shape[-1] != case.contract.output_units:
+        return False
+    rows = np.asarray(labels[:LOOKED_AT]).reshape(-1, labels.shape[-1])
+    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
 
 
 @check(SQUARED_ERROR_FOR_CLASSES)
@@ -139,7 +153,7 @@ def check_squared_error(case: Case) -> Iterator[Finding]:
 def check_loss_known(case: Case) -> Iterator[Finding]:
     """Yield a loss whose labels are not known."""
     loss = case.contract.loss
-    if loss is not None and loss not in (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES):
+    if loss is not None and loss not in (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES, "ctc"):
         yield LOSS_NOT_RECOGNIZED.found(
             expected="a loss of Keras that compares classes",
             received=loss,

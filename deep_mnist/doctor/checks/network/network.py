@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import hidden_layers
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe.linear_fit import is_linear_task
 from deep_mnist.doctor.rule import Rule, Scope, check
@@ -107,8 +108,9 @@ def check_norm_axes(case: Case) -> Iterator[Finding]:
 
 @check(PYTHON_CODE_IN_LAYERS)
 def check_lambda(case: Case) -> Iterator[Finding]:
-    """Yield the layers that hold Python code."""
-    if case.contract.lambda_layers:
+    """Yield the layers that hold Python code; of a program, where it saves its model."""
+    saves = case.frame is None or ProgramText(case.frame).calls("save", "ModelCheckpoint")
+    if case.contract.lambda_layers and (case.call is None or saves):
         yield PYTHON_CODE_IN_LAYERS.found(
             expected="layers that are data, such as Rescaling",
             received=f"Lambda layers, which hold Python code: {', '.join(case.contract.lambda_layers[:5])}",

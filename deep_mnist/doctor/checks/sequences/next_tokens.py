@@ -89,11 +89,17 @@ def _inputs(case: Case) -> Iterator[tuple[str, Any, np.ndarray]]:
 
 
 def _steps_of(images: np.ndarray | None) -> np.ndarray | None:
-    """Return some of an input's or target's sequences (n, steps), None where they hold more at each step."""
+    """Return some of an input's or target's sequences (n, steps), by their classes where each step is one-hot.
+
+    None where they hold more at each step.
+    """
     if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3) or not images.size:
         return None
     some = np.asarray(images[:LOOKED_AT])
-    return some if some.ndim == 2 else some.squeeze(2) if some.shape[2] == 1 else None
+    if some.ndim == 2 or some.shape[2] == 1:
+        return some.reshape(some.shape[:2])
+    one_hot = ((some == 0) | (some == 1)).all() and (np.count_nonzero(some, axis=2) == 1).all()
+    return some.argmax(axis=2) if one_hot else None
 
 
 def _changes(values: np.ndarray) -> bool:

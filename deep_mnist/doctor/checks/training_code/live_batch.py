@@ -24,7 +24,7 @@ def can_be_tried(case: Case) -> bool:
     return modern and keras.config.backend() == "tensorflow" and executing and is_small(call.model)
 
 
-def rows_of(case: Case) -> tuple[Any, np.ndarray | None]:
+def rows_of(case: Case, count: int = ROWS) -> tuple[Any, np.ndarray | None]:
     """Return a few of train's inputs, nested as the call has them, and their targets; (None, None) for none.
 
     The rows are of different targets, where there are some.
@@ -33,7 +33,7 @@ def rows_of(case: Case) -> tuple[Any, np.ndarray | None]:
     images, labels = train.images, train.labels
     if images is None or call is None or not images.ndim or len(images) < 2 or images.dtype.kind not in "fiub":
         return None, None
-    places = _places(labels, len(images))
+    places = _places(labels, len(images), count)
     y = None if labels is None or len(labels) != len(images) else np.asarray(labels[places])
     if train.targets:
         return None, None
@@ -43,13 +43,13 @@ def rows_of(case: Case) -> tuple[Any, np.ndarray | None]:
     return _as_float(np.asarray(images[places])), y
 
 
-def _places(labels: np.ndarray | None, count: int) -> np.ndarray:
-    spread = np.linspace(0, count - 1, min(ROWS, count)).astype(int)
+def _places(labels: np.ndarray | None, count: int, most: int) -> np.ndarray:
+    spread = np.linspace(0, count - 1, min(most, count)).astype(int)
     if labels is None or len(labels) != count or labels.ndim > 2 or labels.dtype.kind not in "fiub":
         return spread
     flat = labels.reshape(count, -1).argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(-1)
-    first = np.unique(flat, return_index=True)[1][:ROWS]
-    return np.sort(np.unique(np.concatenate([first, spread]))[: max(ROWS, len(first))])[:ROWS]
+    first = np.unique(flat, return_index=True)[1][:most]
+    return np.sort(np.unique(np.concatenate([first, spread]))[: max(most, len(first))])[:most]
 
 
 def _as_float(rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,99 @@
+"""Check of networks that answer at every step: the steps of padding are not to be most of what the loss counts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, SPARSE_LOSSES
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.live.live_layers import layers_of
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+LOOKED_AT = 2000  # sequences
+MOST = 0.5  # of the steps: with more, a network that knows padding alone is right at most of them
+FEWEST_LENGTHS = 3  # different ones, of sequences that were padded to one
+
+COUNTED = Rule(
+    code="I160",
+    name="padding-counted-in-the-loss",
+    field="labels.values",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.IMAGES, Need.LABELS, Need.LOSS),
+    summary="Most steps of the sequences are padding of one class, and neither a mask nor weights leave them out.",
+    why="Loss and accuracy are those of padding: near perfect, while the steps that matter are hardly learned.",
+)
+
+
+@check(COUNTED)
+def check_padded_steps(case: Case) -> Iterator[Finding]:
+    """Yield padding that is most of what a loss of every step counts."""
+    if case.call is None or case.call.verb != "fit" or not _counts_every_step(case):
+        return
+    padded, classes = _padded(case.train.images), _classes(case.train.labels)
+    if padded is None or classes is None or padded.shape != classes.shape or padded.mean() <= MOST:
+        return
+    of_padding = np.unique(classes[padded])
+    lengths = np.unique((~padded).sum(axis=1))
+    if len(of_padding) != 1 or len(lengths) < FEWEST_LENGTHS or len(np.unique(classes[~padded])) < 2:
+        return
+    yield COUNTED.found(
+        "train",
+        expected="steps of padding left out of the loss, by sample_weight or a mask",
+        received=f"{padded.mean():.0%} of the steps are zeros at the end of sequences of {lengths[0]} to {lengths[-1]} "
+        f"steps, all of class {of_padding[0]:g}",
+        fix=_weighted(case),
+    )
+
+
+def _counts_every_step(case: Case) -> bool:
+    """Whether one of Keras's losses counts each step of arrays that fit is given, and no layer masks any."""
+    contract, call = case.contract, case.call
+    if call is None or contract.loss not in (*SPARSE_LOSSES, *DISTRIBUTION_LOSSES, *BINARY_LOSSES):
+        return False
+    if contract.output_rank != 3 or contract.ignored_class is not None or not isinstance(call.x, np.ndarray):
+        return False
+    if call.arguments.get("sample_weight") is not None or own_names(call.model) & {"train_step", "compute_loss"}:
+        return False
+    layers = layers_of(case)
+    own = any(not type(each).__module__.startswith(OF_KERAS) for each in layers)
+    return not own and not any(type(each).__name__ == "Masking" or getattr(each, "mask_zero", 0) for each in layers)
+
+
+def _padded(images: np.ndarray | None) -> np.ndarray | None:
+    """Return which steps (n, steps) are zeros up to the end of a sequence; None of what are no sequences."""
+    if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3):
+        return None
+    some = np.asarray(images[:LOOKED_AT])
+    used = np.asarray(some.any(axis=2) if some.ndim == 3 else some != 0)
+    after: np.ndarray = ~np.logical_or.accumulate(used[:, ::-1], axis=1)[:, ::-1]
+    return after
+
+
+def _classes(labels: np.ndarray | None) -> np.ndarray | None:
+    """Return the class of each step (n, steps), None where targets are none."""
+    if labels is None or labels.dtype.kind not in "fiub" or labels.ndim not in (2, 3):
+        return None
+    some = np.asarray(labels[:LOOKED_AT])
+    if some.ndim == 2:
+        return some
+    return some[:, :, 0] if some.shape[2] == 1 else some.argmax(axis=2)
+
+
+def _weighted(case: Case) -> str:
+    """Return the call of fit with weights of 0 for padding; a sentence where it has another form."""
+    text = ProgramText(case.frame) if case.frame is not None else None
+    calls = text.calls_on(case.frame.f_lineno, "fit") if text is not None and case.frame is not None else []
+    given = (calls[0].args[0] if calls[0].args else keyword_of(calls[0], "x")) if len(calls) == 1 else None
+    if text is not None and given is not None and case.train.images is not None:
+        used = f"({ast.unparse(given)} != 0)" + (".any(axis=-1)" if case.train.images.ndim == 3 else "")
+        weights = ast.parse(f'{used}.astype("float32")', mode="eval").body
+        if line := text.rewritten(calls[0], sample_weight=weights):
+            return line
+    return "Give fit a sample_weight of shape (n, steps): 0 where a step is padding, else 1."

@@ -1,0 +1,135 @@
+"""Check of operations of one's own within a network: the first gradients of its weights are to be numbers."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+from deep_mnist.doctor.evidence.live.own_step import recording
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+
+ROWS = 256
+NOT_NUMBERS = Rule(
+    code="P077",
+    name="gradient-not-finite-at-once",
+    field="rehearsal.gradients",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.IMAGES, Need.LABELS),
+    summary="On the first rows an operation of one's own within the network has a gradient that is NaN or infinite.",
+    why="The first update makes the weights NaN, and the loss is NaN from then on.",
+    follows=(
+        Follows(
+            fields=("contract.loss", "images.finite", "labels.finite", "images.range"), on=On.ANY_SPLIT, least="error"
+        ),
+    ),
+)
+# What keeps the argument of a function where its gradient is finite, in Keras's operations and in TensorFlow's.
+KEPT_OFF = {
+    **dict.fromkeys(("arccos", "acos", "arcsin", "asin"), ("clip({}, -0.999999, 0.999999)",
+                                                           "clip_by_value({}, -0.999999, 0.999999)")),
+    **dict.fromkeys(("sqrt", "rsqrt", "log"), ("maximum({}, 1e-7)", "maximum({}, 1e-7)")),
+}  # fmt: skip
+OTHER_CAUSES = ("norm", "divide", "true_divide", "pow", "power", "arctanh", "atanh", "l2_normalize")
+
+
+@check(NOT_NUMBERS)
+def check_first_gradients(case: Case) -> Iterator[Finding]:
+    """Yield gradients that are no numbers, of a network that holds more than layers of Keras's."""
+    if not can_be_tried(case) or case.call is None or step_of(case) is not None or not _holds_own(case.call.model):
+        return
+    x, y = rows_of(case, ROWS)
+    if x is None or y is None or not all(np.isfinite(each).all() for each in (*_arrays(x), y)):
+        return
+    loss, lost = _tried(case.call.model, x, y)
+    if not lost:
+        return
+    causes = _causes(case)
+    yield NOT_NUMBERS.found(
+        expected="finite gradients of all weights",
+        received=f"on {len(y)} rows a loss of {loss:.4g}, and NaN or infinite gradients of {', '.join(lost[:3])}"
+        + (f"; likely of {ast.unparse(causes[0][1].func)} ({causes[0][0].at(causes[0][1])})" if causes else ""),
+        fix=_kept_off(causes),
+    )
+
+
+def _arrays(x: Any) -> list[np.ndarray]:
+    return list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list) else [x]
+
+
+def _holds_own(model: Any) -> bool:
+    """Whether a part of a network is no layer of Keras's: an operation by itself, a Lambda, a class of one's own."""
+    keras = sys.modules["keras"]
+    parts = [model, *(each for part in getattr(model, "_flatten_layers", lambda: ())() for each in _operations(part))]
+    return any(
+        type(each).__name__ == "Lambda"
+        or not isinstance(each, keras.layers.Layer)
+        or not type(each).__module__.startswith(OF_KERAS)
+        for each in parts
+    )
+
+
+def _operations(part: Any) -> list[Any]:
+    return [part, *(getattr(part, "operations", None) or ())]
+
+
+def _tried(model: Any, x: Any, y: np.ndarray) -> tuple[float, list[str]]:
+    """Return the loss of some rows, and the weights whose gradients are not finite; none where anything raises.
+
+    None either where the loss alone is no number: of targets that it does not take, or of code of its own.
+    """
+    tf = sys.modules["tensorflow"]
+    inputs, targets = tf.nest.map_structure(tf.convert_to_tensor, x), tf.convert_to_tensor(y)
+    with recording(), unchanged(model):
+        try:
+            with tf.GradientTape() as tape:
+                made = model(inputs, training=True)
+                loss = model.compute_loss(x=inputs, y=targets, y_pred=made)
+            if not np.isfinite(float(loss)) and np.isfinite(np.asarray(made)).all():
+                return 0.0, []
+            weights = model.trainable_weights
+            gradients = tape.gradient(loss, [each.value for each in weights])
+            lost = [each.path for each, gradient in zip(weights, gradients, strict=True) if not _is_finite(gradient)]
+            return float(loss), lost
+        except Exception:  # the user's own code may raise anything, and does so in fit
+            return 0.0, []
+
+
+def _is_finite(gradient: Any) -> bool:
+    held = getattr(gradient, "values", gradient)  # of the rows of an Embedding alone
+    return held is None or bool(np.isfinite(np.asarray(held)).all())
+
+
+def _causes(case: Case) -> list[tuple[ProgramText, ast.Call]]:
+    """Return the calls of functions with gradients that end somewhere; those of numpy are not in the network."""
+    if case.frame is None:
+        return []
+    text = ProgramText(case.frame)
+    found = [each for each in text.calls(*KEPT_OFF, *OTHER_CAUSES) if isinstance(each.func, ast.Attribute)]
+    return [(text, each) for each in found if ast.unparse(each.func).split(".")[0] not in ("np", "numpy", "math")]
+
+
+def _kept_off(causes: list[tuple[ProgramText, ast.Call]]) -> str:
+    """Return the statement in which the only cause stays off the end; a sentence where there are several."""
+    if len(causes) == 1 and called(causes[0][1]) in KEPT_OFF and len(causes[0][1].args) == 1:
+        text, call = causes[0]
+        owner = ast.unparse(call.func.value)  # type: ignore[attr-defined]
+        of_keras, of_tensorflow = KEPT_OFF[called(call)]
+        library, kept = ("tf", of_tensorflow) if owner.split(".")[0] == "tf" else (owner, of_keras)
+        argument = ast.parse(f"{library}.{kept.format(ast.unparse(call.args[0]))}", mode="eval").body
+        if line := text.with_expression(call, ast.Call(call.func, [argument], call.keywords)):
+            return line
+    return (
+        "Keep each argument off the point where the gradient ends: clip(x, -1 + 1e-6, 1 - 1e-6) in arccos, "
+        "maximum(x, 1e-7) in sqrt, log and norms, + 1e-7 in a divisor."
+    )
