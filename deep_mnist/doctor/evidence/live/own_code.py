@@ -17,6 +17,11 @@ def is_of_a_library(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     if "__autograph_generated_file" in file or (frame.f_globals.get("__name__") or "").startswith(LIBRARIES):
         return True
+    return is_of_library_file(file)
+
+
+def is_of_library_file(file: str) -> bool:
+    """Whether a file is one of Python's own or of an installed package."""
     return file.startswith(INSTALLED) or file.endswith(".pyx") or "/site-packages/" in file or "/dist-packages/" in file
 
 
