@@ -224,11 +224,12 @@ def _held_before(crash: Crash, layer: Any) -> Any:
 
 def _layer_before(crash: Crash, layer: Any) -> Any:
     """Return the one layer whose output a layer of the network took when it was called; None where unknown."""
-    for node in reversed(getattr(layer, "_inbound_nodes", ())):
-        tensors = getattr(node, "input_tensors", None) or ()
-        history = getattr(tensors[0], "_keras_history", None) if len(tensors) == 1 else None
-        return history[0] if history is not None and is_layer(history[0]) else None
-    return _held_before(crash, layer)
+    nodes: list[Any] = getattr(layer, "_inbound_nodes", [])
+    if not nodes:
+        return _held_before(crash, layer)
+    tensors: list[Any] = getattr(nodes[-1], "input_tensors", [])
+    history = getattr(tensors[0], "_keras_history", None) if len(tensors) == 1 else None
+    return history[0] if history is not None and is_layer(history[0]) else None
 
 
 def _last_step_alone(crash: Crash, layer: Any) -> Any:
