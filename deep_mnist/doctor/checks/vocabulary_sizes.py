@@ -71,7 +71,7 @@ def _is_made_by(text: ProgramText, matrix: ast.Name, size: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == size for each in made for node in ast.walk(each))
 
 
-def _with_more_rows(vectors: tuple[ast.keyword, ast.Name] | None, more: int) -> dict[str, ast.expr]:
+def _with_more_rows(vectors: tuple[ast.keyword, ast.Name] | None, more: int) -> dict[str, Any]:
     """Return the argument with its matrix, and rows of zeros for the numbers that have none."""
     if vectors is None or vectors[0].arg is None:
         return {}

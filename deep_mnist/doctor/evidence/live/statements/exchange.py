@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Code = TypeVar("Code", ast.stmt, ast.expr)
 Extent = tuple[str, int, int, int | None, int | None]
@@ -19,8 +19,8 @@ def extent_of(node: ast.expr) -> Extent:
 def exchanged(statement: Code, changes: Iterable[tuple[ast.expr, ast.expr]]) -> Code:
     """Return a copy of code with other expressions: of each pair the second one in the place of the first."""
     again = copy.deepcopy(statement)
-    changed: Code = _Exchange({extent_of(old): new for old, new in changes}).visit(again)
-    return ast.fix_missing_locations(changed)
+    changed = _Exchange({extent_of(old): new for old, new in changes}).visit(again)
+    return cast(Code, ast.fix_missing_locations(changed))
 
 
 class _Exchange(ast.NodeTransformer):
