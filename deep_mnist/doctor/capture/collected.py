@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,7 @@ def collect(
         seconds: The last resort.
     """
     taken, started = Collected(), time.monotonic()
-    for element in elements:
+    for element in _read(elements):
         x, y = (array_of(part) for part in parts_of(element))
         taken.add(element, x, y, x is not None and batched(x))
         full = taken.examples >= limit or taken.bytes >= SAMPLE_BYTES or len(taken.elements) >= SAMPLE_ELEMENTS
@@ -48,6 +48,11 @@ def collect(
             taken.ended = False
             break
     return taken
+
+
+def _read(elements: Iterable[Any]) -> Iterator[Any]:
+    """Yield the elements; what is raised here is raised in training too."""
+    yield from elements
 
 
 @dataclass

@@ -60,6 +60,7 @@ class FitCall:
         step: Of a custom loop, what can be run again; None of any other call.
         later: What the program tests the model on behind the fit, where that is to be judged as the test split.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
+        by_library: A library calls the method, as scikit-learn does for a wrapped network.
     """
 
     model: Any
@@ -70,6 +71,7 @@ class FitCall:
     verb: Verb = Verb.FIT
     overrides: Mapping[str, Any] = field(default_factory=dict)
     direct: bool = True
+    by_library: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[EarlierFit, ...] = ()
     step: OwnStep | None = None

@@ -72,6 +72,7 @@ def wrapped(function: Callable[..., Any], verb: Verb, before: Before) -> Callabl
         call = None if getattr(_inside, "depth", 0) else bound_call(verb, function, model, args, kwargs)
         if call is None:
             return function(model, *args, **kwargs)
+        call.by_library = is_of_a_library(sys._getframe(1))
         return before(call, caller(sys._getframe(1)), lambda: _resumed(function, call, args, kwargs))
 
     method.__wrapped_by_doctor__ = function  # type: ignore[attr-defined]

@@ -18,12 +18,16 @@ from deep_mnist.doctor.capture.draw import Drawn, is_pipeline
 from deep_mnist.doctor.capture.fit_call import METHODS, FitCall, Verb
 from deep_mnist.doctor.capture.source import Source, Variable, cell_at
 from deep_mnist.doctor.case import slug
-from deep_mnist.doctor.evidence.live.statements.call_line import line_of_class, parameter, with_arguments
+from deep_mnist.doctor.evidence.live.statements.call_line import (
+    calls_method_of,
+    line_of_class,
+    parameter,
+    with_arguments,
+)
 from deep_mnist.doctor.evidence.live.statements.compile_line import in_compile_call
-from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code, without_roles
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, ROLE, is_code, of_library, without_roles
 from deep_mnist.doctor.finding import Finding
 
-ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
 MODEL = re.compile(
     r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable|get_compile_config|compile_from_config)\b"
     r"| = keras\b)|(?<=clone_model\()model(?=\))"
@@ -44,6 +48,7 @@ class Origin:
         notes: What part of the data was judged.
         compiled_at: Line of the model's compile(), None when unknown.
         compiled_in: Name of the code that holds it, where that is another than the call's: an earlier cell.
+        is_own: The line is the call itself, and no library's function that makes it.
         may_repeat: The call stands in a loop or a function, or its source is not known.
     """
 
@@ -57,6 +62,7 @@ class Origin:
     compiled_in: str = ""
     tree: ast.AST | None = field(default=None, repr=False, compare=False)
     node: ast.Call | None = field(default=None, repr=False, compare=False)
+    is_own: bool = True
 
     def at(self, line: int | None, path: str = "") -> str:
         """Return a line in words: "train.py:9", or "cell 7, line 3, In [12]" of a notebook; without one, the file."""
@@ -149,7 +155,8 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
         return Origin(notes=notes)
     source = Source(frame)
     node = source.call_of(call.verb)
-    expressions = dict(_expressions(call, node))
+    is_own = not call.by_library or calls_method_of(node, call.verb, call.model, frame)
+    expressions = dict(_expressions(call, node)) if is_own else {}
     variables = {
         role: source.variable(role, each, value)
         for whole in _roles(call, expressions)
@@ -158,14 +165,14 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     if cut is not None and train.images is not None:
         variables |= _tails(variables, len(train.images) - cut)
     receiver = expressions.get("model")
-    if call.verb in METHODS and node is not None and isinstance(node.func, ast.Attribute):
+    if is_own and call.verb in METHODS and node is not None and isinstance(node.func, ast.Attribute):
         receiver = node.func.value
     variables["model"] = source.variable("model", receiver, call.model)
     text = source.text(node)
     compiled_in, compiled_at = source.compile_place(variables["model"].expression)
     repeats = source.may_repeat(node)
     return Origin(
-        source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in, source.tree, node
+        source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in, source.tree, node, is_own
     )
 
 
@@ -246,7 +253,8 @@ def named(finding: Finding, origin: Origin) -> Finding:
     variables = origin.variables
     if not variables:
         return finding
-    fix = _one_statement(finding, variables)
+    unnamed = {role for role, each in variables.items() if each.name == parameter(role)} if not origin.is_own else set()
+    fix = of_library(finding.fix, unnamed, origin.call) or _one_statement(finding, variables)
 
     def spoken(match: re.Match[str]) -> str:
         variable = variables.get(match.group())

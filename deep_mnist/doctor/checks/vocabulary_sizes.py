@@ -9,6 +9,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS, extent
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 
 LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
 
@@ -38,17 +39,45 @@ def sized_line(case: Case, rows: int, needed: int, *, units_too: bool = False) -
     if text is None or call is None:
         return ""
     size = _size_of(call, "input_dim")
+    vectors = _vectors_of(text, call, rows)
     shared = isinstance(size, ast.Name) and _is_of_units(text, size.id)
-    if isinstance(size, ast.Name) and needed == rows + 1 and (shared or not units_too):
+    together = isinstance(size, ast.Name) and (vectors is None or _is_made_by(text, vectors[1], size.id))
+    if isinstance(size, ast.Name) and needed == rows + 1 and (shared or not units_too) and together:
         if line := _one_more(text, size.id):
             return line
     if units_too:
         return ""
-    name = _lookup_of(text, needed)
+    name = _lookup_of(text, needed) if vectors is None else ""
     given = ast.parse(f"{name}.vocabulary_size()" if name else str(needed), mode="eval").body
     if size is not None and needed == rows + 1 and not isinstance(size, ast.Constant | ast.Name):
         given = ast.BinOp(size, ast.Add(), ast.Constant(1))
-    return text.rewritten(call, [given]) if call.args else text.rewritten(call, input_dim=given)
+    others = _with_more_rows(vectors, needed - rows)
+    return text.rewritten(call, [given], **others) if call.args else text.rewritten(call, input_dim=given, **others)
+
+
+def _vectors_of(text: ProgramText, call: ast.Call, rows: int) -> tuple[ast.keyword, ast.Name] | None:
+    """Return the argument of an Embedding that gives it a matrix of so many rows, and the matrix; else None."""
+    for given in (each for each in call.keywords if each.arg in ("weights", "embeddings_initializer")):
+        for node in ast.walk(given.value):
+            shape = getattr(text.value_of(node), "shape", None) if isinstance(node, ast.Name) else None
+            if isinstance(node, ast.Name) and shape is not None and len(shape) == 2 and shape[0] == rows:
+                return given, node
+    return None
+
+
+def _is_made_by(text: ProgramText, matrix: ast.Name, size: str) -> bool:
+    """Whether the statement that makes a matrix asks a name for its rows."""
+    made = [each.value for each in ast.walk(text.tree) if isinstance(each, ast.Assign) and _sets(each, matrix.id)]
+    return any(isinstance(node, ast.Name) and node.id == size for each in made for node in ast.walk(each))
+
+
+def _with_more_rows(vectors: tuple[ast.keyword, ast.Name] | None, more: int) -> dict[str, Any]:
+    """Return the argument with its matrix, and rows of zeros for the numbers that have none."""
+    if vectors is None or vectors[0].arg is None:
+        return {}
+    given, matrix = vectors
+    padded = ast.parse(f"np.pad({matrix.id}, ((0, {more}), (0, 0)))", mode="eval").body
+    return {vectors[0].arg: exchanged(given.value, [(matrix, padded)])}
 
 
 def _embedding(text: ProgramText, rows: int) -> ast.Call | None:

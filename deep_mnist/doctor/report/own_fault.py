@@ -21,6 +21,9 @@ PACKAGE = str(Path(__file__).resolve().parents[2]) + os.sep
 PASSING = {
     "capture/intercept.py": ("method", "_resumed", "<lambda>", "execute_and_patch"),
     "capture/custom_loop.py": ("call", "_resumed", "<lambda>"),
+    "capture/collected.py": ("_read",),  # what follows are the user's data, read as training reads them
+    "capture/draw_batches.py": ("_items", "<genexpr>"),
+    "capture/draw_call.py": ("read_rows",),
     "tensorflow1/session_watch.py": ("run", "resume"),
     "script/served_data.py": ("load_data",),
     "script/tutorial_data.py": ("next_batch", "read_data_sets"),

@@ -36,6 +36,16 @@ def test_a_program_with_the_fix_runs(program: Crashing) -> None:
     assert error_of(program.mended, program.name) is None
 
 
+def test_a_wrapper_for_scikit_learn_is_imported_and_made_as_scikeras_has_it() -> None:
+    (program,) = (each for each in PROGRAMS if each.name == "scikit_wrapper_of_a_function")
+    error = error_of(program.failing, program.name)
+    found = finding_of(error) if error is not None else None
+
+    assert found is not None
+    assert found.fix.startswith("from scikeras.wrappers import KerasRegressor  # pip install scikeras")
+    assert found.fix.endswith("in line 4: KerasRegressor(model=prices, epochs=5, verbose=0)")
+
+
 def statement(line: str) -> str:
     """Return a line without its comment, in one kind of quotes."""
     return line.split("  # ")[0].rstrip(",: ").replace('"', "'")

@@ -13,7 +13,8 @@ from deep_mnist.doctor.capture.fit_call import FitCall
 from deep_mnist.doctor.capture.live_call import judge_call
 from deep_mnist.doctor.diagnosis import Diagnosis
 from tests.support.fixed_calls import fixed, trained
-from tests.support.programs import every_fit, first_fit, programs
+from tests.support.programs import Program, every_fit, first_fit, programs
+from tests.support.programs import judged as judged_where_it_stands
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -143,3 +144,23 @@ def test_the_fix_of_a_later_fit_runs_and_mends(program):
     every_fit(program, ran=True, seen=mend)
 
     assert mended == [True]
+
+
+def test_what_a_library_makes_of_the_data_gets_no_name_of_the_program():
+    """Nor the arguments of the program's line, which are the library's; the fix is told in words."""
+    library = "def learn(wrapped, rows, numbers): wrapped().fit(rows, np.eye(3)[numbers])"
+    text = f"""\
+import keras, numpy as np
+exec(compile({library!r}, "/home/site-packages/learning.py", "exec"))
+x, y = np.random.default_rng(0).normal(size=(90, 4)).astype("float32"), np.arange(90) % 3
+def net():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+learn(net, x, y)
+"""
+    diagnosis = judged_where_it_stands(Program("wrapped", text, ()))
+    found = next(each for each in diagnosis.findings if each.rule.code == "L121")
+
+    assert found.fix.startswith("Do this to what learn(net, x, y) gives the network")
+    assert diagnosis.origin.line == 8 and diagnosis.origin.variables["train_images"].expression == "x"

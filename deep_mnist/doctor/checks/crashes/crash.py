@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, is_of_library_file
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OF_LAYER = re.compile(
@@ -27,19 +27,25 @@ CONTAINERS = ("Sequential", "Functional", "Model")
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One frame of a traceback: where it was, and what it held."""
+    """One frame of a traceback: where it was, and what it held.
+
+    Attributes:
+        converted_from: File that AutoGraph has made the frame's code from, "" of any other code.
+    """
 
     frame: FrameType
     line: int
     offset: int = -1
+    converted_from: str = ""
 
     @property
     def file(self) -> str:
-        return self.frame.f_code.co_filename
+        return self.converted_from or self.frame.f_code.co_filename
 
     @property
     def function(self) -> str:
-        return self.frame.f_code.co_name
+        name = self.frame.f_code.co_name
+        return name.removeprefix("tf__") if self.converted_from else name
 
     @cached_property
     def held(self) -> Mapping[str, Any]:
@@ -49,7 +55,7 @@ class TraceStep:
     @cached_property
     def is_own(self) -> bool:
         """Whether it is the user's own code."""
-        return not is_of_a_library(self.frame)
+        return not is_of_library_file(self.converted_from) if self.converted_from else not is_of_a_library(self.frame)
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -178,8 +184,17 @@ class Crash:
 
 
 def _steps(trace: TracebackType | None) -> Iterator[TraceStep]:
+    origins: dict[tuple[str, int], Any] = {}  # of the lines that AutoGraph has written, in the program
     while trace is not None:
-        yield TraceStep(trace.tb_frame, trace.tb_lineno, trace.tb_lasti)
+        frame, line = trace.tb_frame, trace.tb_lineno
+        if frame.f_code.co_name == "converted_call":
+            made = getattr(frame.f_locals.get("converted_f"), "ag_source_map", {})
+            origins |= {(each.filename, each.lineno): of.loc for each, of in made.items()}
+        origin = origins.get((frame.f_code.co_filename, line))
+        if origin is None:
+            yield TraceStep(frame, line, trace.tb_lasti)
+        else:
+            yield TraceStep(frame, origin.lineno, converted_from=origin.filename)
         trace = trace.tb_next
 
 

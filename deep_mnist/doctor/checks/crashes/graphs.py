@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, shape_of
@@ -17,6 +18,7 @@ from deep_mnist.doctor.checks.crashes.rules import (
     VARIABLE_EXISTS,
 )
 from deep_mnist.doctor.checks.crashes.sessions import feed_shape_text, own_name, session_name, tensorflow_name
+from deep_mnist.doctor.evidence.live.statements.tape_blocks import blocks_of, way_out
 from deep_mnist.doctor.finding import Finding
 
 LOOP = re.compile(
@@ -49,9 +51,8 @@ NEEDS_EAGER = re.compile(
 )
 
 
-AS_BOOL = re.compile(
-    r"Using a symbolic `tf\.Tensor` as a Python `bool`|[Ii]terating over (?:a symbolic )?`?tf\.Tensor`?"
-)
+AS_BOOL = re.compile(r"Using a symbolic `tf\.Tensor` as a Python `bool`")
+ITERATED = re.compile(r"[Ii]terating over (?:a symbolic )?`?tf\.Tensor`?")
 
 
 ELSEWHERE = re.compile(r"is not an element of this graph|must be from the same graph")
@@ -132,6 +133,8 @@ def explain_gradients(crash: Crash) -> Finding | None:
     """Say which operation between the loss and the variables has no gradient."""
     if GRADIENTS.search(crash.text) is None:
         return None
+    if (found := _left_tape(crash)) is not None:
+        return found
     loss = crash.find("loss")
     blocking = _blocking(loss)
     return NO_GRADIENT.found(
@@ -143,6 +146,21 @@ def explain_gradients(crash: Crash) -> Finding | None:
         "tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=logits))"
         if blocking
         else "Compute the loss from the variables that are to be trained.",
+    )
+
+
+def _left_tape(crash: Crash) -> Finding | None:
+    """Name the line of the tape's block that turns its output into numpy."""
+    step = crash.user
+    before = [each for each in blocks_of(step.tree) if each.lineno < step.line] if step is not None else []
+    out = way_out(before[-1]) if before else None
+    if out is None or step is None:
+        return None
+    place = f"{Path(step.file).name}:{out.statement.lineno}"
+    return NO_GRADIENT.found(
+        expected="differentiable operations from the weights to the loss, on tensors",
+        received=f"{out.left_by}, which gives numpy, at {place}: the tape does not see it",
+        fix=f"{out.kept}  # in place of {place}",
     )
 
 
@@ -199,6 +217,14 @@ def explain_mode(crash: Crash) -> Finding | None:
             fix=f"sess.run({value})"
             if "Session" in "".join(map(ast.unparse, step.tree.body))
             else f"tf.print({value})  # in a graph or tf.function; .numpy() outside of it",
+        )
+    if ITERATED.search(crash.text) is not None and step is not None:
+        return GRAPH_MODE.found(
+            expected="a number of elements that Python knows, where a line goes over them one by one",
+            received=f"a tensor of a graph in {step.text}, at {crash.place}",
+            fix="tf.unstack(tensor) of a known length, or tf.map_fn, in the place of for"
+            if re.search(r"\bfor\b|=.*\*|^\w+(, ?\w+)+ *=", step.text)
+            else "Give it a tuple or list of numbers, such as (rows, 1, 1), where it takes sizes one by one.",
         )
     if AS_BOOL.search(crash.text) is not None and step is not None:
         return GRAPH_MODE.found(

@@ -28,6 +28,9 @@ AXIS = re.compile(
 )
 INNER = re.compile(r"Kernel shape must have the same length as input.*?input of shape (\([^)]*\))", re.S)
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+PASSING = re.compile(
+    r"\w*Dropout(1D)?|\w+Normalization|\w*Activation|\w*ReLU|[SC]?ELU|Softmax|GaussianNoise|ActivityReg\w+"
+)
 FLATTENING = re.compile(r"Flatten|Global\w+Pooling\dD")
 TAKES = {
     "LSTM": "(batch, steps, features)", "GRU": "(batch, steps, features)", "SimpleRNN": "(batch, steps, features)",
@@ -37,6 +40,7 @@ TAKES = {
     "ConvLSTM2D": "(batch, steps, rows, columns, channels)", "Dense": "(batch, features)",
 }  # fmt: skip
 CHANNELS = (1, 3, 4)
+MOST_PASSING = 8  # layers that keep the shape, looked back through
 LARGE_AXIS = 64  # from here on a first axis is rather the number of examples, where the rank is one too many
 
 Shape = tuple[int | None, ...]
@@ -115,10 +119,10 @@ def explain_width(crash: Crash) -> Finding | None:
 def _mend_rank(crash: Crash, layer: Any, rank: int, shape: Shape, before: Any) -> str:
     own = told(layer)
     name = type(before).__name__ if before is not None else ""
-    if before is not None and name in RECURRENT and len(shape) == rank - 1 and not _returns_sequences(before):
-        target = before.layer if name == "Bidirectional" and hasattr(before, "layer") else before
-        target = before.forward_layer if name == "Bidirectional" else target
-        return f"{with_keywords(crash, target, return_sequences='True')}  # of {told(before)}: one output a step"
+    ended = _last_step_alone(crash, before) if len(shape) == rank - 1 else None
+    if ended is not None:
+        made = with_keywords(crash, getattr(ended, "forward_layer", ended), return_sequences="True")
+        return f"{made}  # of {told(ended)}{at_line(made_at(crash, ended))}: one output a step"
     if before is not None and FLATTENING.fullmatch(name) and len(shape) < rank and _rank_before(before) == rank:
         return f"Leave out {told(before)}{at_line(made_at(crash, before))}: {own} takes what it is given."
     if len(shape) == rank + 1 and _is_input(before) and (shape[1] or 0) >= LARGE_AXIS and _may_be_count(shape):
@@ -204,6 +208,10 @@ def producer(crash: Crash, layer: Any) -> Any:
     history = getattr(crash.symbol, "_keras_history", None)
     if history is not None and history[0] is not layer and is_layer(history[0]):
         return history[0]
+    return _held_before(crash, layer)
+
+
+def _held_before(crash: Crash, layer: Any) -> Any:
     for top in _called(crash):
         if type(top).__name__ != "Sequential":
             continue
@@ -212,6 +220,26 @@ def producer(crash: Crash, layer: Any) -> Any:
         if place:
             return held[place - 1]
     return None
+
+
+def _layer_before(crash: Crash, layer: Any) -> Any:
+    """Return the one layer whose output a layer of the network took when it was called; None where unknown."""
+    nodes: list[Any] = getattr(layer, "_inbound_nodes", [])
+    if not nodes:
+        return _held_before(crash, layer)
+    tensors: list[Any] = getattr(nodes[-1], "input_tensors", [])
+    history = getattr(tensors[0], "_keras_history", None) if len(tensors) == 1 else None
+    return history[0] if history is not None and is_layer(history[0]) else None
+
+
+def _last_step_alone(crash: Crash, layer: Any) -> Any:
+    """Return the recurrent layer that gives its last step alone, behind layers that keep the shape; else None."""
+    for _ in range(MOST_PASSING):
+        if layer is None or not PASSING.fullmatch(type(layer).__name__):
+            break
+        layer = _layer_before(crash, layer)
+    is_ended = type(layer).__name__ in RECURRENT and not _returns_sequences(layer)
+    return layer if is_ended else None
 
 
 def _called(crash: Crash) -> list[Any]:

@@ -27,11 +27,6 @@ UNBUILT = re.compile(
     r"isn't built\. You can build it|Build the model first"
 )
 END = re.compile(r"([\w.\[\]]+\.(?:out|in)put)\b(?!s)")
-SYMBOL = re.compile(
-    r"A KerasTensor (?:is symbolic|cannot be used as input to a (\w+) function)|"
-    r"KerasTensor.*?(?:numpy|Tensorflow|TensorFlow)",
-    re.S,
-)
 NOT_LAYERS = re.compile(
     r"Only instances of `?keras\.Layer`? can be added|added layer must be an instance of class Layer"
 )
@@ -52,10 +47,6 @@ SUFFIX = re.compile(
 )
 ROOMS = {"loss": "losses", "optimizer": "optimizers", "metric": "metrics", "activation": "activations",
          "initializer": "initializers", "regularizer": "regularizers"}  # fmt: skip
-FUNCTIONS = {
-    "reduce_mean": "mean", "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "concat": "concatenate",
-    "l2_normalize": "normalize", "pow": "power", "div": "divide",
-}  # fmt: skip
 
 
 def explain_unbuilt(crash: Crash) -> Finding | None:
@@ -99,32 +90,6 @@ def _known_shape(crash: Crash) -> tuple[int | None, ...] | None:
         if shape is not None and len(shape) > 1:
             return (None, *shape[1:])
     return None
-
-
-def explain_symbol(crash: Crash) -> Finding | None:
-    """Name a function of TensorFlow or numpy on a symbolic tensor, and the operation of Keras for it."""
-    if SYMBOL.search(crash.text) is None and not ("KerasTensor" in crash.text and "converted" in crash.text):
-        return None
-    step = crash.user
-    call = step.call if step is not None else None
-    if step is None or call is None:
-        return None
-    function = ast.unparse(call.func)
-    leaf = function.rpartition(".")[2]
-    ops = sys.modules.get("keras.ops") or getattr(sys.modules.get("keras"), "ops", None)
-    new = next((each for each in (leaf, FUNCTIONS.get(leaf, "")) if each and hasattr(ops, each)), None)
-    if new is not None:
-        shown = ast.unparse(ast.Call(ast.parse(f"keras.ops.{new}", mode="eval").body, call.args, call.keywords))
-        fix = f"{shown.replace('keepdims=True', 'keepdims=True')}  # import keras"
-    else:
-        value = ast.unparse(call.args[0]) if call.args else "x"
-        rest = ", ".join(map(ast.unparse, [*call.args[1:], *(each.value for each in call.keywords)]))
-        fix = f"keras.layers.Lambda(lambda t: {function}(t{', ' + rest if rest else ''}))({value})"
-    return NOT_A_LAYER.found(
-        expected="a layer or an operation of keras.ops on a tensor of keras.Input",
-        received=f"{function}, at {crash.place}",
-        fix=fix,
-    )
 
 
 def explain_mixed(crash: Crash) -> Finding | None:

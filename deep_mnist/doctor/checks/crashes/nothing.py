@@ -9,10 +9,14 @@ from pathlib import Path
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE, VALUE_OTHER
-from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import called, keyword_of, names_set
+from deep_mnist.doctor.evidence.live.statements.tape_blocks import unwatched
+from deep_mnist.doctor.evidence.live.text_inputs import is_empty_lookup
 from deep_mnist.doctor.finding import Finding
 
-NONE = re.compile(r"'?NoneType'? object|\bNone\b.*(unsupported|argument)|not NoneType$|!\w+\.empty\(\)")
+NONE = re.compile(
+    r"'?NoneType'? object|operand type.*'NoneType'|\bNone\b.*(unsupported|argument)|not NoneType$|!\w+\.empty\(\)"
+)
 IN_PLACE = ("sort", "reverse", "append", "extend", "insert", "shuffle", "update", "compile", "build", "summary", "fill")
 READERS = ("imread",)
 KINDS = ("AttributeError", "TypeError", "error")  # the last is OpenCV's
@@ -59,6 +63,10 @@ def _cause(step: TraceStep, name: str, made: ast.Assign) -> tuple[str, str]:
     function, text = called(call), ast.unparse(call)
     if function in READERS and call.args:
         return _unread(step, call)
+    if function == "gradient" and (block := unwatched(step.tree, call)) is not None and not _of_variable(step, call):
+        tape, source = text.partition(".gradient")[0], ast.unparse(call.args[1])
+        watch = f"{tape}.watch({source})  # first in the block of {tape}, which begins at line {block.lineno}"
+        return f"{tape} does not watch {source}, which is no variable", watch
     if function == "latest_checkpoint":
         weights = (
             'model.save_weights("last.weights.h5") in the training before, model.load_weights("last.weights.h5") here'
@@ -74,6 +82,11 @@ def _cause(step: TraceStep, name: str, made: ast.Assign) -> tuple[str, str]:
         changed = call.args[0] if function == "shuffle" and call.args else call.func.value
         return f"{function}() works in place and returns None", f"{text}  # and go on with {ast.unparse(changed)}"
     return f"{text[:60]} returned it", f"Look at why {function}() returned None before {name} is used."
+
+
+def _of_variable(step: TraceStep, asked: ast.Call) -> bool:
+    source = asked.args[1]
+    return not isinstance(source, ast.Name) or hasattr(step.held.get(source.id), "assign")
 
 
 def _unread(step: TraceStep, call: ast.Call) -> tuple[str, str]:
@@ -96,6 +109,7 @@ def _returns(function: ast.FunctionDef) -> bool:
 RATE = re.compile(r"`learning_rate` should be float.*Received instead: learning_rate=(\S+)", re.S)
 CLOSED = re.compile(r"identifier is not of specified type|Not a dataset|Invalid dataset identifier|Not a location")
 NESTED = re.compile(r"'_VariantDataset' object is not subscriptable")
+NO_TABLE = re.compile(r"Table not initialized|set the layer.s vocabulary before calling")
 STATES = re.compile(r"too many values to unpack \(expected 3")
 DEVICES = ("list_physical_devices", "list_logical_devices", "get_visible_devices")
 
@@ -105,7 +119,7 @@ def explain_value(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None:
         return None
-    ways = (_made_later, _rate_of_text, _no_device, _closed_file, _nested_windows, _states_of_both)
+    ways = (_no_vocabulary, _made_later, _rate_of_text, _no_device, _closed_file, _nested_windows, _states_of_both)
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
         return None
@@ -188,6 +202,37 @@ def _closed_file(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
                 f"{fix}  # in the block of `with`, in place of line {kept[0].lineno}"
             )  # fmt: skip
     return None
+
+
+def _no_vocabulary(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A layer of words in a pipeline that was never adapted: its table is empty when the first batch is read."""
+    if NO_TABLE.search(crash.text) is None:
+        return None
+    layers = {name: each for name, each in {**step.frame.f_globals, **step.held}.items() if is_empty_lookup(each)}
+    if len(layers) != 1:
+        return None
+    name, layer = next(iter(layers.items()))
+    wanted, received = f"a {type(layer).__name__} that has a vocabulary", f"{name} without one: it was never adapted"
+    for call in (each for each in ast.walk(step.tree) if isinstance(each, ast.Call) and called(each) == "map"):
+        texts = _given_in_map(step.tree, call, name)
+        if texts and isinstance(call.func, ast.Attribute):
+            fix = f"{name}.adapt({ast.unparse(call.func.value)}.map({texts}))  # before line {call.lineno}"
+            return wanted, received, fix
+    return wanted, received, f"{name}.adapt(train_texts)  # the training texts, before its first use"
+
+
+def _given_in_map(tree: ast.Module, call: ast.Call, name: str) -> str:
+    """Return a function of an element that gives what the function of a map gives a layer, "" where it is not plain."""
+    given = call.args[0] if call.args else None
+    named = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == getattr(given, "id", "")]
+    function = given if isinstance(given, ast.Lambda) else next(iter(named), None)
+    uses = [each for each in ast.walk(function or call) if isinstance(each, ast.Call) and called(each) == name]
+    if function is None or not uses or not uses[0].args:
+        return ""
+    texts, arguments = uses[0].args[0], {each.arg for each in function.args.args}
+    made = set(names_set(function.body)) - arguments if isinstance(function, ast.FunctionDef) else set()
+    is_plain = made.isdisjoint(each.id for each in ast.walk(texts) if isinstance(each, ast.Name))
+    return f"lambda {ast.unparse(function.args)}: {ast.unparse(texts)}" if is_plain else ""
 
 
 def _nested_windows(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:

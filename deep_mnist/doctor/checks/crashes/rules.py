@@ -66,8 +66,9 @@ VALUE_OTHER = _rule(
     "E011",
     "value-of-another-kind",
     "program.values",
-    "A value is not what it is used as: a name that is made further below, a dataset of a closed file, a text for a "
-    "learning rate, an empty list of devices, nested windows, another number of states.",
+    "A value is not what it is used as: a name that is made further below, a dataset of a closed file, a layer of "
+    "words without a vocabulary, a text for a learning rate, an empty list of devices, nested windows, another number "
+    "of states.",
 )
 
 # --- while a network of Keras is built ---------------------------------------------------------------

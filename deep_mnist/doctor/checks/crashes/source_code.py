@@ -60,8 +60,9 @@ def made_at(crash: Crash, layer: Any) -> ast.Call | None:
         found = [node for node in calls_named(step, type(layer).__name__) if _fits(node, layer)]
         if len(found) > 1:
             named = [node for node in found if _literal(_keyword(node, "name")) == layer.name]
-            here = [node for node in found if node.lineno <= step.line <= (node.end_lineno or node.lineno)]
-            before = [node for node in found if node.lineno <= step.line]
+            is_last = layer is crash.layer
+            here = [node for node in found if is_last and node.lineno <= step.line <= (node.end_lineno or node.lineno)]
+            before = [node for node in found if node.lineno < step.line + is_last]
             found = named[:1] or here[-1:] or before[-1:] or found[:1]
         if found:
             return found[0]
@@ -83,6 +84,8 @@ def _fits(node: ast.Call, layer: Any) -> bool:
 
 
 def _same(stated: Any, held: Any) -> bool:
+    if isinstance(stated, bool) and isinstance(held, bool):
+        return stated == held
     if isinstance(stated, bool) or not isinstance(stated, int | float | tuple):
         return True
     if isinstance(held, tuple | list) and isinstance(stated, int | float):

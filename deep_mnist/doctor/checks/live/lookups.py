@@ -9,11 +9,9 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
-from deep_mnist.doctor.evidence.live.text_inputs import takes_text
+from deep_mnist.doctor.evidence.live.text_inputs import is_empty_lookup, takes_text
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
-
-LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup")
 
 NOT_ADAPTED = Rule(
     code="M003",
@@ -53,15 +51,9 @@ def check_adapted(case: Case) -> Iterator[Finding]:
 
 
 def _is_empty(layer: Any) -> bool:
-    kind = type(layer).__name__
-    if kind == "Discretization":
+    if type(layer).__name__ == "Discretization":
         return getattr(layer, "bin_boundaries", ()) is None
-    if kind not in LOOKUPS:
-        return False
-    try:
-        return len(layer.get_vocabulary(include_special_tokens=False)) == 0
-    except Exception:  # another Keras, or a table in a state of its own
-        return False
+    return is_empty_lookup(layer)
 
 
 @check(REFUSED_TEXT)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import hidden_layers
+from deep_mnist.doctor.checks.network.frozen_in_turns import set_in_turns
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe.linear_fit import is_linear_task
@@ -143,32 +144,16 @@ def check_hidden(case: Case) -> Iterator[Finding]:
         )
 
 
-def _model_around(case: Case) -> str:
-    """Return the name of a model that holds the one that is trained, as a GAN its discriminator; "" without one."""
-    if case.call is None or case.frame is None:
-        return ""
-    for name, value in [*case.frame.f_locals.items(), *case.frame.f_globals.items()]:
-        layers = getattr(value, "layers", None)
-        if isinstance(layers, list) and any(each is case.call.model for each in layers):
-            return name
-    return ""
-
-
 @check(ALL_FROZEN, BATCH_NORM_FROZEN, OUTPUT_FROZEN)
 def check_trainable(case: Case) -> Iterator[Finding]:
     """Yield layers that are frozen and should train."""
     layers = case.contract.architecture
     if layers.all_frozen:
-        fix = "model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)  # in this order"
-        if outer := _model_around(case):
-            fix = (
-                f"Set model.trainable = True right before each call that trains it, and False before those of {outer}: "
-                "since Keras 3 the first call decides what is frozen, and no longer compile()."
-            )
+        thawed = "model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)"
         yield ALL_FROZEN.found(
             expected="at least one trainable layer",
             received=f"all {len(layers.frozen)} layers with weights are frozen",
-            fix=fix,
+            fix=set_in_turns(case) or f"{thawed}  # in this order",
         )
     elif layers.stale_norms:
         yield BATCH_NORM_FROZEN.found(

@@ -13,6 +13,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import step_of
 from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.statements.tape_blocks import blocks_of, way_out
 
 PLAIN = (ast.Assign, ast.Return, ast.Expr, ast.AugAssign, ast.AnnAssign)
 ROUNDING = ("round", "rint", "sign", "floor", "ceil", "stop_gradient")
@@ -58,7 +59,8 @@ class LossLines:
                 return node.func.value
             return None
 
-        line = self._changed(change)
+        out = self.kept_on_tape() if self.of_step else None
+        line = out[1] if out is not None else self._changed(change)
         return line or f"Write {self.name} with keras.ops in the place of numpy and Python's own float, max and if."
 
     def with_arguments_swapped(self) -> str:
@@ -137,9 +139,21 @@ class LossLines:
                 return node.args[0]
             return None
 
-        line = self._changed(change)
+        out = self.kept_on_tape() if self.of_step else None
+        line = out[1] if out is not None else self._changed(change)
         return line or (f"Leave rounding, comparisons, argmax and casts to integers out of {self.name}; they belong in "
                         "a metric.")  # fmt: skip
+
+    def kept_on_tape(self) -> tuple[str, str] | None:
+        """Return what turns the output into numpy within the step's tape, and the line without it; None without one."""
+        if self.text is None or not self.statements:
+            return None
+        first, last = self.statements[0].lineno, self.statements[-1].lineno
+        for block in (each for each in blocks_of(self.text.tree) if first - 1 <= each.lineno <= last):
+            if (out := way_out(block)) is not None:
+                told = f"{out.left_by}, at {self.text.at(out.statement)}, gives numpy, which the tape does not see"
+                return told, f"{out.kept}  # in place of {self.text.at(out.statement)}"
+        return None
 
     def with_training(self, model: Any) -> str:
         """Return the lines that call the model, with training=True."""

@@ -107,7 +107,7 @@ def check_step(case: Case) -> Iterator[Finding]:
     record = step.record()
     yield from _training_flag(case, step, record)
     if _all_missing(record):
-        yield _without_gradients(step, record)
+        yield _without_gradients(case, step, record)
     elif record.error is None and record.asked and not record.applied and step.is_whole and not _may_apply(case, step):
         yield NOT_APPLIED.found(
             expected="optimizer.apply_gradients(zip(gradients, variables)) behind tape.gradient",
@@ -135,7 +135,7 @@ def _all_missing(record: StepRecord) -> bool:
     return bool(counts) and all(missing == len(asked) > 0 for missing, asked in counts)
 
 
-def _without_gradients(step: OwnStep, record: StepRecord) -> Finding:
+def _without_gradients(case: Case, step: OwnStep, record: StepRecord) -> Finding:
     outside = record.training and not any(recorded for _, recorded in record.training)
     received = "the model is called before the tape is opened" if outside else "what is between has no gradient"
     fix = (
@@ -144,6 +144,8 @@ def _without_gradients(step: OwnStep, record: StepRecord) -> Finding:
         else "Compute the loss from the model's output by operations of TensorFlow alone, inside of the tape: no numpy,"
         " no argmax, no float()."
     )
+    if not outside and (by_numpy := lines_of(case).kept_on_tape()) is not None:
+        received, fix = by_numpy
     return NO_GRADIENTS.found(
         expected="a gradient of the loss for every weight",
         received=f"None for all {len(record.asked[0])} variables in {step.name} ({step.place}): {received}",

@@ -31,8 +31,14 @@ def step_of_frames(model: Any, x: Any, y: Any, frames: Sequence[FrameType]) -> O
         owners = tuple(each for each in _values(frame) if is_trainer(each))
         place = f"{text.at(block[0])}"
         return OwnStep(model, x, y, _runner(frame, code, y), owners, _name_of(frame.f_code), place=place,
-                       code=frame.f_code)  # fmt: skip
+                       code=frame.f_code, is_exact=_is_exact(text, block[0]))  # fmt: skip
     return None
+
+
+def _is_exact(text: ProgramText, first: ast.stmt) -> bool:
+    """Whether a step's first statement stands so in its program: a block whose beginning was left out does not."""
+    same = (each for each in ast.walk(text.tree) if isinstance(each, ast.With) and each.lineno == first.lineno)
+    return not isinstance(first, ast.With) or any(len(each.body) == len(first.body) for each in same)
 
 
 def _name_of(code: CodeType) -> str:

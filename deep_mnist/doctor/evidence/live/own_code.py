@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,27 @@ def _is_of_a_library(code: CodeType, names: Mapping[str, Any]) -> bool:
     file = code.co_filename
     if "__autograph_generated_file" in file or (names.get("__name__") or "").startswith(LIBRARIES):
         return True
-    return file.startswith(INSTALLED) or file.endswith(".pyx") or "/site-packages/" in file or "/dist-packages/" in file
+    return is_of_library_file(file)
+
+
+def is_of_library_file(file: str) -> bool:
+    """Whether a file is one of Python's own or of an installed package."""
+    if file.startswith(INSTALLED) or file.endswith(".pyx") or "/site-packages/" in file or "/dist-packages/" in file:
+        return True
+    return not file.startswith("<") and _is_installed(file.rpartition(os.sep)[0])
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_installed(folder: str) -> bool:
+    """Whether a folder is of a package that pip has put into a folder of the user's, which lists its files there."""
+    package = Path(folder)
+    if not (package / "__init__.py").is_file():
+        return False
+    while (package.parent / "__init__.py").is_file():
+        package = package.parent
+    first = f"{package.name}/__init__.py,"
+    records = package.parent.glob("*.dist-info/RECORD")
+    return any(line.startswith(first) for each in records for line in each.read_text(errors="replace").splitlines())
 
 
 def own_names(model: Any) -> set[str]:

@@ -62,6 +62,7 @@ class OwnStep:
         is_whole: The step was run from its beginning, not from the model's call on.
         place: "train.py:31", where it stands, "" when unknown.
         code: Of its function or module.
+        is_exact: What runs is the program's own step, with nothing left out of its tapes' blocks.
     """
 
     model: Any
@@ -73,6 +74,7 @@ class OwnStep:
     is_whole: bool = False
     place: str = ""
     code: CodeType | None = None
+    is_exact: bool = True
 
     def record(self, *, y: Any = None, predictions: Any = None) -> StepRecord:
         """Return what the step does.

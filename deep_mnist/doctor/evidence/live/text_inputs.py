@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+TABLES = ("TextVectorization", "StringLookup", "IntegerLookup")
 LOOKUPS = ("TextVectorization", "StringLookup", "Hashing", "CategoryEncoding", "FeatureSpace", "HashedCrossing")
 
 
@@ -24,6 +25,16 @@ def listed_texts(values: Sequence[Any]) -> np.ndarray | None:
         return np.array(values, dtype=object)
     single = all(isinstance(each, list | tuple) and len(each) == 1 and isinstance(each[0], str) for each in values)
     return np.array(values, dtype=object) if single else None
+
+
+def is_empty_lookup(layer: Any) -> bool:
+    """Whether a layer looks words up and has no vocabulary yet."""
+    if type(layer).__name__ not in TABLES:
+        return False
+    try:
+        return len(layer.get_vocabulary(include_special_tokens=False)) == 0
+    except Exception:  # another Keras, or a table in a state of its own
+        return False
 
 
 def _dtype(tensor: Any) -> str:

@@ -25,6 +25,13 @@ BROKEN = {
     "rehearsal": "from deep_mnist.doctor.script import stop_at_fit; stop_at_fit.rehearsed = None",
     "report": "from deep_mnist.doctor.report import render; render.print_text = None",
 }
+# Data that cannot be read -> the line that makes them.
+RAISING = {
+    "pipeline": "import tensorflow as tf; given = tf.data.Dataset.from_tensor_slices([['7'], ['seven']])"
+    ".map(lambda text: (tf.strings.to_number(text), 0)).batch(2)",
+    "closed": "import h5py; file = h5py.File('rows.h5', 'w'); given = file.create_dataset('x', (9, 28, 28)); "
+    "file.close()",
+}
 OURS = "a fault of the doctor, not of your program"
 WITH_OPTIONS = {"rehearsal": ["--rehearse"]}
 pytestmark = pytest.mark.usefixtures("fresh_processes")
@@ -45,12 +52,15 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     (place / "train.py").write_text(PROGRAM)
     (place / "yields.py").write_text(PROGRAM.replace("model.fit(x, y,", "model.fit(batches(),").replace(
         "print(", "def batches():\n    raise LookupError('of the user')\n    yield x, y\nprint(", 1))  # fmt: skip
+    for name, line in RAISING.items():
+        (place / f"{name}.py").write_text(PROGRAM.replace("print(", f"{line}\nprint(", 1).replace("(x, y,", "(given,"))
     (place / "refuses.py").write_text(PROGRAM.replace("x, y, epochs=2", "x[:, :14], y, epochs=2"))
     for name, line in BROKEN.items():
         write_broken(place / f"{name}.py", line)
     ignoring = ["--ignore", "OWN001"]
     runs = {name: ["train.py", "--rules", f"{name}.py", *ignoring, *WITH_OPTIONS.get(name, [])] for name in BROKEN}
     runs |= {f"{name} train": [*run, "--train"] for name, run in runs.items()}
+    runs |= {name: [f"{name}.py"] for name in RAISING}
     runs |= {"theirs": ["yields.py"], "keras": ["refuses.py", "--train"]}
     (place / "temporary").mkdir()
     return doctors(runs, place, TMPDIR=str(place / "temporary"))
@@ -93,6 +103,15 @@ def test_what_the_users_generator_raises_stays_theirs(ended):
 
     assert run.status == 2
     assert "LookupError: of the user" in run.err and OURS not in run.err
+
+
+@pytest.mark.parametrize("kind", RAISING)
+def test_what_the_users_data_raise_as_they_are_read_stays_theirs(ended, kind):
+    """Though no frame of the user's stands between the doctor and the library that raises."""
+    run = ended[kind]
+
+    assert run.status == 2, run.out
+    assert f"{kind}.py failed before its first fit" in run.err and "fault of" not in run.out + run.err
 
 
 def test_what_keras_raises_in_training_stays_theirs(ended):

@@ -10,6 +10,8 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of
 from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
 from deep_mnist.doctor.checks.crashes.rules import NAME_GONE, PACKAGE_MISSING
+from deep_mnist.doctor.checks.crashes.source_code import calls_named
+from deep_mnist.doctor.evidence.live.source_text import keyword_of
 from deep_mnist.doctor.finding import Finding
 
 FROM = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
@@ -31,6 +33,8 @@ def explain_import(crash: Crash) -> Finding | None:
     module = getattr(error, "name", None) or ""
     match = FROM.search(crash.text)
     node = _import_line(crash)
+    if isinstance(node, ast.ImportFrom) and (found := _wrapped(crash, node)) is not None:
+        return found
     if match is not None:
         name, module = match.groups()
         return _from(crash, module, [name], node)
@@ -50,6 +54,31 @@ def explain_import(crash: Crash) -> Finding | None:
             fix=f"import {new} as {alias}" if exists(new) else f"{new}, in the place of {module}",
         )
     return _package(module)
+
+
+def _wrapped(crash: Crash, node: ast.ImportFrom) -> Finding | None:
+    """Return the finding on a wrapper for scikit-learn that is made of a build function: scikeras takes the same."""
+    if crash.user is None or not (node.module or "").endswith("wrappers.scikit_learn"):
+        return None
+    shown = [each.asname or each.name for each in node.names]
+    calls = [each for name in shown for each in calls_named(crash.user, name)]
+    made = [(each.lineno, _of_scikeras(each)) for each in calls if keyword_of(each, "build_fn") or each.args]
+    if not made:
+        return None
+    imported = ast.unparse(ast.ImportFrom("scikeras.wrappers", node.names, 0))
+    rest = "; ".join(f"in line {line}: {text}" for line, text in made)
+    return NAME_GONE.found(
+        expected=f"{', '.join(shown)} of the package scikeras, which takes a build function",
+        received=f"{node.module}, which the installed {library_of('keras')} does not have; its own wrappers take "
+        "no build function, no epochs, and give the network one-hot labels",
+        fix=f"{imported}  # pip install scikeras; and {rest}",
+    )
+
+
+def _of_scikeras(call: ast.Call) -> str:
+    """Return a call of the old wrapper as scikeras takes it: the build function as its model."""
+    named = [ast.keyword("model" if each.arg == "build_fn" else each.arg, each.value) for each in call.keywords]
+    return ast.unparse(ast.Call(call.func, call.args, named))
 
 
 def _is_not_installed(module: str, node: ast.AST | None) -> bool:

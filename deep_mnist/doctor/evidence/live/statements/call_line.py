@@ -67,6 +67,14 @@ def statement_of(tree: ast.AST, node: ast.AST) -> ast.stmt | None:
     return max(holders, key=lambda each: (each.lineno, each.col_offset), default=None)
 
 
+def calls_method_of(node: ast.Call | None, method: str, owner: Any, frame: FrameType) -> bool:
+    """Whether a call is of this method of an object, as far as its frame tells."""
+    if node is None or not isinstance(node.func, ast.Attribute) or node.func.attr != method:
+        return False
+    held = {**frame.f_globals, **frame.f_locals}.get(getattr(node.func.value, "id", ""), owner)
+    return held is owner
+
+
 # --- names of arguments ------------------------------------------------------------------------------
 
 

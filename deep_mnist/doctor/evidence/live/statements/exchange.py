@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
 
+Code = TypeVar("Code", ast.stmt, ast.expr)
 Extent = tuple[str, int, int, int | None, int | None]
 
 
@@ -14,11 +16,11 @@ def extent_of(node: ast.expr) -> Extent:
     return type(node).__name__, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def exchanged(statement: ast.stmt, changes: Iterable[tuple[ast.expr, ast.expr]]) -> ast.stmt:
-    """Return a copy of a statement with other expressions: of each pair the second one in the place of the first."""
+def exchanged(statement: Code, changes: Iterable[tuple[ast.expr, ast.expr]]) -> Code:
+    """Return a copy of code with other expressions: of each pair the second one in the place of the first."""
     again = copy.deepcopy(statement)
-    _Exchange({extent_of(old): new for old, new in changes}).visit(again)
-    return ast.fix_missing_locations(again)
+    changed = _Exchange({extent_of(old): new for old, new in changes}).visit(again)
+    return cast(Code, ast.fix_missing_locations(changed))
 
 
 class _Exchange(ast.NodeTransformer):

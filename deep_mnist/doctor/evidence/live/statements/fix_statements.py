@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Set
 from typing import Any
 
+from deep_mnist.doctor.evidence.live.statements.call_line import parameter
+
+ROLE = re.compile(r"\b(train|test)_(images|labels)(_\w+)?\b")
 IN_PLACE = "in place of"  # in a fix's comment: it stands for a line of the source
 
 
@@ -16,6 +20,21 @@ def is_code(fix: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+def of_library(fix: str, unnamed: Set[str], call: str) -> str:
+    """Return a fix of what a library makes of a program's data as a sentence, "" of any other fix.
+
+    Args:
+        fix: Code on roles.
+        unnamed: Roles that have no name in the program.
+        call: The program's line that the library was called by.
+    """
+    body = fix.partition("  # ")[0]
+    if not is_code(body) or unnamed.isdisjoint(match.group() for match in ROLE.finditer(body)):
+        return ""
+    done = ROLE.sub(lambda match: parameter(match.group()), body)
+    return f"Do this to what {call} gives the network, or have the network take what it is given: {done}."
 
 
 def without_roles(shared: Set[str], body: str) -> str:

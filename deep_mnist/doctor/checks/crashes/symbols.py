@@ -1,0 +1,139 @@
+"""Symbols of Keras in the hands of other libraries, and arrays where its symbols belong, as a network is written."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from typing import Any
+
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.rules import NOT_A_LAYER
+from deep_mnist.doctor.evidence.live.source_text import called
+from deep_mnist.doctor.finding import Finding
+
+SYMBOL = re.compile(
+    r"A KerasTensor (?:is symbolic|cannot be used as input to a (\w+) function)|"
+    r"KerasTensor.*?(?:numpy|Tensorflow|TensorFlow)",
+    re.S,
+)
+ARRAYS = re.compile(r"All `inputs` values must be KerasTensors")
+ARRAY_TYPES = ("ndarray", "EagerTensor")
+ADDED = re.compile(r"`add_loss\(\)` can only be called")
+FUNCTIONS = {
+    "reduce_mean": "mean", "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "concat": "concatenate",
+    "l2_normalize": "normalize", "pow": "power", "div": "divide",
+}  # fmt: skip
+
+
+def explain_symbol(crash: Crash) -> Finding | None:
+    """Name a function of TensorFlow or numpy on a symbolic tensor, and the operation of Keras for it."""
+    if (found := _of_arrays(crash) or _loss_of_symbols(crash)) is not None:
+        return found
+    if SYMBOL.search(crash.text) is None and not ("KerasTensor" in crash.text and "converted" in crash.text):
+        return None
+    step = crash.user
+    call = step.call if step is not None else None
+    if step is None or call is None:
+        return None
+    function = ast.unparse(call.func)
+    others = _functions_on_symbols(step, function.partition(".")[0])
+    if len(others) > 1 or _adds_loss(step):
+        return _all_at_once(crash, step, others)
+    leaf = function.rpartition(".")[2]
+    ops = sys.modules.get("keras.ops") or getattr(sys.modules.get("keras"), "ops", None)
+    new = next((each for each in (leaf, FUNCTIONS.get(leaf, "")) if each and hasattr(ops, each)), None)
+    if new is not None:
+        shown = ast.unparse(ast.Call(ast.parse(f"keras.ops.{new}", mode="eval").body, call.args, call.keywords))
+        fix = f"{shown}  # import keras"
+    else:
+        value = ast.unparse(call.args[0]) if call.args else "x"
+        rest = ", ".join(map(ast.unparse, [*call.args[1:], *(each.value for each in call.keywords)]))
+        fix = f"keras.layers.Lambda(lambda t: {function}(t{', ' + rest if rest else ''}))({value})"
+    return NOT_A_LAYER.found(
+        expected="a layer or an operation of keras.ops on a tensor of keras.Input",
+        received=f"{function}, at {crash.place}",
+        fix=fix,
+    )
+
+
+def _all_at_once(crash: Crash, step: TraceStep, others: dict[str, int]) -> Finding:
+    """Name every function that is not Keras's of the lines that follow one another on its symbols, and one way out."""
+    names = ", ".join(f"{name} (line {line})" for name, line in others.items())
+    loss = "; add the loss there, by self.add_loss(…): a model of Keras 3 takes none from outside"
+    loss = loss if _adds_loss(step) else ""
+    return NOT_A_LAYER.found(
+        expected="layers, or operations of keras.ops, on tensors of keras.Input",
+        received=f"{names}, at {crash.place}",
+        fix=f"Move all of these into call() of a keras.layers.Layer of your own, which is given real tensors{loss}.",
+    )
+
+
+def _functions_on_symbols(step: TraceStep, library: str) -> dict[str, int]:
+    """Return the library's functions that the lines from this one on call on symbols, or on what came of them."""
+    symbols = {name for name, each in step.held.items() if type(each).__name__ == "KerasTensor"}
+    found: dict[str, int] = {}
+    for statement in (each for each in _block_of(step) if each.end_lineno and each.end_lineno >= step.line):
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func).partition(".")[0] != library:
+                continue
+            if any(isinstance(each, ast.Name) and each.id in symbols for each in ast.walk(node)):
+                found.setdefault(ast.unparse(node.func), node.lineno)
+        if found and isinstance(statement, ast.Assign) and symbols & _names(statement.value):
+            symbols |= set().union(*map(_names, statement.targets))
+    return found
+
+
+def _block_of(step: TraceStep) -> list[ast.stmt]:
+    """Return the statements of the function, or of the module, that a line stands in."""
+    functions = [each for each in ast.walk(step.tree) if isinstance(each, ast.FunctionDef)
+                 and each.lineno <= step.line <= (each.end_lineno or 0)]  # fmt: skip
+    return max(functions, key=lambda each: each.lineno).body if functions else step.tree.body
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _adds_loss(step: TraceStep) -> bool:
+    """Whether the lines from this one on add a loss to a model from outside."""
+    calls = [node for each in _block_of(step) for node in ast.walk(each) if isinstance(node, ast.Call)]
+    return any(called(each) == "add_loss" and not ast.unparse(each.func).startswith("self.")
+               and each.lineno >= step.line for each in calls)  # fmt: skip
+
+
+def _loss_of_symbols(crash: Crash) -> Finding | None:
+    """Name a loss that a functional model is given from outside."""
+    is_refused = ADDED.search(crash.text) is not None or isinstance(crash.error, NotImplementedError)
+    if not is_refused or crash.user is None or "add_loss(" not in crash.user.text:
+        return None
+    return NOT_A_LAYER.found(
+        expected="self.add_loss(…) in call() of a layer of the model",
+        received=f"{crash.user.text}, at {crash.place}, of a symbolic tensor",
+        fix="Compute this loss in call() of a keras.layers.Layer of your own, and add it there: self.add_loss(…).",
+    )
+
+
+def _of_arrays(crash: Crash) -> Finding | None:
+    """Name arrays that a model is given as its inputs in the place of tensors of keras.Input."""
+    step = crash.user
+    if ARRAYS.search(crash.text) is None or step is None:
+        return None
+    call = step.call
+    stated = next((each.value for each in call.keywords if each.arg == "inputs"), None) if call is not None else None
+    stated = stated or (call.args[0] if call is not None and call.args else None)
+    names = [each.id for each in ast.walk(stated) if isinstance(each, ast.Name)] if stated is not None else []
+    arrays = {name: step.held[name] for name in names if type(step.held.get(name)).__name__ in ARRAY_TYPES}
+    if not arrays:
+        return None
+    made = "; ".join(f"{name}_in = keras.Input({_row(each)})" for name, each in arrays.items())
+    return NOT_A_LAYER.found(
+        expected="a tensor of keras.Input for each input of the model",
+        received=f"arrays of data: {', '.join(arrays)}, at {crash.place}",
+        fix=f"{made}  # in their places in the layers and in the model; the arrays belong in fit",
+    )
+
+
+def _row(array: Any) -> tuple[int, ...]:
+    """Return the shape of one example."""
+    return tuple(int(each) for each in array.shape[1:])

@@ -1,0 +1,72 @@
+"""A loop's own step that raises: run on its batch before the program does, it ends by an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.raised import told
+from deep_mnist.doctor.evidence.live.own_step import OwnStep
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+
+STEP_RAISES = Rule(
+    code="P076",
+    name="step-raises",
+    field="rehearsal.updates",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The step of a loop of one's own raises on its own batch.",
+    why="The program stops at its first step.",
+    follows=(
+        Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"),
+        Follows(rules=("P070", "P074", "I140"), on=On.ANY_SPLIT),
+    ),
+)
+SIGNALS = (StopIteration, NotImplementedError)  # an iterator at its end, and what only a graph or a strategy can do
+
+
+@check(STEP_RAISES)
+def check_step_runs(case: Case) -> Iterator[Finding]:
+    """Yield the error that a loop's own step ends by, of its own lines, eagerly and as the graph that it is."""
+    from deep_mnist.doctor.checks.crashes.explain import finding_of
+
+    step = case.call.step if case.call is not None else None
+    if step is None or not step.is_exact or not can_be_tried(case):
+        return
+    error = step.record().error
+    if error is None or not _is_of_program(error) or (step.is_whole and not _raises_as_graph(step)):
+        return
+    known = finding_of(error, model=step.model)
+    yield STEP_RAISES.found(
+        expected=known.expected if known is not None else f"{step.name} ({step.place}) to run on its batch",
+        received=known.received if known is not None else f"it {told(error)}",
+        fix=known.fix if known is not None else "Mend that line: the step ends there.",
+    )
+
+
+def _is_of_program(error: Exception) -> bool:
+    steps = Crash(error).steps
+    is_ours = bool(steps) and str(steps[-1].frame.f_globals.get("__name__")).startswith("deep_mnist.")
+    is_signal = isinstance(error, SIGNALS) or type(error).__name__ in ("OutOfRangeError", "UnimplementedError")
+    return any(each.is_own for each in steps) and not is_ours and not is_signal
+
+
+def _raises_as_graph(step: OwnStep) -> bool:
+    """Whether a step that is a tf.function raises when it is traced, too."""
+    own = step.run
+
+    def traced(x: Any, y: Any) -> None:
+        sys.modules["tensorflow"].function(lambda: own(x, y)).get_concrete_function()
+
+    step.run = traced
+    try:
+        return step.record().error is not None
+    finally:
+        step.run = own
