@@ -132,7 +132,7 @@ def check_several(case: Case, split: Split) -> Iterator[Finding]:
             split.name,
             expected="rows with one class each, or a sigmoid, by which each unit answers for itself",
             received=f"{several.count} rows with two classes or more, under a softmax",
-            fix=f"{last_layer(width, 'sigmoid')}; {compiled_with(contract, 'binary_crossentropy')}",
+            fix=f"{last_layer(width, 'sigmoid')}; {compiled_with(contract, 'binary_crossentropy', several=True)}",
             where=several.where,
         )
 
