@@ -276,7 +276,7 @@ def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
 
 def _order_of_whole(whole: Split, case: Case) -> Iterator[Finding]:
     """Judge order on all of train's labels: validation_split takes its part before fit shuffles."""
-    if len(case.splits) == 1 or whole.labels is None:
+    if len(case.splits) == 1 or whole.labels is None or (case.call is not None and is_kind(case.call.x, "DatasetV2")):
         return
     facts = {**case.fit, "validation_split": _share(whole, case)}
     own = Case(case.folder, {"train": whole}, case.contract, None, facts)
