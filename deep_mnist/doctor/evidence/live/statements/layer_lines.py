@@ -25,7 +25,7 @@ WEIGHTLESS = ("Activation", "Softmax", "ReLU")
 AROUND = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
-class Change(NamedTuple):
+class LayerChange(NamedTuple):
     """A call that makes a layer, and the one that should stand there."""
 
     old: ast.expr
@@ -79,7 +79,7 @@ def _in_words(begun: str, rest: str, comment: str) -> str:
     return f"{begun}{more}{f': {comment}' if comment else ''}."
 
 
-def _written(text: ProgramText, changes: list[Change], rest: str, comment: str) -> tuple[str, int | None]:
+def _written(text: ProgramText, changes: list[LayerChange], rest: str, comment: str) -> tuple[str, int | None]:
     """Return the fix, and the line that it is about."""
     statement = text.statement_of(changes[-1].old)
     again = ast.unparse(exchanged(statement, changes)) if statement is not None else ""
@@ -125,7 +125,7 @@ def _up_to(last: Any, layers: list[Any]) -> list[Any]:
 # --- the source ----------------------------------------------------------------------------------------
 
 
-def _changes(text: ProgramText, model: Any, part: str, units: int, activation: str | None) -> list[Change]:
+def _changes(text: ProgramText, model: Any, part: str, units: int, activation: str | None) -> list[LayerChange]:
     """Return what makes the last layer one of these units and this activation; [] where the source is not clear."""
     layers, name = _last_layers(model, part), text.name_of(model) or ""
     if layers is None:
@@ -134,13 +134,13 @@ def _changes(text: ProgramText, model: Any, part: str, units: int, activation: s
     if made is None:
         return []
     if layers.last is layers.dense:
-        return [Change(made, _dense(made, units, activation, same=units == layers.dense.units))]
+        return [LayerChange(made, _dense(made, units, activation, same=units == layers.dense.units))]
     scored = _call_of(text, layers.last, name)
     if scored is None or called(scored) != "Activation":
         return []
     stated = ast.Call(scored.func, [ast.Constant(activation or "linear")], _kept(scored))
-    wider = [] if units == layers.dense.units else [Change(made, _dense(made, units, None))]
-    return [*wider, Change(scored, stated)]
+    wider = [] if units == layers.dense.units else [LayerChange(made, _dense(made, units, None))]
+    return [*wider, LayerChange(scored, stated)]
 
 
 def _dense(made: ast.Call, units: int, activation: str | None, *, same: bool = False) -> ast.Call:
