@@ -39,6 +39,7 @@ class Finding:
         where: First indices of what is wrong.
         part: Which input or output of several it is about, "" of the first or only one.
         because: Why a person accepted it; empty unless the severity is "accepted".
+        line: Of the call's source, where the cause lies at another one than where its data are set.
     """
 
     rule: Rule
@@ -52,6 +53,7 @@ class Finding:
     where: tuple[int, ...] = ()
     because: str = ""
     part: str = dataclasses.field(default="", compare=False)
+    line: int | None = dataclasses.field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; "because" only of an accepted finding."""

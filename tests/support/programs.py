@@ -99,10 +99,14 @@ def mended(program: Program, fix: str, line_of_fit: int) -> Program:
 
     Args:
         program: As it was judged.
-        fix: One line; "# in place of <name>:12" and "# …, before <name>:12" tell where it belongs.
+        fix: One line; "# in place of <name>:12" and "# …, before <name>:12" tell where it belongs, and
+            "…, and in place of <name>:14: statement" (or before fit) what becomes of another line.
         line_of_fit: Before which it stands otherwise.
     """
     body, _, comment = fix.partition("  # ")
+    if further := re.search(r", and (in place of <[^>]*>:\d+|before fit): (.*)", comment):  # later: the other stays
+        program = mended(program, f"{further[2]}  # {further[1]}", line_of_fit)
+        comment = comment[: further.start()]
     is_head = body.endswith(":")  # of a statement that holds a block, which stays
     ast.parse(f"{body} pass" if is_head else body)
     lines = program.text.splitlines()

@@ -184,7 +184,7 @@ def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterat
     if split != "train":
         return
     yield from _batched_twice(kinds)
-    yield from _shuffle_after_batch(kinds)
+    yield from _shuffle_after_batch(kinds, runs_of(_source_labels(chain, drawn)))
     yield from _cache_after_shuffle(kinds)
     yield from _cached_augmentation(chain)
     yield from _order(chain, drawn)
@@ -201,14 +201,17 @@ def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-def _shuffle_after_batch(kinds: Sequence[str]) -> Iterator[Finding]:
+def _shuffle_after_batch(kinds: Sequence[str], runs: int | None) -> Iterator[Finding]:
+    """Batches that are shuffled whole; where labels lie in `runs` of one class, each batch holds one."""
     shuffles = [index for index, kind in enumerate(kinds) if kind == "Shuffle"]
     batches = [index for index, kind in enumerate(kinds) if kind in ("Batch", "PaddedBatch")]
     if shuffles and batches and "Unbatch" not in kinds and max(shuffles) < min(batches):
         yield SHUFFLED_AFTER_BATCH.found(
             "train",
+            severity="error" if runs else "",
             expected="shuffle() before batch()",
-            received="batch() first: whole batches change their place, never their examples",
+            received="batch() first: whole batches change their place, never their examples"
+            + (", and the labels lie in runs of one class" if runs else ""),
             fix="train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or exchange the two calls",
         )
 
@@ -240,9 +243,7 @@ def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
 
 def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     """Sorted labels behind no shuffle, or behind a buffer that reaches only a part of the set."""
-    labels = drawn.labels
-    if chain[-1].kind == "TensorSlice" and len(chain[-1].dataset._tensors) == 2:
-        labels = as_array(chain[-1].dataset._tensors[1])
+    labels = _source_labels(chain, drawn)
     runs = runs_of(labels)
     if runs is None or labels is None:
         return
@@ -259,6 +260,13 @@ def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
         received=f"labels in runs of one class, and {words}",
         fix=f"train_images = train_images.unbatch().shuffle({total}).batch(32)  # shuffle(len) before batch()",
     )
+
+
+def _source_labels(chain: Sequence[DatasetNode], drawn: Drawn) -> np.ndarray | None:
+    """Return the labels in the source's order where they can be reached, else as they were drawn."""
+    if chain[-1].kind == "TensorSlice" and len(chain[-1].dataset._tensors) == 2:
+        return as_array(chain[-1].dataset._tensors[1])
+    return drawn.labels
 
 
 def runs_of(labels: np.ndarray | None) -> int | None:

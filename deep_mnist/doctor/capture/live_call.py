@@ -22,7 +22,7 @@ from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, exa
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
-from deep_mnist.doctor.capture.origin import Origin, named, origin_of
+from deep_mnist.doctor.capture.origin import Origin, named, origin_of, recompiled
 from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
@@ -31,6 +31,7 @@ from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
+from deep_mnist.doctor.evidence.live.statements.layer_lines import in_layer_lines
 from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
@@ -211,7 +212,8 @@ def diagnose_drawn(
         of_call += isolated(judged.broken, part, (f"rules of {part}",), find, [])
 
     def said(finding: Finding) -> Finding:
-        return in_own_modules(named(in_pipeline_words(finding, call, frame), origin), frame)
+        spoken = in_own_modules(named(in_pipeline_words(finding, call, frame), origin), frame)
+        return in_layer_lines(spoken, call.model, frame, lambda fix: recompiled(fix, origin))
 
     of_case = [in_own_words(case, each) for each in judged.findings]
     findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))
@@ -274,7 +276,7 @@ def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
 
 def _order_of_whole(whole: Split, case: Case) -> Iterator[Finding]:
     """Judge order on all of train's labels: validation_split takes its part before fit shuffles."""
-    if len(case.splits) == 1 or whole.labels is None:
+    if len(case.splits) == 1 or whole.labels is None or (case.call is not None and is_kind(case.call.x, "DatasetV2")):
         return
     facts = {**case.fit, "validation_split": _share(whole, case)}
     own = Case(case.folder, {"train": whole}, case.contract, None, facts)

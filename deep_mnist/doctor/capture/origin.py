@@ -88,6 +88,8 @@ class Origin:
 
     def places(self, finding: Finding) -> str:
         """Return where the cause of a finding lies, "" when that is unknown."""
+        if finding.line and self.line:
+            return self.at(finding.line)
         of_compile = finding.field.startswith("contract.") or "of compile()" in finding.expected
         if of_compile and self.compiled_at:
             return self.at(self.compiled_at, self.compiled_in)
@@ -110,6 +112,8 @@ class Origin:
 
     def line_of(self, finding: Finding) -> int | None:
         """Return the line where the cause of a finding lies, else that of the call."""
+        if finding.line:
+            return finding.line
         if finding.field.startswith("contract.") and self.compiled_at:
             return self.compiled_at
         if finding.field == "fit.callbacks":
@@ -269,8 +273,14 @@ def named(finding: Finding, origin: Origin) -> Finding:
     fix = ROLE.sub(name if is_code(fix) else spoken, fix)
     fix = _within_pipeline(finding, fix, origin) or _in_call(finding, fix, origin)
     if model is not None:
-        fix = in_compile_call(MODEL.sub(lambda _: model.name, fix), model.name, origin.tree, origin.at)
+        fix = recompiled(MODEL.sub(lambda _: model.name, fix), origin)
     return replace(finding, expected=expected, received=received, why=why, fix=fix)
+
+
+def recompiled(fix: str, origin: Origin) -> str:
+    """Return a fix that compiles the model again as the source's own line that does; else the fix as it is."""
+    model = origin.variables.get("model")
+    return fix if model is None else in_compile_call(fix, model.name, origin.tree, origin.at)
 
 
 def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:

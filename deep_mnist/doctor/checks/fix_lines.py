@@ -23,13 +23,14 @@ METRICS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error
 KNOWN = (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES)
 
 
-def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False) -> str:
+def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False, several: bool = False) -> str:
     """Return the statement that compiles the model with this loss, and otherwise as it was.
 
     Args:
         contract: Of the model, or of one of multiple outputs: the others keep their loss.
         loss: Its name, such as "categorical_crossentropy".
         from_logits: The output is no probability yet.
+        several: Labels at once, each a 0 or a 1: "accuracy" would compare the greatest alone.
     """
     expression = _loss(loss, from_logits)
     if contract.outputs:
@@ -39,7 +40,7 @@ def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False) -
         losses[contract.output_name] = expression
         expression = "{" + ", ".join(f'"{name}": {each}' for name, each in losses.items()) + "}"
     optimizer = "model.optimizer" if contract.optimizer else '"adam"'
-    return f"model.compile(optimizer={optimizer}, loss={expression}{_metrics(contract, loss)})"
+    return f"model.compile(optimizer={optimizer}, loss={expression}{_metrics(contract, loss, several=several)})"
 
 
 def _loss(name: str | None, from_logits: bool) -> str:
@@ -53,7 +54,7 @@ def loss_title(name: str | None) -> str:
     return "".join(part.capitalize() for part in (name or "").split("_"))
 
 
-def _metrics(contract: Contract, loss: str) -> str:
+def _metrics(contract: Contract, loss: str, *, several: bool) -> str:
     """Return the argument that keeps the metrics; amounts are never exactly equal, so accuracy says nothing of them."""
     if contract.outputs:
         return ""
@@ -61,7 +62,8 @@ def _metrics(contract: Contract, loss: str) -> str:
         return ', metrics=["mean_absolute_error"]'
     named = ["accuracy" if "acc" in each else each for each in contract.metrics]
     kept = dict.fromkeys(each for each in named if each == "accuracy" or each in METRICS)
-    return f", metrics={list(kept) or ['accuracy']}".replace("'", '"')
+    metrics = ["binary_accuracy" if several and each == "accuracy" else each for each in kept or ["accuracy"]]
+    return f", metrics={metrics}".replace("'", '"')
 
 
 def last_layer(units: int | str, activation: str | None = None) -> str:

@@ -48,8 +48,15 @@ def broken_weight(paths: Sequence[str]) -> Finding:
     )
 
 
-def not_finite(layer: str, vitals: Vitals) -> Finding:
-    """The loss, an output or a gradient is not finite at the start."""
+def not_finite(layer: str, vitals: Vitals, steep: str = "") -> Finding:
+    """The loss, an output or a gradient is not finite at the start; `steep` is a layer whose own gradient is not."""
+    if steep:
+        return rules.BROKEN_START.found(
+            expected="finite outputs, loss and gradients before the first step",
+            received=f"NaN or infinity in the gradient of layer {steep}, whose output is finite",
+            fix=f"Add 1e-7 to what {steep} takes the root of or divides by, as in sqrt(x + 1e-7): "
+            "the slope of a root is infinite at 0.",
+        )
     where = f"first after layer {layer}" if layer else "in the loss or a gradient"
     if not (math.isfinite(vitals.lowest) and math.isfinite(vitals.highest)):
         fix = "Remove the NaN and infinity from the inputs: the doctor names their indices."

@@ -102,7 +102,7 @@ def rehearse(
         stage = Stage(trial, planned)
         findings = stage.perform()
         cost = _cost(trial, examples or count, epochs)
-    findings = sorted([*findings, cost], key=lambda each: SEVERITIES.index(each.severity))
+    findings = sorted([*findings, *cost], key=lambda each: SEVERITIES.index(each.severity))
     return Rehearsal(findings, stage.losses, budget.spent, budget.clock(), trial.facts)
 
 
@@ -159,11 +159,13 @@ def _sample(x: Any, y: Any, seed: int) -> tuple[Any, Any, int]:
     return tf.nest.map_structure(taken, x), None if y is None else tf.nest.map_structure(taken, y), len(rows)
 
 
-def _cost(trial: StepTrial, examples: int, epochs: int | None) -> Finding:
+def _cost(trial: StepTrial, examples: int, epochs: int | None) -> list[Finding]:
+    """Return what the training would cost, nothing where not one step was made."""
     step = statistics.median(trial.step_seconds) if trial.step_seconds else math.nan
     trial.facts |= {"seconds_per_step": step, "memory_bytes": float(_resident_bytes())}
     epoch = step * math.ceil(examples / trial.batch)
-    return say.cost(step, trial.batch, epoch, epochs, int(trial.facts["memory_bytes"]))
+    known = math.isfinite(step)
+    return [say.cost(step, trial.batch, epoch, epochs, int(trial.facts["memory_bytes"]))] if known else []
 
 
 def _resident_bytes() -> int:

@@ -23,7 +23,14 @@ from deep_mnist.doctor.rehearsal.losses import (
 from deep_mnist.doctor.rehearsal.network_faults import alike_units, softmax_axis, units_alike
 from deep_mnist.doctor.rehearsal.rates import Rates
 from deep_mnist.doctor.rehearsal.trial import SpentError, StepTrial
-from deep_mnist.doctor.rehearsal.vitals import CONSTANT_SPREAD, Vitals, as_tensors, broken_weights, first_broken_layer
+from deep_mnist.doctor.rehearsal.vitals import (
+    CONSTANT_SPREAD,
+    Vitals,
+    as_tensors,
+    broken_weights,
+    first_broken_layer,
+    first_steep_layer,
+)
 from deep_mnist.doctor.rehearsal.yardstick import yardstick_of
 
 RUN_SHARE = 0.4  # of the work, for the run; the rest is for finding out why it did not learn
@@ -188,7 +195,8 @@ class Stage:
 
     def _not_finite(self) -> Finding:
         x = self.trial.pair(self.trial.probed)[0]
-        return say.not_finite(first_broken_layer(self.model, as_tensors(x)), self.trial.look())
+        layer = first_broken_layer(self.model, as_tensors(x))
+        return say.not_finite(layer, self.trial.look(), "" if layer else first_steep_layer(self.model, as_tensors(x)))
 
     def _lost(self, step: int) -> Finding:
         """The loss stopped being finite: because of the rate, when a smaller one stays finite."""

@@ -128,6 +128,23 @@ def first_broken_layer(model: keras.Model, x: Any) -> str:
     return ""
 
 
+def first_steep_layer(model: keras.Model, x: Any) -> str:
+    """Return the name of the first layer of finite outputs and a gradient that is not, "" when none is known."""
+    graph_of = getattr(model, "operations", None) or model.layers
+    for each in graph_of:
+        try:
+            before = keras.Model(model.inputs, each.input)(x, training=False)
+            with tf.GradientTape() as tape:
+                tape.watch(before)
+                after = each(before)
+            gradient = tape.gradient(after, before)
+        except Exception:  # an input, several inputs, a layer that is not of the graph, or code of the user's own
+            continue
+        if _is_finite(before) and _is_finite(after) and gradient is not None and not _is_finite(_dense(gradient)):
+            return str(each.name)
+    return ""
+
+
 def is_rectifier(layer: keras.layers.Layer) -> bool:
     """Whether a layer's units can die: ReLU and ReLU6, as a layer or an activation."""
     if isinstance(layer, keras.layers.ReLU):

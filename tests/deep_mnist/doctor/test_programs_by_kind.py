@@ -19,7 +19,7 @@ HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 # Whose fix is told in words, or is a layer that stands in a class.
 SENTENCES = {"a_layer_of_ones_own_whitens", "each_split_encoded_by_itself", "a_class_for_every_step"}
 SENTENCES |= {"outlines_of_no_class", "the_first_word_as_padding", "two_names_for_the_loss_alone"}
-SENTENCES |= {"several_kinds_at_once_under_softmax", "several_kinds_at_once_as_one_of_them"}
+SENTENCES |= {"marks_of_five_colours_in_a_long_list", "one_softmax_made_by_a_function_of_units"}
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
 SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
 SENTENCES |= {"labels_of_a_dataset_read_once_more", "a_layer_of_functions_is_saved"}

@@ -113,7 +113,7 @@ SIZE = Rule(
     severity="error",
     scope=Scope.INPUT,
     needs=(Need.IMAGES,),
-    follows=(Follows(rules=("S172",)),),
+    follows=(Follows(rules=("S172", "S173")),),
     summary="The examples are larger or smaller than the network takes them: other rows and columns, or features.",
     why=REFUSED,
 )
@@ -248,6 +248,9 @@ def _axes_to(shape: Shape, required: tuple[int | None, ...]) -> list[str]:
 
 def _other_lengths(case: Case, name: str, shape: Shape, required: Required) -> Difference:
     """Judge inputs of the right rank whose lengths differ."""
+    if name == "test_images" and len(required) == 1 and _fits(case.train, required):
+        fix = f"Make test_images of the same {required[0]} columns as train_images: it has {shape[1]}."
+        return Difference(SIZE, "", fix)
     if len(required) != 3:
         verb = "Resize" if case.input_kind.shows_images else "Cut or pad"
         return Difference(SIZE, "", f"{verb} {name} to {required}, or declare Input({shape[1:]}).")
@@ -260,6 +263,10 @@ def _other_lengths(case: Case, name: str, shape: Shape, required: Required) -> D
         fix = f"{name} = np.moveaxis({name}, {1 + swapped}, {1 + axis})"
         return Difference(AXES_ORDER, ": the channels are on the other side", fix)
     return Difference(SIZE, "", resized(name, shape, required, space, axis))
+
+
+def _fits(split: Split, required: Required) -> bool:
+    return split.images is not None and matches(split.images.shape[1:], required)
 
 
 def _other_channels(name: str, channels: int, required: int, axis: int) -> Difference:

@@ -20,7 +20,7 @@ ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or roun
 
 FOR_SPARSE_LOSS = Rule(
     code="L121",
-    name="label-rows-for-sparse-loss",
+    name="label-rows-for-class-numbers",
     field="labels.encoding",
     severity="error",
     scope=Scope.TARGET,
@@ -80,6 +80,7 @@ SEVERAL_UNDER_SOFTMAX = Rule(
     why="The units compete: no two of them can be near 1 together, and the loss stays high.",
 )
 SOFTMAX_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", *BINARY_LOSSES)
+ONE_ANSWER = "One unit gives one answer, and a row states two: Keras refuses them, or compares the unit with each."
 ROW_RULES = (FOR_SPARSE_LOSS, OTHER_WIDTH, NO_DISTRIBUTION, ENCODED_TWICE, EXTRA_AXES)
 
 
@@ -100,6 +101,7 @@ def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding
             expected=f"class numbers (n,) for {contract.loss}",
             received=f"{one_hot} of shape {labels.shape}",
             fix=f"{name} = {name}.argmax(axis=1)" if width > 1 else f"{name} = {name}.reshape(-1)",
+            why=ONE_ANSWER if contract.loss in BINARY_LOSSES else "",
         )
         return
     expected = contract.output_units or contract.num_classes
@@ -132,7 +134,7 @@ def check_several(case: Case, split: Split) -> Iterator[Finding]:
             split.name,
             expected="rows with one class each, or a sigmoid, by which each unit answers for itself",
             received=f"{several.count} rows with two classes or more, under a softmax",
-            fix=f"{last_layer(width, 'sigmoid')}; {compiled_with(contract, 'binary_crossentropy')}",
+            fix=f"{last_layer(width, 'sigmoid')}; {compiled_with(contract, 'binary_crossentropy', several=True)}",
             where=several.where,
         )
 

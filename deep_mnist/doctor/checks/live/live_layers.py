@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 
 LEAST_NUMBERS, MOST_NUMBERS = 64, 1 << 19  # of a kernel that is compared with what an initializer makes
 EXAMINED = 6  # kernels
+SAMPLE = 64  # examples sent through
+FAR = 1.5  # times as wide, or as narrow, as in training
 DEVIATIONS = 5.0  # standard errors by which the spread of new weights may differ
 BEYOND = 1.03  # of the largest new weight, which is a bound or close to one
 STARTS = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}  # of normalizations
@@ -86,6 +89,28 @@ def _made(initializer: Any, shape: tuple[int, ...]) -> np.ndarray | None:
         return np.asarray(kind.from_config({**config, "seed": 1})(shape), np.float64)
     except Exception:  # an initializer of the user's
         return None
+
+
+def is_put_off(model: Any, norm: Any, images: Any, left: float) -> bool:
+    """Whether a BatchNormalization would be far off where this share of its averages is their beginning, 0 and 1.
+
+    Args:
+        model: Sequential or functional, of one input; of others nothing is known.
+        norm: A layer of it.
+        images: As fit receives them, (n, …).
+        left: 0..1.
+    """
+    import keras
+
+    try:
+        with unchanged_random_states():
+            before = np.asarray(keras.Model(model.inputs[0], norm.input)(images[:SAMPLE], training=False), np.float64)
+    except Exception:  # not of one graph, not built, or whatever a layer of the user's raises
+        return False
+    values = np.moveaxis(before, norm.axis, -1).reshape(-1, before.shape[norm.axis])
+    mean, variance = np.abs(values.mean(axis=0)), values.var(axis=0) + norm.epsilon
+    scale = np.median(np.sqrt((left + (1 - left) * variance) / variance))
+    return bool(scale > FAR or scale < 1 / FAR or np.median(left * mean / np.sqrt(variance)) > 1)
 
 
 def is_untouched_norm(layer: Any) -> bool | None:

@@ -11,6 +11,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes
 from deep_mnist.doctor.checks.live.class_folders import READERS, class_names
+from deep_mnist.doctor.checks.live.pipelines import without_rescale
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
@@ -91,6 +92,8 @@ def in_own_words(case: Case, finding: Finding) -> Finding:
     """
     if again := _read_again(case, finding):
         return replace(finding, fix=again)
+    if finding.rule.code == "I105" and (unscaled := without_rescale(case, data_of(case, finding.split))):
+        return replace(finding, fix=unscaled[0], line=unscaled[1])
     name = f"{finding.split}_images"
     body, mark, comment = finding.fix.partition("  # ")
     target, _, stated = body.partition(" = ")

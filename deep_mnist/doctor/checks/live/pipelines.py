@@ -165,6 +165,19 @@ def _generator_call(case: Case, generator: Any) -> ast.Call | None:
     return calls[0] if len(calls) == 1 else None
 
 
+def without_rescale(case: Case, data: Any) -> tuple[str, int] | None:
+    """Return the line of an ImageDataGenerator that scales, without its rescale, and the line's number."""
+    generator = getattr(data, "image_data_generator", None)
+    call = _generator_call(case, generator) if getattr(generator, "rescale", None) else None
+    if call is None or case.frame is None or keyword_of(call, "rescale") is None:
+        return None
+    text = ProgramText(case.frame)
+    found = next((each for each in text.calls(GENERATOR) if each.lineno == call.lineno), call)
+    kept = [each for each in found.keywords if each.arg != "rescale"]
+    line = text.with_expression(found, ast.Call(found.func, found.args, kept))
+    return (line, found.lineno) if line else None
+
+
 def _of_generator_call(case: Case, generator: Any, **keywords: str) -> str:
     call = _generator_call(case, generator)
     if call is None or case.frame is None:

@@ -8,6 +8,9 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Rule, Scope, check
 
+OF_APPLICATIONS = ("stem_conv", "stem_bn")  # of EfficientNet, behind its own Rescaling and Normalization
+OF_CONVNEXT = "_prestem_normalization"
+
 DATA_FORMAT_MIXED = Rule(
     code="M001",
     name="data-format-mixed",
@@ -38,10 +41,17 @@ def check_input(case: Case) -> Iterator[Finding]:
             received=fault,
             fix='Give every Conv2D and pooling layer data_format="channels_last" and Input((rows, columns, channels)).',
         )
-    if contract.normalization == "not adapted":
+    if contract.normalization == "not adapted" and not _is_of_applications(case):
         yield NORMALIZATION_NOT_ADAPTED.found(
             severity="note" if contract.scales_inside else "warning",  # behind a Rescaling it is merely of no use
             expected="a Normalization layer that has seen the training data",
             received="one whose mean is 0 and variance 1: adapt() was never called",
             fix="normalization.adapt(train_images)  # before the model is saved",
         )
+
+
+def _is_of_applications(case: Case) -> bool:
+    """Whether the Normalization is part of a network of keras.applications, which nobody adapts."""
+    layers = getattr(case.call.model, "_flatten_layers", None) if case.call is not None else None
+    names = [str(each.name) for each in layers()] if callable(layers) else []
+    return any(each in OF_APPLICATIONS or OF_CONVNEXT in each for each in names)

@@ -113,9 +113,10 @@ def check_lambda(case: Case) -> Iterator[Finding]:
     saves = case.frame is None or ProgramText(case.frame).calls("save", "ModelCheckpoint")
     if case.contract.lambda_layers and (case.call is None or saves):
         yield PYTHON_CODE_IN_LAYERS.found(
-            expected="layers that are data, such as Rescaling",
+            expected="layers that are data",
             received=f"Lambda layers, which hold Python code: {', '.join(case.contract.lambda_layers[:5])}",
-            fix="Replace the Lambda layer by a Keras layer or operation, such as Rescaling(1/255), and save again.",
+            fix="Write what the Lambda layer does as an operation of keras.ops on its input, or as a Keras layer that "
+            "does the same, and save again.",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from deep_mnist.doctor.case import Case
@@ -168,13 +169,14 @@ def _severity(case: Case, kind: str, place: int) -> str:
 
 def _found(parts: Parts, first: Fitting, again: Fitting, severity: str) -> Finding:
     text = parts.lineage.text
-    return REFITTED.found(
+    found = REFITTED.found(
         "test",
         severity=severity,
         expected=f"the {again.kind} as train's data fitted it ({text.at(first.call)})",
         received=f"`{ast.unparse(again.call)}` at {text.at(again.call)} fits it again, on test's data alone",
         fix=_fix(parts.lineage, first, again),
     )
+    return replace(found, line=again.call.lineno)
 
 
 def _fix(lineage: Lineage, first: Fitting, again: Fitting) -> str:

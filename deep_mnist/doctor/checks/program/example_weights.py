@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.training_code.output_weights import weights_of_outputs
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 IMBALANCE = 2.0  # of the classes' counts, from which on a weight by frequency does harm
 ALIKE = 0.15  # by which weights may differ from the classes' shares and still be these
@@ -36,6 +37,7 @@ OF_NO_CLASS = Rule(
     severity="warning",
     scope=Scope.CASE,
     needs=(*LIVE, Need.LABELS),
+    follows=(Follows(rules=("P040",), on=On.ANY_SPLIT),),
     summary="The keys of class_weight are not the class numbers of the labels.",
     why="A weight whose key is no class is never used, and a class without a key weighs 1.",
 )
@@ -104,7 +106,8 @@ def check_form(case: Case) -> Iterator[Finding]:
             expected="a dictionary of class number and weight, for one class of each example",
             received=reason,
             fix=_balanced(case) if isinstance(call.y, np.ndarray) and labels is not None and labels.ndim < 3
-            else "Give fit sample_weight, one weight for each label, in the place of class_weight.",
+            else weights_of_outputs(case)
+            or "Give fit sample_weight, one weight for each label, in the place of class_weight.",
         )  # fmt: skip
 
 
@@ -185,6 +188,8 @@ def _array(value: Any) -> Any:
     """Return an array, tensor or list of numbers as numpy's; None where it is none."""
     if value is None or isinstance(value, Mapping):
         return None
+    if isinstance(value, list | tuple) and any(np.ndim(each) for each in value):
+        return None  # of each output by itself
     try:
         return np.asarray(value)
     except Exception:  # a tensor of another device, or ragged lists

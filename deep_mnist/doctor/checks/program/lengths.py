@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.live.live_layers import is_put_off, is_trainable, is_untouched_norm, layers_of
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.logs import expression_of_callback, is_callback
 from deep_mnist.doctor.checks.program.steps import steps_of, whole_number
+from deep_mnist.doctor.evidence.live.source_text import is_in_a_loop
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 COUNTS = ("batch_size", "epochs", "steps_per_epoch", "validation_steps", "initial_epoch", "validation_batch_size")
 HARDLY = 0.1  # of the data, seen in the whole fit
+MUCH_LEFT, LITTLE_LEFT = 0.5, 0.05  # of the averages' beginning
 ROUNDED = 1e-6  # of a rate in float32
+SHORT, WAITS = 8, 3  # epochs of a fit that gives no room for patience; how often a fit outlasts the patience
 LIVE = (Need.LIVE_MODEL,)
 
 OVER_BEFORE = Rule(
@@ -82,6 +86,44 @@ RATE_AT_FLOOR = Rule(
     why="The rate is never lowered.",
 )
 
+AVERAGES_BEHIND = Rule(
+    code="P007",
+    name="moving-averages-behind",
+    field="fit.epochs",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(*LIVE, Need.IMAGES),
+    follows=(Follows(rules=("P002", "P003", "P004"), on=On.ANY_SPLIT),),
+    summary="A new BatchNormalization gets too few updates for its moving averages, which still hold their beginning.",
+    why="evaluate() and predict() normalize by the moving averages: they are far below what fit itself shows.",
+)
+
+
+@check(AVERAGES_BEHIND)
+def check_averages(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, of the first such layer whose outputs the averages will put far off."""
+    steps, call = steps_of(case), case.call
+    known = case.train.is_whole or (call is not None and "steps_per_epoch" in call.facts)
+    if not steps.total or not known or call is None or call.verb != "fit":
+        return
+    if case.frame is not None and is_in_a_loop(case.frame):
+        return
+    for layer in layers_of(case):
+        if not is_untouched_norm(layer) or not is_trainable(layer) or not isinstance(layer.momentum, float):
+            continue
+        left = layer.momentum**steps.total
+        if left >= MUCH_LEFT and is_put_off(call.model, layer, case.train.images, left):
+            enough = math.ceil(math.log(LITTLE_LEFT) / math.log(layer.momentum))
+            yield AVERAGES_BEHIND.found(
+                "train",
+                severity="note" if steps.epochs - steps.initial == 1 else "",
+                expected=f"at least {enough} updates for a momentum of {layer.momentum:g}, or a smaller momentum",
+                received=f"{steps.total} updates: {left:.0%} of what {layer.name} evaluates by is its beginning",
+                fix='[setattr(each, "momentum", 0.9) for each in model.layers if hasattr(each, "momentum")]  '
+                "# or BatchNormalization(momentum=0.9) where each is made; or more epochs",
+            )
+            return
+
 
 @check(OVER_BEFORE)
 def check_epochs(case: Case) -> Iterator[Finding]:
@@ -142,7 +184,9 @@ def check_patience(case: Case) -> Iterator[Finding]:
                 expected=f"a patience below the {lasts} epochs of the fit",
                 received=f"{type(each).__name__} with patience={patience}"
                 + (f" from epoch {starts}" if starts else ""),
-                fix=expression_of_callback(
+                fix=f"model.fit(..., epochs={steps.initial + WAITS * (patience + starts)})"
+                if lasts < SHORT
+                else expression_of_callback(
                     each, patience=max(lasts // 4, 1), **({"start_from_epoch": 0} if starts else {})
                 ),
             )

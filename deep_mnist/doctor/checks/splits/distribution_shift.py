@@ -23,7 +23,8 @@ from deep_mnist.doctor.probe.classifier import is_channels_first
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 LOOKS_FINE = "Training looks fine and the test accuracy is near chance: other images are tested."
-DISPLACED = (Follows(rules=("I120",)), Follows(rules=("I192",), on=On.ANY_SPLIT))
+OTHER_CLASSES = Follows(rules=("S150",), on=On.ANY_SPLIT)  # of the last part: its images then are others, too
+DISPLACED = (Follows(rules=("I120",)), Follows(rules=("I192",), on=On.ANY_SPLIT), OTHER_CLASSES)
 
 TRANSFORMED = Rule(
     code="S131",
@@ -65,7 +66,7 @@ OTHER_IMAGES = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.IMAGES, Need.TEST),
-    follows=STATISTICAL,
+    follows=(*STATISTICAL, OTHER_CLASSES),
     summary="Test images are unlike train's (a distribution shift), and a classifier that learned train fails on them.",
     why="Training looks fine and the test accuracy is lower: another set, size, position, stroke or noise.",
 )

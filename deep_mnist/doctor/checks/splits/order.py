@@ -9,6 +9,7 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.splits.coverage import listed
 from deep_mnist.doctor.evidence.classes import Classes
+from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -84,7 +85,7 @@ def check_order(case: Case) -> Iterator[Finding]:
             received=f"{IN_RUNS}, shuffle=False",
             fix=SHUFFLED,
         )
-    elif not share:
+    elif not share and not (call is not None and is_dataset(call.x)):  # a dataset's shuffle() is judged with it
         yield SORTED.found("train", expected="examples in random order", received=IN_RUNS, fix=SHUFFLED)
 
 

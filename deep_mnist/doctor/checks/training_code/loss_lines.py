@@ -96,13 +96,27 @@ class LossLines:
         line = self._changed(change)
         return line or f"Keep what {self.name} divides by, and takes the logarithm or root of, above 1e-7."
 
-    def with_same_shape(self, y: tuple[int, ...], p: tuple[int, ...]) -> str:
+    @property
+    def line_of_loss(self) -> int | None:
+        """Where the loss is made, in the file of the call; None where that is not known."""
+        statement = self._of_loss()
+        own = self.text is not None and self.text.file == self.text.frame.f_code.co_filename
+        return statement.lineno if own and statement is not None else None
+
+    def _is_of_model(self, node: ast.AST, model: Any) -> bool:
+        """Whether an expression is the model's call."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or self.text is None:
+            return False
+        return node.func.id == "self" or self.text.value_of(node.func) is model
+
+    def with_same_shape(self, y: tuple[int, ...], p: tuple[int, ...], model: Any) -> str:
         """Return the line that brings targets and predictions to one shape."""
         if self.of_step:
             axis = "[:, 0]" if len(p) > len(y) else "[:, None]"
 
             def of_model(node: ast.AST) -> ast.AST | None:
-                if not isinstance(node, ast.Call) or not any(each.arg == "training" for each in node.keywords):
+                trains = isinstance(node, ast.Call) and any(each.arg == "training" for each in node.keywords)
+                if not trains and not self._is_of_model(node, model):
                     return None
                 return ast.parse(f"{ast.unparse(node)}{axis}", mode="eval").body
 
@@ -159,9 +173,7 @@ class LossLines:
         """Return the lines that call the model, with training=True."""
 
         def change(node: ast.AST) -> ast.AST | None:
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or self.text is None:
-                return None
-            if node.func.id != "self" and self.text.value_of(node.func) is not model:
+            if not isinstance(node, ast.Call) or not self._is_of_model(node, model):
                 return None
             return ast.Call(node.func, node.args, [*node.keywords, ast.keyword("training", ast.Constant(True))])
 

@@ -201,12 +201,14 @@ def _broadcast(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Fi
     if not invariant or _alike(other, due, SAME) or (aligned and not _prefers_the_mean(trial, y, p.shape)):
         return None
     lines = lines_of(case, trial)
-    return BROADCASTS.found(
+    model = case.call.model if case.call is not None else None
+    found = BROADCASTS.found(
         expected=f"targets and predictions of one shape, {p.shape}",
         received=f"targets {y.shape} against predictions {p.shape} in {trial.name}: {len(y)} x {len(y)} differences, "
         "and the same loss when the targets change places",
-        fix=lines.without_other_axes() if aligned else lines.with_same_shape(y.shape, p.shape),
+        fix=lines.without_other_axes() if aligned else lines.with_same_shape(y.shape, p.shape, model),
     )
+    return replace(found, line=lines.line_of_loss if lines.of_step else None)
 
 
 def _prefers_the_mean(trial: LossTrial, y: np.ndarray, shape: tuple[int, ...]) -> bool:

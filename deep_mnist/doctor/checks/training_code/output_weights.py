@@ -1,0 +1,57 @@
+"""The line of fit with weights of the examples of each output, in the place of class_weight for several outputs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+
+WEIGHT = "np.vectorize({}.get, otypes=[float])(y)"
+
+
+def weights_of_outputs(case: Case) -> str:
+    """Return fit's own line with sample_weight for class_weight, "" where no line can be sure to hold every class."""
+    call = case.call
+    if call is None or case.frame is None:
+        return ""
+    text = ProgramText(case.frame)
+    for fit in text.calls_on(case.frame.f_lineno, "fit"):
+        stated, given = keyword_of(fit, "class_weight"), keyword_of(fit, "y")
+        given = given if given is not None or len(fit.args) < 2 else fit.args[1]
+        names = [each.output_name for each in case.contract.outputs]
+        weights = call.arguments.get("class_weight")
+        if stated is None or given is None or not isinstance(weights, Mapping) or not _hold_all(weights, call.y, names):
+            continue
+        expression = _expression(ast.unparse(stated), ast.unparse(given), call.y, by_output=set(weights) >= set(names))
+        kept = [each for each in fit.keywords if each.arg != "class_weight"]
+        value = ast.parse(expression, mode="eval").body
+        return text.with_expression(fit, ast.Call(fit.func, fit.args, [*kept, ast.keyword("sample_weight", value)]))
+    return ""
+
+
+def _expression(weights: str, labels: str, y: Any, *, by_output: bool) -> str:
+    each = WEIGHT.format(f"{weights}[name]" if by_output else weights)
+    if isinstance(y, Mapping):
+        return f"{{name: {each} for name, y in {labels}.items()}}"
+    if by_output:
+        return f"[{each} for name, y in zip(model.output_names, {labels})]"
+    return f"[{each} for y in {labels}]"
+
+
+def _hold_all(weights: Mapping[Any, Any], y: Any, names: Sequence[str]) -> bool:
+    """Whether there is a weight for every label of every output."""
+    of_each = {name: weights[name] if set(weights) >= set(names) else weights for name in names}
+    if isinstance(y, Mapping):
+        labels = {name: y.get(name) for name in names}
+    else:
+        labels = dict(zip(names, y, strict=False)) if isinstance(y, list | tuple) and len(y) == len(names) else {}
+    held = [(of_each[name], np.asarray(each)) for name, each in labels.items() if each is not None]
+    return len(held) == len(names) and all(
+        isinstance(own, Mapping) and each.dtype.kind in "fiub" and set(np.unique(each).tolist()) <= set(own)
+        for own, each in held
+    )
