@@ -10,7 +10,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.finding import Finding, verdict
 
 if TYPE_CHECKING:
-    from deep_mnist.doctor.capture.origin import Origin
+    from deep_mnist.doctor.capture.words.origin import Origin
 
 
 class Broken(NamedTuple):

@@ -22,14 +22,15 @@ from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, exa
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
-from deep_mnist.doctor.capture.origin import Origin, named, origin_of, recompiled
-from deep_mnist.doctor.capture.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
+from deep_mnist.doctor.capture.splits_of_call import fit_facts, order_of_whole, splits_of, validation_start
 from deep_mnist.doctor.capture.tested_later import tested_later, validates
-from deep_mnist.doctor.case import Case, NotUsableError, Split, named_in_order
+from deep_mnist.doctor.capture.words.named import named, recompiled
+from deep_mnist.doctor.capture.words.origin import Origin, origin_of
+from deep_mnist.doctor.capture.words.pipeline_words import in_pipeline_words
+from deep_mnist.doctor.case import Case, NotUsableError, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
-from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.live.statements.layer_lines import in_layer_lines
 from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
@@ -196,15 +197,15 @@ def diagnose_drawn(
         raise NotUsableError(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
-    splits, whole = _splits(call, train, test)
-    facts = {**_fit_facts(call, train), "may_repeat": origin.may_repeat}
+    splits, whole = splits_of(call, train, test)
+    facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat}
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
     judged.broken += broken
     of_call = [*extra]
     for part, find in (
-        ("order", lambda: [*_order_of_whole(whole, case)]),
+        ("order", lambda: [*order_of_whole(whole, case)]),
         ("batches", lambda: _of_batches(call, train, test, case)),  # words what drawing found, too
         ("pipelines", lambda: [*_of_pipelines(call, train, test)]),
         ("the call", lambda: [*_of_call(call)]),
@@ -225,73 +226,6 @@ def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Co
     from deep_mnist.contract.contract import with_settings
 
     return with_settings(contract, **overrides) if overrides else contract
-
-
-# --- the case --------------------------------------------------------------------------------------
-
-
-def _splits(call: FitCall, train: Drawn, test: Drawn | None) -> tuple[dict[str, Split], Split]:
-    """Return the splits, the part that validation_split takes as test, and train as a whole."""
-    whole = Split("train", train.images, train.labels, inputs=train.inputs, targets=train.targets)
-    whole.is_whole = train.whole
-    if test is not None:
-        tested = Split("test", test.images, test.labels, inputs=test.inputs, targets=test.targets)
-        tested.is_whole = test.whole
-        return {"train": whole, "test": tested}, whole
-    cut = validation_start(call, train)
-    if cut is None or train.images is None:
-        return {"train": whole}, whole
-    head, tail = _part("train", train, slice(None, cut)), _part("test", train, slice(cut, None))
-    return {"train": head, "test": tail}, whole
-
-
-def _part(name: str, train: Drawn, examples: slice) -> Split:
-    """Return some of train's examples as a split of their own."""
-    images, labels = (None if each is None else each[examples] for each in (train.images, train.labels))
-    inputs, targets = ({key: each[examples] for key, each in held.items()} for held in (train.inputs, train.targets))
-    return Split(name, images, labels, inputs=inputs, targets=targets, is_whole=train.whole)
-
-
-def validation_start(call: FitCall, train: Drawn) -> int | None:
-    """Return the index from which validation_split takes examples, None without one."""
-    share = call.facts.get("validation_split")
-    if not isinstance(share, int | float) or not 0 < share < 1 or train.images is None or not train.images.ndim:
-        return None
-    if train.labels is not None and (not train.labels.ndim or len(train.labels) != len(train.images)):
-        return None
-    cut = int(len(train.images) * (1.0 - share))
-    return cut if 0 < cut < len(train.images) else None
-
-
-def _fit_facts(call: FitCall, train: Drawn) -> dict[str, Any]:
-    """What the checks may know of fit; a pipeline's order is judged by itself, and fit does not shuffle it.
-
-    "batches" are those of one epoch by the pipeline's own word, None when it gives none.
-    """
-    facts = {name: value for name, value in call.facts.items() if name != "validation_split"}
-    if train.source != "array":
-        facts |= {"shuffle": True, "batches": train.steps}
-    return facts
-
-
-def _order_of_whole(whole: Split, case: Case) -> Iterator[Finding]:
-    """Judge order on all of train's labels: validation_split takes its part before fit shuffles."""
-    if len(case.splits) == 1 or whole.labels is None or (case.call is not None and is_kind(case.call.x, "DatasetV2")):
-        return
-    facts = {**case.fit, "validation_split": _share(whole, case)}
-    own = Case(case.folder, {"train": whole}, case.contract, None, facts)
-    if own.train.paired:
-        yield from check_order(own)
-
-
-def _share(whole: Split, case: Case) -> float | None:
-    test = case.splits["test"]
-    is_part = whole is not case.train and test.images is not None and whole.images is not None
-    return (
-        len(test.images) / len(whole.images)
-        if is_part and test.images is not None and whole.images is not None
-        else None
-    )
 
 
 def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[Finding]:

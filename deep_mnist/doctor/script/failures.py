@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.doctor.capture.origin import Origin
+from deep_mnist.doctor.capture.words.origin import Origin
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.explain import finding_of

@@ -24,7 +24,7 @@ from deep_mnist.doctor.capture.draw import as_array, draw_arrays
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.capture.live_call import diagnose_drawn
-from deep_mnist.doctor.capture.origin import Origin, origin_of
+from deep_mnist.doctor.capture.words.origin import Origin, origin_of
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.finding import Finding

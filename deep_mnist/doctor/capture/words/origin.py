@@ -7,9 +7,8 @@ function's parameter is followed to the module's variable of the same object.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,17 +20,9 @@ from deep_mnist.doctor.case import slug
 from deep_mnist.doctor.evidence.live.statements.call_line import (
     calls_method_of,
     line_of_class,
-    parameter,
-    with_arguments,
 )
-from deep_mnist.doctor.evidence.live.statements.compile_line import in_compile_call
-from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, ROLE, is_code, of_library, without_roles
 from deep_mnist.doctor.finding import Finding
 
-MODEL = re.compile(
-    r"\bmodel(?=\.(?:compile|fit|optimizer|layers|get_layer|loss|trainable|get_compile_config|compile_from_config)\b"
-    r"| = keras\b)|(?<=clone_model\()model(?=\))"
-)
 FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
 POSITIONS = {Verb.FIT: FIT, Verb.CHECK: ("model", "x", "y"), Verb.ASSERT_FIT: ("model", "x", "y")}
 
@@ -100,7 +91,7 @@ class Origin:
         part = "labels" if finding.field.startswith(("labels.", "splits.order")) else "images"
         splits = ("train", "test") if finding.split == "both" else (finding.split,)
         roles = [self._role(f"{split}_{part}", finding) for split in splits]
-        if len(roles) == 2 and _is_shared(self.variables, roles[1]):
+        if len(roles) == 2 and is_shared(self.variables, roles[1]):
             roles.pop()
         found = [self.place(role) for role in roles]
         return ", ".join(dict.fromkeys(each for each in found if each))
@@ -249,76 +240,7 @@ def _tails(variables: Mapping[str, Variable], count: int) -> dict[str, Variable]
     return tails
 
 
-# --- findings ---------------------------------------------------------------------------------------
-
-
-def named(finding: Finding, origin: Origin) -> Finding:
-    """Return a finding reported in the source's names."""
-    variables = origin.variables
-    if not variables:
-        return finding
-    unnamed = {role for role, each in variables.items() if each.name == parameter(role)} if not origin.is_own else set()
-    fix = of_library(finding.fix, unnamed, origin.call) or _one_statement(finding, variables)
-
-    def spoken(match: re.Match[str]) -> str:
-        variable = variables.get(match.group())
-        return variable.expression if variable is not None else match.group()
-
-    def name(match: re.Match[str]) -> str:
-        variable = variables.get(match.group())
-        return variable.name if variable is not None else match.group()
-
-    expected, received, why = (ROLE.sub(spoken, text) for text in (finding.expected, finding.received, finding.why))
-    model = variables.get("model")
-    fix = ROLE.sub(name if is_code(fix) else spoken, fix)
-    fix = _within_pipeline(finding, fix, origin) or _in_call(finding, fix, origin)
-    if model is not None:
-        fix = recompiled(MODEL.sub(lambda _: model.name, fix), origin)
-    return replace(finding, expected=expected, received=received, why=why, fix=fix)
-
-
-def recompiled(fix: str, origin: Origin) -> str:
-    """Return a fix that compiles the model again as the source's own line that does; else the fix as it is."""
-    model = origin.variables.get("model")
-    return fix if model is None else in_compile_call(fix, model.name, origin.tree, origin.at)
-
-
-def _one_statement(finding: Finding, variables: Mapping[str, Variable]) -> str:
-    """Leave out what a fix does to the test split where both splits are one variable of the source."""
-    body, mark, comment = finding.fix.partition("  # ")
-    shared = {role for role in variables if role.startswith("test_") and _is_shared(variables, role)}
-    if finding.split == "test" or not any(role in body for role in shared):
-        return finding.fix
-    return without_roles(shared, body) + mark + comment
-
-
-def _within_pipeline(finding: Finding, fix: str, origin: Origin) -> str:
-    """Return a fix for one of multiple inputs or targets that has no name outside its pipeline, as a sentence."""
-    body = fix.partition("  # ")[0]
-    whole = origin.variables.get("test_images" if finding.split == "test" else "train_images")
-    if whole is None or not is_code(body) or not any(match.group(3) for match in ROLE.finditer(body)):
-        return ""
-    return f"Do this where {whole.expression} is made: {ROLE.sub(lambda match: parameter(match.group()), body)}."
-
-
-def _in_call(finding: Finding, fix: str, origin: Origin) -> str:
-    """Return a fix in the source's names as the whole line of the call, where the call is given expressions."""
-    body, _, comment = fix.partition("  # ")
-    roles = {match.group() for match in ROLE.finditer(finding.fix)}
-    names = {origin.variables[each].name.partition("[")[0] for each in roles if each in origin.variables}
-    given = {
-        each.name: each.expression for each in origin.variables.values() if each.is_argument and each.name in names
-    }
-    if not given or origin.node is None or origin.tree is None or IN_PLACE in comment or not is_code(body):
-        return fix
-    line = with_arguments(origin.tree, origin.node, body, given)
-    if not line:
-        told = "; ".join(f"{name}: {expression}" for name, expression in given.items())
-        return f"{body}  # {f'{comment}; ' if comment else ''}where the call is given {told}"
-    return f"{line}  # {f'{comment}; ' if comment else ''}{IN_PLACE} {origin.at(origin.node.lineno)}"
-
-
-def _is_shared(variables: Mapping[str, Variable], role: str) -> bool:
+def is_shared(variables: Mapping[str, Variable], role: str) -> bool:
     """Whether a role of the test split is train's own variable, or a part of it."""
     train, test = variables.get(role.replace("test_", "train_")), variables.get(role)
     return train is not None and test is not None and test.name.partition("[")[0] == train.name
