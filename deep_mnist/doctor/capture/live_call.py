@@ -26,13 +26,13 @@ from deep_mnist.doctor.capture.rehearse_call import rehearse_call
 from deep_mnist.doctor.capture.rules import BATCHES_SORTED, NOT_COMPILED
 from deep_mnist.doctor.capture.splits_of_call import fit_facts, order_of_whole, splits_of, validation_start
 from deep_mnist.doctor.capture.tested_later import tested_later, validates
+from deep_mnist.doctor.capture.words.layer_lines import in_layer_lines
 from deep_mnist.doctor.capture.words.named import named, recompiled
 from deep_mnist.doctor.capture.words.origin import Origin, origin_of
 from deep_mnist.doctor.capture.words.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.case import Case, NotUsableError, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
-from deep_mnist.doctor.evidence.live.statements.layer_lines import in_layer_lines
 from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.training_code.output_weights import weights_of_outputs
+from deep_mnist.doctor.checks.output_weights import weights_of_outputs
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
