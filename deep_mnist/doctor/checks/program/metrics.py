@@ -26,7 +26,6 @@ from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 BEST = 1.0  # of all metrics of Keras's that are better the higher
 LEAST_OF_BEST = 0.9  # that right predictions must come to
-FAR_FROM_BEST = 0.75  # of several labels at once: below it even an "accuracy" of habit is no help
 MOST_OF_WRONG = 0.5  # that predictions without one right class may come to, of four classes or more
 MOST_OF_ALIKE = 0.6  # that equal predictions may come to
 SAME = 0.02  # by which logits and probabilities may differ
@@ -188,7 +187,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
         return MetricFault(TAKES_PROBABILITIES, expected, ", of probabilities", severity)
     if not right >= LEAST_OF_BEST * BEST:
         expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
-        severity = "note" if _is_by_the_way(case, each, predictions, right) else ""
+        severity = "note" if _is_by_the_way(case, each, predictions) else ""
         return MetricFault(NOT_AT_ITS_BEST, expected, f": {right:.2g} when all are right", severity)
     if (high := _undeserved(each, predictions)) is not None:
         expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
@@ -221,14 +220,13 @@ def _differs(metric: Any, predictions: Predictions) -> bool:
     return abs(logits - _value(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
 
 
-def _is_by_the_way(case: Case, each: OutputMetric, predictions: Predictions, right: float) -> bool:
+def _is_by_the_way(case: Case, each: OutputMetric, predictions: Predictions) -> bool:
     """Whether nothing goes by the metric: an "accuracy" of habit, that of a reconstruction, or of labels -1 and 1."""
+    if each.stated in ("accuracy", "acc") and not is_monitored(case, each.logged):
+        return True
     images, labels = case.train.images, case.train.labels
     same = images is not None and labels is not None and images.shape == labels.shape and images.ndim > 1
-    if predictions.plus_minus or (same and predictions.units > 1):
-        return True
-    misleads = predictions.kind is Predicted.SEVERAL_LABELS and right < FAR_FROM_BEST
-    return each.stated in ("accuracy", "acc") and not misleads and not is_monitored(case, each.logged)
+    return predictions.plus_minus or (same and predictions.units > 1)
 
 
 def _undeserved(each: OutputMetric, predictions: Predictions) -> str | None:
