@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from components.argo_workflow import step_name
@@ -10,6 +11,11 @@ from components.argo_workflow import step_name
 CACHED = "from the cache"
 # Argo's node is there and has not begun, or never will: `Omitted`, where what it depends on failed.
 _NOT_BEGUN = (None, "RUNTIME_STATE_UNSPECIFIED")
+# Argo's phase -> the API's word: kubeflow/pipelines 2.17.0, backend/src/apiserver/model/run.go:97 (ToV2).
+_STATES = {
+    "Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Skipped": "SKIPPED", "Failed": "FAILED",
+    "Error": "FAILED",
+}  # fmt: skip
 
 
 def task_details(run: Any) -> list[Any]:
@@ -17,13 +23,26 @@ def task_details(run: Any) -> list[Any]:
     return (run.run_details.task_details if run.run_details else None) or []
 
 
-def step_states(run: Any, steps: Collection[str]) -> dict[str, str]:
+def details_in(workflow: Mapping[str, Any]) -> list[Any]:
+    """Return the same of a Workflow's nodes, for the API tells old ones once Argo has packed them."""
+    nodes = (workflow.get("status") or {}).get("nodes") or {}
+    return [
+        SimpleNamespace(
+            display_name=node.get("displayName"),
+            state=_STATES.get(str(node.get("phase"))),
+            start_time=node.get("startedAt"),
+        )
+        for node in nodes.values()
+    ]
+
+
+def step_states(details: Sequence[Any], steps: Collection[str]) -> dict[str, str]:
     """Return the state of each step that has begun, in the API's words, in order of their start.
 
     A step that may be repeated is there as `train` and once for each attempt, `train(0)`, `train(1)`: the first speaks
     for all. In a loop a step is there once for each trial: together they are the least finished of them.
     """
-    details = [each for each in task_details(run) if each.state not in _NOT_BEGUN]
+    details = [each for each in details if each.state not in _NOT_BEGUN]
     details.sort(key=lambda each: (each.start_time is None, str(each.start_time)))
     whole: dict[str, list[str]] = {}
     last: dict[str, str] = {}
@@ -62,6 +81,10 @@ class StepTable:
     def __exit__(self, *reason: object) -> None:
         if self._live:
             self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line beside the states."""
+        self._console.print(text, highlight=False, markup=False)
 
     def show(self, states: Mapping[str, str]) -> None:
         """Show the states; what follows a state's word is its reason."""

@@ -92,6 +92,7 @@ LOST = [
     ("Error", "Pod failed before main container starts due to ContainerCreating: "),
     ("Failed", f"main: Error (exit code 1): {STEP_LOST} StoreUnreachableError: Expected an answer. Received: none."),
     ("Failed", f"main: Error (exit code 1): epoch 2\nKilled\n{LAUNCHER_KILLED}"),
+    ("Failed", "main: Error (exit code 143): epoch 129\nError: exit status 143"),  # evicted
     ("Failed", f"main: Error (exit code 1): {LAUNCHER_UNAVAILABLE}"),
     ("Failed", f"main: Error (exit code 1): {DRIVER_UNAVAILABLE}"),
 ]
