@@ -48,7 +48,8 @@ _DECISIONS = (
     ("publish", re.compile(r"publish: ((?:PUBLISHED|NOT PROMOTED)\b.*)")),
     ("compare", re.compile(r"(unchanged: .*)")),
 )
-# Where the log cannot be read: Kubeflow finds none in the archive once Argo has packed the run's nodes.
+# Where the log cannot be read: once Argo has packed the run's nodes and the pod is gone, Kubeflow finds it only where
+# manifests/components/workflow-defaults put it.
 _UNREAD = (
     "What was decided stands in the log of publish, which Kubeflow cannot read. See: python -m pipeline models list"
 )
