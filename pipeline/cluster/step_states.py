@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,11 +37,41 @@ def details_in(workflow: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def step_states(details: Sequence[Any], steps: Collection[str]) -> dict[str, str]:
+def steps_of(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, int]:
+    """Return the steps of a definition, each with how many times it runs: in a loop once for each of its items.
+
+    The API lists Argo's internals beside the steps, and of a loop only what has begun.
+    """
+    return dict(_steps_in(spec, spec.get("root", {}), 1, parameters))
+
+
+def _steps_in(
+    spec: Mapping[str, Any], component: Mapping[str, Any], times: int, parameters: Mapping[str, Any]
+) -> Iterator[tuple[str, int]]:
+    for name, task in component.get("dag", {}).get("tasks", {}).items():
+        inner = spec.get("components", {}).get(task["componentRef"]["name"], {})
+        here = max(1, len(_items(task, parameters))) if "parameterIterator" in task else times
+        if "dag" in inner:
+            yield from _steps_in(spec, inner, here, parameters)
+        else:
+            yield name, here
+
+
+def _items(task: Mapping[str, Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
+    items = task["parameterIterator"]["items"]
+    named = str(items.get("inputParameter", "")).removeprefix("pipelinechannel--")
+    return json.loads(items["raw"]) if "raw" in items else parameters.get(named, [])
+
+
+def step_states(details: Sequence[Any], steps: Mapping[str, int]) -> dict[str, str]:
     """Return the state of each step that has begun, in the API's words, in order of their start.
 
     A step that may be repeated is there as `train` and once for each attempt, `train(0)`, `train(1)`: the first speaks
-    for all. In a loop a step is there once for each trial: together they are the least finished of them.
+    for all. In a loop a step is there once for each trial: together they are the least finished of them, those that
+    have not begun included.
+
+    Args:
+        steps: As `steps_of` returns them.
     """
     details = [each for each in details if each.state not in _NOT_BEGUN]
     details.sort(key=lambda each: (each.start_time is None, str(each.start_time)))
@@ -51,11 +82,12 @@ def step_states(details: Sequence[Any], steps: Collection[str]) -> dict[str, str
         last[step_name(shown)] = str(each.state)
         if step_name(shown) == shown:
             whole.setdefault(shown, []).append(str(each.state))
-    return {name: _together(whole.get(name, [state])) for name, state in last.items() if name in steps}
+    return {name: _together(whole.get(name, [state]), steps[name]) for name, state in last.items() if name in steps}
 
 
-def _together(states: list[str]) -> str:
-    """Return the state of a step's trials."""
+def _together(begun: list[str], times: int) -> str:
+    """Return the state of a step's trials, of which some may not have begun."""
+    states = [*begun, *["PENDING"] * (times - len(begun))]
     order = ("FAILED", "RUNNING", "PENDING", "CANCELING", "CANCELED")
     said = next((state for state in order if state in states), states[-1])
     done = sum(state == "SUCCEEDED" for state in states)

@@ -17,7 +17,7 @@ from components.argo_workflow import NAMELESS, is_packed, pending_pods, steps_fr
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 from pipeline.cluster.ended import decisions, explain, final_state, workflow_of
 from pipeline.cluster.pending import waiting_for
-from pipeline.cluster.step_states import CACHED, StepTable, details_in, step_states, task_details
+from pipeline.cluster.step_states import CACHED, StepTable, details_in, step_states, steps_of, task_details
 
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
@@ -74,7 +74,7 @@ def follow(connection: Connection, run_id: str, *, poll: float, patience: float)
 
 def _until_ended(connection: Connection, run_id: str, poll: float, deadline: float) -> tuple[Any, dict[str, str]]:
     """Return the run as it is at its end or at the deadline, and what its pending steps wait for."""
-    steps: frozenset[str] | None = None
+    steps: dict[str, int] | None = None
     cached: dict[str, bool] = {}
     read, packed = time.monotonic(), False
     with StepTable() as table:
@@ -110,7 +110,7 @@ def _workflow(
         return {}
 
 
-def _pending(workflow: Mapping[str, Any], steps: frozenset[str]) -> dict[str, str]:
+def _pending(workflow: Mapping[str, Any], steps: Mapping[str, int]) -> dict[str, str]:
     """Return what each pending step waits for, "" where nobody has said."""
     pods = [each for each in pending_pods(workflow) if each.step in (*steps, NAMELESS)]
     return {each.step: waiting_for(each.message) for each in pods if each.message or each.step != NAMELESS}
@@ -152,15 +152,12 @@ def _looks(connection: Connection, run_id: str, poll: float, say: Callable[[str]
         time.sleep(poll)
 
 
-def _steps(connection: Connection, run: Any) -> frozenset[str]:
-    """Return the names of the tasks in the run's definition, for the API lists Argo's internals beside them."""
+def _steps(connection: Connection, run: Any) -> dict[str, int]:
+    """Return the steps in the run's definition, each with how many times it runs."""
     spec = run.pipeline_spec
     reference = run.pipeline_version_reference
     if not spec and reference:
         get = connection.pipelines.pipeline_service_get_pipeline_version
         spec = connection.call(get, reference.pipeline_id, reference.pipeline_version_id).pipeline_spec
-    spec = (spec or {}).get("pipeline_spec", spec or {})
-    dags = [spec.get("root", {}), *spec.get("components", {}).values()]
-    tasks = [(name, task) for dag in dags for name, task in dag.get("dag", {}).get("tasks", {}).items()]
-    groups = {name for name, each in spec.get("components", {}).items() if "dag" in each}
-    return frozenset(name for name, task in tasks if task["componentRef"]["name"] not in groups)
+    parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
+    return steps_of((spec or {}).get("pipeline_spec", spec or {}), parameters)

@@ -293,15 +293,15 @@ def test_a_run_whose_nodes_argo_has_packed_is_followed(server, monkeypatch):
     told = Workflow(download="Running").trials(train=["Succeeded", "Running"])
     server.progress = [
         told,
-        Workflow(download="Succeeded", select="Running").trials(train=["Succeeded"] * 2).packed(told),
+        Workflow(download="Succeeded", select="Running").trials(train=["Succeeded"] * 3).packed(told),
         Workflow(download="Succeeded", select=("Failed", "main: OOMKilled (exit code 137)")).trials(
-            train=["Succeeded"] * 2
+            train=["Succeeded"] * 3
         ).packed(told),
     ]  # fmt: skip
     sent = CliRunner().invoke(pipeline, ["sweep", *RUN[1:3], "--host", server.url, *RUN[3:]])
 
     assert [line for line in lines(sent) if line.startswith(("train ", "select "))] == [
-        "train running: 1 of 2 trials have succeeded", "select running", "train succeeded", "select failed",
+        "train running: 1 of 3 trials have succeeded", "select running", "train succeeded", "select failed",
     ]  # fmt: skip
     assert "--- select: main: OOMKilled (exit code 137)" in sent.output
 
