@@ -104,6 +104,19 @@ def pending_pods(workflow: Mapping[str, Any]) -> list[PodState]:
     return [_state(workflow, node) for node in _last_pods(workflow) if node.get("phase") == "Pending"]
 
 
+def repeated_pods(workflow: Mapping[str, Any]) -> list[tuple[int, PodState]]:
+    """Return each repetition of a step's own pod: the number of the attempt, from 2 on, and the pod before it."""
+    attempts: dict[str, list[Mapping[str, Any]]] = {}
+    for node in sorted((each for each in _nodes(workflow) if each.get("type") == "Pod"), key=_start):
+        if not _is_driver(node):
+            attempts.setdefault(step_name(str(node.get("name", ""))), []).append(node)
+    return [
+        (number, _state(workflow, before))
+        for pods in attempts.values()
+        for number, before in enumerate(pods[:-1], start=2)
+    ]
+
+
 def step_spans(workflow: Mapping[str, Any]) -> list[StepSpan]:
     """Return each step, in a loop each trial's, in order of its first pod's start; steps that never began are none."""
     pods: dict[tuple[str, int], list[Mapping[str, Any]]] = {}

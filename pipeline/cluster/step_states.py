@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from components.argo_workflow import step_name
+from components.argo_workflow import PodState, step_name
+from components.pod_end import pod_end
 
 CACHED = "from the cache"
 # Argo's node is there and has not begun, or never will: `Omitted`, where what it depends on failed.
@@ -104,6 +105,7 @@ class StepTable:
         self._console = Console(soft_wrap=True)
         self._live = Live(console=self._console, refresh_per_second=4) if self._console.is_terminal else None
         self._shown_states: dict[str, str] = {}
+        self._repeated: set[str] = set()
 
     def __enter__(self) -> StepTable:
         if self._live:
@@ -117,6 +119,14 @@ class StepTable:
     def say(self, text: str) -> None:
         """Print a line beside the states."""
         self._console.print(text, highlight=False, markup=False)
+
+    def say_repeated(self, repeated: Iterable[tuple[int, PodState]]) -> None:
+        """Print of each repetition, once, what became of the pod before it."""
+        for attempt, lost in repeated:
+            line = f"{lost.where:<14} attempt {attempt}: {pod_end(lost.message).how or 'the pod before it failed'}"
+            if line not in self._repeated:
+                self._repeated.add(line)
+                self.say(line)
 
     def show(self, states: Mapping[str, str]) -> None:
         """Show the states; what follows a state's word is its reason."""

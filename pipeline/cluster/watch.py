@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from components.argo_workflow import NAMELESS, is_packed, pending_pods, steps_from_cache
+from components.argo_workflow import NAMELESS, is_packed, pending_pods, repeated_pods, steps_from_cache
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 from pipeline.cluster.ended import decisions, explain, final_state, workflow_of
 from pipeline.cluster.pending import waiting_for
@@ -88,6 +88,7 @@ def _until_ended(connection: Connection, run_id: str, poll: float, deadline: flo
                 states = step_states(details_in(workflow), steps) if packed else states
             pending = {} if run.state in EXIT_STATUS else _pending(workflow, steps)
             cached |= _cached(workflow, states)
+            table.say_repeated(each for each in repeated_pods(workflow) if each[1].step in steps)
             table.show({**_with_cache(states, cached), **_with_reasons(pending)})
             if run.state in EXIT_STATUS or time.monotonic() > deadline:
                 return run, pending

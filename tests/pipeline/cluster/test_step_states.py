@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from components.argo_workflow import repeated_pods
 from pipeline.cluster.definition import compile_definition, compile_sweep
-from pipeline.cluster.step_states import details_in, step_states, steps_of
+from pipeline.cluster.step_states import StepTable, details_in, step_states, steps_of
 from pipeline.placement import ClusterSettings
 from tests.support.argo import Workflow
 
 pytestmark = pytest.mark.usefixtures("pushed_images")
+LOST = [("Error", "pod deleted"), ("Failed", "main: Error (exit code 143): epoch 9\nError: exit status 143")]
 TRIALS = [{"network": "fast", "seed": seed} for seed in range(3)]
 
 
@@ -46,3 +48,15 @@ def test_a_sweep_whose_parameters_are_not_told_counts_what_has_begun():
     details = details_in(Workflow().trials(train=["Succeeded", "Running"]).manifest())
 
     assert step_states(details, steps)["train"] == "RUNNING 1 of 2 trials have succeeded"
+
+
+def test_of_each_repetition_is_told_once_what_became_of_the_pod_before(capsys):
+    """Of a step's own pods and each trial's."""
+    workflow = Workflow(prepare="Succeeded").trials(train=["Succeeded", [*LOST, ("Running", "")]])
+    with StepTable() as table:
+        for _ in range(2):
+            table.say_repeated(repeated_pods(workflow.manifest()))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "train of trial 2 attempt 2: pod deleted", "train of trial 2 attempt 3: main: Error (exit code 143)",
+    ]  # fmt: skip

@@ -59,14 +59,15 @@ def test_a_terminated_run_is_canceled(server, reported):
 
 
 def test_only_steps_of_the_definition_are_shown(server):
-    """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
+    """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's; of a
+    pod that was lost a line tells."""
     server.progress = [
         Workflow(prepare=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
         Workflow(prepare=[("Error", "pod deleted"), ("Succeeded", "")]),
     ]
     shown = submit(server)
 
-    assert lines(shown)[1:-1] == ["prepare running", "prepare succeeded"]
+    assert lines(shown)[1:-1] == ["prepare running", "prepare attempt 2: pod deleted", "prepare succeeded"]
     assert "deep-mnist-x7k2p" in {each["display_name"] for each in server.progress[0].task_details()}
 
 
@@ -176,6 +177,7 @@ def test_a_step_that_runs_again_is_no_longer_pending(server):
     assert [line.partition(":")[0] for line in lines(shown)[1:-1]] == [
         "train pending",
         "train running",
+        "train attempt 2",
         "train succeeded",
     ]
     assert shown.exit_code == 0
