@@ -46,8 +46,9 @@ class Resources:
         requested: Mi requested: twice what was measured of MNIST on a real cluster, launcher included (peaks of the
             control group: validate 30, notify 66, compare 116, preprocess 194, download 203, evaluate 381, train 478).
         timeout: Seconds a pod may live, image pull included.
-        retries: Times the step may be repeated. Which failures are repeated is the cluster's
-            policy (manifests/components/workflow-defaults): lost nodes, not bad data.
+        retries: Times the step may be repeated, after 30, 60, 120 and 240 s: an API that is away for seven minutes
+            costs no run. Which failures are repeated is the cluster's policy
+            (manifests/components/workflow-defaults): lost nodes, not bad data.
         reusable: True where the same inputs always give the same outputs. `evaluate` and `publish`
             depend on the registry, and a reused training would be served as new.
         may_use_gpu: True where an accelerator is of use.
@@ -59,7 +60,7 @@ class Resources:
     memory: int
     requested: int
     timeout: int
-    retries: int = 2
+    retries: int = 4
     reusable: bool = False
     may_use_gpu: bool = field(default=False, kw_only=True)
     shared_memory: int = field(default=0, kw_only=True)
@@ -79,7 +80,7 @@ RESOURCES = {
     # A fold is a training of half as many passes.
     "inspect": Resources(1.5, 6144, 1024, 6 * HOUR, reusable=True, most_cpu=4),
     "rehearse": Resources(1.5, 6144, 1024, 20 * MINUTE, reusable=True, most_cpu=4),
-    "train": Resources(1.5, 6144, 1024, 12 * HOUR, retries=3, may_use_gpu=True, shared_memory=1024, most_cpu=4),
+    "train": Resources(1.5, 6144, 1024, 12 * HOUR, may_use_gpu=True, shared_memory=1024, most_cpu=4),
     "select": Resources(0.5, 2048, 512, 20 * MINUTE),
     "evaluate": Resources(1, 6144, 1024, 1 * HOUR),
     "publish": Resources(1, 6144, 1024, 1 * HOUR),

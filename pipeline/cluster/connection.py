@@ -55,6 +55,7 @@ class ClusterError(click.ClickException):
     fix = "check the address, the namespace and your rights"
 
     exit_code = 2
+    status = 0  # HTTP's, where the API refused
 
 
 class ClusterUnreachableError(ClusterError):
@@ -232,7 +233,9 @@ class Connection:
             "an expired token may be the cause as well",
             404: "what was requested to exist there",
         }.get(error.status, f"{self.host} to accept the request")
-        return ClusterError(f"Expected {expected}. Received: HTTP {error.status}: {_short(said)}")
+        refused = ClusterError(f"Expected {expected}. Received: HTTP {error.status}: {_short(said)}")
+        refused.status = error.status
+        return refused
 
     def _unreachable(self, error: Exception) -> ClusterUnreachableError:
         reason = getattr(error, "reason", None) or error

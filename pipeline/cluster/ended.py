@@ -32,17 +32,26 @@ FIXES = (
     (r"code = (Unavailable|DeadlineExceeded|Aborted|Canceled)|connect: connection refused", "see that Kubeflow's own "
      "pods run (kubectl -n kubeflow get pods), then submit it again: what succeeded comes from the cache, training "
      "from a checkpoint"),
+    (r"two tasks have the same task name", "submit it again: a pod of Kubeflow's driver was lost and repeated, and "
+     "left its step twice in the metadata"),
     (r"failed to (upload|download) .*artifact|failed to open bucket", "see that the object store runs and that the "
      "steps' account may use it, then submit it again"),
     (r"ephemeral|disk", "free the node's disk, or use a node with more"),
     (r"deadline", "raise the step's time limit in pipeline/resources.py"),
-    (r"evict|preempt|shutdown|deleted", "submit it again: the node was taken away; training goes on from a checkpoint"),
+    (r"evict|preempt|shutdown|deleted|exit (code|status) 143|signal: terminated", "submit it again: the node was taken "
+     "away; training goes on from a checkpoint"),
     (r"ImagePull|ErrImage", "push the images (make push), and check that the cluster may pull them"),
 )  # fmt: skip
-# What publish and compare print of what they decided.
+# What select, publish and compare print of what they decided.
 _DECISIONS = (
+    ("select", re.compile(r"select: (the best of .*)")),
     ("publish", re.compile(r"publish: ((?:PUBLISHED|NOT PROMOTED)\b.*)")),
     ("compare", re.compile(r"(unchanged: .*)")),
+)
+# Where the log cannot be read: once Argo has packed the run's nodes and the pod is gone, Kubeflow finds it only where
+# manifests/components/workflow-defaults put it.
+_UNREAD = (
+    "What was decided stands in the log of publish, which Kubeflow cannot read. See: python -m pipeline models list"
 )
 
 
@@ -73,11 +82,16 @@ def decisions(connection: Connection, run_id: str) -> list[str]:
     """Return what a run that succeeded decided: what was published or not and why, or that nothing had changed."""
     try:
         workflow = workflow_of(connection, run_id)
-        logs = [_log(connection, run_id, pod_of(workflow, step)) for step, _ in _DECISIONS]
     except ClusterError:
         return []
-    lines = [(said, line) for (_, said), (log, _) in zip(_DECISIONS, logs, strict=True) for line in own(log)]
-    return [found[1] for said, line in lines if (found := said.fullmatch(line))]
+    lines = []
+    for step, said in _DECISIONS:
+        if not (pod := pod_of(workflow, step)):
+            continue
+        log, unread = _log(connection, run_id, pod)
+        found = [match[1] for line in own(log) if (match := said.fullmatch(line))]
+        lines += found or ([_UNREAD] if unread and step == "publish" else [])
+    return lines
 
 
 def explain(connection: Connection, run: Any) -> None:

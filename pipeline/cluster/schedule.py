@@ -2,8 +2,8 @@
 
 A schedule is one recurring run of the API. It has no update call, and every creation makes another one; so a digest of
 all that a schedule says stands in its description, and `apply` makes nothing when it finds that digest. Otherwise it
-creates the new one disabled, deletes the old, and enables the new: at no moment are two enabled. No catch-up of
-missed slots; max concurrency 1.
+creates the new one disabled, deletes the old, and enables the new: at no moment are two enabled, nor do several
+commands at once leave more than one. No catch-up of missed slots; max concurrency 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
@@ -28,13 +28,13 @@ from pipeline.cluster.connection import ClusterError, Connection, connect, conne
 from pipeline.cluster.cron import Cron, CronError, parse_cron
 from pipeline.cluster.definition import Definition, compile_definition, require_images
 from pipeline.cluster.nodes import require_trainer
-from pipeline.cluster.submit import EXPERIMENT, equals, experiment_id, runtime_config
+from pipeline.cluster.recurring import delete, enable_new, find, is_enabled, start_now, switch
+from pipeline.cluster.submit import EXPERIMENT, experiment_id, runtime_config
 from pipeline.cluster.versions import tag_option, tags_in, upload
 
 MARK = "deep-mnist schedule sha256:"
 NAME = "deep-mnist-retraining"
 RARE_MINUTES = 10
-PAGE = 50
 DONE = {"pause": "PAUSED", "resume": "RESUMED", "delete": "DELETED", "run": "STARTED"}
 
 
@@ -157,44 +157,32 @@ def recurring_run(requested: Schedule, server: str, experiment: str, pipeline: s
 
 
 def apply(connection: Connection, requested: Schedule, experiment: str) -> str:
-    """Make the cluster hold exactly this schedule under its name; return what was done."""
+    """Make the cluster hold exactly this schedule under its name; return what was done.
+
+    Other commands may do so at the same moment. The newest stays for all of them: each looks again once its own is
+    there, deletes all but the newest, its own too, and enables its own only.
+    """
     found = find(connection, requested.name, experiment)
-    same = [each for each in found if requested.description(connection.version) in (each.description or "")]
-    keep = same[0] if same else None
-    others = [each for each in found if each is not keep]
-    if keep and not others:
-        return f"UNCHANGED {_line(keep)}"
-    enabled = not found or any(_enabled(each) for each in found)
-    if keep is None:
-        pipeline, version = upload(connection, requested.definition, requested.tags)
-        body = recurring_run(requested, connection.version, experiment, pipeline, version)
-        keep = connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
+    same = bool(found) and requested.description(connection.version) in (found[0].description or "")
+    if same and len(found) == 1:
+        return f"UNCHANGED {_line(found[0])}"
+    enabled = not found or any(is_enabled(each) for each in found)
+    own = found[0] if same else _create(connection, requested, experiment)
+    newest, *others = found if same else find(connection, requested.name, experiment) or [own]
     for other in others:
         delete(connection, other)
-    if enabled and not _enabled(keep):
-        _enable_new(connection, keep)
+    stays = newest.recurring_run_id == own.recurring_run_id
+    if not stays or (enabled and not is_enabled(own) and not enable_new(connection, own)):
+        return f"OVERTAKEN {requested.name}: another command made it at the same moment; `schedule list` shows it"
     done = "REPLACED" if others else "CREATED"
     state = "enabled" if enabled else "paused, as it was; `schedule resume` starts it"
-    return f"{done} {requested.name} id={keep.recurring_run_id} {state}"
+    return f"{done} {requested.name} id={own.recurring_run_id} {state}"
 
 
-def find(connection: Connection, name: str, experiment: str) -> list[Any]:
-    """Return the recurring runs of this name, or of any name for "", newest first."""
-    found: list[Any] = []
-    token = ""
-    while True:
-        page = connection.call(
-            connection.recurring.recurring_run_service_list_recurring_runs,
-            experiment_id=experiment,
-            page_size=PAGE,
-            sort_by="created_at desc",
-            **({"page_token": token} if token else {}),
-            **({"filter": equals("display_name", name)} if name else {}),
-        )
-        found += page.recurring_runs or []
-        token = page.next_page_token or ""
-        if not token:
-            return found
+def _create(connection: Connection, requested: Schedule, experiment: str) -> Any:
+    pipeline, version = upload(connection, requested.definition, requested.tags)
+    body = recurring_run(requested, connection.version, experiment, pipeline, version)
+    return connection.call(connection.recurring.recurring_run_service_create_recurring_run, body)
 
 
 def _act(connection: Connection, action: str, name: str, experiment: str) -> None:
@@ -217,13 +205,13 @@ def _act(connection: Connection, action: str, name: str, experiment: str) -> Non
         elif action == "delete":
             delete(connection, each)
         else:
-            _switch(connection, each, on=action == "resume")
+            switch(connection, each, on=action == "resume")
         click.echo(f"{DONE[action]} {name} id={each.recurring_run_id}")
 
 
 def _line(each: Any) -> str:
     cron = each.trigger.cron_schedule.cron if each.trigger and each.trigger.cron_schedule else "no cron"
-    state = "enabled" if _enabled(each) else "paused"
+    state = "enabled" if is_enabled(each) else "paused"
     return f"{each.display_name} {state} {cron!r} id={each.recurring_run_id}{_next(each, cron)}"
 
 
@@ -232,57 +220,4 @@ def _next(each: Any, cron: str) -> str:
         firing: datetime = parse_cron(cron).next(1)[0]
     except CronError:
         return ""
-    return f" next={firing:%Y-%m-%dT%H:%M:%SZ}" if _enabled(each) else ""
-
-
-def _enabled(each: Any) -> bool:
-    return str(each.status or each.mode) in ("ENABLED", "ENABLE")
-
-
-def _switch(connection: Connection, each: Any, *, on: bool) -> None:
-    service = connection.recurring
-    method = (
-        service.recurring_run_service_enable_recurring_run
-        if on
-        else service.recurring_run_service_disable_recurring_run
-    )
-    connection.call(method, each.recurring_run_id)
-
-
-def start_now(connection: Connection, each: Any) -> str:
-    """Start one run of what a recurring run holds, whether it is paused or not; return the run's id."""
-    import kfp_server_api as api
-
-    run = api.V2beta1Run(
-        display_name=f"{each.display_name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
-        experiment_id=each.experiment_id,
-        pipeline_version_reference=each.pipeline_version_reference,
-        runtime_config=each.runtime_config,
-        service_account=each.service_account,
-    )
-    return str(connection.call(connection.runs.run_service_create_run, run).run_id)
-
-
-def _enable_new(connection: Connection, each: Any) -> None:
-    try:
-        _switch(connection, each, on=True)
-    except ClusterError as error:
-        raise ClusterError(
-            f"{error.message} The schedule {each.display_name} exists, but is paused. Start it: "
-            f"python -m pipeline schedule resume --name {each.display_name}"
-        ) from error
-
-
-def delete(connection: Connection, each: Any) -> None:
-    """Delete a recurring run and let its runs go on, saying which do.
-
-    Without a policy, Kubernetes would collect the Workflow of a run that trains together with its schedule. A run that
-    goes on does no harm beside the next slot's: a promotion is a compare-and-swap, and a slot is taken once.
-    """
-    method = connection.recurring.recurring_run_service_delete_recurring_run
-    connection.call(method, each.recurring_run_id, propagation_policy="ORPHAN")
-    list_runs = connection.runs.run_service_list_runs
-    latest = connection.call(list_runs, experiment_id=each.experiment_id, page_size=PAGE, sort_by="created_at desc")
-    for run in latest.runs or []:
-        if run.recurring_run_id == each.recurring_run_id and run.state in ("PENDING", "RUNNING"):
-            click.echo(f"Its run {run.run_id} goes on; python -m pipeline watch {run.run_id}")
+    return f" next={firing:%Y-%m-%dT%H:%M:%SZ}" if is_enabled(each) else ""

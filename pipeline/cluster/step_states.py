@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from components.argo_workflow import step_name
+from components.argo_workflow import PodState, step_name
+from components.pod_end import pod_end
 
 CACHED = "from the cache"
 # Argo's node is there and has not begun, or never will: `Omitted`, where what it depends on failed.
 _NOT_BEGUN = (None, "RUNTIME_STATE_UNSPECIFIED")
+# Argo's phase -> the API's word: kubeflow/pipelines 2.17.0, backend/src/apiserver/model/run.go:97 (ToV2).
+_STATES = {
+    "Pending": "PENDING", "Running": "RUNNING", "Succeeded": "SUCCEEDED", "Skipped": "SKIPPED", "Failed": "FAILED",
+    "Error": "FAILED",
+}  # fmt: skip
 
 
 def task_details(run: Any) -> list[Any]:
@@ -17,13 +25,56 @@ def task_details(run: Any) -> list[Any]:
     return (run.run_details.task_details if run.run_details else None) or []
 
 
-def step_states(run: Any, steps: Collection[str]) -> dict[str, str]:
+def details_in(workflow: Mapping[str, Any]) -> list[Any]:
+    """Return the same of a Workflow's nodes, for the API tells old ones once Argo has packed them."""
+    nodes = (workflow.get("status") or {}).get("nodes") or {}
+    return [
+        SimpleNamespace(
+            display_name=node.get("displayName"),
+            state=_STATES.get(str(node.get("phase"))),
+            start_time=node.get("startedAt"),
+        )
+        for node in nodes.values()
+    ]
+
+
+def steps_of(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, int]:
+    """Return the steps of a definition, each with how many times it runs: in a loop once for each of its items.
+
+    The API lists Argo's internals beside the steps, and of a loop only what has begun.
+    """
+    return dict(_steps_in(spec, spec.get("root", {}), 1, parameters))
+
+
+def _steps_in(
+    spec: Mapping[str, Any], component: Mapping[str, Any], times: int, parameters: Mapping[str, Any]
+) -> Iterator[tuple[str, int]]:
+    for name, task in component.get("dag", {}).get("tasks", {}).items():
+        inner = spec.get("components", {}).get(task["componentRef"]["name"], {})
+        here = max(1, len(_items(task, parameters))) if "parameterIterator" in task else times
+        if "dag" in inner:
+            yield from _steps_in(spec, inner, here, parameters)
+        else:
+            yield name, here
+
+
+def _items(task: Mapping[str, Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
+    items = task["parameterIterator"]["items"]
+    named = str(items.get("inputParameter", "")).removeprefix("pipelinechannel--")
+    return json.loads(items["raw"]) if "raw" in items else parameters.get(named, [])
+
+
+def step_states(details: Sequence[Any], steps: Mapping[str, int]) -> dict[str, str]:
     """Return the state of each step that has begun, in the API's words, in order of their start.
 
     A step that may be repeated is there as `train` and once for each attempt, `train(0)`, `train(1)`: the first speaks
-    for all. In a loop a step is there once for each trial: together they are the least finished of them.
+    for all. In a loop a step is there once for each trial: together they are the least finished of them, those that
+    have not begun included.
+
+    Args:
+        steps: As `steps_of` returns them.
     """
-    details = [each for each in task_details(run) if each.state not in _NOT_BEGUN]
+    details = [each for each in details if each.state not in _NOT_BEGUN]
     details.sort(key=lambda each: (each.start_time is None, str(each.start_time)))
     whole: dict[str, list[str]] = {}
     last: dict[str, str] = {}
@@ -32,11 +83,12 @@ def step_states(run: Any, steps: Collection[str]) -> dict[str, str]:
         last[step_name(shown)] = str(each.state)
         if step_name(shown) == shown:
             whole.setdefault(shown, []).append(str(each.state))
-    return {name: _together(whole.get(name, [state])) for name, state in last.items() if name in steps}
+    return {name: _together(whole.get(name, [state]), steps[name]) for name, state in last.items() if name in steps}
 
 
-def _together(states: list[str]) -> str:
-    """Return the state of a step's trials."""
+def _together(begun: list[str], times: int) -> str:
+    """Return the state of a step's trials, of which some may not have begun."""
+    states = [*begun, *["PENDING"] * (times - len(begun))]
     order = ("FAILED", "RUNNING", "PENDING", "CANCELING", "CANCELED")
     said = next((state for state in order if state in states), states[-1])
     done = sum(state == "SUCCEEDED" for state in states)
@@ -53,6 +105,7 @@ class StepTable:
         self._console = Console(soft_wrap=True)
         self._live = Live(console=self._console, refresh_per_second=4) if self._console.is_terminal else None
         self._shown_states: dict[str, str] = {}
+        self._repeated: set[str] = set()
 
     def __enter__(self) -> StepTable:
         if self._live:
@@ -62,6 +115,18 @@ class StepTable:
     def __exit__(self, *reason: object) -> None:
         if self._live:
             self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line beside the states."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def say_repeated(self, repeated: Iterable[tuple[int, PodState]]) -> None:
+        """Print of each repetition, once, what became of the pod before it."""
+        for attempt, lost in repeated:
+            line = f"{lost.where:<14} attempt {attempt}: {pod_end(lost.message).how or 'the pod before it failed'}"
+            if line not in self._repeated:
+                self._repeated.add(line)
+                self.say(line)
 
     def show(self, states: Mapping[str, str]) -> None:
         """Show the states; what follows a state's word is its reason."""

@@ -13,14 +13,15 @@ from typing import Any, TypeVar
 
 import click
 
-from components.argo_workflow import NAMELESS, pending_pods, steps_from_cache
+from components.argo_workflow import NAMELESS, is_packed, pending_pods, repeated_pods, steps_from_cache
 from pipeline.cluster.connection import ClusterError, ClusterUnreachableError, Connection, connect, connection_options
 from pipeline.cluster.ended import decisions, explain, final_state, workflow_of
 from pipeline.cluster.pending import waiting_for
-from pipeline.cluster.step_states import CACHED, StepTable, step_states, task_details
+from pipeline.cluster.step_states import CACHED, StepTable, details_in, step_states, steps_of, task_details
 
 EXIT_STATUS = {"SUCCEEDED": 0, "FAILED": 1, "SKIPPED": 1, "CANCELED": 3}
 STILL_RUNNING, INTERRUPTED = 4, 130
+WORKFLOW_SECONDS = 60.0  # after which the Workflow is read though the API's own details promise nothing new
 OUTAGE_SECONDS = 600.0  # how long the API may be away while a run is watched: a Kubeflow that is upgraded
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,15 +74,21 @@ def follow(connection: Connection, run_id: str, *, poll: float, patience: float)
 
 def _until_ended(connection: Connection, run_id: str, poll: float, deadline: float) -> tuple[Any, dict[str, str]]:
     """Return the run as it is at its end or at the deadline, and what its pending steps wait for."""
-    steps: frozenset[str] | None = None
+    steps: dict[str, int] | None = None
     cached: dict[str, bool] = {}
+    read, packed = time.monotonic(), False
     with StepTable() as table:
-        for run in _looks(connection, run_id, poll):
+        for run in _looks(connection, run_id, poll, table.say):
             steps = _steps(connection, run) if steps is None else steps
-            states = step_states(run, steps)
-            workflow = _workflow(connection, run, states, cached)
+            states = step_states(task_details(run), steps)
+            due = packed or time.monotonic() - read > WORKFLOW_SECONDS
+            workflow = _workflow(connection, run, states, cached, due=due)
+            if workflow:
+                read, packed = time.monotonic(), is_packed(workflow)
+                states = step_states(details_in(workflow), steps) if packed else states
             pending = {} if run.state in EXIT_STATUS else _pending(workflow, steps)
             cached |= _cached(workflow, states)
+            table.say_repeated(each for each in repeated_pods(workflow) if each[1].step in steps)
             table.show({**_with_cache(states, cached), **_with_reasons(pending)})
             if run.state in EXIT_STATUS or time.monotonic() > deadline:
                 return run, pending
@@ -89,18 +96,22 @@ def _until_ended(connection: Connection, run_id: str, poll: float, deadline: flo
 
 
 def _workflow(
-    connection: Connection, run: Any, states: Mapping[str, str], cached: Mapping[str, bool]
+    connection: Connection, run: Any, states: Mapping[str, str], cached: Mapping[str, bool], *, due: bool
 ) -> Mapping[str, Any]:
-    """Return the run's Workflow, some hundred KB, where something is to be learned from it, else nothing."""
+    """Return the run's Workflow, some hundred KB, where something is to be learned from it or it is due, else nothing.
+
+    It is due now and then, for a run that has ended, and always once Argo has packed it: then it alone has the steps.
+    """
     news = any(state == "SUCCEEDED" and step not in cached for step, state in states.items())
     waits = run.state not in EXIT_STATUS and any(each.state == "PENDING" for each in task_details(run))
     try:
-        return workflow_of(connection, run.run_id) if news or waits else {}
+        wanted = news or waits or due or run.state in EXIT_STATUS
+        return workflow_of(connection, run.run_id) if wanted else {}
     except ClusterError:
         return {}
 
 
-def _pending(workflow: Mapping[str, Any], steps: frozenset[str]) -> dict[str, str]:
+def _pending(workflow: Mapping[str, Any], steps: Mapping[str, int]) -> dict[str, str]:
     """Return what each pending step waits for, "" where nobody has said."""
     pods = [each for each in pending_pods(workflow) if each.step in (*steps, NAMELESS)]
     return {each.step: waiting_for(each.message) for each in pods if each.message or each.step != NAMELESS}
@@ -122,30 +133,32 @@ def _with_cache(states: Mapping[str, str], cached: Mapping[str, bool]) -> dict[s
     return {step: f"{state} {CACHED}" if cached.get(step) else state for step, state in states.items()}
 
 
-def _looks(connection: Connection, run_id: str, poll: float) -> Iterator[Any]:
-    """Yield the run every `poll` seconds, over short outages of the API."""
-    reached = time.monotonic()
+def _looks(connection: Connection, run_id: str, poll: float, say: Callable[[str], None]) -> Iterator[Any]:
+    """Yield the run every `poll` seconds, over short outages of the API, of which it says when they begin and end."""
+    reached, away = time.monotonic(), False
     while True:
         try:
             run = connection.call(connection.runs.run_service_get_run, run_id)
-        except ClusterUnreachableError:
+        except ClusterUnreachableError as error:
             if time.monotonic() - reached > OUTAGE_SECONDS:
                 raise
+            if not away:
+                say(f"{error.message} The run goes on; waiting for the API for {OUTAGE_SECONDS:g} s at most.")
+            away = True
         else:
-            reached = time.monotonic()
+            if away:
+                say("The API answers again; what it tells may be some minutes old.")
+            reached, away = time.monotonic(), False
             yield run
         time.sleep(poll)
 
 
-def _steps(connection: Connection, run: Any) -> frozenset[str]:
-    """Return the names of the tasks in the run's definition, for the API lists Argo's internals beside them."""
+def _steps(connection: Connection, run: Any) -> dict[str, int]:
+    """Return the steps in the run's definition, each with how many times it runs."""
     spec = run.pipeline_spec
     reference = run.pipeline_version_reference
     if not spec and reference:
         get = connection.pipelines.pipeline_service_get_pipeline_version
         spec = connection.call(get, reference.pipeline_id, reference.pipeline_version_id).pipeline_spec
-    spec = (spec or {}).get("pipeline_spec", spec or {})
-    dags = [spec.get("root", {}), *spec.get("components", {}).values()]
-    tasks = [(name, task) for dag in dags for name, task in dag.get("dag", {}).get("tasks", {}).items()]
-    groups = {name for name, each in spec.get("components", {}).items() if "dag" in each}
-    return frozenset(name for name, task in tasks if task["componentRef"]["name"] not in groups)
+    parameters = (run.runtime_config.parameters if run.runtime_config else None) or {}
+    return steps_of((spec or {}).get("pipeline_spec", spec or {}), parameters)

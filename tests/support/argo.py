@@ -17,6 +17,9 @@ and argoproj/argo-workflows v4.0.5, workflow/controller/operator.go:
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -51,6 +54,7 @@ class Workflow:
         self.phase, self.state = phase, STATES[phase]
         self.history = ["PENDING", "RUNNING"]
         self.deadline: int | None = None
+        self.told: Workflow | None = None
         top = self._retried(WORKFLOW, "", "DAG", "entrypoint", [(phase, "")])
         self._driver(top, "root-driver", "Succeeded")
         root = self._retried(f"{top}.root", top, "DAG", "root", [(phase, "")])
@@ -135,6 +139,15 @@ class Workflow:
         self.history = ["PENDING", "RUNNING", *(["CANCELING"] if reported else [])]
         return self
 
+    def packed(self, told: Workflow) -> Workflow:
+        """Let Argo have packed the nodes, after which Kubeflow's API tells for good what it was told before.
+
+        As met on Kubeflow 2.17.0 with a sweep of three trials. argoproj/argo-workflows v4.0.5,
+        workflow/packer/packer.go:65 (CompressWorkflowIfNeeded): the nodes are emptied, and stand as JSON, gzip, base64.
+        """
+        self.told = told
+        return self
+
     def pod_name(self, node: Mapping[str, Any]) -> str:
         """backend/src/common/util/workflow.go:391 (RetrievePodName)."""
         return f"{WORKFLOW}-{node['templateName']}-{node['id'].rpartition('-')[2]}"
@@ -151,7 +164,7 @@ class Workflow:
         return {
             "metadata": {"name": WORKFLOW, "annotations": {"workflows.argoproj.io/pod-name-format": "v2"}},
             "spec": {} if self.deadline is None else {"activeDeadlineSeconds": self.deadline},
-            "status": {"phase": self.phase, "nodes": self.nodes},
+            "status": {"phase": self.phase, **self._nodes()},
         }
 
     def state_history(self) -> list[dict[str, str]]:
@@ -167,8 +180,13 @@ class Workflow:
                 **({"state": state} if (state := STATES[node["phase"]]) else {}),
                 "child_tasks": [{"pod_name": each} for each in node["children"]],
             }
-            for _, node in sorted(self.nodes.items())
+            for _, node in sorted((self.told or self).nodes.items())
         ]
+
+    def _nodes(self) -> dict[str, Any]:
+        if not self.told:
+            return {"nodes": self.nodes}
+        return {"compressedNodes": base64.b64encode(gzip.compress(json.dumps(self.nodes).encode())).decode()}
 
     def _step(self, boundary: str, name: str, attempts: Sequence[Attempt]) -> None:
         self._driver(boundary, f"{name}-driver", "Succeeded")

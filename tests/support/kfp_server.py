@@ -46,6 +46,8 @@ class KfpServer(ThreadingHTTPServer):
         progress: Every run at each look at it, the last one from then on.
         logs: Pod name -> its log.
         cut_logs: Pods whose log breaks off with an error.
+        made_at: When all recurring runs were made, "" for as it was: Kubeflow's time is in whole seconds.
+        meet: If set, lists of recurring runs wait there for one another.
     """
 
     daemon_threads = True
@@ -69,6 +71,9 @@ class KfpServer(ThreadingHTTPServer):
         self.logs: dict[str, str] = {}
         self.cut_logs: set[str] = set()
         self.shown: Workflow | None = None
+        self.made_at = ""
+        self.meet: threading.Barrier | None = None
+        self.lock = threading.Lock()
         self._looks = 0
 
     @property
@@ -146,7 +151,10 @@ class Handler(BaseHTTPRequestHandler):
             pending = self.server.fail.get((method, parts.path.removeprefix(ROOT)), [])
             if pending:
                 raise RefusalError(pending.pop(0), "asked to fail")
-            response = self._answer(method, parts.path)
+            if self.server.meet and (method, parts.path) == ("GET", f"{ROOT}/recurringruns"):
+                self.server.meet.wait(60)
+            with self.server.lock:
+                response = self._answer(method, parts.path)
         except RefusalError as refusal:
             response = {"error": str(refusal), "code": 7, "message": str(refusal), "details": []}
             return self._send(refusal.status, json.dumps(response).encode())
@@ -293,7 +301,8 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusalError(400, "five fields are misread")
         self.server.created["recurringruns"].append(run)
         status = "ENABLED" if sent["mode"] == "ENABLE" else "DISABLED"
-        return _keep(self.server.recurring, "recurring_run_id", {**sent, "status": status})
+        made = {"created_at": self.server.made_at} if self.server.made_at else {}
+        return _keep(self.server.recurring, "recurring_run_id", {**sent, **made, "status": status})
 
     def switch_recurring(self, run: str, action: str) -> Any:
         if self.server.switch_refusals:
@@ -364,7 +373,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 def _keep(items: dict[str, dict], key: str, item: dict) -> dict:
     identity = str(uuid.uuid4())
-    items[identity] = {**item, key: identity, "created_at": datetime.now(UTC).isoformat()}
+    items[identity] = {"created_at": datetime.now(UTC).isoformat(), **item, key: identity}
     return items[identity]
 
 

@@ -198,7 +198,8 @@ def test_many_of_one_name_become_one(server):
     schedule(server, "apply")
     (identity, one), *_ = server.recurring.items()
     for number in range(60):  # more than a page
-        server.recurring[f"copy-{number}"] = {**one, "recurring_run_id": f"copy-{number}", "description": "by hand"}
+        older = {**one, "recurring_run_id": f"copy-{number}", "created_at": "2026-01-01T00:00:00Z"}
+        server.recurring[f"copy-{number}"] = {**older, "description": "by hand"}
     schedule(server, "apply")
 
     assert list(server.recurring) == [identity]

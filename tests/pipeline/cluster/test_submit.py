@@ -85,6 +85,15 @@ def test_every_task_says_how_it_runs(options):
         assert int(retry["backoffMaxDuration"][:-1]) > (retry["maxRetryCount"] + 1) * limit
 
 
+def test_every_step_outlasts_an_outage_of_seven_minutes(definition):
+    """What a step waits before its repetitions: the API may be away for as long."""
+    for task in definition.tasks():
+        retry = task.spec["retryPolicy"]
+        first, factor = float(retry["backoffDuration"][:-1]), retry["backoffFactor"]
+
+        assert sum(first * factor**number for number in range(retry["maxRetryCount"])) >= 7 * 60
+
+
 def test_caching_is_set_on_purpose(definition):
     """Data steps may be reused; nothing that trains or reads the registry is, and with reuse=False nothing at all."""
     fresh = compile_definition(reuse=False)

@@ -26,6 +26,7 @@ FOLDERS = ["kubeflow-cluster-scoped", *(f"overlays/{each}/kubeflow" for each in 
 # Of the resources that we lay something over, the names and no more: a patch of another name fails to render.
 # 2.17.0: manifests/kustomize/base/installs/generic/kfp-launcher-configmap.yaml,
 # manifests/kustomize/base/pipeline/ml-pipeline-ui-sa.yaml,
+# manifests/kustomize/base/pipeline/ml-pipeline-apiserver-deployment.yaml,
 # manifests/kustomize/third-party/argo/base/workflow-controller-{configmap,deployment}-patch.yaml, and
 # manifests/kustomize/cluster-scoped-resources/namespace.yaml
 STAND_IN = """
@@ -36,7 +37,16 @@ metadata: {name: kubeflow, labels: {pod-security.kubernetes.io/enforce: baseline
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: workflow-controller-configmap, namespace: kubeflow}
-data: {executor: kept, workflowDefaults: "spec: {templateDefaults: {retryStrategy: {retryPolicy: OnError}}}"}
+data:
+  executor: kept
+  workflowDefaults: "spec: {templateDefaults: {retryStrategy: {retryPolicy: OnError}}}"
+  artifactRepository: |
+    archiveLogs: true
+    s3:
+      endpoint: "seaweedfs.kubeflow.svc:9000"
+      bucket: "mlpipeline"
+      keyFormat: "private-artifacts/{{workflow.namespace}}/{{workflow.name}}/{{pod.name}}"
+      insecure: true
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -46,6 +56,15 @@ spec:
     spec:
       containers:
       - {name: workflow-controller, image: stand-in, env: [{name: TRANSIENT_ERROR_PATTERN, value: kept}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ml-pipeline, namespace: kubeflow}
+spec:
+  template:
+    spec:
+      containers:
+      - {name: ml-pipeline-api-server, image: stand-in, env: [{name: PUBLISH_LOGS, value: kept}]}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -75,6 +94,22 @@ def workflow_defaults(found: dict[tuple[str, str], dict]) -> dict:
     return yaml.safe_load(found["ConfigMap", "workflow-controller-configmap"]["data"]["workflowDefaults"])["spec"]
 
 
+def require_logs_where_the_api_looks(found: dict[tuple[str, str], dict]) -> None:
+    """Argo puts a log at keyFormat/main.log; for packed nodes Kubeflow's API takes PREFIX/WORKFLOW/POD/main.log.
+
+    kubeflow/pipelines 2.17.0: backend/src/apiserver/archive/log.go:257 (GetLogObjectKey), where no node of the
+    Workflow names an artifact.
+    """
+    store = yaml.safe_load(found["ConfigMap", "workflow-controller-configmap"]["data"]["artifactRepository"])
+    (server,) = found["Deployment", "ml-pipeline"]["spec"]["template"]["spec"]["containers"]
+    prefix = {each["name"]: each.get("value") for each in server["env"]}["ARCHIVE_CONFIG_LOG_PATH_PREFIX"]
+
+    assert store["s3"]["keyFormat"] == f"{prefix}/{{{{workflow.name}}}}/{{{{pod.name}}}}"
+    assert prefix == "artifacts" and "PUBLISH_LOGS" in {each["name"] for each in server["env"]}
+    assert store["archiveLogs"] and store["s3"]["insecure"]
+    assert (store["s3"]["endpoint"], store["s3"]["bucket"]) == ("seaweedfs.kubeflow.svc:9000", "mlpipeline")
+
+
 def retried(expression: str, status: str, message: str) -> bool:
     """Evaluate the retry expression as Argo does, written as Python; `matches` finds a pattern anywhere."""
     python = re.sub(r"!(?!=)", " not ", expression.replace("&&", " and ").replace("||", " or "))
@@ -92,6 +127,7 @@ LOST = [
     ("Error", "Pod failed before main container starts due to ContainerCreating: "),
     ("Failed", f"main: Error (exit code 1): {STEP_LOST} StoreUnreachableError: Expected an answer. Received: none."),
     ("Failed", f"main: Error (exit code 1): epoch 2\nKilled\n{LAUNCHER_KILLED}"),
+    ("Failed", "main: Error (exit code 143): epoch 129\nError: exit status 143"),  # evicted
     ("Failed", f"main: Error (exit code 1): {LAUNCHER_UNAVAILABLE}"),
     ("Failed", f"main: Error (exit code 1): {DRIVER_UNAVAILABLE}"),
 ]
@@ -145,6 +181,12 @@ def test_argo_looks_again_after_a_second(tmp_path):
     assert {each["name"]: each["value"] for each in controller["env"]} == {
         "DEFAULT_REQUEUE_TIME": "1s", "TRANSIENT_ERROR_PATTERN": "kept",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_logs_lie_where_kubeflows_api_looks_once_nodes_are_packed(tmp_path, folder):
+    """One setting is Argo's and the API's; store, bucket and the server's other variables are kept."""
+    require_logs_where_the_api_looks(over_stand_ins(tmp_path, folder))
 
 
 def test_kinds_artifacts_stay_in_the_store_that_kubeflow_ships(tmp_path):
@@ -204,7 +246,7 @@ def test_it_renders_over_upstream_itself(copy, folder):
         return
     defaults = workflow_defaults(found)
     assert defaults["podSpecPatch"] and "retryPolicy" not in defaults["templateDefaults"]["retryStrategy"]
-    assert "archiveLogs" in found["ConfigMap", "workflow-controller-configmap"]["data"]["artifactRepository"]
+    require_logs_where_the_api_looks(found)
 
 
 @needs_upstream

@@ -59,14 +59,15 @@ def test_a_terminated_run_is_canceled(server, reported):
 
 
 def test_only_steps_of_the_definition_are_shown(server):
-    """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's."""
+    """Drivers, executors, groups of tasks, the workflow itself and single attempts are Argo's, not the pipeline's; of a
+    pod that was lost a line tells."""
     server.progress = [
         Workflow(prepare=[("Error", "pod deleted"), ("Running", "")]).group("condition-1"),
         Workflow(prepare=[("Error", "pod deleted"), ("Succeeded", "")]),
     ]
     shown = submit(server)
 
-    assert lines(shown)[1:-1] == ["prepare running", "prepare succeeded"]
+    assert lines(shown)[1:-1] == ["prepare running", "prepare attempt 2: pod deleted", "prepare succeeded"]
     assert "deep-mnist-x7k2p" in {each["display_name"] for each in server.progress[0].task_details()}
 
 
@@ -176,6 +177,7 @@ def test_a_step_that_runs_again_is_no_longer_pending(server):
     assert [line.partition(":")[0] for line in lines(shown)[1:-1]] == [
         "train pending",
         "train running",
+        "train attempt 2",
         "train succeeded",
     ]
     assert shown.exit_code == 0
@@ -212,6 +214,8 @@ def test_waiting_outlasts_a_short_outage(server):
     shown = CliRunner().invoke(pipeline, ["watch", identity, "--host", server.url, "--poll", "0.02"])
 
     assert shown.exit_code == 0, shown.output
+    assert "HTTP 502" in lines(shown)[0] and "waiting for the API for 600 s" in lines(shown)[0]
+    assert lines(shown)[1].startswith("The API answers again")
 
 
 def test_patience_ends(server):
@@ -246,6 +250,7 @@ def test_a_result_from_the_cache_is_told_apart(server):
     [
         ("publish", "publish: PUBLISHED version=3 accuracy=0.9953 at gs://m/3: first model", "PUBLISHED version=3"),
         ("publish", "publish: NOT PROMOTED accuracy=0.99 champion=0.9953: no better", "NOT PROMOTED accuracy=0.99"),
+        ("select", "select: the best of 3 is fast seed 1", "the best of 3 is fast seed 1"),
         ("compare", "unchanged: data 6a359b240965 with this recipe were judged", "unchanged: data 6a359b240965"),
     ],
 )
@@ -257,6 +262,15 @@ def test_a_success_says_what_was_decided(server, step, log, said):
 
     assert shown.exit_code == 0
     assert shown.output.splitlines()[-2].startswith(said)
+
+
+def test_a_decision_that_cannot_be_read_names_the_way(server):
+    """Kubeflow has no log of a run whose nodes Argo has packed: silence would look like nothing to publish."""
+    server.progress = [Workflow(publish="Succeeded")]
+    shown = submit(server)
+
+    assert shown.exit_code == 0
+    assert "python -m pipeline models list" in lines(shown)[-2]
 
 
 def test_the_trials_of_a_sweep_are_one_step_each(server):
@@ -273,6 +287,25 @@ def test_the_trials_of_a_sweep_are_one_step_each(server):
     assert "preprocess succeeded" in lines(sent)
     assert "train failed: 1 of 3 trials have succeeded" in lines(sent)
     assert "--- train of trial 2: main: Error (exit code 1)" in sent.output
+
+
+def test_a_run_whose_nodes_argo_has_packed_is_followed(server, monkeypatch):
+    """The API's own details stand still then: steps, trials and failures come from the Workflow."""
+    monkeypatch.setattr("pipeline.cluster.watch.WORKFLOW_SECONDS", 0.0)
+    told = Workflow(download="Running").trials(train=["Succeeded", "Running"])
+    server.progress = [
+        told,
+        Workflow(download="Succeeded", select="Running").trials(train=["Succeeded"] * 3).packed(told),
+        Workflow(download="Succeeded", select=("Failed", "main: OOMKilled (exit code 137)")).trials(
+            train=["Succeeded"] * 3
+        ).packed(told),
+    ]  # fmt: skip
+    sent = CliRunner().invoke(pipeline, ["sweep", *RUN[1:3], "--host", server.url, *RUN[3:]])
+
+    assert [line for line in lines(sent) if line.startswith(("train ", "select "))] == [
+        "train running: 1 of 3 trials have succeeded", "select running", "train succeeded", "select failed",
+    ]  # fmt: skip
+    assert "--- select: main: OOMKilled (exit code 137)" in sent.output
 
 
 def test_an_api_that_stays_away_leaves_the_way_back(server, monkeypatch):
