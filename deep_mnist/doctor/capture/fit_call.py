@@ -37,11 +37,13 @@ class Later(NamedTuple):
     Attributes:
         x, y: Arrays, tensors or a dataset; y None where x holds labels, or nothing is compared with any.
         at: Their expressions.
+        call: As it stands in the program.
     """
 
     x: Any
     y: Any
     at: tuple[ast.expr | None, ast.expr | None]
+    call: ast.Call
 
 
 @dataclass

@@ -14,13 +14,16 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from deep_mnist.doctor.capture.draw import is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Later, Verb
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 
-TEST_NAME = re.compile(r"test|valid|(^|_)val(_|$)|holdout|hold_out|unseen", re.IGNORECASE)
+TEST_NAME = re.compile(r"(?<![a-z])(test|valid|val(?=_|\b)|holdout|hold_out|unseen)|(?<=[a-z])(Test|Valid)|TEST|VALID")
+# Of data that are made to be unlike train's, to see how much the network bears.
+MADE_UNLIKE = re.compile(r"adv|nois|corrupt|perturb|rotat|shift|drift|turned|blur|attack|_ood|ood_", re.IGNORECASE)
 MOST_BYTES = 1 << 28  # of an array that an expression is computed of
 FEWEST = 2  # examples
 # Of arrays, tensors and frames; none of them changes anything.
@@ -69,10 +72,11 @@ def _later(call: FitCall, frame: FrameType | None) -> Iterator[Later]:
             continue
         at = [_argument(node, 0, "x"), _argument(node, 1, "y") if called(node) == "evaluate" else None]
         x, y = (None if each is None else _value(use, each) for each in at)
-        named = called(node) == "evaluate" or TEST_NAME.search(ast.unparse(at[0]) if at[0] is not None else "")
+        text = ast.unparse(at[0]) if at[0] is not None else ""
+        named = not MADE_UNLIKE.search(text) and (called(node) == "evaluate" or TEST_NAME.search(text))
         whole = y is not None or at[1] is None
         if named and whole and _can_be_judged(x, y, needs_y=called(node) == "evaluate"):
-            yield Later(x, y, (_in_frame(at[0], use, frame), _in_frame(at[1], use, frame)))
+            yield Later(x, y, (_in_frame(at[0], use, frame), _in_frame(at[1], use, frame)), node)
 
 
 def _in_frame(node: ast.expr | None, use: Use, frame: FrameType | None) -> ast.expr | None:
@@ -107,10 +111,17 @@ def _is_given(call: FitCall, x: Any) -> bool:
     held = call.validation
     if x is call.x or x is held or (isinstance(held, tuple | list) and any(x is each for each in held)):
         return True
-    if not (_is_array(x) and _is_array(call.x)) or len(x) > len(call.x):
-        return _is_array(x) and _is_array(call.x)
-    both = isinstance(x, np.ndarray) and isinstance(call.x, np.ndarray)
-    return both and np.may_share_memory(x, call.x) and np.shares_memory(x, call.x, max_work=1)
+    if not (_is_array(x) and _is_array(call.x)):
+        return False
+    return len(x) > len(call.x) or _is_within(x, call.x)
+
+
+def _is_within(part: Any, whole: Any) -> bool:
+    """Whether an array lies in the memory of another."""
+    if not (isinstance(part, np.ndarray) and isinstance(whole, np.ndarray)) or not np.may_share_memory(part, whole):
+        return False
+    (low, high), (first, last) = byte_bounds(part), byte_bounds(whole)
+    return bool(first <= low and high <= last)
 
 
 # --- values -----------------------------------------------------------------------------------------

@@ -22,7 +22,11 @@ SENTENCES |= {"outlines_of_no_class", "the_first_word_as_padding", "two_names_fo
 SENTENCES |= {"marks_of_five_colours_in_a_long_list", "one_softmax_made_by_a_function_of_units"}
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
 SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
-SENTENCES |= {"labels_of_a_dataset_read_once_more", "a_layer_of_functions_is_saved"}
+SENTENCES |= {
+    "tested_on_rows_that_were_trained_on",
+    "labels_of_a_dataset_read_once_more",
+    "a_layer_of_functions_is_saved",
+}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments"}
 
 

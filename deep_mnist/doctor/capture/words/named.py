@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,7 +83,19 @@ def _in_call(finding: Finding, fix: str, origin: Origin) -> str:
     if not given or origin.node is None or origin.tree is None or IN_PLACE in comment or not is_code(body):
         return fix
     line = with_arguments(origin.tree, origin.node, body, given)
+    if not line and origin.later is not None:
+        again = _given_names(origin.later, given)
+        first = "; ".join(f"{name} = {expression}" for name, expression in given.items())
+        return f"{first}; {body}  # {f'{comment}; ' if comment else ''}and {again} below"
     if not line:
         told = "; ".join(f"{name}: {expression}" for name, expression in given.items())
         return f"{body}  # {f'{comment}; ' if comment else ''}where the call is given {told}"
     return f"{line}  # {f'{comment}; ' if comment else ''}{IN_PLACE} {origin.at(origin.node.lineno)}"
+
+
+def _given_names(call: ast.Call, given: Mapping[str, str]) -> str:
+    """Return a call that is given names in the place of expressions."""
+    text = ast.unparse(call)
+    for name, expression in given.items():
+        text = text.replace(expression, name)
+    return text

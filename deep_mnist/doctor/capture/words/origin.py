@@ -40,6 +40,7 @@ class Origin:
         compiled_at: Line of the model's compile(), None when unknown.
         compiled_in: Name of the code that holds it, where that is another than the call's: an earlier cell.
         is_own: The line is the call itself, and no library's function that makes it.
+        later: The call behind it that tests on what is judged as the test split, None where the call is given that.
         may_repeat: The call stands in a loop or a function, or its source is not known.
     """
 
@@ -54,6 +55,7 @@ class Origin:
     tree: ast.AST | None = field(default=None, repr=False, compare=False)
     node: ast.Call | None = field(default=None, repr=False, compare=False)
     is_own: bool = True
+    later: ast.Call | None = field(default=None, repr=False, compare=False)
 
     def at(self, line: int | None, path: str = "") -> str:
         """Return a line in words: "train.py:9", or "cell 7, line 3, In [12]" of a notebook; without one, the file."""
@@ -167,7 +169,18 @@ def origin_of(call: FitCall, frame: FrameType | None, train: Drawn, test: Drawn 
     compiled_in, compiled_at = source.compile_place(variables["model"].expression)
     repeats = source.may_repeat(node)
     return Origin(
-        source.path, source.line, text, variables, notes, compiled_at, repeats, compiled_in, source.tree, node, is_own
+        source.path,
+        source.line,
+        text,
+        variables,
+        notes,
+        compiled_at,
+        repeats,
+        compiled_in,
+        source.tree,
+        node,
+        is_own,
+        call.later.call if call.later is not None else None,
     )
 
 
