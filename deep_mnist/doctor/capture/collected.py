@@ -52,7 +52,8 @@ def collect(
 
 def _read(elements: Iterable[Any]) -> Iterator[Any]:
     """Yield the elements; what is raised here is raised in training too."""
-    yield from elements
+    for each in elements:  # noqa: UP028 - `yield from` closes a generator that is read in part
+        yield each
 
 
 @dataclass
