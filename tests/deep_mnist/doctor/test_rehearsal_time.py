@@ -94,7 +94,7 @@ def test_an_unknown_length_is_not_counted_from_the_sample():
 
 @pytest.mark.parametrize("limit", [{"work": 1.0}, {"steps": 5}, {"seconds": 0.0}], ids=lambda limit: next(iter(limit)))
 def test_what_the_limits_leave_open_is_a_note(limit):
-    """Not judged for want of time: no error and no warning, of a network that would have one."""
+    """Not judged for want of time: no error and no warning, of a network that would have one; a cost only of steps."""
     keras.utils.set_random_seed(0)
     model = network()
     model.optimizer.learning_rate = 1e4
@@ -102,7 +102,7 @@ def test_what_the_limits_leave_open_is_a_note(limit):
     found = rehearse(model, *digits(), **limit).findings
 
     assert {each.severity for each in found} == {"note"}
-    assert [each.rule.code for each in found] == ["R003", "R002"]
+    assert [each.rule.code for each in found] == ["R003", *(["R002"] if "steps" in limit else [])]
     assert "not judged for want of time" in found[0].received
 
 
