@@ -19,7 +19,7 @@ from numpy.lib.array_utils import byte_bounds
 from deep_mnist.doctor.capture.draw import is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Later, Verb
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
-from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import argument_of, called
 
 TEST_NAME = re.compile(r"(?<![a-z])(test|valid|val(?=_|\b)|holdout|hold_out|unseen)|(?<=[a-z])(Test|Valid)|TEST|VALID")
 # Of data that are made to be unlike train's, to see how much the network bears.
@@ -45,17 +45,8 @@ def tested_later(call: FitCall, frame: FrameType | None) -> Later | None:
 
 def is_trained_later(call: FitCall, frame: FrameType | None) -> bool:
     """Whether the model of an evaluate() is surely fitted behind it: that fit is what a script is judged by."""
-    for use in after_fit(frame, call.model, call.verb):
-        node = use.node
-        if (
-            isinstance(node, ast.Call)
-            and called(node) == Verb.FIT
-            and isinstance(node.func, ast.Attribute)
-            and use.sure
-        ):
-            if use.value(node.func.value) is call.model:
-                return True
-    return False
+    later = after_fit(frame, call.model, call.verb)
+    return any(use.sure and use.called_on(call.model, Verb.FIT) is not None for use in later)
 
 
 def validates(call: FitCall) -> bool:
@@ -65,12 +56,10 @@ def validates(call: FitCall) -> bool:
 
 def _later(call: FitCall, frame: FrameType | None) -> Iterator[Later]:
     for use in after_fit(frame, call.model):
-        node = use.node
-        if not isinstance(node, ast.Call) or called(node) not in ("evaluate", "predict") or not use.sure:
+        node = use.called_on(call.model, "evaluate", "predict")
+        if node is None or not use.sure:
             continue
-        if not isinstance(node.func, ast.Attribute) or use.value(node.func.value) is not call.model:
-            continue
-        at = [_argument(node, 0, "x"), _argument(node, 1, "y") if called(node) == "evaluate" else None]
+        at = [argument_of(node, 0, "x"), argument_of(node, 1, "y") if called(node) == "evaluate" else None]
         x, y = (None if each is None else _value(use, each) for each in at)
         text = ast.unparse(at[0]) if at[0] is not None else ""
         named = not MADE_UNLIKE.search(text) and (called(node) == "evaluate" or TEST_NAME.search(text))
@@ -86,12 +75,6 @@ def _in_frame(node: ast.expr | None, use: Use, frame: FrameType | None) -> ast.e
     names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
     held = {**frame.f_globals, **frame.f_locals}
     return node if all(held.get(each.id) is use.value(each) for each in names) else None
-
-
-def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    if any(isinstance(each, ast.Starred) for each in call.args):
-        return None
-    return call.args[position] if len(call.args) > position else keyword_of(call, name)
 
 
 def _can_be_judged(x: Any, y: Any, *, needs_y: bool) -> bool:

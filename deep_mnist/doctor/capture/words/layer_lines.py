@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, NamedTuple
 
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
@@ -145,7 +145,7 @@ def _changes(text: ProgramText, model: Any, part: str, units: int, activation: s
 
 def _dense(made: ast.Call, units: int, activation: str | None, *, same: bool = False) -> ast.Call:
     """Return the call with other units (the `same` are said as they were) and activation."""
-    stated = made.args[0] if made.args else keyword_of(made, "units")
+    stated = argument_of(made, 0, "units")
     first = stated if same and stated is not None else ast.Constant(units)
     keywords = [ast.keyword("activation", ast.Constant(activation))] if activation else []
     return ast.Call(made.func, [first], [*keywords, *_kept(made)])

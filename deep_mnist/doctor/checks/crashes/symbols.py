@@ -9,7 +9,7 @@ from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import NOT_A_LAYER
-from deep_mnist.doctor.evidence.live.source_text import called
+from deep_mnist.doctor.evidence.live.source_text import called, statements_around
 from deep_mnist.doctor.finding import Finding
 
 SYMBOL = re.compile(
@@ -73,7 +73,7 @@ def _functions_on_symbols(step: TraceStep, library: str) -> dict[str, int]:
     """Return the library's functions that the lines from this one on call on symbols, or on what came of them."""
     symbols = {name for name, each in step.held.items() if type(each).__name__ == "KerasTensor"}
     found: dict[str, int] = {}
-    for statement in (each for each in _block_of(step) if each.end_lineno and each.end_lineno >= step.line):
+    for statement in _lines_from(step):
         for node in ast.walk(statement):
             if not isinstance(node, ast.Call) or ast.unparse(node.func).partition(".")[0] != library:
                 continue
@@ -84,11 +84,9 @@ def _functions_on_symbols(step: TraceStep, library: str) -> dict[str, int]:
     return found
 
 
-def _block_of(step: TraceStep) -> list[ast.stmt]:
-    """Return the statements of the function, or of the module, that a line stands in."""
-    functions = [each for each in ast.walk(step.tree) if isinstance(each, ast.FunctionDef)
-                 and each.lineno <= step.line <= (each.end_lineno or 0)]  # fmt: skip
-    return max(functions, key=lambda each: each.lineno).body if functions else step.tree.body
+def _lines_from(step: TraceStep) -> list[ast.stmt]:
+    """Return the statements of the function, or of the module, that a line stands in, from that line on."""
+    return [each for each in statements_around(step.tree, step.line) if (each.end_lineno or 0) >= step.line]
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -97,7 +95,7 @@ def _names(node: ast.AST) -> set[str]:
 
 def _adds_loss(step: TraceStep) -> bool:
     """Whether the lines from this one on add a loss to a model from outside."""
-    calls = [node for each in _block_of(step) for node in ast.walk(each) if isinstance(node, ast.Call)]
+    calls = [node for each in _lines_from(step) for node in ast.walk(each) if isinstance(node, ast.Call)]
     return any(called(each) == "add_loss" and not ast.unparse(each.func).startswith("self.")
                and each.lineno >= step.line for each in calls)  # fmt: skip
 

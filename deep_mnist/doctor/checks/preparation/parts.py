@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.lineage import Lineage, Place, place_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of
 
 FIT_INPUTS, FIT_TARGETS = (0, "x"), (1, "y")
 
@@ -49,18 +49,12 @@ def parts_of(case: Case) -> Parts | None:
         return None
     lineage = Lineage(ProgramText(case.frame))
     fit = next(iter(lineage.text.calls_on(case.frame.f_lineno, "fit")), None)
-    x = _argument(fit, *FIT_INPUTS) if fit is not None else None
+    x = argument_of(fit, *FIT_INPUTS) if fit is not None else None
     if fit is None or x is None:
         return None
-    y = _argument(fit, *FIT_TARGETS)
+    y = argument_of(fit, *FIT_TARGETS)
     train = [_part(lineage, each, fit) for each in (x, y if y is not None else x)]
     return Parts(lineage, fit, train, list(_test_parts(lineage, fit)))
-
-
-def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    if any(isinstance(each, ast.Starred) for each in call.args):
-        return None
-    return call.args[position] if len(call.args) > position else keyword_of(call, name)
 
 
 def _part(lineage: Lineage, expression: ast.expr, call: ast.Call) -> Part:
@@ -80,7 +74,10 @@ def _test_parts(lineage: Lineage, fit: ast.Call) -> Iterator[tuple[int, Part]]:
             continue
         if ast.unparse(call.func.value) != model or not any(_within(each, call) for each in lineage.body):
             continue
-        of_call = [_argument(call, *FIT_INPUTS), _argument(call, *FIT_TARGETS) if called(call) == "evaluate" else None]
+        of_call = [
+            argument_of(call, *FIT_INPUTS),
+            argument_of(call, *FIT_TARGETS) if called(call) == "evaluate" else None,
+        ]
         for index, argument in enumerate(of_call):
             if argument is not None:
                 yield index, _part(lineage, argument, call)

@@ -11,7 +11,7 @@ from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, SPARS
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -90,7 +90,7 @@ def _weighted(case: Case) -> str:
     """Return the call of fit with weights of 0 for padding; a sentence where it has another form."""
     text = ProgramText(case.frame) if case.frame is not None else None
     calls = text.calls_on(case.frame.f_lineno, "fit") if text is not None and case.frame is not None else []
-    given = (calls[0].args[0] if calls[0].args else keyword_of(calls[0], "x")) if len(calls) == 1 else None
+    given = argument_of(calls[0], 0, "x") if len(calls) == 1 else None
     if text is not None and given is not None and case.train.images is not None:
         used = f"({ast.unparse(given)} != 0)" + (".any(axis=-1)" if case.train.images.ndim == 3 else "")
         weights = ast.parse(f'{used}.astype("float32")', mode="eval").body

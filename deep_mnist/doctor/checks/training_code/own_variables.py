@@ -14,7 +14,8 @@ from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
 from deep_mnist.doctor.evidence.live.own_step import recording
 from deep_mnist.doctor.evidence.live.restoring import unchanged
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -29,9 +30,7 @@ UNTRACKED = Rule(
     why="They keep the values that they start with: no optimizer trains them, and save() leaves them out.",
 )
 ASSIGNING = ("assign", "assign_add", "assign_sub", "scatter_update", "scatter_add", "scatter_sub", "scatter_nd_update")
-
-
-MARK = "  # in place of "
+MARK = f"  # {IN_PLACE} "
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def _rewritten(case: Case, owner: type, function: str) -> dict[str, str]:
     for call in text.calls("Variable"):
         statement = text.statement_of(call) if id(call) in within else None
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        value = call.args[0] if call.args else keyword_of(call, "initial_value")
+        value = argument_of(call, 0, "initial_value")
         if isinstance(target, ast.Attribute) and value is not None:
             kept = [each for each in call.keywords if each.arg in ("trainable", "dtype", "name")]
             again = ast.Call(ast.parse(function, mode="eval").body, [value], kept)

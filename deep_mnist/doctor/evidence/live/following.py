@@ -42,6 +42,13 @@ class Use:
         """Return what an expression stands for then, None where that is not known."""
         return self.scope.value(node)
 
+    def called_on(self, owner: Any, *verbs: str) -> ast.Call | None:
+        """Return the expression as a call of one of these methods of an object, None of any other expression."""
+        node = self.node
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in verbs:
+            return None
+        return node if self.value(node.func.value) is owner else None
+
 
 class Following(NamesThen):
     """The names of one block of code from some statement on.
@@ -185,8 +192,8 @@ class Following(NamesThen):
             yield from self.expressions(child, statement)
         if isinstance(node, ast.Call) and id(node) not in self.results:
             yield from self._called(node)
-            is_of_model = isinstance(node.func, ast.Attribute) and self.value(node.func.value) is self.model
-            self.made_anew |= is_of_model and called(node) in ("compile", "fit")
+            made = Use(node, statement, self, self.sure).called_on(self.model, "compile", "fit")
+            self.made_anew |= made is not None
 
     def _parts(self, node: ast.BoolOp, statement: ast.stmt) -> Iterator[Use]:
         kept = self.sure
@@ -259,7 +266,7 @@ def after_fit(frame: FrameType | None, model: Any, verb: str = "fit") -> Iterato
         block: Any = text.tree if is_module else text.function_at(frame.f_code)
         if block is None:
             return
-        if (node := call_at(text, name, frame.f_lineno)) is not None:
+        if (node := text.call_on(frame.f_lineno, name)) is not None:
             scope.results[id(node)] = result
         yield from scope.rest(block.body, frame.f_lineno)
         if is_module:
@@ -268,12 +275,6 @@ def after_fit(frame: FrameType | None, model: Any, verb: str = "fit") -> Iterato
                 yield from scope.walk(getattr(scope.text.tree, "body", []))
             return
         name, result, frame = frame.f_code.co_name, scope.returned, frame.f_back
-
-
-def call_at(text: ProgramText, name: str, line: int) -> ast.Call | None:
-    """Return the call of a function or method of this name on a line, None where there are none or several."""
-    found = text.calls_on(line, name)
-    return found[0] if len(found) == 1 else None
 
 
 def _is_full(cell: Any) -> bool:

@@ -60,6 +60,14 @@ class ProgramText:
                 return node
         return None
 
+    def around(self, node: ast.expr) -> list[ast.stmt]:
+        """Return the statements of the innermost function that a node stands in, of the module without one."""
+        return statements_around(self.tree, node.lineno)
+
+    def functions(self, *names: str) -> list[ast.FunctionDef]:
+        """Return the definitions of functions of these names."""
+        return [each for each in ast.walk(self.tree) if isinstance(each, ast.FunctionDef) and each.name in names]
+
     def calls(self, *names: str) -> list[ast.Call]:
         """Return the calls of functions or methods of these names, in the order of lines."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and called(node) in names]
@@ -68,6 +76,11 @@ class ProgramText:
     def calls_on(self, line: int, *names: str) -> list[ast.Call]:
         """Return those of these calls that stand on a line, or around it."""
         return [each for each in self.calls(*names) if each.lineno <= line <= (each.end_lineno or 0)]
+
+    def call_on(self, line: int, name: str) -> ast.Call | None:
+        """Return the only call of this name that stands on a line, or around it; None where there are several."""
+        found = self.calls_on(line, name)
+        return found[0] if len(found) == 1 else None
 
     def statement_of(self, node: ast.AST) -> ast.stmt | None:
         """Return the innermost statement that holds a node, None where it is not of this tree."""
@@ -151,10 +164,25 @@ def _own_block(tree: ast.AST, frame: FrameType) -> ast.AST:
     return next(around, tree)
 
 
+def statements_around(tree: ast.AST, line: int) -> list[ast.stmt]:
+    """Return the statements of the innermost function that a line stands in, of the module without one."""
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+    around = [each for each in functions if each.lineno <= line <= (each.end_lineno or 0)]
+    holder: Any = max(around, key=lambda each: each.lineno, default=tree)
+    return list(holder.body)
+
+
 def called(node: ast.Call) -> str:
     """Return the last name of what is called: "shuffle" of dataset.shuffle(…)."""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def argument_of(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """Return what a call states for a parameter, by its place or its name; None where arguments are unpacked."""
+    if any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return call.args[position] if len(call.args) > position else keyword_of(call, name)
 
 
 def keyword_of(call: ast.Call, name: str) -> ast.expr | None:

@@ -10,7 +10,7 @@ from deep_mnist.doctor.checks.program.callbacks import nearest, validating, with
 from deep_mnist.doctor.checks.program.later.hooks import OF_BATCHES, uses_in_hooks
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.checks.program.logs import RATE, Logs, logs_of
-from deep_mnist.doctor.evidence.live.following import Use, after_fit, call_at
+from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.names_then import Got, Meant
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
@@ -88,7 +88,7 @@ def _validating(case: Case, name: str, logs: Logs) -> str:
     """Return the call of fit with validation, "" where it has that or no arrays to split."""
     fix = validating(case, name, logs)
     text = ProgramText(case.frame) if fix and case.frame is not None else None
-    node = call_at(text, "fit", case.frame.f_lineno) if text is not None and case.frame is not None else None
+    node = text.call_on(case.frame.f_lineno, "fit") if text is not None and case.frame is not None else None
     again = text.rewritten(node, validation_split=ast.Constant(0.1)) if text is not None and node is not None else ""
     return again or fix
 

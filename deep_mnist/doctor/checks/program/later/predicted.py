@@ -69,41 +69,25 @@ def _divided(case: Case) -> str:
 
 def _unscaled(use: Use, model: Any) -> ast.expr | None:
     """Return the image that a call predicts on, where it was read and not scaled; None of any other expression."""
-    node = use.node
-    if (
-        not isinstance(node, ast.Call)
-        or not node.args
-        or called(node) not in ("predict", "predict_on_batch", "evaluate")
-    ):
+    node = use.called_on(model, *JUDGING)
+    if node is None or not node.args:
         return None
-    if not isinstance(node.func, ast.Attribute) or use.value(node.func.value) is not model:
-        return None
-    lineage = Lineage(use.scope.text, block_of(use))
-    values = [*lineage.of(node.args[0], place_of(node))]
-    values += [each for value in tuple(values) for each in _within(use, value)]
+    lineage = Lineage(use.scope.text, use.scope.text.around(node))
+    read = lineage.of(node.args[0], place_of(node))
+    values: list[ast.AST] = [*read, *(each for value in read for each in _within(use, value))]
     if not calls_in(values, *READING) or not all(_is_neutral(use, each) for each in values):
         return None
     return None if is_changed_in_place(lineage, values) else node.args[0]
 
 
-def block_of(use: Use) -> list[ast.stmt]:
-    """Return the statements of the function that an expression stands in, of the module without."""
-    tree, line = use.scope.text.tree, use.node.lineno
-    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
-    around = [each for each in functions if each.lineno <= line <= (each.end_lineno or 0)]
-    holder: Any = max(around, key=lambda each: each.lineno, default=tree)
-    return list(holder.body)
+def _within(use: Use, value: ast.expr) -> list[ast.stmt]:
+    """Return the statements of the functions of the user's own that a value is made by."""
+    calls = (each.func for each in ast.walk(value) if isinstance(each, ast.Call))
+    functions = use.scope.text.functions(*(each.id for each in calls if isinstance(each, ast.Name)))
+    return [statement for function in functions for statement in function.body]
 
 
-def _within(use: Use, value: ast.expr) -> list[ast.expr]:
-    """Return the expressions of the functions of the user's own that a value is made by."""
-    names = {each.func.id for each in ast.walk(value) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
-    functions = [e for e in ast.walk(use.scope.text.tree) if isinstance(e, ast.FunctionDef) and e.name in names]
-    return [each for function in functions for each in ast.iter_child_nodes(ast.Module(function.body, []))
-            for each in ast.walk(each) if isinstance(each, ast.expr)]  # fmt: skip
-
-
-def _is_neutral(use: Use, value: ast.expr) -> bool:
+def _is_neutral(use: Use, value: ast.AST) -> bool:
     """Whether an expression leaves pixels as they are: it computes nothing, and calls what only reads or reshapes."""
     for node in ast.walk(value):
         if isinstance(node, ast.BinOp) and _changes_range(node):
@@ -117,9 +101,8 @@ def _is_neutral(use: Use, value: ast.expr) -> bool:
 
 
 def _is_own(use: Use, call: ast.Call) -> bool:
-    """Whether a call is of a function of this program, whose own expressions are looked at."""
-    functions = (each for each in ast.walk(use.scope.text.tree) if isinstance(each, ast.FunctionDef))
-    return isinstance(call.func, ast.Name) and any(each.name == call.func.id for each in functions)
+    """Whether a call is of a function of this program, whose own statements are looked at."""
+    return isinstance(call.func, ast.Name) and bool(use.scope.text.functions(call.func.id))
 
 
 def _changes_range(node: ast.BinOp) -> bool:
@@ -144,7 +127,7 @@ def _may_scale(use: Use, call: ast.Call) -> bool:
     return name.startswith(SCALING) or (isinstance(call.func, ast.Name) and name == "__main__")
 
 
-def is_changed_in_place(lineage: Lineage, values: Sequence[ast.expr]) -> bool:
+def is_changed_in_place(lineage: Lineage, values: Sequence[ast.AST]) -> bool:
     """Whether a name that flows into values is computed on in place: image /= 255, scores[scores > 0.5] = 1."""
     names = {name for each in values for name in names_in(each)}
     nodes = [each for statement in lineage.body for each in ast.walk(statement)]

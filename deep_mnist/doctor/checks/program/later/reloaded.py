@@ -17,7 +17,7 @@ from deep_mnist.doctor.checks.program.later.saved import path_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
-from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import argument_of, called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -82,12 +82,10 @@ def _checkpoint(callback: Any) -> str:
 
 def _path_of(use: Use, verb: str, owner: Any) -> str:
     """Return the path of a call of save() of the model, or of load_model(); "" of any other expression."""
-    node = use.node
+    node = use.node if owner is None else use.called_on(owner, verb)
     if not isinstance(node, ast.Call) or called(node) != verb:
         return ""
-    if owner is not None and not (isinstance(node.func, ast.Attribute) and use.value(node.func.value) is owner):
-        return ""
-    path = node.args[0] if node.args else keyword_of(node, "filepath")
+    path = argument_of(node, 0, "filepath")
     return (path_of(use, path) or "") if path is not None else ""
 
 

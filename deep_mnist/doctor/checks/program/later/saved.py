@@ -13,7 +13,7 @@ from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.checks.program.logs import is_kerass
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.own_code import own_names
-from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import argument_of, called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -64,7 +64,7 @@ def _refused(use: Use, model: Any) -> tuple[ast.expr, str] | None:
         return None
     if verb == "save_weights" and keyword_of(node, "max_shard_size") is not None:
         return None
-    path = node.args[0] if node.args else keyword_of(node, "filepath")
+    path = argument_of(node, 0, "filepath")
     stated = path_of(use, path) if path is not None else None
     if path is None or stated is None or stated.startswith("hf://"):
         return None

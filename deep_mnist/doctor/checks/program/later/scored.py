@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.later.predicted import block_of, is_changed_in_place
+from deep_mnist.doctor.checks.program.later.predicted import is_changed_in_place
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
@@ -23,15 +23,7 @@ SCORES = (
     "balanced_accuracy_score", "cohen_kappa_score", "matthews_corrcoef", "multilabel_confusion_matrix",
 )  # fmt: skip
 PREDICT = "predict"
-KEEPING = (
-    PREDICT,
-    "squeeze",
-    "flatten",
-    "ravel",
-    "reshape",
-    "array",
-    "asarray",
-)  # calls that leave scores as they are
+KEEPING = (PREDICT, "squeeze", "flatten", "ravel", "reshape", "array", "asarray")  # calls that leave scores as they are
 
 OTHER_FORM = Rule(
     code="P088",
@@ -85,7 +77,7 @@ def check_argmax(case: Case) -> Iterator[Finding]:
         return
     for use in after_fit(case.frame, call.model):
         scores = _chosen_from(use)
-        lineage = Lineage(use.scope.text, block_of(use))
+        lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
         values = lineage.of(scores, place_of(use.node), PREDICT) if scores is not None else []
         if scores is None or not _predicts(use, call.model, values) or not _is_as_predicted(values):
             continue
@@ -155,7 +147,7 @@ def _is_of_sklearn(use: Use, function: ast.expr) -> bool:
 def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[str, str, ast.expr, str] | None:
     """Return what was expected and received, the wrong expression and what stands for it; None where all fits."""
     labels, units = _labels(use, true), _units(model)
-    lineage = Lineage(use.scope.text, block_of(use))
+    lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
     values = lineage.of(predicted, place_of(use.node), PREDICT)
     if labels is None or units is None or not _predicts(use, model, values) or is_changed_in_place(lineage, values):
         return None

@@ -58,11 +58,8 @@ def check_shuffled_predictions(case: Case) -> Iterator[Finding]:
 
 def _predicted_on(use: Use, model: Any) -> Any:
     """Return what predict() of the model is given, None of any other expression."""
-    node = use.node
-    if not isinstance(node, ast.Call) or called(node) != "predict" or not node.args:
-        return None
-    of_model = isinstance(node.func, ast.Attribute) and use.value(node.func.value) is model
-    return use.value(node.args[0]) if of_model else None
+    node = use.called_on(model, "predict")
+    return use.value(node.args[0]) if node is not None and node.args else None
 
 
 def _name(use: Use) -> str:

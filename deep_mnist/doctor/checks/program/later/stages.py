@@ -9,8 +9,8 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3
 from deep_mnist.doctor.checks.program.several_fits import FINE, compiled_anew
-from deep_mnist.doctor.evidence.live.following import Use, after_fit, call_at
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of, names_set
+from deep_mnist.doctor.evidence.live.following import Use, after_fit
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, names_set
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -97,11 +97,11 @@ def check_optimizer_of_loop(case: Case) -> Iterator[Finding]:
     if call is None or frame is None or call.verb != "fit" or not is_of_keras_3(call.model):
         return
     text = ProgramText(frame)
-    fit = call_at(text, "fit", frame.f_lineno)
+    fit = text.call_on(frame.f_lineno, "fit")
     for loop in text.loops_around(frame.f_lineno):
         compiled = _compiled_in(loop, text, fit, call.model)
         if compiled is not None:
-            name = ast.unparse(_optimizer_of(compiled) or compiled)
+            name = ast.unparse(argument_of(compiled, 0, "optimizer") or compiled)
             yield SHARED_OPTIMIZER.found(
                 expected="an optimizer for each model, made with it",
                 received=f"`{name}`, made before the loop at {text.at(loop)}, in compile() at {text.at(compiled)}",
@@ -120,11 +120,11 @@ def _compiled_in(loop: ast.For, text: ProgramText, fit: ast.Call | None, model: 
     if not makers:
         return None
     found = [(each, {*names_set([loop])}) for each in _compiles([loop]) if ast.unparse(_receiver(each)) == owner.id]
-    for function in _functions(text, {called(each) for each in makers}):
+    for function in text.functions(*(called(each) for each in makers)):
         own = {*names_set(function.body), *(each.arg for each in function.args.args)}
         found += [(each, own) for each in _compiles(function.body)]
     for each, made in found:
-        optimizer = _optimizer_of(each)
+        optimizer = argument_of(each, 0, "optimizer")
         if isinstance(optimizer, ast.Name) and optimizer.id not in made:
             return each if text.value_of(optimizer) is getattr(model, "optimizer", None) else None
     return None
@@ -137,14 +137,6 @@ def _compiles(statements: Sequence[ast.stmt]) -> list[ast.Call]:
 
 def _receiver(call: ast.Call) -> ast.expr:
     return call.func.value if isinstance(call.func, ast.Attribute) else call.func
-
-
-def _functions(text: ProgramText, names: set[str]) -> list[ast.FunctionDef]:
-    return [each for each in ast.walk(text.tree) if isinstance(each, ast.FunctionDef) and each.name in names]
-
-
-def _optimizer_of(compiled: ast.Call) -> ast.expr | None:
-    return compiled.args[0] if compiled.args else keyword_of(compiled, "optimizer")
 
 
 def _fix(text: ProgramText, compiled: ast.Call, name: str) -> str:
