@@ -67,7 +67,7 @@ def _vectors_of(text: ProgramText, call: ast.Call, rows: int) -> tuple[ast.keywo
 
 def _is_made_by(text: ProgramText, matrix: ast.Name, size: str) -> bool:
     """Whether the statement that makes a matrix asks a name for its rows."""
-    made = [each.value for each in ast.walk(text.tree) if isinstance(each, ast.Assign) and _sets(each, matrix.id)]
+    made = [each.value for each in text.nodes if isinstance(each, ast.Assign) and _sets(each, matrix.id)]
     return any(isinstance(node, ast.Name) and node.id == size for each in made for node in ast.walk(each))
 
 
@@ -103,7 +103,7 @@ def _is_of_units(text: ProgramText, name: str) -> bool:
 
 def _one_more(text: ProgramText, name: str) -> str:
     """Return the statement that defines a name, with one more; "" where several do, or it is a number by itself."""
-    found = [node for node in ast.walk(text.tree) if isinstance(node, ast.Assign) and _sets(node, name)]
+    found = [node for node in text.nodes if isinstance(node, ast.Assign) and _sets(node, name)]
     if len(found) != 1 or isinstance(found[0].value, ast.Constant) or len(found[0].targets) != 1:
         return ""
     if not isinstance(found[0].targets[0], ast.Name):

@@ -162,7 +162,7 @@ def _call_of(text: ProgramText, layer: Any, model: str) -> ast.Call | None:
     fitting = [each for each in fitting if _owner(text, each) == f":{model}"] or fitting
     if not fitting or len({_owner(text, each) for each in fitting}) > 1 or not _is_known(text, fitting[-1], layer):
         return None
-    inside = [each for each in ast.walk(text.tree) if isinstance(each, AROUND)]
+    inside = [each for each in text.nodes if isinstance(each, AROUND)]
     return None if any(any(node is fitting[-1] for node in ast.walk(each)) for each in inside) else fitting[-1]
 
 
@@ -206,7 +206,7 @@ def _owner(text: ProgramText, call: ast.Call) -> str:
         value.func, ast.Attribute) else ""  # fmt: skip
     if not receiver and isinstance(statement, ast.Assign) and called_sequential(statement.value):
         receiver = ast.unparse(statement.targets[0])
-    functions = [each for each in ast.walk(text.tree) if isinstance(each, ast.FunctionDef | ast.ClassDef)]
+    functions = [each for each in text.nodes if isinstance(each, ast.FunctionDef | ast.ClassDef)]
     around = [each.name for each in functions if any(node is call for node in ast.walk(each))]
     return f"{'.'.join(around)}:{receiver}"
 

@@ -17,7 +17,7 @@ def true_division(case: Case) -> str:
         return ""
     text = ProgramText(case.frame)
     mended: list[tuple[ast.stmt, ast.stmt]] = []
-    for statement in ast.walk(text.tree):
+    for statement in text.nodes:
         if isinstance(statement, ast.AugAssign) and _is_floor(statement.op, statement.value):
             quotient = ast.BinOp(statement.target, ast.Div(), statement.value)
             mended.append((ast.Assign([statement.target], quotient), statement))
@@ -32,7 +32,7 @@ def only_divides_floats(case: Case) -> bool:
     """Whether a program divides pixels, and never among integers: what is 0 and 1 then was black and white."""
     if case.frame is None or true_division(case):
         return False
-    divisions = (node for node in ast.walk(ProgramText(case.frame).tree) if isinstance(node, ast.BinOp | ast.AugAssign))
+    divisions = (node for node in ProgramText(case.frame).nodes if isinstance(node, ast.BinOp | ast.AugAssign))
     return any(
         isinstance(each.op, ast.Div) and _is_large(each.right if isinstance(each, ast.BinOp) else each.value)
         for each in divisions

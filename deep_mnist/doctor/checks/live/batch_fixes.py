@@ -203,7 +203,7 @@ def _made(case: Case, argument: str) -> tuple[str, str] | None:
             continue
         values = [
             each.value
-            for each in ast.walk(text.tree)
+            for each in text.nodes
             if isinstance(each, ast.Assign) and is_name(each.targets[0], given.id) and each.lineno <= call.lineno
         ]
         if values and isinstance(values[-1], ast.Call):

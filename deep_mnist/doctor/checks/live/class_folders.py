@@ -120,7 +120,7 @@ def _own_list(case: Case, text: ProgramText) -> Iterator[Finding]:
 
 
 def _assignment(text: ProgramText, name: str) -> ast.Assign | None:
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             return node
     return None

@@ -127,7 +127,7 @@ def _tables(text: ProgramText) -> Iterator[Table]:
 
 def _are_parallel(text: ProgramText, one: str, other: str) -> bool:
     """Whether two lists are made side by side: unpacked together, or comprehensions over the same."""
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         targets = node.targets[0] if isinstance(node, ast.Assign) else None
         if isinstance(targets, ast.Tuple) and {one, other} <= {ast.unparse(each) for each in targets.elts}:
             return True
@@ -193,7 +193,7 @@ def _set_at(text: ProgramText, name: str) -> ast.Assign | None:
     """Return the last assignment to a name before the call."""
     found = [
         node
-        for node in ast.walk(text.tree)
+        for node in text.nodes
         if isinstance(node, ast.Assign) and node.lineno <= text.frame.f_lineno and ast.unparse(node.targets[0]) == name
     ]
     return max(found, key=lambda each: (each.lineno, each.col_offset), default=None)

@@ -72,7 +72,7 @@ def _sorted_alike(text: ProgramText, *names: str) -> str:
     """Return the lines that set two lists, sorted by the digits in their files' names."""
     lines, places = [], []
     for name in names:
-        for node in ast.walk(text.tree):
+        for node in text.nodes:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
                 key = "lambda file: int(''.join(filter(str.isdigit, str(file).rsplit('/', 1)[-1])))"
                 lines.append(f"{name} = sorted({ast.unparse(node.value)}, key={key})")
@@ -94,7 +94,7 @@ def _from_dataset(case: Case) -> str:
 def one_seed(case: Case) -> str:
     """Return the line that gives masks the images' seed."""
     text = ProgramText(case.frame) if case.frame is not None else None
-    calls = [each for each in ast.walk(text.tree) if isinstance(each, ast.Call)] if text is not None else []
+    calls = [each for each in text.nodes if isinstance(each, ast.Call)] if text is not None else []
     for one, other in itertools.combinations(sorted(calls, key=lambda each: (each.lineno, each.col_offset)), 2):
         if text is not None and called(one) == called(other) and called(one) and (fix := _alike(text, one, other)):
             return fix

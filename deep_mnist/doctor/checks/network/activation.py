@@ -12,7 +12,7 @@ from deep_mnist.doctor.checks.fix_lines import last_layer
 from deep_mnist.doctor.checks.network.output import NUMBERS_AS_TARGETS
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 CROSSENTROPIES = (*SPARSE_LOSSES, "categorical_crossentropy", "categorical_focal_crossentropy", *BINARY_LOSSES)
 SCORES = ("softmax", "sigmoid")  # activations that end in 0..1
@@ -28,7 +28,11 @@ SOFTMAX_ON_ONE_UNIT = Rule(
     scope=Scope.NETWORK_OUTPUT,
     summary="The last layer has one unit, and softmax makes of one number always 1.",
     why="softmax of one number is always 1, whatever the weights: nothing is learned.",
-    follows=(NUMBERS_AS_TARGETS,),
+    follows=(
+        NUMBERS_AS_TARGETS,
+        Follows(rules=("M110", "M111", "C001"), on=On.MODEL),
+        Follows(rules=("L122",), on=On.TRAIN),
+    ),
 )
 SCORES_SQUASHED_TWICE = Rule(
     code="M121",

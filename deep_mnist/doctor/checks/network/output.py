@@ -56,7 +56,7 @@ FEWER_UNITS_THAN_CLASSES = Rule(
     scope=Scope.NETWORK_OUTPUT,
     summary="The last layer has fewer units than the stated number of classes.",
     why="Labels beyond the last unit give NaN on a GPU and an error on a CPU; one unit under softmax is always 1.",
-    follows=(NUMBERS_AS_TARGETS,),
+    follows=(NUMBERS_AS_TARGETS, Follows(rules=("M110",), on=On.MODEL)),
 )
 MORE_UNITS_THAN_CLASSES = Rule(
     code="M112",
@@ -77,6 +77,7 @@ CATEGORICAL_LOSS_OVER_ONE_UNIT = Rule(
     needs=(Need.LOSS,),
     summary="A loss that compares the scores of classes is compiled over one unit that answers yes or no.",
     why="The scores of one unit, made to sum to 1, are always 1: the loss is constant and nothing is learned.",
+    follows=(Follows(rules=("L122",), on=On.TRAIN),),
 )
 
 
@@ -152,16 +153,20 @@ def check_units_for_labels(case: Case) -> Iterator[Finding]:
     if classes is None or labels is None or units is None or labels.size != len(classes):
         return
     yes_or_no = units == 1 and contract.loss in BINARY_LOSSES
-    if not yes_or_no and (units < 2 or contract.num_classes != units or contract.loss not in SPARSE_LOSSES):
+    width = 2 if units == 1 else units  # as classes are counted
+    if not yes_or_no and (contract.num_classes != width or contract.loss not in SPARSE_LOSSES):
         return
-    most = int(classes.tally.values[-1])
-    if most < max(units, 2) or most >= MOST_UNITS or not _all_are_frequent(classes, most):
+    least, most = int(classes.tally.values[0]), int(classes.tally.values[-1])
+    if most < max(units, 2) or most >= MOST_UNITS or not 0 <= least <= (1 if units == 1 else 0):
         return
-    activation = "softmax" if yes_or_no or contract.output_activation == "softmax" else None
+    share = 1.0 if units == 1 and not yes_or_no else COMMON_SHARE  # one unit is too few for whatever classes
+    if not _all_are_frequent(classes, share):
+        return
+    activation = "softmax" if yes_or_no or contract.output_activation in ("softmax", "sigmoid") else None
     compiled = f"; {compiled_with(contract, SPARSE_LOSSES[0])}" if yes_or_no else ""
     why = "One unit answers yes or no: with targets beyond 1 the loss has no minimum and falls below zero."
     yield FEWER_UNITS_THAN_LABELS.found(
-        expected=f"one unit per class: {most + 1} for the labels 0 to {most}",
+        expected=f"one unit per class: {most + 1} for the labels {least} to {most}",
         received=f"{units} unit{'s' if units > 1 else ''} in the last layer; "
         f"each label occurs at least {classes.tally.counts.min()} times",
         fix=last_layer(most + 1, activation) + compiled,
@@ -169,9 +174,10 @@ def check_units_for_labels(case: Case) -> Iterator[Finding]:
     )
 
 
-def _all_are_frequent(classes: Classes, most: int) -> bool:
-    """Whether every label from 0 to `most` occurs, and none so often that these are no classes."""
+def _all_are_frequent(classes: Classes, share: float) -> bool:
+    """Whether every label from the least to the greatest occurs, and none more than a share: these are classes."""
     tally = classes.tally
-    if tally.values[0] != 0 or not tally.complete or len(classes) < FEWEST_PER_CLASS * (most + 1):
+    span = int(tally.values[-1] - tally.values[0]) + 1
+    if not tally.complete or len(classes) < FEWEST_PER_CLASS * span:
         return False
-    return bool(len(tally.counts) > most and tally.counts.max() <= COMMON_SHARE * len(classes))
+    return bool(len(tally.counts) >= span and tally.counts.max() <= share * len(classes))

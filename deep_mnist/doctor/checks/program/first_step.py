@@ -150,7 +150,7 @@ def _error_of(model: Any, x: Any, y: Any, case: Case) -> Finding | None:
     kept = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
-        with unchanged(model):
+        with unchanged(*([] if getattr(model, "outputs", None) else [model])):  # whose output is then not computed
             _step(model, x, y)
     except Exception as error:  # the user's own layers may raise anything
         return finding_of(error, model=model, caller=case.frame)

@@ -106,10 +106,11 @@ def check_averages(case: Case) -> Iterator[Finding]:
     known = case.train.is_whole or (call is not None and "steps_per_epoch" in call.facts)
     if not steps.total or not known or call is None or call.verb != "fit":
         return
-    if case.frame is not None and is_in_a_loop(case.frame):
+    norms = [each for each in layers_of(case) if is_untouched_norm(each) and is_trainable(each)]
+    if not norms or (case.frame is not None and is_in_a_loop(case.frame)):
         return
-    for layer in layers_of(case):
-        if not is_untouched_norm(layer) or not is_trainable(layer) or not isinstance(layer.momentum, float):
+    for layer in norms:
+        if not isinstance(layer.momentum, float):
             continue
         left = layer.momentum**steps.total
         if left >= MUCH_LEFT and is_put_off(call.model, layer, case.train.images, left):

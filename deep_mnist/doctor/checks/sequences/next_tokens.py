@@ -157,7 +157,7 @@ def _calls_of_attention(text: ProgramText) -> Iterator[ast.Call]:
     """Yield the calls of attention layers: made on the spot, or kept under a name or an attribute."""
     made = text.calls(*ATTENTION)
     kept = {_last_name(each) for call in made for each in getattr(text.statement_of(call), "targets", ())}
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         if isinstance(node, ast.Call) and (node.func in made or called(node) in kept - {""}):
             yield node
 

@@ -56,7 +56,7 @@ def _blocks(case: Case, text: ProgramText) -> Iterator[tuple[list[ast.stmt], lis
     """Yield the statements that can have built the network, and the layers whose call() they stand in."""
     yield getattr(text.tree, "body", []), []
     live = [case.call.model, *layers_of(case)] if case.call is not None else []
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         if isinstance(node, ast.ClassDef):
             owners = [each for each in live if type(each).__name__ == node.name]
             own = (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "call")

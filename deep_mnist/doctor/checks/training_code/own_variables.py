@@ -63,6 +63,8 @@ def check_untracked(case: Case) -> Iterator[Finding]:
 
 def _in_use(model: Any, x: Any) -> list[Untracked]:
     """Return the variables of layers of the user's own that the output for some rows has a gradient of."""
+    if not _own_layers(model):
+        return []
     tf = sys.modules["tensorflow"]
     with recording(), unchanged(model):
         try:
@@ -76,13 +78,16 @@ def _in_use(model: Any, x: Any) -> list[Untracked]:
     return [each for each, gradient in zip(held, gradients, strict=True) if gradient is not None]
 
 
+def _own_layers(model: Any) -> list[Any]:
+    layers = getattr(model, "_flatten_layers", lambda: ())()
+    return [each for each in layers if not type(each).__module__.startswith(OF_KERAS)]
+
+
 def _held(model: Any) -> Iterator[Untracked]:
     """Yield the variables of TensorFlow's, meant to be trained, that layers of the user's own hold."""
     variable = sys.modules["tensorflow"].Variable
     seen: set[int] = set()
-    for layer in getattr(model, "_flatten_layers", lambda: ())():
-        if type(layer).__module__.startswith(OF_KERAS):
-            continue
+    for layer in _own_layers(model):
         for name, value in list(vars(layer).items()):
             values = list(value.values()) if isinstance(value, dict) else value
             for each in values if isinstance(values, list | tuple) else [values]:
@@ -94,7 +99,7 @@ def _held(model: Any) -> Iterator[Untracked]:
 def _is_set_elsewhere(text: ProgramText, held: Untracked) -> bool:
     """Whether the program sets a variable by itself, or hands a single number to what may do so."""
     single = held.variable.shape.num_elements() == 1
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         if not isinstance(node, ast.Attribute):
             continue
         if node.attr in ASSIGNING and held.attribute in {getattr(each, "attr", "") for each in ast.walk(node.value)}:
@@ -132,7 +137,7 @@ def _rewritten(case: Case, owner: type, function: str) -> dict[str, str]:
     if code is None or case.frame is None:
         return {}
     text, made = ProgramText(case.frame, code.co_filename), dict[str, str]()
-    own = [each for each in ast.walk(text.tree) if isinstance(each, ast.ClassDef) and each.name == owner.__name__]
+    own = [each for each in text.nodes if isinstance(each, ast.ClassDef) and each.name == owner.__name__]
     within = {id(node) for each in own[:1] for node in ast.walk(each)}
     for call in text.calls("Variable"):
         statement = text.statement_of(call) if id(call) in within else None

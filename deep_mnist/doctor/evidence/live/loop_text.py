@@ -37,7 +37,7 @@ def step_of_frames(model: Any, x: Any, y: Any, frames: Sequence[FrameType]) -> O
 
 def _is_exact(text: ProgramText, first: ast.stmt) -> bool:
     """Whether a step's first statement stands so in its program: a block whose beginning was left out does not."""
-    same = (each for each in ast.walk(text.tree) if isinstance(each, ast.With) and each.lineno == first.lineno)
+    same = (each for each in text.nodes if isinstance(each, ast.With) and each.lineno == first.lineno)
     return not isinstance(first, ast.With) or any(len(each.body) == len(first.body) for each in same)
 
 

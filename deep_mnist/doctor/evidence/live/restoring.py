@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -39,7 +40,8 @@ def unchanged(*owners: Any) -> Iterator[None]:
     restore = [restored for owner in owners for restored in _remembered(owner)]
     restore += [*random_states(), *_names_of_keras()]
     try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # fit itself will give them
             yield
     finally:
         for each in reversed(restore):
@@ -119,15 +121,28 @@ def _refill(container: Any, before: Any) -> None:
 
 def _of_variable(variable: Any) -> Callable[[], None]:
     try:
-        before = np.array(variable.numpy())
+        before = _value_of(variable)
     except (NotImplementedError, ValueError, AttributeError, TypeError):  # not yet built, or a symbol
         return lambda: None
 
     def restore() -> None:
-        if not np.array_equal(before, np.asarray(variable.numpy()), equal_nan=before.dtype.kind == "f"):
+        now = _value_of(variable)
+        if now.ctypes.data == before.ctypes.data:  # what is held is never written to: an assignment makes it anew
+            return
+        if not np.array_equal(before, now, equal_nan=before.dtype.kind == "f"):
             variable.assign(before)
 
     return restore
+
+
+def _value_of(variable: Any) -> np.ndarray:
+    """Return a variable's value, without a copy where it lies in the processor's memory."""
+    held = getattr(variable, "_value", variable)  # of Keras's variable
+    handle = getattr(held, "handle", None)
+    if getattr(handle, "dtype", None) != "resource" or not hasattr(handle, "numpy"):
+        return np.array(variable.numpy())
+    tensor = sys.modules["tensorflow"].raw_ops.ReadVariableOp(resource=handle, dtype=held.dtype)
+    return np.asarray(tensor._numpy())  # numpy() copies
 
 
 def _names_of_keras() -> list[Callable[[], None]]:

@@ -44,16 +44,17 @@ class ProgramText:
         frame: Of the call.
         file: That is read: the frame's own, or another one.
         tree: Of the file, empty where there is no source.
+        nodes: Of the tree, in the order of `ast.walk`.
     """
 
     def __init__(self, frame: FrameType, file: str = "") -> None:
         self.frame = frame
         self.file = file or frame.f_code.co_filename
-        self.tree = _parsed("".join(linecache.getlines(self.file, frame.f_globals)))
+        self.tree, self.nodes = _parsed("".join(linecache.getlines(self.file, frame.f_globals)))
 
     def function_at(self, code: CodeType) -> ast.FunctionDef | None:
         """Return the definition of a function by its code, None where it is not of this file."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
                 continue
             if code.co_firstlineno in (node.lineno, *(each.lineno for each in node.decorator_list)):
@@ -66,11 +67,11 @@ class ProgramText:
 
     def functions(self, *names: str) -> list[ast.FunctionDef]:
         """Return the definitions of functions of these names."""
-        return [each for each in ast.walk(self.tree) if isinstance(each, ast.FunctionDef) and each.name in names]
+        return [each for each in self.nodes if isinstance(each, ast.FunctionDef) and each.name in names]
 
     def calls(self, *names: str) -> list[ast.Call]:
         """Return the calls of functions or methods of these names, in the order of lines."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and called(node) in names]
+        found = [node for node in self.nodes if isinstance(node, ast.Call) and called(node) in names]
         return sorted(found, key=lambda node: (node.lineno, node.col_offset))
 
     def calls_on(self, line: int, *names: str) -> list[ast.Call]:
@@ -88,7 +89,7 @@ class ProgramText:
 
     def loops_around(self, line: int) -> list[ast.For]:
         """Return the for loops that a line stands in, the outermost first."""
-        loops = [node for node in ast.walk(self.tree) if isinstance(node, ast.For)]
+        loops = [node for node in self.nodes if isinstance(node, ast.For)]
         return sorted((each for each in loops if each.lineno <= line <= (each.end_lineno or 0)), key=lambda n: n.lineno)
 
     def value_of(self, node: ast.expr) -> Any:
@@ -124,7 +125,7 @@ class ProgramText:
     def repeated_around(self, node: ast.AST) -> list[int]:
         """Return the ids of the loops, comprehensions and functions that a node stands in."""
         around = (ast.For, ast.While, ast.FunctionDef, ast.Lambda, *COMPREHENSIONS)
-        return [id(each) for each in ast.walk(self.tree) if isinstance(each, around) and _holds(each, node)]
+        return [id(each) for each in self.nodes if isinstance(each, around) and _holds(each, node)]
 
     def with_expression(self, old: ast.expr, new: ast.expr) -> str:
         """Return the statement around an expression with another one in its place; "" where it is no plain one."""
@@ -218,8 +219,10 @@ def _holds(statement: ast.AST, node: ast.AST) -> bool:
 
 
 @functools.lru_cache(maxsize=8)
-def _parsed(text: str) -> ast.AST:
+def _parsed(text: str) -> tuple[ast.AST, tuple[ast.AST, ...]]:
+    """Return a text's tree and the nodes of it, which each of many checks looks through."""
     try:
-        return ast.parse(text)
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):  # a notebook cell with a magic, or no source at all
-        return ast.Module([], [])
+        tree = ast.Module([], [])
+    return tree, tuple(ast.walk(tree))

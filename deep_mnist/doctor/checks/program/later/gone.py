@@ -77,7 +77,7 @@ def _has(owner: Any, node: ast.Attribute, use: Use) -> bool:
     if own_names(owner) and name not in METHODS:
         return True
     text = use.scope.text
-    attributes = [each for each in ast.walk(text.tree) if isinstance(each, ast.Attribute) and each.attr == name]
+    attributes = [each for each in text.nodes if isinstance(each, ast.Attribute) and each.attr == name]
     return any(isinstance(each.ctx, ast.Store) for each in attributes) or bool(text.calls("setattr"))
 
 

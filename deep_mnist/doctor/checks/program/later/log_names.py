@@ -95,7 +95,7 @@ def _validating(case: Case, name: str, logs: Logs) -> str:
 
 def _is_made(use: Use, name: str) -> bool:
     """Whether the program may set this name itself, as a column of a table of the logs."""
-    for node in ast.walk(use.scope.text.tree):
+    for node in use.scope.text.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             if use.value(node.value) is Meant.LOGS and use.value(node.slice) in (name, None):
                 return True

@@ -76,10 +76,11 @@ def check_argmax(case: Case) -> Iterator[Finding]:
     if call is None or call.verb != "fit" or _units(call.model) != 1:
         return
     for use in after_fit(case.frame, call.model):
-        scores = _chosen_from(use)
+        if (scores := _chosen_from(use)) is None:
+            continue
         lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
-        values = lineage.of(scores, place_of(use.node), PREDICT) if scores is not None else []
-        if scores is None or not _predicts(use, call.model, values) or not _is_as_predicted(values):
+        values = lineage.of(scores, place_of(use.node), PREDICT)
+        if not _predicts(use, call.model, values) or not _is_as_predicted(values):
             continue
         threshold = 0 if case.contract.output_activation == "linear" else 0.5
         new = ast.parse(f"({ast.unparse(scores)} > {threshold}).astype(int)[:, 0]", mode="eval").body
@@ -135,7 +136,7 @@ def _is_of_sklearn(use: Use, function: ast.expr) -> bool:
     value = use.value(function)
     if str(getattr(value, "__module__", "")).startswith("sklearn"):
         return True
-    imports = [each for each in ast.walk(use.scope.text.tree) if isinstance(each, ast.ImportFrom | ast.Import)]
+    imports = [each for each in use.scope.text.nodes if isinstance(each, ast.ImportFrom | ast.Import)]
     return any(
         (alias.asname or alias.name).partition(".")[0] == getattr(root, "id", "")
         and (getattr(each, "module", None) or alias.name).startswith("sklearn")

@@ -141,7 +141,7 @@ def _receiver(call: ast.Call) -> ast.expr:
 
 def _fix(text: ProgramText, compiled: ast.Call, name: str) -> str:
     """Return the line that compiles with an optimizer made for it."""
-    made = [each.value for each in ast.walk(text.tree) if isinstance(each, ast.Assign)
+    made = [each.value for each in text.nodes if isinstance(each, ast.Assign)
             and ast.unparse(each.targets[0]) == name and isinstance(each.value, ast.Call)]  # fmt: skip
     again = made[0] if len(made) == 1 else ast.parse(f"type({name}).from_config({name}.get_config())", mode="eval").body
     if compiled.args:

@@ -63,8 +63,14 @@ def block_of(tree: ast.AST, statement: ast.stmt) -> tuple[ast.AST, list[ast.stmt
 
 def statement_of(tree: ast.AST, node: ast.AST) -> ast.stmt | None:
     """Return the innermost statement that holds a node, None where it is not of this tree."""
-    holders = [each for each in ast.walk(tree) if isinstance(each, ast.stmt) and any(n is node for n in ast.walk(each))]
-    return max(holders, key=lambda each: (each.lineno, each.col_offset), default=None)
+    waiting: list[tuple[ast.AST, ast.stmt | None]] = [(tree, None)]
+    while waiting:
+        each, around = waiting.pop()
+        around = each if isinstance(each, ast.stmt) else around
+        if each is node:
+            return around
+        waiting += [(inner, around) for inner in ast.iter_child_nodes(each)]
+    return None
 
 
 def calls_method_of(node: ast.Call | None, method: str, owner: Any, frame: FrameType) -> bool:
