@@ -14,7 +14,7 @@ from deep_mnist.doctor.checks.labels.values import fractions, values_found
 from deep_mnist.doctor.evidence.chunks import are_whole
 from deep_mnist.doctor.evidence.task import are_divided
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 FOR_ONE_HOT_LOSS = Rule(
     code="L120",
@@ -25,6 +25,7 @@ FOR_ONE_HOT_LOSS = Rule(
     needs=(Need.LABELS,),
     summary="The labels are class numbers, and the loss expects one-hot rows.",
     why="Keras refuses the shape, or broadcasts one number over all units; or use the sparse_ loss.",
+    follows=(Follows(rules=("M110",), on=On.MODEL),),
 )
 BOOLEANS = Rule(
     code="L131",

@@ -141,6 +141,9 @@ def _reshaped(contract: Contract, name: str, received: tuple[int, ...], due: tup
         return f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
     if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
         return "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
+    if len(received) == len(due) == 1:
+        activation = contract.output_activation
+        return last_layer(received[0], activation if activation in BOUNDS else None)
     sides = ", ".join("?" if each is None else str(each) for each in due)
     return f"Give the output the targets' shape {received}, or write {name} again as (n, {sides})."
 

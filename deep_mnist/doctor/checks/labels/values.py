@@ -184,6 +184,8 @@ def _renumbered(name: str, labels: np.ndarray, classes: int, *, in_memory: bool)
         if holds(labels, lambda chunk: (chunk.byteswap() >= 0) & (chunk.byteswap() < classes)):
             return f'{name} = {name}.byteswap()  # or read with dtype ">i{labels.dtype.itemsize}"'
     distinct = tally(labels).values.astype(np.int64)
+    if distinct.tolist() == [-1, 1]:
+        return f"{name} = ({name} + 1) // 2"
     if len(distinct) == classes:
         few = classes <= MOST_LISTED
         return f"{name} = np.searchsorted({distinct.tolist()}, {name})" if few else f"Renumber {name} from 0."

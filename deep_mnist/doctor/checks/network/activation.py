@@ -31,7 +31,7 @@ SOFTMAX_ON_ONE_UNIT = Rule(
     follows=(
         NUMBERS_AS_TARGETS,
         Follows(rules=("M110", "M111", "C001"), on=On.MODEL),
-        Follows(rules=("L122",), on=On.TRAIN),
+        Follows(rules=("L122", "L144"), on=On.TRAIN),
     ),
 )
 SCORES_SQUASHED_TWICE = Rule(
@@ -74,7 +74,7 @@ SIGMOID_FOR_EXCLUSIVE_CLASSES = Rule(
     needs=(Need.LOSS,),
     summary="The loss is for one of many classes, and every unit answers yes or no by itself.",
     why="Training looks normal, but scores do not sum to 1.",
-    follows=(NUMBERS_AS_TARGETS,),
+    follows=(NUMBERS_AS_TARGETS, Follows(rules=("M110",), on=On.MODEL)),
 )
 ACTIVATION_WITHOUT_PROBABILITIES = Rule(
     code="M125",
@@ -84,7 +84,7 @@ ACTIVATION_WITHOUT_PROBABILITIES = Rule(
     scope=Scope.NETWORK_OUTPUT,
     summary="The last activation is one for hidden layers, such as relu or tanh, whose values are no probabilities.",
     why="The loss takes logarithms of numbers that are no probabilities: NaN, or no learning.",
-    follows=(NUMBERS_AS_TARGETS,),
+    follows=(NUMBERS_AS_TARGETS, Follows(rules=("M110",), on=On.MODEL)),
 )
 SCORES_IN_16_BITS = Rule(
     code="M126",

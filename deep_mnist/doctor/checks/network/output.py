@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deep_mnist.contract.contract import Contract
-from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.evidence.classes import Classes
@@ -15,6 +15,7 @@ from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 FEWEST_PER_CLASS = 8  # examples that make labels beyond the units classes, not bytes read at the wrong place
 COMMON_SHARE = 0.5  # of one label: beyond it they are rather pixels
 MOST_UNITS = 1000
+OF_CLASSES = (*SPARSE_LOSSES, *DISTRIBUTION_LOSSES, *BINARY_LOSSES)
 
 NUMBERS_AS_TARGETS = Follows(rules=("L110", "L111", "L112"), on=On.TRAIN)  # the loss is for another kind of target
 
@@ -77,7 +78,7 @@ CATEGORICAL_LOSS_OVER_ONE_UNIT = Rule(
     needs=(Need.LOSS,),
     summary="A loss that compares the scores of classes is compiled over one unit that answers yes or no.",
     why="The scores of one unit, made to sum to 1, are always 1: the loss is constant and nothing is learned.",
-    follows=(Follows(rules=("L122",), on=On.TRAIN),),
+    follows=(Follows(rules=("L122",), on=On.TRAIN), Follows(rules=("M110",), on=On.MODEL)),
 )
 
 
@@ -147,23 +148,26 @@ def _one_score(contract: Contract) -> Finding:
 
 @check(FEWER_UNITS_THAN_LABELS)
 def check_units_for_labels(case: Case) -> Iterator[Finding]:
-    """Labels 0..m, each frequent, for fewer units: the last layer is too narrow, not the labels wrong."""
+    """Yield labels 0..m, each frequent, for fewer units: the last layer is too narrow, not the labels wrong."""
     contract, labels, classes = case.contract, case.train.labels, case.train.classes
     units = contract.output_units
     if classes is None or labels is None or units is None or labels.size != len(classes):
         return
     yes_or_no = units == 1 and contract.loss in BINARY_LOSSES
     width = 2 if units == 1 else units  # as classes are counted
-    if not yes_or_no and (contract.num_classes != width or contract.loss not in SPARSE_LOSSES):
+    if contract.loss not in OF_CLASSES or (contract.num_classes != width and not yes_or_no):
         return
     least, most = int(classes.tally.values[0]), int(classes.tally.values[-1])
-    if most < max(units, 2) or most >= MOST_UNITS or not 0 <= least <= (1 if units == 1 else 0):
+    if most < width or most >= MOST_UNITS or least not in (0, 1):
+        return
+    if least == 1 and (most == width or contract.loss in BINARY_LOSSES):  # L101 renumbers them, or they are ratings
         return
     share = 1.0 if units == 1 and not yes_or_no else COMMON_SHARE  # one unit is too few for whatever classes
     if not _all_are_frequent(classes, share):
         return
-    activation = "softmax" if yes_or_no or contract.output_activation in ("softmax", "sigmoid") else None
-    compiled = f"; {compiled_with(contract, SPARSE_LOSSES[0])}" if yes_or_no else ""
+    other_loss = contract.loss not in SPARSE_LOSSES
+    activation = "softmax" if other_loss or contract.output_activation in ("softmax", "sigmoid") else None
+    compiled = f"; {compiled_with(contract, SPARSE_LOSSES[0])}" if other_loss else ""
     why = "One unit answers yes or no: with targets beyond 1 the loss has no minimum and falls below zero."
     yield FEWER_UNITS_THAN_LABELS.found(
         expected=f"one unit per class: {most + 1} for the labels {least} to {most}",
