@@ -12,7 +12,9 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, NamedTuple
 
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of
+from deep_mnist.doctor.capture.words.layer_calls import call_of
+from deep_mnist.doctor.capture.words.missing_layers import with_missing_layer
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
@@ -22,7 +24,6 @@ OTHER = re.compile(r"(?:keras\.layers\.|tf\.keras\.layers\.|layers\.)?[A-Z]\w+\(
 MOST_SHOWN = 240  # characters of a statement that is shown whole
 KEPT = ("name", "dtype", "input_shape", "input_dim", "use_bias", "kernel_initializer", "kernel_regularizer")
 WEIGHTLESS = ("Activation", "Softmax", "ReLU")
-AROUND = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
 class LayerChange(NamedTuple):
@@ -55,7 +56,8 @@ def in_layer_lines(
     if frame is None or IN_PLACE in comment:
         return finding
     if match is None:
-        return _other_layer(finding, body, comment)
+        mended = with_missing_layer(finding, model, frame)
+        return mended if mended is not finding else _other_layer(finding, body, comment)
     text = ProgramText(frame)
     changes = _changes(text, model, finding.part, int(match[2]), match[3])
     rest = recompiled(match[4]) if match[4] else ""
@@ -130,12 +132,12 @@ def _changes(text: ProgramText, model: Any, part: str, units: int, activation: s
     layers, name = _last_layers(model, part), text.name_of(model) or ""
     if layers is None:
         return []
-    made = _call_of(text, layers.dense, name)
+    made = call_of(text, layers.dense, name)
     if made is None:
         return []
     if layers.last is layers.dense:
         return [LayerChange(made, _dense(made, units, activation, same=units == layers.dense.units))]
-    scored = _call_of(text, layers.last, name)
+    scored = call_of(text, layers.last, name)
     if scored is None or called(scored) != "Activation":
         return []
     stated = ast.Call(scored.func, [ast.Constant(activation or "linear")], _kept(scored))
@@ -153,64 +155,3 @@ def _dense(made: ast.Call, units: int, activation: str | None, *, same: bool = F
 
 def _kept(made: ast.Call) -> list[ast.keyword]:
     return [each for each in made.keywords if each.arg in KEPT]
-
-
-def _call_of(text: ProgramText, layer: Any, model: str) -> ast.Call | None:
-    """Return the only call that can have made a layer, the last one of several in a row; None where it is not clear."""
-    fitting = [each for each in text.calls(type(layer).__name__) if _can_have_made(text, each, layer)]
-    fitting = [each for each in fitting if _is_known(text, each, layer)] or fitting
-    fitting = [each for each in fitting if _owner(text, each) == f":{model}"] or fitting
-    if not fitting or len({_owner(text, each) for each in fitting}) > 1 or not _is_known(text, fitting[-1], layer):
-        return None
-    inside = [each for each in text.nodes if isinstance(each, AROUND)]
-    return None if any(any(node is fitting[-1] for node in ast.walk(each)) for each in inside) else fitting[-1]
-
-
-def _is_known(text: ProgramText, call: ast.Call, layer: Any) -> bool:
-    """Whether nothing that a call states is a function's own argument."""
-    names = (each for each in _stated(call, layer).values() if isinstance(each, ast.Name))
-    return all(text.value_of(each) is not None for each in names)
-
-
-def _can_have_made(text: ProgramText, call: ast.Call, layer: Any) -> bool:
-    known = {name: _constant(text, each) for name, each in _stated(call, layer).items()}
-    real = {name: getattr(layer, name, None) for name in known}
-    real["activation"] = getattr(real.get("activation"), "__name__", None)
-    return all(value is None or value == real[name] for name, value in known.items())
-
-
-def _stated(call: ast.Call, layer: Any) -> dict[str, ast.expr]:
-    """Return what a call states of a layer's units, name and activation."""
-    first = call.args[0] if call.args else None
-    has_units = hasattr(layer, "units")
-    stated = {
-        "units": (first if first is not None else keyword_of(call, "units")) if has_units else None,
-        "name": keyword_of(call, "name"),
-        "activation": first if first is not None and not has_units else keyword_of(call, "activation"),
-    }
-    return {name: each for name, each in stated.items() if each is not None}
-
-
-def _constant(text: ProgramText, node: ast.expr) -> Any:
-    """Return the number or word that an expression states, None where it is not known."""
-    value = node.value if isinstance(node, ast.Constant) else text.value_of(node)
-    return value if isinstance(value, int | str) else None
-
-
-def _owner(text: ProgramText, call: ast.Call) -> str:
-    """Return which network a call adds to: the receiver of add(), the function that holds it."""
-    statement = text.statement_of(call)
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    added = isinstance(value, ast.Call) and called(value) == "add" and isinstance(value.func, ast.Attribute)
-    receiver = ast.unparse(value.func.value) if added and isinstance(value, ast.Call) and isinstance(
-        value.func, ast.Attribute) else ""  # fmt: skip
-    if not receiver and isinstance(statement, ast.Assign) and called_sequential(statement.value):
-        receiver = ast.unparse(statement.targets[0])
-    functions = [each for each in text.nodes if isinstance(each, ast.FunctionDef | ast.ClassDef)]
-    around = [each.name for each in functions if any(node is call for node in ast.walk(each))]
-    return f"{'.'.join(around)}:{receiver}"
-
-
-def called_sequential(value: ast.expr) -> bool:
-    """Whether an expression is a call of Sequential(…)."""
-    return isinstance(value, ast.Call) and called(value) == "Sequential"
