@@ -25,6 +25,7 @@ from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWat
 from deep_mnist.doctor.capture.source import attributes_of
 from deep_mnist.doctor.capture.training_step import (
     can_learn,
+    compares_constants,
     frames_around,
     in_step,
     is_given_to_loss,
@@ -111,6 +112,8 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
     if dataset is None and overrides and labels is not None and not is_given_to_loss(step, labels):
         labels, step = None, _step_of(model, batch, None, frames)
     if dataset is not None:
+        if overrides and compares_constants(step, dataset.element_spec[1]):
+            overrides = {}
         return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
     call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
     return whole_of_batch(call, frame)

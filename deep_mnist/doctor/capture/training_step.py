@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
+import numpy as np
+
 from deep_mnist.doctor.capture.fit_call import FitCall
 from deep_mnist.doctor.capture.intercept import caller, inside
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord, equals, is_recording
@@ -77,6 +79,25 @@ def is_given_to_loss(step: OwnStep | None, labels: Any) -> bool:
     record = _record(step)
     given = record.compared if record is not None else []
     return not given or any(equals(each, labels) for each in given)
+
+
+def compares_constants(step: OwnStep | None, targets: Any) -> bool:
+    """Whether losses of Keras compare with constants alone, of another form than the targets: as for a discriminator.
+
+    Args:
+        step: That is run for it.
+        targets: The TensorSpec of a dataset's second element.
+    """
+    if not hasattr(targets, "shape") or targets.shape.rank is None or targets.shape.rank <= 2:
+        return False  # labels may be made rows of the step's own
+    record = _record(step)
+    given = [np.asarray(each) for each in (record.compared if record is not None else [])]
+    form = tuple(targets.shape[1:].as_list())
+    pairs = list(zip(given[::2], given[1::2], strict=True))  # of y_true and y_pred
+    return bool(pairs) and all(
+        form not in (true.shape[1:], predicted.shape[1:]) and min(np.ptp(true), np.ptp(predicted)) == 0
+        for true, predicted in pairs
+    )
 
 
 def _record(step: OwnStep | None) -> StepRecord | None:
