@@ -18,6 +18,8 @@ CAFFE, CAFFE_DARK, CAFFE_BRIGHT = (-123.68, 151.061), -80.0, 40.0  # 0..255 minu
 TOPS = (1 / 255**2, 1 / 255, 1.0, 255.0, 4095.0, 65535.0)  # of pixels scaled twice, once, never; of 12 and 16 bits
 TORCH, TORCH_DARK = (-2.118, 2.64), -1.5  # (0..1 minus ImageNet's means) over its deviations
 SAMPLE = 500  # examples looked at for whole numbers
+SAMPLED, LEAST_SAMPLED = 1 << 16, 4096  # numbers looked at for noise
+EDGE, FEW_AT_EDGE = 0.1, 0.001  # of the way to the median; of pixels: smooth scenes 0.003, noise 0.0003
 
 
 @dataclass
@@ -77,6 +79,19 @@ def is_symmetric(values: Values) -> bool:
     usual |= any(abs(values.low + half) < 0.02 * half and 0 < values.high <= half for half in (0.5, 1.0))  # no white
     centred = abs(values.mean) < 0.1 and values.high - values.low < 1.1
     return usual or centred
+
+
+def ends_in_noise(split: Split) -> bool:
+    """Whether the least pixels thin out, as those of noise do that was added: the least of a camera's are many."""
+    images = split.images
+    if images is None or images.dtype.kind != "f":
+        return False
+    some = np.asarray(images[:: max(1, images.size // SAMPLED)], np.float64).ravel()
+    some = some[np.isfinite(some)]
+    if some.size < LEAST_SAMPLED or len(np.unique(some)) < some.size // 2:
+        return False
+    low, middle = some.min(), np.median(some)
+    return bool((some < low + EDGE * (middle - low)).mean() < FEW_AT_EDGE)
 
 
 def is_standard(values: Values) -> bool:
