@@ -18,7 +18,7 @@ from deep_mnist.doctor.capture.draw import (
     is_kind,
     parts_of,
 )
-from deep_mnist.doctor.capture.rules import TRAINING_ENDLESS, USED_UP, VALIDATION_ENDLESS
+from deep_mnist.doctor.capture.rules import NO_GENERATOR, TRAINING_ENDLESS, USED_UP, VALIDATION_ENDLESS
 from deep_mnist.doctor.finding import Finding
 
 SPREAD = 16  # batches taken
@@ -93,6 +93,16 @@ def draw_iterator(split: str, iterator: Iterator[Any], rank: int | None) -> Draw
     if not collected.elements:
         drawn.findings.append(used_up(split))
     return drawn
+
+
+def no_generator(split: str, iterator: Iterator[Any]) -> Finding:
+    """Return the finding on an iterator of another kind than Keras 3 takes."""
+    return NO_GENERATOR.found(
+        split,
+        expected="a generator, as a function with yield or (batch for batch in …) makes one",
+        received=f"a {type(iterator).__name__} object",
+        fix=f"Hand fit a generator of it: (batch for batch in {split}_images).",
+    )
 
 
 def used_up(split: str) -> Finding:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipeline
-from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence
+from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence, no_generator
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
 from deep_mnist.doctor.capture.fit_call import FitCall
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
@@ -71,7 +72,10 @@ def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
             return draw_loader(split, x, rank)
         if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
             return draw_sequence(split, x, rank)
-    return draw_iterator(split, x, rank)
+    drawn = draw_iterator(split, x, rank)
+    if not inspect.isgenerator(x) and any(each.__module__.startswith("keras.") for each in type(model).__mro__):
+        drawn.findings.append(no_generator(split, x))
+    return drawn
 
 
 def read_rows(*arrays: Any) -> None:

@@ -49,6 +49,15 @@ TRAINING_ENDLESS = Rule(
     summary="The dataset that fit trains on repeats without end, and fit has no steps_per_epoch.",
     why="The first epoch never ends.",
 )
+NO_GENERATOR = Rule(
+    code="D014",
+    name="iterator-that-keras-refuses",
+    field="images.dtype",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="fit is given an iterator that is no generator, such as zip(images, masks).",
+    why='Keras 3 stops: "Unrecognized data type"; it takes arrays, datasets, PyDatasets, loaders and generators.',
+)
 VALIDATION_ENDLESS = Rule(
     code="D013",
     name="validation-data-endless",

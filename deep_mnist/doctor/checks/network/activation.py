@@ -125,9 +125,11 @@ def check_tail(case: Case) -> Iterator[Finding]:
     rule = misplaced(contract) if is_judged(contract) else None
     received = " then ".join(contract.output_tail)
     if rule is SOFTMAX_ON_ONE_UNIT:
-        expected, fix = "sigmoid on one unit", 'Dense(1, activation="sigmoid")'
-        if case.task is Task.NUMBERS:
-            expected, fix = "no activation on one unit that predicts numbers", "Dense(1)"
+        numbers = case.task is Task.NUMBERS and contract.loss not in BINARY_LOSSES
+        expected = "no activation on one unit that predicts numbers" if numbers else "sigmoid on one unit"
+        fix = last_layer(1, None if numbers else "sigmoid")
+        if (contract.output_rank or 2) > 2:
+            fix = f'Write "{"linear" if numbers else "sigmoid"}" for the last "softmax".'
         yield rule.found(expected=expected, received="softmax on one unit", fix=fix)
     elif rule is SCORES_SQUASHED_TWICE:
         yield rule.found(expected="one softmax", received=received, fix="Remove one of the two activations.")
