@@ -48,7 +48,8 @@ NAME_UNKNOWN = _rule(
     "E008",
     "option-unknown",
     "program.names",
-    "A loss, optimizer, metric, activation or initializer is asked for by a name that Keras does not know.",
+    "A loss, optimizer, metric, activation or initializer is asked for by a name that Keras does not know, "
+    "or by its class without ().",
 )
 LIBRARIES_MIXED = _rule(
     "E009",
