@@ -27,7 +27,7 @@ SENTENCES |= {
     "labels_of_a_dataset_read_once_more",
     "a_layer_of_functions_is_saved",
 }
-SENTENCES |= {"a_layer_that_takes_no_more_arguments"}
+SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 
 
 def graver(diagnosis):
