@@ -30,14 +30,18 @@ JOINING = ("Add", "Multiply", "Subtract", "Dot", "MatMul", "Einsum", "Average", 
 RATES = {"sgd": 0.01}  # Keras's defaults; of every other optimizer 0.001
 
 
-def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None) -> Architecture:
+def read_architecture(
+    graph: Graph, untouched: Callable[[], bool] | None = None, heads: Sequence[str] = ()
+) -> Architecture:
     """Return what the layers of a graph tell of training.
 
     Args:
-        graph: Of the layers.
+        graph: Of the layers, with the output that is judged.
         untouched: Reads from the weights whether every BatchNormalization still has mean 0 and variance 1; it is asked
             only where that matters.
+        heads: Keys of all outputs of the model.
     """
+    led = _leading(graph)
     weighted = {node.name: node for node in graph.layers() if kind_of(node) in DENSE_OR_CONV}
     tail = set(_tail(graph))
     last = {graph.nodes[key].name for key in tail}
@@ -45,14 +49,17 @@ def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None)
     frozen = [node for node in weighted.values() if _is_frozen(node)]
     joined = any(kind_of(node) in JOINING and len(node.sources) > 1 for node in graph.nodes.values())
     hidden = {name: node for name, node in weighted.items() if name not in last}
+    softmaxes = [key for key, node in body.items() if key not in heads and _is_softmax(node)]
+    names_led = {graph.nodes[key].name for key in led}
+    behind = {name: node for name, node in weighted.items() if name in names_led}
     return Architecture(
-        weight_layers=len(weighted),
-        linear=len(weighted) > 1 and all(_is_linear(node) for node in body.values()) and not _is_narrow(weighted),
+        weight_layers=len(behind),
+        linear=len(behind) > 1
+        and all(_is_linear(node) for key, node in body.items() if key in led)
+        and not _is_narrow(behind),
         fan_in=_fan_in(graph),
-        hidden=tuple(hidden)[:20],
-        hidden_softmax=tuple(
-            dict.fromkeys(node.name for key, node in body.items() if _is_softmax(node) and _feeds_dense(key, graph))
-        ),
+        hidden=tuple(name for name in behind if name not in last)[:20],
+        hidden_softmax=tuple(dict.fromkeys(body[key].name for key in softmaxes if _feeds_dense(key, graph))),
         constant_kernels=() if joined else tuple(each.name for each in hidden.values() if _starts_constant(each)),
         frozen=tuple(node.name for node in frozen)[:20],
         all_frozen=bool(frozen) and all(_is_frozen(node) for node in _with_weights(graph)),
@@ -64,6 +71,17 @@ def read_architecture(graph: Graph, untouched: Callable[[], bool] | None = None)
             if kind_of(node) == "BatchNormalization" and len(node.input_shape or ()) == 2
         ),
     )
+
+
+def _leading(graph: Graph) -> set[str]:
+    """Return the keys of the nodes that have a part in the outputs."""
+    pending, led = list(graph.outputs), set[str]()
+    while pending:
+        key = pending.pop()
+        if key not in led:
+            led.add(key)
+            pending += graph.nodes[key].sources
+    return led
 
 
 def _is_frozen(node: Node) -> bool:

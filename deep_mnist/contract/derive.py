@@ -91,7 +91,7 @@ def _derived(
     trained = next((index for index, each in enumerate(outputs) if each.loss is not None), 0)
     first = outputs[trained] if outputs else of(0, 0)
     inputs = (first, *(of(index, trained) for index in range(1, len(graph.inputs)))) if many_inputs else ()
-    architecture = read_architecture(graph.view(0, trained), untouched)
+    architecture = read_architecture(graph.view(0, trained), untouched, graph.outputs)
     return replace(first, inputs=inputs, outputs=outputs, architecture=architecture)
 
 

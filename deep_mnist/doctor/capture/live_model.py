@@ -18,6 +18,7 @@ from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.evidence.live.own_call import as_sequential
 from deep_mnist.doctor.evidence.live.own_code import own_names
+from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 AROUND_CALL = ("__call__", "train_step", "compute_loss")  # may prepare what call() gets, or change what it returns
 MAX_STATISTICS = 1 << 16  # numbers of one Normalization layer; more stay unknown
@@ -113,12 +114,35 @@ def _serialized(model: Any, package: str) -> tuple[dict[str, Any] | None, Any]:
     try:
         compiled = model.get_compile_config()
     except Exception:  # a user's loss or metric may raise anything while it is serialized
-        compiled = {"loss": _name_of(getattr(model, "loss", None))}
-    try:
-        config = saving.serialize_keras_object(model) if saving is not None else None
-    except Exception:  # as above, of a user's layer
-        config = None
+        compiled = _compiled_in_parts(model, saving)
+    config = None
+    for serialized in (saving.serialize_keras_object, _layers_alone) if saving is not None else ():
+        with suppress(Exception):  # as above, of a user's layer
+            config = serialized(model)
+            break
     return (config if isinstance(config, dict) else None), compiled or None
+
+
+def _layers_alone(model: Any) -> dict[str, Any]:
+    """Return the configuration of a model without what it was compiled with."""
+    return {"class_name": type(model).__name__, "config": model.get_config(), "build_config": model.get_build_config()}
+
+
+def _compiled_in_parts(model: Any, saving: Any) -> dict[str, Any]:
+    """Return the compile configuration with the name alone of each part that cannot be serialized."""
+    stated = getattr(getattr(model, "_compile_config", None), "config", None)
+    stated = stated if isinstance(stated, dict) else {"loss": getattr(model, "loss", None)}
+
+    def part(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [part(each) for each in value]
+        if isinstance(value, dict):
+            return {key: part(each) for key, each in value.items()}
+        with suppress(Exception), unchanged():  # of a class Keras makes the object itself
+            return saving.serialize_keras_object(value() if isinstance(value, type) else value)
+        return _name_of(value)
+
+    return {key: part(stated.get(key)) for key in ("optimizer", "loss", "metrics")}
 
 
 def _with_shape(config: dict[str, Any], shape: tuple[int, ...] | None) -> dict[str, Any]:

@@ -51,5 +51,5 @@ def yardstick_of(model: keras.Model) -> Yardstick:
     loss = model.loss
     if isinstance(loss, str):
         return Yardstick(loss_name(loss))
-    known = loss if isinstance(loss, FunctionType) else type(loss)
+    known = loss if isinstance(loss, FunctionType | type) else type(loss)
     return Yardstick(loss_name(known.__name__) if known.__module__.startswith("keras.src.losses") else None)

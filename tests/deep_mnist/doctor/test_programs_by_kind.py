@@ -28,6 +28,7 @@ SENTENCES |= {
     "a_layer_of_functions_is_saved",
 }
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "pictures_and_labels_in_a_zip"}
+SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 
 
 def graver(diagnosis):

@@ -7,8 +7,11 @@ import difflib
 import math
 import re
 from pathlib import Path
+from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash
+import numpy as np
+
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import (
     DOWNLOAD_FAILED,
     DTYPE_REFUSED,
@@ -19,7 +22,9 @@ from deep_mnist.doctor.checks.crashes.rules import (
     NAME_UNKNOWN,
     NOT_PYTHON_3,
     RESHAPE_SIZE,
+    VALUE_OTHER,
 )
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
 CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
@@ -97,16 +102,48 @@ def explain_saved(crash: Crash) -> Finding | None:
 
 
 def explain_key(crash: Crash) -> Finding | None:
-    """Name a metric of a history by its name before Keras 2.3."""
+    """Name a metric of a history by its name before Keras 2.3, and rows of a table that are asked for by number."""
     key = crash.error.args[0] if isinstance(crash.error, KeyError) and crash.error.args else None
     step = crash.user
-    if key not in ("acc", "val_acc") or step is None:
+    if step is None or not isinstance(crash.error, KeyError):
         return None
+    if key not in ("acc", "val_acc"):
+        return _by_position(crash, step)
     new = key.replace("acc", "accuracy")
     line = re.sub(rf"""(['"]){key}\1""", lambda quoted: f"{quoted.group(1)}{new}{quoted.group(1)}", step.text)
     return NAME_GONE.found(
         expected=f"'{new}'", received=f"'{key}', its name before Keras 2.3, at {crash.place}", fix=line
     )
+
+
+def _by_position(crash: Crash, step: TraceStep) -> Finding | None:
+    """Name places of rows, such as those of KFold, that a table of pandas takes for labels of its index."""
+    held = {**step.frame.f_globals, **step.held}
+    statement = min((each for each in ast.walk(step.tree) if isinstance(each, ast.Assign | ast.Expr | ast.Return)
+                     and each.lineno <= step.line <= (each.end_lineno or 0)),
+                    key=lambda each: (each.end_lineno or 0) - each.lineno, default=None)  # fmt: skip
+    asked = [each for each in ast.walk(statement or step.tree) if isinstance(each, ast.Subscript)]
+    found = [each for each in asked if isinstance(each.value, ast.Name) and isinstance(each.slice, ast.Name)
+             and _are_places(held.get(each.value.id), held.get(each.slice.id))]  # fmt: skip
+    if statement is None or not found:
+        return None
+    rows = [ast.Subscript(ast.Attribute(each.value, "iloc", ast.Load()), each.slice, each.ctx) for each in found]
+    return VALUE_OTHER.found(
+        expected=f"labels of the index of {ast.unparse(found[0].value)}, which is no plain 0, 1, 2, …",
+        received=f"{ast.unparse(found[0].slice)}, which counts rows by their place, at {crash.place}",
+        fix=f"{ast.unparse(exchanged(statement, zip(found, rows, strict=True)))}  # in place of {crash.place}",
+    )
+
+
+def _are_places(table: Any, places: Any) -> bool:
+    """Whether whole numbers may count the rows of a table, and are not all labels of its index or columns."""
+    numbers = np.asarray(places if isinstance(places, list | int | np.ndarray | np.integer) else [])
+    if not hasattr(table, "iloc") or numbers.dtype.kind not in "iu" or not numbers.size or numbers.max() >= len(table):
+        return False
+    if table.ndim == 2 and not numbers.ndim:
+        return False  # one column, perhaps
+    labels = table.index if table.ndim == 1 else table.columns
+    return not set(np.atleast_1d(numbers).tolist()) <= set(labels)
 
 
 def explain_arrays(crash: Crash) -> Finding | None:

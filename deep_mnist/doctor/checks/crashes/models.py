@@ -160,7 +160,7 @@ def explain_option(crash: Crash) -> Finding | None:
     if room is None:
         return None
     if "object at" in given or given.startswith("<"):
-        return _object_of_another(kind, given)
+        return _class_alone(crash, kind, given) or _object_of_another(kind, given)
     known = [
         each
         for each in dir(room)
@@ -189,6 +189,20 @@ def nearest(given: str, known: list[str]) -> str | None:
     near = difflib.get_close_matches(word, [each.lower() for each in known], n=1, cutoff=0.6)
     found = [each for each in known if near and each.lower() == near[0]] or sorted(begun, key=len)
     return next((each for each in found if each.islower()), found[0] if found else None)
+
+
+def _class_alone(crash: Crash, kind: str, given: str) -> Finding | None:
+    """Name a class of the model's own Keras that stands where an object of it is meant."""
+    match = re.match(r"<class '(tf_keras|keras)[\w.]*\.(\w+)'", given)
+    if match is None or type(crash.model).__module__.partition(".")[0] != match[1]:
+        return None
+    text = argument(crash, 0, kind)
+    text = match[2] if text == kind else text
+    return NAME_UNKNOWN.found(
+        expected=f"an object of the {kind}'s class",
+        received=f"the class {match[2]}, without ()",
+        fix=f"{text}()  # in the place of {text}",
+    )
 
 
 def _object_of_another(kind: str, given: str) -> Finding | None:

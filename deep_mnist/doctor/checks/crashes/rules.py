@@ -48,7 +48,8 @@ NAME_UNKNOWN = _rule(
     "E008",
     "option-unknown",
     "program.names",
-    "A loss, optimizer, metric, activation or initializer is asked for by a name that Keras does not know.",
+    "A loss, optimizer, metric, activation or initializer is asked for by a name that Keras does not know, "
+    "or by its class without ().",
 )
 LIBRARIES_MIXED = _rule(
     "E009",
@@ -68,7 +69,7 @@ VALUE_OTHER = _rule(
     "program.values",
     "A value is not what it is used as: a name that is made further below, a dataset of a closed file, a layer of "
     "words without a vocabulary, a text for a learning rate, an empty list of devices, nested windows, another number "
-    "of states.",
+    "of states, places of rows as the labels of a table.",
 )
 
 # --- while a network of Keras is built ---------------------------------------------------------------

@@ -159,7 +159,7 @@ def _anew(stated: Any, originals: dict[int, Any]) -> Any:
         return {key: _anew(each, originals) for key, each in stated.items()}
     if isinstance(stated, list | tuple):
         return type(stated)([_anew(each, originals) for each in stated])
-    if not hasattr(stated, "update_state"):
+    if not hasattr(stated, "update_state") or isinstance(stated, type):  # of a class Keras makes the object
         return stated
     from keras.metrics import Mean
 
@@ -212,7 +212,8 @@ def _leaves(stated: Any) -> Iterator[Any]:
 
 def _stated_at(given: list[list[Any]], output: int, index: int, metric: Any) -> Any:
     held = given[output] if output < len(given) else []
-    return held[index] if index < len(held) else metric
+    stated = held[index] if index < len(held) else metric
+    return metric if isinstance(stated, type) and isinstance(metric, stated) else stated
 
 
 def expression_of(metric: Any) -> str:

@@ -188,10 +188,10 @@ def _loss(model: Any) -> Any:
     import keras
 
     stated = getattr(model, "loss", None)
-    if isinstance(stated, str):
+    if isinstance(stated, str | type):
         try:
             stated = keras.losses.get(stated)
-        except ValueError:
+        except (ValueError, TypeError):
             return None
     if isinstance(stated, keras.Loss):
         return stated if type(stated).__module__.startswith("keras.") else None

@@ -89,7 +89,7 @@ def _of_output(chosen: Chosen, output: int) -> Chosen:
 def _written(stated: Any, chosen: Chosen) -> str | None:
     """Return the metrics of one output as an expression."""
     for each, fitting in chosen:
-        if stated is each.stated or (isinstance(stated, str) and stated == each.stated):
+        if stated is each.stated or stated is type(each.stated) or (isinstance(stated, str) and stated == each.stated):
             return fitting
     if isinstance(stated, Mapping):
         stated = [stated[key] for key in sorted(stated)]
@@ -99,6 +99,8 @@ def _written(stated: Any, chosen: Chosen) -> str | None:
         return f"[{', '.join(written)}]" if None not in parts else None
     if isinstance(stated, str):
         return f'"{stated}"'
+    if isinstance(stated, type) and stated.__module__.startswith("keras."):
+        return f"keras.metrics.{stated.__name__}()"
     if stated is None or hasattr(stated, "update_state"):
         return (expression_of(stated) or None) if stated is not None else "[]"
     name = getattr(stated, "__name__", "")

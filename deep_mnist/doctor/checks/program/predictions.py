@@ -226,12 +226,18 @@ def _of_numbers(labels: np.ndarray, numbers: np.ndarray) -> Predictions | None:
 
 @dataclass(frozen=True)
 class Output:
-    """One output: its contract, and predictions of it where their form is known."""
+    """One output: its contract, and predictions of it where their form is known.
+
+    Attributes:
+        shape: Of one prediction.
+        is_sure: The shape is that of the network's last layer, and not taken to have one axis for want of a rank.
+    """
 
     contract: Contract
     predictions: Predictions | None
     labels: np.ndarray
     shape: tuple[int, ...]
+    is_sure: bool = True
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -263,4 +269,5 @@ def _output(contract: Contract | None, labels: np.ndarray | None) -> Output | No
         return None
     sizes = labels.shape[1:] if len(labels.shape) - 1 >= len(shape) - 1 else ()
     known = tuple(int(each or (sizes[index] if index < len(sizes) else 1)) for index, each in enumerate(shape))
-    return Output(contract, predictions_of(contract, labels, known), labels, known)
+    is_sure = contract.output_shape is not None or contract.output_rank is not None
+    return Output(contract, predictions_of(contract, labels, known), labels, known, is_sure)

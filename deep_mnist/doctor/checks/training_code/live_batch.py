@@ -39,8 +39,14 @@ def rows_of(case: Case, count: int = ROWS) -> tuple[Any, np.ndarray | None]:
         return None, None
     if train.inputs:
         held = {name: _as_float(np.asarray(each[places])) for name, each in train.inputs.items()}
-        return (list(held.values()) if isinstance(call.x, list | tuple) else held), y
+        return (list(held.values()) if isinstance(_nesting(call.x), list | tuple) else held), y
     return _as_float(np.asarray(images[places])), y
+
+
+def _nesting(x: Any) -> Any:
+    """Return what fit was given as x, of a dataset the specification of it."""
+    spec = getattr(x, "element_spec", None)
+    return spec[0] if isinstance(spec, tuple) and spec else x
 
 
 def _places(labels: np.ndarray | None, count: int, most: int) -> np.ndarray:

@@ -19,7 +19,8 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
 from deep_mnist.doctor.checks.program.metric_fixes import mended
 from deep_mnist.doctor.checks.program.metrics import LABELS_FIRST
 from deep_mnist.doctor.checks.program.predictions import Output, outputs_of
-from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
+from deep_mnist.doctor.checks.training_code.live_batch import outputs_of as outputs_made
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.evidence.live.loss_trial import error_of
 from deep_mnist.doctor.evidence.live.restoring import unchanged
@@ -50,8 +51,8 @@ def check_own_metrics(case: Case) -> Iterator[Finding]:
     if model is None or not is_of_keras_3(model) or trains_in_own_way(model) or not any(stated_metrics(model)):
         return
     outputs = outputs_of(case, model) if can_be_tried(case) else []
-    batches = [_batch(each) for each in outputs]
-    if not batches:
+    batches = [batch for each in outputs if (batch := _batch(case, each)) is not None]
+    if not batches or len(batches) < len(outputs):
         return
     try:
         compiled = compiled_of(model, *zip(*batches, strict=True))
@@ -68,11 +69,17 @@ def check_own_metrics(case: Case) -> Iterator[Finding]:
             )
 
 
-def _batch(output: Output) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels and outputs as a step has them, Keras's own type for floating numbers."""
-    labels = output.labels[:ROWS]
+def _batch(case: Case, output: Output) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return labels and outputs as a step has them, Keras's own type for floating numbers; None of an unknown shape."""
+    labels, shape = output.labels[:ROWS], output.shape
+    if not output.is_sure:
+        x, _ = rows_of(case)
+        made = outputs_made(case, x) if x is not None else None
+        if made is None or not made.ndim:
+            return None
+        shape = made.shape[1:]
     labels = labels.astype(np.float32) if labels.dtype == np.float64 else labels
-    return labels, np.zeros((len(labels), *output.shape), np.float32)
+    return labels, np.zeros((len(labels), *shape), np.float32)
 
 
 def _is_given(case: Case) -> bool:

@@ -69,7 +69,7 @@ def is_own(value: Any) -> bool:
 
 def of_compiled(model: Any) -> LossTrial | None:
     """Return the loss that a model was compiled with where it is the user's own, None else."""
-    loss = getattr(model, "loss", None)
+    loss = _made(getattr(model, "loss", None))
     if not is_own(loss):
         return None
     function = getattr(loss, "fn", loss)
@@ -99,6 +99,17 @@ def of_compiled(model: Any) -> LossTrial | None:
             return error_of(compute, y, p, eagerly=bool(getattr(model, "run_eagerly", False)))
 
     return LossTrial(name, evaluate, called, traced, of_rank)
+
+
+def _made(loss: Any) -> Any:
+    """Return a loss as Keras takes it: of a class the object, None where it cannot be made without arguments."""
+    if not isinstance(loss, type):
+        return loss
+    try:
+        with unchanged():
+            return loss()
+    except Exception:  # the user's own code may raise anything
+        return None
 
 
 def error_of(compute: Callable[..., Any], *arrays: np.ndarray, eagerly: bool = False) -> Exception | None:

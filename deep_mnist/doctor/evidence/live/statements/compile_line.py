@@ -42,9 +42,10 @@ def _recompiled(tree: ast.AST, model: str, fix: str) -> tuple[str, int] | None:
     again = copy.deepcopy(own[0])
     if any(isinstance(each, ast.Starred) for each in again.args) or any(each.arg is None for each in again.keywords):
         return None
-    for keyword in new.keywords:
-        if keyword.arg and ast.unparse(keyword.value) != f"{model}.{keyword.arg}":
-            _set(again, keyword.arg, keyword.value)
+    changed = {each.arg: each.value for each in new.keywords if ast.unparse(each.value) != f"{model}.{each.arg}"}
+    for name, value in changed.items():
+        if name:
+            _set(again, name, value, alone=len(changed) == 1)
     text = line_with(tree, statement, ast.unparse(ast.fix_missing_locations(again)))
     return (text, statement.lineno) if text else None
 
@@ -75,14 +76,20 @@ def _receiver(call: ast.Call) -> str:
     return "" if text.startswith("super()") else text
 
 
-def _set(call: ast.Call, name: str, value: ast.expr) -> None:
-    """Set an argument where the call states it, else as a keyword; of metrics, those that fit any labels stay."""
+def _set(call: ast.Call, name: str, value: ast.expr, *, alone: bool) -> None:
+    """Set an argument where the call states it, else as a keyword; of metrics, those that fit any labels stay.
+
+    Args:
+        alone: Nothing else is set, so that metrics without a change are at fault.
+    """
     place = ORDER.index(name) if name in ORDER else len(call.args)
     keyword = next((each for each in call.keywords if each.arg == name), None)
     stated = call.args[place] if place < len(call.args) else keyword.value if keyword is not None else None
     if name == "metrics" and stated is None:
         return  # none were counted before
-    value = _metrics(stated, value) if name == "metrics" and stated is not None else value
+    if name == "metrics" and stated is not None:
+        kept = _metrics(stated, value)
+        value = value if alone and ast.unparse(kept) == ast.unparse(stated) else kept
     if place < len(call.args):
         call.args[place] = value
     elif keyword is not None:
