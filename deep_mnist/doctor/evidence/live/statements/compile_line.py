@@ -45,6 +45,9 @@ def _recompiled(tree: ast.AST, model: str, fix: str) -> tuple[str, int] | None:
     for keyword in new.keywords:
         if keyword.arg and ast.unparse(keyword.value) != f"{model}.{keyword.arg}":
             _set(again, keyword.arg, keyword.value)
+    wanted = next((each.value for each in new.keywords if each.arg == "metrics"), None)
+    if wanted is not None and ast.unparse(again) == ast.unparse(own[0]):
+        _set(again, "metrics", wanted, whole=True)  # they are what the fix is about
     text = line_with(tree, statement, ast.unparse(ast.fix_missing_locations(again)))
     return (text, statement.lineno) if text else None
 
@@ -75,14 +78,21 @@ def _receiver(call: ast.Call) -> str:
     return "" if text.startswith("super()") else text
 
 
-def _set(call: ast.Call, name: str, value: ast.expr) -> None:
-    """Set an argument where the call states it, else as a keyword; of metrics, those that fit any labels stay."""
+def _set(call: ast.Call, name: str, value: ast.expr, *, whole: bool = False) -> None:
+    """Set an argument where the call states it, else as a keyword; of metrics, those that fit any labels stay.
+
+    Args:
+        call: That compiles.
+        name: Of the argument.
+        value: In its place.
+        whole: Of metrics, none stays.
+    """
     place = ORDER.index(name) if name in ORDER else len(call.args)
     keyword = next((each for each in call.keywords if each.arg == name), None)
     stated = call.args[place] if place < len(call.args) else keyword.value if keyword is not None else None
     if name == "metrics" and stated is None:
         return  # none were counted before
-    value = _metrics(stated, value) if name == "metrics" and stated is not None else value
+    value = _metrics(stated, value) if name == "metrics" and stated is not None and not whole else value
     if place < len(call.args):
         call.args[place] = value
     elif keyword is not None:
