@@ -31,7 +31,7 @@ from deep_mnist.doctor.capture.words.named import named, recompiled
 from deep_mnist.doctor.capture.words.origin import Origin, origin_of
 from deep_mnist.doctor.capture.words.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.case import Case, NotUsableError, named_in_order
-from deep_mnist.doctor.checks.live.own_words import in_own_words, with_each_line_once
+from deep_mnist.doctor.checks.live.own_words import in_own_words, with_another_line, with_each_line_once
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
@@ -214,7 +214,8 @@ def diagnose_drawn(
 
     def said(finding: Finding) -> Finding:
         spoken = in_own_modules(named(in_pipeline_words(finding, call, frame), origin), frame)
-        return in_layer_lines(spoken, call.model, frame, lambda fix: recompiled(fix, origin))
+        in_lines = in_layer_lines(spoken, call.model, frame, lambda fix: recompiled(fix, origin))
+        return with_another_line(in_lines, frame)
 
     of_case = [in_own_words(case, each) for each in judged.findings]
     findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))

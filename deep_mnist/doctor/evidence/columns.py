@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LOOKED_AT = 20_000  # cells of one column
+MOST_COLUMNS = 4096  # looked at
 MOST_GAPS = 0.3  # share of cells that are no number, among numbers written as text
 MOST_LISTED = 12  # different words of a column, given one by one in a fix
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?\s*")
@@ -59,10 +60,24 @@ class Column(NamedTuple):
         """Return the key as it stands in Python."""
         return f'"{self.key}"' if isinstance(self.key, str) and '"' not in self.key else repr(self.key)
 
+    @property
+    def told(self) -> str:
+        """Return what it holds, in words."""
+        return f"column {self.quoted} holds {self.cells}, such as {self.example[:40]!r}"
+
 
 def is_frame(table: Any) -> bool:
     """Whether a table is a data frame: it has columns with a dtype each."""
     return hasattr(table, "columns") and hasattr(table, "dtypes") and hasattr(table, "assign")
+
+
+def is_table(table: Any) -> bool:
+    """Whether something is a data frame, or an array of objects, text, dates or records on one or two axes."""
+    if is_frame(table):
+        return 0 < len(table.columns) <= MOST_COLUMNS and len(table) > 0
+    if not isinstance(table, np.ndarray) or table.dtype.kind not in "OUSVMm" or not table.size:
+        return False
+    return table.ndim == 1 or (table.ndim == 2 and table.shape[1] <= MOST_COLUMNS)
 
 
 def columns_of(table: Any) -> list[Column]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import linecache
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from deep_mnist.doctor import check
+from deep_mnist.doctor.checks.inputs.missing import NOT_FINITE
+from deep_mnist.doctor.checks.live.own_words import with_another_line
 from tests.support.digits import draw_digits
 from tests.support.fixes_in_place import fixed, graver, is_statement
 
@@ -96,3 +100,19 @@ def test_no_fix_of_a_sequence_is_code_of_numpy():
 
     assert found and not any(each.fix.startswith(("x = x.", "Batches")) for each in found)
     assert all("__getitem__" in each.fix or "in place of" in each.fix for each in found)
+
+
+def test_a_line_is_never_told_to_stand_in_its_own_place():
+    """A fix that is word for word the line of the program becomes a sentence."""
+    text, place = "import sys\nloss  =  'mse'; seen = sys._getframe()\n", "<the same line>"
+    linecache.cache[place] = (len(text), None, text.splitlines(True), place)
+    names = {}
+    exec(compile(text, place, "exec"), names)
+    finding = NOT_FINITE.found(
+        expected="another loss", received="mse", fix=f'loss = "mse"; seen = sys._getframe()  # in place of {place}:2'
+    )
+
+    kept = with_another_line(replace(finding, fix=finding.fix.replace("mse", "mae")), names["seen"])
+    told = with_another_line(finding, names["seen"])
+
+    assert (kept.fix[:13], told.fix) == ('loss = "mae";', f"Write {place}:2 anew: it needs another loss.")

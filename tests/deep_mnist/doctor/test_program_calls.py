@@ -164,3 +164,11 @@ learn(net, x, y)
 
     assert found.fix.startswith("Do this to what learn(net, x, y) gives the network")
     assert diagnosis.origin.line == 8 and diagnosis.origin.variables["train_images"].expression == "x"
+
+
+def test_a_misspelt_name_of_validation_becomes_one_that_is_logged_of_validation():
+    (program,) = (each for each in FAULTY if each.name == "stopped_by_the_loss_of_validation_misspelt")
+
+    (found,) = (each for each in judged(program).diagnosis.findings if each.rule.code == "P020")
+
+    assert 'monitor="val_loss"' in found.fix

@@ -164,7 +164,8 @@ def explain_input_count(crash: Crash) -> Finding | None:
             fix = f"{receiver(crash)}.fit([{', '.join(f'x{index + 1}' for index in range(wanted))}], y)"
             fix = f"{fix}  # one array for each of {', '.join(names) or wanted}; {x} is one"
         else:
-            fix = f"{x} = {x}[0]  # or np.stack({x}): one array" if wanted == 1 else f"Give {wanted} arrays, in a list."
+            first = f"{assigned(x, f'{x}[0]')}  # or np.stack({x}): one array"
+            fix = first if wanted == 1 else f"Give {wanted} arrays, in a list."
         return INPUT_COUNT.found(
             "train",
             expected=f"{_model_words(crash)} has {wanted} inputs{': ' + ', '.join(names) if names else ''}",
@@ -193,7 +194,8 @@ def explain_count(crash: Crash) -> Finding | None:
     if better:
         fix = f"{receiver(crash)}.fit({x}, {better})  # {better} has {images}"
     elif labels and images % labels == 0:
-        fix = f"{x} = {x}.reshape({labels}, -1)  # {images // labels} rows of {x} for each label: are they one example?"
+        rows = assigned(x, f"{x}.reshape({labels}, -1)")
+        fix = f"{rows}  # {images // labels} rows of {x} for each label: are they one example?"
     else:
         fix = f"Take {x} and {y} from one source in one go, or split both at the same index."
     return EXAMPLE_COUNT.found(

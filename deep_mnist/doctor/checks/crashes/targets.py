@@ -9,7 +9,15 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, layers_of
 from deep_mnist.doctor.checks.crashes.fitting import last_layer
 from deep_mnist.doctor.checks.crashes.layers import RECURRENT, Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.rules import TARGET_SHAPE
-from deep_mnist.doctor.checks.crashes.source_code import argument, shape_text, spoken, told, with_first, with_keywords
+from deep_mnist.doctor.checks.crashes.source_code import (
+    argument,
+    assigned,
+    shape_text,
+    spoken,
+    told,
+    with_first,
+    with_keywords,
+)
 from deep_mnist.doctor.finding import Finding
 
 PAIRS = (
@@ -91,9 +99,9 @@ def _mend(crash: Crash, target: Shape, output: Shape, loss: str) -> str:
     if len(output) == len(target) == 4 and hasattr(last, "filters") and target[1:3] == output[1:3] and target[-1]:
         return f"{with_first(crash, last, target[-1])}  # a map for each of the {target[-1]} channels of {y}"
     if len(target) == len(output) + 1 and target[-1] == 1:
-        return f"{y} = {y}[..., 0]"
+        return assigned(y, f"{y}[..., 0]")
     if len(target) > len(output) == 2:
-        return f"{y} = {y}.reshape(len({y}), -1)  # rows; or a network whose output has their axes"
+        return f"{assigned(y, f'{y}.reshape(len({y}), -1)')}  # rows; or a network whose output has their axes"
     wanted, has = shape_text((None, *target[1:])), shape_text((None, *output[1:]))
     return f"Make the last layer's output {wanted}, or the labels {has}."
 

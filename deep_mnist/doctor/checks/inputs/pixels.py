@@ -1,11 +1,10 @@
-"""Checks of values: finite, and images that show something."""
+"""Checks of images that show something."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.fix_lines import log_of_zeros
 from deep_mnist.doctor.evidence.survey import Survey
 from deep_mnist.doctor.finding import MAX_WHERE, Finding
 from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, On, Rule, Scope, check
@@ -37,41 +36,6 @@ BLANK = Rule(
     why="A blank image teaches only its label; per-image standardization divides it by zero.",
     follows=(AXES_UNSOUND, Follows(rules=("I120", "I100")), FLATTENED),
 )
-NOT_FINITE = Rule(
-    code="I111",
-    name="inputs-not-finite",
-    field="images.finite",
-    severity="error",
-    scope=Scope.INPUT,
-    needs=(Need.SURVEY,),
-    summary="There are NaN or infinite numbers among the inputs.",
-    why="One such example makes the loss NaN, and with it all weights.",
-    follows=(Follows(rules=("I227",)),),
-)
-
-
-@check(NOT_FINITE)
-def check_finite(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield examples with NaN or infinity."""
-    seen, images, labels, example = split.survey, f"{split.name}_images", f"{split.name}_labels", case.example
-    if seen is None or not seen.not_finite:
-        return
-    is_frame = case.call is not None and hasattr(case.call.x, "isna")
-    finite = f'np.isfinite(np.asarray({images}, "float32")).reshape(len({images}), -1).all(1)'
-    fix = (
-        f"keep = {f'{images}.notna().all(axis=1).to_numpy()' if is_frame else finite}; "
-        f"{images}, {labels} = {images}[keep], {labels}[keep]"
-        if seen.not_finite < seen.count
-        else f"Write {images} again: a division by zero (epsilon!) or an overflow made every {example} NaN or infinite."
-    )
-    yield NOT_FINITE.found(
-        split.name,
-        expected="finite pixels" if case.input_kind.shows_images else "finite numbers",
-        received=f"NaN or infinity in {seen.not_finite} of {seen.count} {example}s",
-        fix=(log_of_zeros(case.frame, split.images) if split.images is not None else "") or fix,
-        why=f"One such {example} makes the loss NaN, and with it all weights.",
-        where=tuple(seen.bad[:MAX_WHERE]),
-    )
 
 
 @check(NOTHING_LEFT, BLANK)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deep_mnist.contract.losses import REGRESSION_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.fix_lines import log_of_zeros
+from deep_mnist.doctor.checks.fix_lines import MOST_LOST, log_of_zeros
 from deep_mnist.doctor.checks.labels.amounts import AMOUNT_RULES
 from deep_mnist.doctor.checks.labels.numbers import NUMBER_RULES, numbers_found
 from deep_mnist.doctor.checks.labels.one_hot import ROW_RULES, rank_found, rows_found
@@ -20,7 +20,7 @@ from deep_mnist.doctor.evidence.chunks import REAL_KINDS, are_finite, wrong_in
 from deep_mnist.doctor.evidence.columns import Cells, column_of
 from deep_mnist.doctor.evidence.live.own_code import own_names
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import AXES_UNSOUND, Need, Rule, Scope, check
+from deep_mnist.doctor.rule import AXES_UNSOUND, Follows, Need, On, Rule, Scope, check
 
 PLAIN_WORD = re.compile(r"[\w .,:/()&+-]{1,60}")  # that a line may quote: no markup, no quotes, no codes of a terminal
 
@@ -31,6 +31,7 @@ NOT_FINITE = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
+    follows=(Follows(rules=("C033",), on=On.MODEL),),  # whose line leaves them out
     summary="Some labels are NaN or infinite.",
     why="The loss becomes NaN at the first such batch, and all weights with it.",
 )
@@ -158,10 +159,30 @@ def _not_finite(case: Case, split: Split, labels: np.ndarray) -> Finding:
     wrong = wrong_in(labels, lambda chunk: ~np.isfinite(chunk))
     name, images = f"{split.name}_labels", f"{split.name}_images"
     keep = f"keep = np.isfinite(np.asarray({name}).reshape(len({name}), -1)).all(1)"
+    kept = f"{keep}; {images}, {name} = {images}[keep], {name}[keep]"
+    is_class = case.task.has_classes
     return NOT_FINITE.found(
         split.name,
-        expected=f"a class for every {case.example}",
-        received=f"{wrong.count} labels NaN or infinite",
-        fix=log_of_zeros(case.frame, labels) or f"{keep}; {images}, {name} = {images}[keep], {name}[keep]",
+        expected=f"a class for every {case.example}" if is_class else f"numbers as the targets of every {case.example}",
+        received=f"{wrong.count} {'labels' if is_class else f'of {len(labels)} targets'} NaN or infinite",
+        fix=log_of_zeros(case.frame, labels) or _left_out(case, split, labels, wrong.count) or kept,
         where=wrong.where,
+    )
+
+
+def _left_out(case: Case, split: Split, labels: np.ndarray, count: int) -> str:
+    """Return a loss that leaves missing targets out, of several where few rows have them all; "" of any other."""
+    share, contract = count / len(labels), case.contract
+    if case.call is None or labels[0].size < 2 or share <= MOST_LOST or np.isinf(labels).any():
+        return ""
+    same = "keras.ops.where(keras.ops.isnan(y), keras.ops.stop_gradient(p), y)"
+    is_known = contract.loss in REGRESSION_LOSSES or (contract.loss in BINARY_LOSSES and not contract.from_logits)
+    if is_known and not contract.outputs:
+        return (
+            f"model.compile(optimizer=model.optimizer, loss=lambda y, p: keras.losses.{contract.loss}({same}, p))"
+            "  # a missing target has no part in it"
+        )
+    return (
+        f"Leave what is missing in {split.name}_labels out of the loss: where(isnan(y_true), y_pred, y_true) in the "
+        f"place of y_true. {share:.0%} of the {case.example}s have one, too many to leave out themselves."
     )

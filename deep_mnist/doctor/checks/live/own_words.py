@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.case import Case
@@ -14,6 +15,7 @@ from deep_mnist.doctor.checks.live.class_folders import READERS, class_names
 from deep_mnist.doctor.checks.live.pipelines import without_rescale
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 from deep_mnist.doctor.finding import Finding
 
 # The labels that a loss takes, as flow_from_directory and as image_dataset_from_directory call them.
@@ -119,6 +121,14 @@ def _read_again(case: Case, finding: Finding) -> str:
         lines += [line] if place else []
         places += [place] if place else []
     return f"{'; '.join(lines)}  # in place of {' and '.join(places)}" if lines else ""
+
+
+def with_another_line(finding: Finding, frame: FrameType | None) -> Finding:
+    """Return a finding whose fix is no line of the program as it stands: in words, where it was."""
+    if frame is None or not ProgramText(frame).is_as_it_stands(finding.fix):
+        return finding
+    place = finding.fix.partition(f"{IN_PLACE} ")[2]
+    return replace(finding, fix=f"Write {place} anew: it needs {finding.expected}.")
 
 
 def with_each_line_once(findings: Iterable[Finding]) -> list[Finding]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from deep_mnist.doctor.evidence.columns import Cells, Column
+from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_frame
 
+MOST_WORDS = 0.5  # different ones, as a share of the rows, that a column of its own is made for
 YEARS = 'np.datetime64("2000-01-01")'
 
 
@@ -21,15 +23,8 @@ def fix_of_frames(names: Sequence[str], columns: Sequence[Column], pandas: str, 
     before, assigned = [], []
     for index, each in enumerate(columns):
         key, column = each.quoted, f"{{name}}[{each.quoted}]"
-        if each.cells is Cells.DATES:
-            order = ", dayfirst=True" if each.is_day_first else ""
-            value = f'({pandas}.to_datetime({column}{order}) - {pandas}.Timestamp("2000-01-01")).dt.days / 365.25'
-        elif each.cells is Cells.NUMBERS_AS_TEXT:
-            plain = f'{column}.astype(str).str.replace(r"[^0-9.eE+-]", "", regex=True)'
-            value = f'{pandas}.to_numeric({plain}, errors="coerce")'
-        elif each.cells is Cells.NUMBERS:
-            value = f'{column}.astype("float32")'
-        else:
+        value = _numbers_of(each, column, pandas)
+        if not value:
             mapping = _mapping(each)
             if not mapping:
                 mapping = f"values{index or ''}"
@@ -44,6 +39,53 @@ def fix_of_frames(names: Sequence[str], columns: Sequence[Column], pandas: str, 
         statements.append(f"middle = {names[0]}.median()")
         statements += [f"{name} = {name}.fillna(middle)" for name in names]
     return "; ".join(statements)
+
+
+def _numbers_of(column: Column, series: str, pandas: str) -> str:
+    """Return the expression for a column's numbers, of a series of pandas; "" of words, which stand for none."""
+    if column.cells is Cells.DATES:
+        order = ", dayfirst=True" if column.is_day_first else ""
+        return f'({pandas}.to_datetime({series}{order}) - {pandas}.Timestamp("2000-01-01")).dt.days / 365.25'
+    if column.cells is Cells.NUMBERS_AS_TEXT:
+        plain = f'{series}.astype(str).str.replace(r"[^0-9.eE+-]", "", regex=True)'
+        return f'{pandas}.to_numeric({plain}, errors="coerce")'
+    return f'{series}.astype("float32")' if column.cells is Cells.NUMBERS else ""
+
+
+def encoded(names: Sequence[str], table: Any, pandas: str, *, imported: bool) -> str:
+    """Return statements that make numbers of a table's columns; of one frame, a column for each word.
+
+    Args:
+        names: Of the table, which comes first, and of those that are to have the same columns.
+        table: A data frame, a series, or an array of objects or text.
+        pandas: What the program calls pandas.
+        imported: It does so already.
+    """
+    name = names[0]
+    if not is_frame(table) and hasattr(table, "to_frame"):
+        (column,) = columns_of(table.to_frame())
+        return f"{name} = " + (_numbers_of(column, name, pandas) or f'{name}.astype("category").cat.codes')
+    columns = columns_of(table)
+    if not is_frame(table):
+        return fix_of_arrays(names, columns, flat=table.ndim == 1)
+    if len(names) > 1 or any(each.cells is not Cells.WORDS for each in columns):
+        return fix_of_frames(names, columns, pandas, imported=imported)
+    counts = {each.quoted: int(table[each.key].nunique()) for each in columns}
+    spread = {key: count for key, count in counts.items() if count <= MOST_WORDS * len(table)}
+    kept = f"{name}.drop(columns=[{', '.join(key for key in counts if key not in spread)}])"
+    kept = kept if len(spread) < len(counts) else name
+    value = f"{pandas}.get_dummies({kept}, columns=[{', '.join(spread)}])" if spread else kept
+    width = len(table.columns) - len(counts) + sum(spread.values())
+    before = "" if imported or not spread else f"import pandas as {pandas}; "
+    return f"{before}{name} = {value}  # {name} then has {width} columns, and so has Input(({width},))"
+
+
+def tables_alike(table: Any, names: Mapping[str, Any]) -> list[str]:
+    """Return the names of the other data frames that have a table's columns, as its test part has; [] of no frame."""
+    if not is_frame(table):
+        return []
+    frames = {name: each for name, each in names.items() if is_frame(each) and each is not table and name[:1] != "_"}
+    return [name for name, each in frames.items() if list(each.columns) == list(table.columns)]
 
 
 def fix_of_arrays(names: Sequence[str], columns: Sequence[Column], *, flat: bool) -> str:

@@ -13,12 +13,11 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.checks.live.table_fixes import fix_of_arrays, fix_of_frames
-from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_frame
+from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_frame, is_table
 from deep_mnist.doctor.evidence.live.text_inputs import takes_text
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
-MOST_COLUMNS = 4096  # looked at
 MOST_SHOWN = 4  # columns in a sentence
 SENTENCE = 3  # spaces in a text that is no word
 
@@ -122,19 +121,10 @@ def _tables(case: Case) -> Mapping[str, Any]:
     return {**tables, "test_images": test} if is_table(test) else tables
 
 
-def is_table(table: Any) -> bool:
-    """Whether something is a data frame, or an array of objects, text, dates or records on one or two axes."""
-    if is_frame(table):
-        return 0 < len(table.columns) <= MOST_COLUMNS and len(table) > 0
-    if not isinstance(table, np.ndarray) or table.dtype.kind not in "OUSVMm" or not table.size:
-        return False
-    return table.ndim == 1 or (table.ndim == 2 and table.shape[1] <= MOST_COLUMNS)
-
-
 def _columns(case: Case, train: Any, columns: Sequence[Column], found: Column, names: Sequence[str]) -> Finding:
     wrong = [each for each in columns if each.cells is not Cells.NUMBERS] or [found]
     wrong.sort(key=lambda each: GRAVEST.index(each.cells))
-    told = "; ".join(_told(each) for each in wrong[:MOST_SHOWN])
+    told = "; ".join(each.told for each in wrong[:MOST_SHOWN])
     more = f"; and {len(wrong) - MOST_SHOWN} more" if len(wrong) > MOST_SHOWN else ""
     if is_frame(train):
         pandas, imported = alias_of(case.frame, "pandas", "pd")
@@ -146,10 +136,6 @@ def _columns(case: Case, train: Any, columns: Sequence[Column], found: Column, n
     return BY_CELLS[found.cells].found(
         "train", expected="numbers in every column", received=f"{told}{more}", fix=fix, where=_places(wrong)
     )
-
-
-def _told(column: Column) -> str:
-    return f"column {column.quoted} holds {column.cells}, such as {column.example[:40]!r}"
 
 
 def _places(columns: Sequence[Column]) -> tuple[int, ...]:

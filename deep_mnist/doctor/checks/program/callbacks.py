@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 MONITORS = ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau")
+VALIDATION = re.compile(r"val(?:id(?:ation)?|ue)?[_ .-]*", re.I)  # how a name of validation is begun, or meant to be
 BETTER_HIGH = ("acc", "auc", "f1", "fbeta", "dice", "iou", "precision", "recall", "score", "psnr", "ssim", "r2")
 LIVE = (Need.LIVE_MODEL,)
 
@@ -207,10 +209,12 @@ def _watching(callback: Any, name: str, logs: Logs) -> str:
 
 def nearest(name: str, logs: Logs) -> str:
     """Return the logged name that was most likely meant."""
-    bare = name.removeprefix("val_")
+    begun = VALIDATION.match(name)
+    is_of_output = begun is not None and any(each.startswith(begun.group()) for each in logs.of_train)
+    bare = name[begun.end() :] if begun is not None and not is_of_output else name
     if bare == "lr" and RATE in logs.of_train:
         return RATE
-    prefix = "val_" if name.startswith("val_") and logs.validated else ""
+    prefix = "val_" if bare != name and logs.validated else ""
     held = [each for each in logs.of_train if each not in ("loss", RATE)]
     alike = [each for each in held if each.lower() == bare.lower()]
     alike = alike or [each for each in held if "acc" in each and "acc" in bare]

@@ -11,6 +11,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import step_of
+from deep_mnist.doctor.evidence.live.lineage import names_in
 from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.tape_blocks import blocks_of, way_out
@@ -95,6 +96,16 @@ class LossLines:
 
         line = self._changed(change)
         return line or f"Keep what {self.name} divides by, and takes the logarithm or root of, above 1e-7."
+
+    def without_missing(self) -> str:
+        """Return the only statement on both targets and predictions, with predictions for the targets that are NaN."""
+        if self.text is None or len(self.parameters) != 2:
+            return ""
+        both = [each for each in self.statements if set(self.parameters) <= set(names_in(each))]
+        y, p = self.parameters
+        present = ast.parse(f"keras.ops.where(keras.ops.isnan({y}), {p}, {y})", mode="eval").body
+        text = _rewritten(both[0], lambda node: present if isinstance(node, ast.Name) and node.id == y else None)
+        return self.text.in_place(text, both[0]) if len(both) == 1 and text else ""
 
     @property
     def line_of_loss(self) -> int | None:

@@ -54,6 +54,9 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
     if trial is None or rows is None:
         return
     first = trial.evaluate(rows.y, rows.made)
+    if np.isnan(rows.y).any() and first.value is not None and not np.isfinite(first.value).all():
+        yield from _of_missing(case, trial, rows)
+        return
     looks = (_raised, _swapped, _finite, _broadcast, _gradient, _order, _sure)
     for look in looks if first.error is None or first.value is not None else (_raised,):
         found = look(case, trial, rows, first)
@@ -184,6 +187,20 @@ def _finite(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Findi
         expected="a finite loss of the first predictions",
         received=f"{trial.name} is {first.mean:g} for predictions of {rows.made.min():.3g}..{rows.made.max():.3g}",
         fix=lines_of(case, trial).with_positive_logarithms(),
+    )
+
+
+def _of_missing(case: Case, trial: LossTrial, rows: Rows) -> Iterator[Finding]:
+    """Yield a loss that is NaN for the missing targets alone, which it may mean to leave out by a product with 0."""
+    line = lines_of(case, trial).without_missing()
+    filled = trial.evaluate(np.where(np.isnan(rows.y), 0, rows.y), rows.made)
+    if not line or filled.value is None or not np.isfinite(filled.value).all():
+        return
+    missing = f"{np.isnan(rows.y).mean():.0%} of the targets looked at are NaN"
+    yield NOT_FINITE.found(
+        expected="a finite loss where targets are missing",
+        received=f"{trial.name} is NaN: {missing}, without them it is finite, and NaN times 0 is NaN",
+        fix=line,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 from deep_mnist.doctor.evidence.live.statements.call_line import LONGEST, block_of, statement_of
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged, extent_of
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -114,7 +115,17 @@ class ProgramText:
     def in_place(self, text: str, statement: ast.stmt) -> str:
         """Return a fix that stands for a statement, and for what else is on its line, with the line it belongs on."""
         whole = "; ".join(text if each is statement else ast.unparse(each) for each in self._on_line_of(statement))
-        return f"{whole}  # in place of {self.at(statement)}"
+        return f"{whole}  # {IN_PLACE} {self.at(statement)}"
+
+    def is_as_it_stands(self, fix: str) -> bool:
+        """Whether a fix is word for word the line that it is to stand in the place of."""
+        body, _, comment = fix.partition("  # ")
+        place = comment.partition(f"{IN_PLACE} ")[2]
+        held = [each for each in self.nodes if isinstance(each, ast.stmt) and place and self.at(each) == place]
+        try:
+            return bool(held) and ast.unparse(ast.parse(body)) == "\n".join(map(ast.unparse, held))
+        except (SyntaxError, ValueError):
+            return False
 
     def _on_line_of(self, statement: ast.stmt) -> list[ast.stmt]:
         """Return the statements that stand side by side on one line with a statement, it among them."""

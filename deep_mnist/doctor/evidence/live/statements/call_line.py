@@ -114,7 +114,7 @@ def is_settable(expression: ast.expr, frame: FrameType) -> bool:
     """
     if not is_plain(expression):
         return False
-    owner = _value_of(expression.value, frame) if isinstance(expression, ast.Attribute | ast.Subscript) else None
+    owner = held_by(expression.value, frame) if isinstance(expression, ast.Attribute | ast.Subscript) else None
     if _is_a_table(owner):
         return False
     if owner is not None and isinstance(expression, ast.Subscript):
@@ -123,13 +123,13 @@ def is_settable(expression: ast.expr, frame: FrameType) -> bool:
     return not (isinstance(held, property) and held.fset is None)
 
 
-def _value_of(node: ast.expr, frame: FrameType) -> Any:
+def held_by(node: ast.expr, frame: FrameType) -> Any:
     """Return what a name, an attribute or an element of one stands for in a frame; None where it is not known."""
     if isinstance(node, ast.Name):
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
     if not isinstance(node, ast.Attribute | ast.Subscript):
         return None
-    owner = _value_of(node.value, frame)
+    owner = held_by(node.value, frame)
     if isinstance(node, ast.Attribute):
         return getattr(owner, node.attr, None)
     plain = isinstance(owner, dict) or _is_a_table(owner)

@@ -49,7 +49,15 @@ def without_roles(shared: Set[str], body: str) -> str:
     statements = ast.parse(body).body
     ours = {role for each in statements for role in _roles_set(each)}
     spare = {role for role in shared if role.replace("test_", "train_") in ours}
-    kept = [text for each in statements if (text := _without(spare, each, body))]
+    kept: list[str] = []
+    used: set[str] = set()
+    for each in reversed(statements):
+        text, made = _without(spare, each, body), _roles_set(each)
+        read = {node.id for node in ast.walk(each) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        is_unused = bool(read & spare) and used.isdisjoint(made) and not any(map(ROLE.match, made))
+        if text and not is_unused:
+            kept.insert(0, text)
+            used |= read
     return "; ".join(kept)
 
 
