@@ -18,10 +18,10 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.call_line import line_with
 
 # Metrics that a string names for every loss; accuracy is whichever fits the loss.
-MOST_LOST = 0.2  # share of the examples, up to which those with gaps may be left out
 METRICS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "mae", "mse", "auc", "precision",
            "recall")  # fmt: skip
 KNOWN = (*SPARSE_LOSSES, *ONE_HOT_LOSSES, *BINARY_LOSSES)
+MOST_LOST = 0.2  # share of the examples, up to which those with gaps may be left out
 
 
 def compiled_with(contract: Contract, loss: str, *, from_logits: bool = False, several: bool = False) -> str:

@@ -7,6 +7,7 @@ import copy
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -39,7 +40,7 @@ def with_missing_layer(finding: Finding, model: Any, frame: FrameType) -> Findin
     layer = next((each for each in layers if place is not None and each.name == place[2]), None)
     if layer is None or made is None:
         return finding
-    return _changed(finding, model, frame, layer, lambda text, call: _inserted(text, call, made[1], made[2]))
+    return _changed(finding, model, frame, layer, partial(_inserted, name=made[1], arguments=made[2]))
 
 
 def _of_one_prediction(finding: Finding, model: Any, layers: list[Any], frame: FrameType) -> Finding:
@@ -49,14 +50,13 @@ def _of_one_prediction(finding: Finding, model: Any, layers: list[Any], frame: F
     if bool(getattr(last, "return_sequences", False)):
         return _changed(finding, model, frame, last, _without_sequences)
     dense = [each for each in layers if type(each).__name__ == "Dense"]
-    shape = getattr(dense[-1] if behind else dense[0], "input", None) if dense else None
     if not dense:
         return finding
-    sides = tuple(getattr(shape, "shape", ()))[1:-1]
+    target = dense[-1] if behind else dense[0]
+    sides = tuple(getattr(getattr(target, "input", None), "shape", ()))[1:-1]
     pooled = sides and (None in sides or type(last).__name__ in ("Embedding", "MultiHeadAttention"))
     name = f"GlobalAveragePooling{len(sides)}D" if pooled else "Flatten"
-    target = dense[-1] if behind else dense[0]
-    return _changed(finding, model, frame, target, lambda text, call: _inserted(text, call, name, "()"))
+    return _changed(finding, model, frame, target, partial(_inserted, name=name, arguments="()"))
 
 
 def _changed(
@@ -64,19 +64,20 @@ def _changed(
     model: Any,
     frame: FrameType,
     layer: Any,
-    change: Callable[[ProgramText, ast.Call], ast.stmt | list[ast.stmt] | None],
+    change: Callable[[ProgramText, ast.stmt, ast.Call], list[ast.stmt]],
 ) -> Finding:
-    """Return the finding with the statement that makes a layer changed; as it was where that is not clear."""
+    """Return the finding with the statement that makes a layer changed; as it was where that is not clear.
+
+    Args:
+        change: Returns the statements for one and the call in it that makes the layer; [] for none.
+    """
     text = ProgramText(frame)
     call = _nth_call(text, model, layer) or call_of(text, layer, text.name_of(model) or "")
     statement = text.statement_of(call) if call is not None else None
     if call is None or not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return):
         return finding
-    again = change(text, call)
-    if again is None:
-        return finding
-    written = "; ".join(map(ast.unparse, again if isinstance(again, list) else [again]))
-    if "\n" in written or len(written) > MOST_SHOWN:
+    written = "; ".join(map(ast.unparse, change(text, statement, call)))
+    if not written or "\n" in written or len(written) > MOST_SHOWN:
         return finding
     return replace(finding, fix=text.in_place(written, statement), line=call.lineno)
 
@@ -89,9 +90,8 @@ def _nth_call(text: ProgramText, model: Any, layer: Any) -> ast.Call | None:
     return calls[alike.index(layer)] if len(calls) == len(alike) else None
 
 
-def _without_sequences(text: ProgramText, call: ast.Call) -> ast.stmt | None:
+def _without_sequences(_text: ProgramText, statement: ast.stmt, call: ast.Call) -> list[ast.stmt]:
     """Return the statement with a recurrent layer that gives its last output alone."""
-    statement = text.statement_of(call)
     again = copy.deepcopy(call)
     stated = 0
     for node in ast.walk(again):
@@ -99,14 +99,14 @@ def _without_sequences(text: ProgramText, call: ast.Call) -> ast.stmt | None:
             kept = [each for each in node.keywords if each.arg != "return_sequences"]
             stated += len(node.keywords) - len(kept)
             node.keywords = kept
-    return exchanged(statement, [(call, again)]) if stated == 1 and statement is not None else None
+    return [exchanged(statement, [(call, again)])] if stated == 1 else []
 
 
-def _inserted(text: ProgramText, call: ast.Call, name: str, arguments: str) -> ast.stmt | list[ast.stmt] | None:
+def _inserted(text: ProgramText, statement: ast.stmt, call: ast.Call, name: str, arguments: str) -> list[ast.stmt]:
     """Return the statement that makes a layer, with another layer before it; the statements of two calls of add()."""
-    statement, made = text.statement_of(call), _spoken(text, call, name)
-    if made is None or statement is None:
-        return None
+    made = _spoken(text, call, name)
+    if made is None:
+        return []
     new, place = ast.parse(f"{made}{arguments}", mode="eval").body, extent_of(call)
     value = statement.value if isinstance(statement, ast.Expr) else None
     if isinstance(value, ast.Call) and called(value) == "add" and any(each is call for each in value.args):
@@ -117,11 +117,11 @@ def _inserted(text: ProgramText, call: ast.Call, name: str, arguments: str) -> a
         for index, each in enumerate(held):
             if extent_of(each) == place:
                 held.insert(index, new)
-                return ast.fix_missing_locations(again)
+                return [ast.fix_missing_locations(again)]
         if isinstance(node, ast.Call) and extent_of(node.func) == place and len(node.args) == 1:
             node.args = [ast.Call(new, [node.args[0]], [])]
-            return ast.fix_missing_locations(again)
-    return None
+            return [ast.fix_missing_locations(again)]
+    return []
 
 
 def _spoken(text: ProgramText, call: ast.Call, name: str) -> str | None:

@@ -121,7 +121,9 @@ class ProgramText:
         """Whether a fix is word for word the line that it is to stand in the place of."""
         body, _, comment = fix.partition("  # ")
         place = comment.partition(f"{IN_PLACE} ")[2]
-        held = [each for each in self.nodes if isinstance(each, ast.stmt) and place and self.at(each) == place]
+        if not place:
+            return False
+        held = [each for each in self.nodes if isinstance(each, ast.stmt) and self.at(each) == place]
         try:
             return bool(held) and ast.unparse(ast.parse(body)) == "\n".join(map(ast.unparse, held))
         except (SyntaxError, ValueError):
