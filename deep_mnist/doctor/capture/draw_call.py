@@ -8,8 +8,9 @@ from typing import Any
 from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipeline
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence, no_generator
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
-from deep_mnist.doctor.capture.fit_call import FitCall
+from deep_mnist.doctor.capture.fit_call import FitCall, Verb
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
+from deep_mnist.doctor.finding import Finding
 
 
 def rank_of(model: Any, x: Any = None) -> int | None:
@@ -44,6 +45,7 @@ def draw_train(call: FitCall, rank: int | None) -> Drawn:
     """Return what x and y hold; a generator that this uses up is replaced in the call."""
     drawn = _draw("train", call.x, call.y, call.model, rank)
     if drawn.replay is not None:
+        drawn.findings += _refused("train", call.x, call)
         call.x = drawn.replay
     return drawn
 
@@ -57,8 +59,16 @@ def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
         return _draw("test", stated[0], stated[1], call.model, rank)
     drawn = _draw("test", stated, None, call.model, rank)
     if drawn.replay is not None:
+        drawn.findings += _refused("test", stated, call)
         call.validation = drawn.replay
     return drawn
+
+
+def _refused(split: str, iterator: Any, call: FitCall) -> list[Finding]:
+    """Return the finding on an iterator that the program's own fit stops at, [] of a generator."""
+    modern = any(each.__module__.startswith("keras.") for each in type(call.model).__mro__)
+    taken = inspect.isgenerator(iterator) or call.verb is not Verb.FIT or not modern
+    return [] if taken else [no_generator(split, iterator)]
 
 
 def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
@@ -72,10 +82,7 @@ def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
             return draw_loader(split, x, rank)
         if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
             return draw_sequence(split, x, rank)
-    drawn = draw_iterator(split, x, rank)
-    if not inspect.isgenerator(x) and any(each.__module__.startswith("keras.") for each in type(model).__mro__):
-        drawn.findings.append(no_generator(split, x))
-    return drawn
+    return draw_iterator(split, x, rank)
 
 
 def read_rows(*arrays: Any) -> None:
