@@ -66,8 +66,9 @@ def _as_batch(use: Use, given: ast.expr, shape: Shape) -> str | None:
     if isinstance(source, ast.For):
         is_row = isinstance(source.target, ast.Name) and _rows(use, source.iter) == shape
         return f"{ast.unparse(given)}[None]" if is_row else None
-    is_one = isinstance(source, ast.Subscript) and _sliced(use, source, shape) is not None
-    return f"{ast.unparse(given)}[None]" if is_one and _is_array(use, source) else None
+    if not isinstance(source, ast.Subscript) or not _is_array(use, source):
+        return None
+    return f"{ast.unparse(given)}[None]" if _sliced(use, source, shape) is not None else None
 
 
 def _sliced(use: Use, given: ast.Subscript, shape: Shape) -> str | None:
@@ -80,7 +81,7 @@ def _sliced(use: Use, given: ast.Subscript, shape: Shape) -> str | None:
     text, at = ast.unparse(owner), ast.unparse(index)
     if of_table:
         return f"{text}[[{at}]]"
-    if isinstance(index, ast.Constant):
+    if isinstance(index, ast.Constant) and isinstance(index.value, int):
         return f"{text}[{at}:{index.value + 1}]"
     return f"{text}[{at}:]" if at == "-1" else f"{text}[{at}:{at} + 1]"
 
