@@ -35,6 +35,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     machine.explain_saved,
     nothing.explain_nothing,
     nothing.explain_value,
+    symbols.explain_unlisted,
     explain_name,
     explain_argument,
     models.explain_option,

@@ -10,6 +10,7 @@ from pathlib import Path
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE, VALUE_OTHER
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of, names_set
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.evidence.live.statements.tape_blocks import unwatched
 from deep_mnist.doctor.evidence.live.text_inputs import is_empty_lookup
 from deep_mnist.doctor.finding import Finding
@@ -119,7 +120,8 @@ def explain_value(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None:
         return None
-    ways = (_no_vocabulary, _made_later, _rate_of_text, _no_device, _closed_file, _nested_windows, _states_of_both)
+    ways = (_no_vocabulary, _made_later, _rate_of_text, _whole_momentum, _no_device, _closed_file, _nested_windows,
+            _states_of_both)  # fmt: skip
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
         return None
@@ -163,6 +165,16 @@ def _rate_of_text(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
     line = f"{raw[: stated.col_offset]}float({text}){raw[stated.end_col_offset :]}".strip()
     fix = line if _is_python(line) else f"float({text}), in the place of {text}"
     return "a learning rate that is a number", f"the text {rate!r}", fix
+
+
+def _whole_momentum(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A momentum of 0 or 1 that is stated as a whole number, which Keras 3 refuses."""
+    call = step.call if "`momentum` must be a float" in crash.text else None
+    stated = (keyword_of(call, "momentum") or next(iter(call.args[1:2]), None)) if call is not None else None
+    if call is None or not isinstance(stated, ast.Constant) or type(stated.value) is not int:
+        return None
+    again = ast.unparse(exchanged(call, [(stated, ast.Constant(float(stated.value)))]))
+    return "a momentum that is a float", f"the whole number {stated.value}", f"{again}  # in the place of the call"
 
 
 def _is_python(line: str) -> bool:

@@ -69,7 +69,8 @@ VALUE_OTHER = _rule(
     "program.values",
     "A value is not what it is used as: a name that is made further below, a dataset of a closed file, a layer of "
     "words without a vocabulary, a text for a learning rate, an empty list of devices, nested windows, another number "
-    "of states, places of rows as the labels of a table.",
+    "of states, places of rows as the labels of a table, layers "
+    "without their list.",
 )
 
 # --- while a network of Keras is built ---------------------------------------------------------------

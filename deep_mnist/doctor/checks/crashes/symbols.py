@@ -1,4 +1,4 @@
-"""Symbols of Keras in the hands of other libraries, and arrays where its symbols belong, as a network is written."""
+"""Symbols of Keras in the hands of other libraries, arrays where its symbols belong, layers without their list."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 import sys
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.crashes.rules import NOT_A_LAYER
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_layer
+from deep_mnist.doctor.checks.crashes.rules import NOT_A_LAYER, VALUE_OTHER
 from deep_mnist.doctor.evidence.live.source_text import called, statements_around
+from deep_mnist.doctor.evidence.live.statements.call_line import statement_of
+from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
 SYMBOL = re.compile(
@@ -18,12 +20,38 @@ SYMBOL = re.compile(
     re.S,
 )
 ARRAYS = re.compile(r"All `inputs` values must be KerasTensors")
+UNLISTED = re.compile(
+    r"(?:`name` must be a string|`trainable` to be a boolean).*Received: \w+=<|object is not iterable|"
+    r"positional arguments but \d+ were given"
+)
 ARRAY_TYPES = ("ndarray", "EagerTensor")
 ADDED = re.compile(r"`add_loss\(\)` can only be called")
 FUNCTIONS = {
     "reduce_mean": "mean", "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "concat": "concatenate",
     "l2_normalize": "normalize", "pow": "power", "div": "divide",
 }  # fmt: skip
+
+
+def explain_unlisted(crash: Crash) -> Finding | None:
+    """Name layers that Sequential is given side by side, and not in one list."""
+    step = crash.user
+    call = step.call if step is not None else None
+    if step is None or call is None or called(call) != "Sequential" or UNLISTED.search(crash.text) is None:
+        return None
+    layers = [each for each in call.args if isinstance(each, ast.Call) or is_layer(step.held.get(_name(each)))]
+    statement = statement_of(step.tree, call)
+    if not layers or len(layers) < len(call.args) or statement is None:
+        return None
+    again = ast.Call(call.func, [ast.List(call.args, ast.Load())], call.keywords)
+    return VALUE_OTHER.found(
+        expected="one list of layers",
+        received=f"{len(layers)} of them without a list, at {crash.place}",
+        fix=f"{ast.unparse(exchanged(statement, [(call, again)]))}  # in place of {crash.place}",
+    )
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def explain_symbol(crash: Crash) -> Finding | None:

@@ -28,7 +28,8 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 WORDS = ("Vectorizer", "Tokenizer", "TextVectorization", "StringLookup", "IntegerLookup")
 NUMBERING = ("Encoder", "LabelBinarizer")
 CODING = (*WORDS, *NUMBERING)
-LEARNING = (*CODING, "Scaler", "Imputer", "PCA", "SVD", "PowerTransformer", "QuantileTransformer", "Discretizer")
+LEARNING = (*CODING, "Scaler", "Imputer", "PCA", "SVD", "PowerTransformer", "QuantileTransformer", "Discretizer",
+            "Normalization", "Discretization")  # fmt: skip
 NOT_LEARNING = ("HashingVectorizer",)
 FITTED_FOR = {"transform": ("fit",), "texts_to_sequences": ("fit_on_texts",), "texts_to_matrix": ("fit_on_texts",)}
 STATED = ("categories", "classes", "vocabulary")  # arguments that leave nothing to learn
@@ -97,8 +98,23 @@ def _fittings(lineage: Lineage, part: Part) -> list[Fitting]:
             and ast.unparse(each.func.value) == owner
         ]  # fmt: skip
         calls += before[-1:]
+    calls += _adapted(lineage, part)
     unique = sorted({id(each): each for each in calls}.values(), key=place_of)
     return [fitting for each in unique if (fitting := _fitting(lineage, each)) is not None]
+
+
+def _adapted(lineage: Lineage, part: Part) -> Iterator[ast.Call]:
+    """Yield the calls of adapt() before the layers that a part is made by are called."""
+    adapted = [each for each in lineage.text.calls("adapt") if isinstance(each.func, ast.Attribute)]
+    owners = {ast.unparse(each.func.value): each.func.value for each in adapted if isinstance(each.func, ast.Attribute)}
+    for use in calls_in(part.values, *(each.id for each in owners.values() if isinstance(each, ast.Name))):
+        before = [
+            each
+            for each in adapted
+            if place_of(each) < place_of(use) and isinstance(each.func, ast.Attribute)
+            and ast.unparse(each.func.value) == ast.unparse(use.func)
+        ]  # fmt: skip
+        yield from before[-1:]
 
 
 def _fitting(lineage: Lineage, call: ast.Call) -> Fitting | None:
