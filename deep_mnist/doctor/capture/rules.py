@@ -6,7 +6,7 @@ from deep_mnist.doctor.rule import Rule, Scope
 
 IMAGES_IN_A_LIST = Rule(
     code="D001",
-    name="images-in-a-list",
+    name="inputs-in-a-list",
     field="images.dtype",
     severity="error",
     scope=Scope.CALL,

@@ -136,9 +136,22 @@ def _count_found(case: Case, split: Split) -> Iterator[Finding]:
         split.name,
         expected=f"{len(images)} labels, one for each {case.example}",
         received=f"{len(labels)}",
-        fix=f"Write {case.example}s and labels again from one source, with one mask and one order "
+        fix=_rows_again(case, split, images, labels)
+        or f"Write {case.example}s and labels again from one source, with one mask and one order "
         f"(the first {shorter} need not belong together).",
     )
+
+
+def _rows_again(case: Case, split: Split, images: np.ndarray, labels: np.ndarray) -> str:
+    """Return the statement that makes rows again of a table that is one sample of many steps; "" of anything else."""
+    if images.ndim != 3 or len(images) != 1 or images.shape[1] != len(labels):
+        return ""
+    rows, columns = images.shape[1:]
+    output = getattr(case.call.model, "output_shape", None) if case.call is not None else None
+    if isinstance(output, tuple) and len(output) == 3:
+        return f"{split.name}_labels = {split.name}_labels.reshape(1, {rows}, -1)  # one sequence, as the inputs are"
+    apart = f"{rows} {case.example}s of one step and not one of {rows}: before the network is made, whose Input it is"
+    return f"{split.name}_images = {split.name}_images.reshape({rows}, 1, {columns})  # {apart}"
 
 
 def _batched_alike(images: np.ndarray, labels: np.ndarray) -> bool:

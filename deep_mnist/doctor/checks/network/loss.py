@@ -9,7 +9,7 @@ import numpy as np
 
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.fix_lines import compiled_with, loss_title
+from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer, loss_title
 from deep_mnist.doctor.checks.network.activation import CROSSENTROPIES, SCORES, is_judged, misplaced
 from deep_mnist.doctor.checks.network.output import NUMBERS_AS_TARGETS
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
@@ -18,6 +18,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 LOOKED_AT = 100  # examples with a class at every position
+MANY_UNITS = 10  # of which nine in ten are rightly 0 whatever is predicted
 
 BINARY_LOSS_FOR_EXCLUSIVE_CLASSES = Rule(
     code="C002",
@@ -111,11 +112,14 @@ def check_binary_loss(case: Case) -> Iterator[Finding]:
         return
     exclusive = case.task is Task.CLASSES or (last == "softmax" and _are_one_hot_everywhere(case))
     if last in SCORES and (contract.output_units or 2) > 1 and exclusive:
+        again = compiled_with(contract, "categorical_crossentropy")
+        # "accuracy" of Keras 3 looks at the greatest of one-hot rows, whatever the loss
+        counts_units = "binary_accuracy" in contract.metrics and (contract.output_units or 2) >= MANY_UNITS
         yield BINARY_LOSS_FOR_EXCLUSIVE_CLASSES.found(
-            severity="warning" if last == "softmax" and (contract.output_units or 0) > 2 else "note",
+            severity="warning" if (last == "softmax" and (contract.output_units or 0) > 2) or counts_units else "note",
             expected="categorical_crossentropy for one of several classes",
             received=f"{contract.loss} over {contract.output_units} {last} units",
-            fix=compiled_with(contract, "categorical_crossentropy"),
+            fix=f"{last_layer(contract.output_units or 2, 'softmax')}; {again}" if last == "sigmoid" else again,
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from deep_mnist.contract.losses import DISTRIBUTION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, slug
+from deep_mnist.doctor.checks.live.live_layers import layers_of
 from deep_mnist.doctor.checks.live.own_words import data_of
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.looking_ahead import looks_ahead
@@ -42,6 +43,9 @@ SEEN = Rule(
     summary="The targets are the inputs one step later, and the output at a step depends on the input one step later.",
     why="The network copies the next step and does not predict it: the loss is near 0, what it generates is noise.",
 )
+
+
+INVERTED = "Invert attention_mask, of which 1 means that a step is read: it leaves out what is past, not what comes."
 
 
 @check(COPIED, SEEN)
@@ -145,12 +149,30 @@ def _causal(case: Case) -> str:
     text = ProgramText(case.frame) if case.frame is not None else None
     attended = list(_calls_of_attention(text)) if text is not None else []
     if text is not None and len(attended) == 1 and keyword_of(attended[0], "use_causal_mask") is None:
-        if line := text.rewritten(attended[0], use_causal_mask=ast.Constant(True)):
+        (call,) = attended
+        if keyword_of(call, "attention_mask") is not None and _hides_what_is_past(case):
+            rest = [each for each in call.keywords if each.arg != "attention_mask"]
+            causal = ast.keyword("use_causal_mask", ast.Constant(True))
+            return text.with_expression(call, ast.Call(call.func, call.args, [*rest, causal])) or INVERTED
+        if line := text.rewritten(call, use_causal_mask=ast.Constant(True)):
             return line
     return (
         "Let no layer read later steps: use_causal_mask=True in the call of an attention, no Bidirectional, and "
         'padding="causal" in a Conv1D.'
     )
+
+
+def _hides_what_is_past(case: Case) -> bool:
+    """Whether a mask of steps, as a layer of attention was given it, has a step read none before it: it is inverted."""
+    for layer in layers_of(case):
+        for node in getattr(layer, "_inbound_nodes", ()) if type(layer).__name__ in ATTENTION else ():
+            mask = node.arguments.kwargs.get("attention_mask")
+            if mask is None or type(mask).__name__ == "KerasTensor" or len(mask.shape) < 2:
+                continue
+            steps = np.asarray(mask).astype(bool).reshape(-1, *mask.shape[-2:])
+            if steps.any() and not np.tril(steps, -1).any():
+                return True
+    return False
 
 
 def _calls_of_attention(text: ProgramText) -> Iterator[ast.Call]:
