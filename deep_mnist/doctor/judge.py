@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -176,7 +177,7 @@ def run_checks(case: Case, ignore: Collection[str] = (), scopes: Collection[Scop
     """
     run = CheckRun(frozenset(ignore))
     # Numbers beyond all range are judged, not warned of on the side; the matrices are too small for threads of BLAS.
-    with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"):
+    with np.errstate(all="ignore"), threadpool_limits(limits=1, user_api="blas"), _built(case):
         wanted = [each for each in checks(live=case.call is not None) if each.scope in scopes]
         background = BackgroundCall(lambda: _in_background(run, wanted, case)) if _is_large(case) else None
         found = {each: run.of(each, case) for each in wanted if not (background and each.in_background)}
@@ -185,6 +186,14 @@ def run_checks(case: Case, ignore: Collection[str] = (), scopes: Collection[Scop
         of_input, of_output = ([each for each in group if each in scopes] for group in (OF_INPUT, OF_OUTPUT))
         further = judge_further(case, partial(run.all, scopes=of_input), partial(run.all, scopes=of_output))
         return Judged([*(each for check in wanted for each in found[check]), *further], run.broken)
+
+
+def _built(case: Case) -> AbstractContextManager[None]:
+    if case.call is None:
+        return nullcontext()
+    from deep_mnist.doctor.checks.training_code.live_batch import built  # not loaded for arrays alone
+
+    return built(case)
 
 
 def _in_background(run: CheckRun, wanted: Iterable[Check], case: Case) -> dict[Check, list[Finding]]:

@@ -88,6 +88,28 @@ def test_a_sound_model_is_let_through_and_trains_afterwards(make: Any) -> None:
     model.fit(images, labels, epochs=1, verbose=0)
 
 
+class CountedBuilds(keras.layers.Dense):  # type: ignore[misc]
+    count = 0
+
+    def build(self, input_shape: Any) -> None:
+        type(self).count += 1
+        super().build(input_shape)
+
+
+class OfOwnLayers(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = CountedBuilds(3, activation="softmax")
+
+
+def test_an_unbuilt_model_is_built_once_for_all_that_run_it() -> None:
+    """Each check that runs it finds it built; the judgement of its structure builds it too, before."""
+    CountedBuilds.count = 0
+    of_first_step(compiled(OfOwnLayers()))
+
+    assert CountedBuilds.count <= 2
+
+
 def test_the_next_layers_name_is_what_it_would_have_been() -> None:
     keras.utils.clear_session()
     model = network(keras.layers.Conv2D(4, 3), keras.layers.Flatten())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,34 @@ def outputs_of(case: Case, x: Any) -> np.ndarray | None:
             return np.asarray(made, dtype=np.float32) if hasattr(made, "shape") else None
         except Exception:  # the user's own code may raise anything, and does so in fit
             return None
+
+
+@contextmanager
+def built(case: Case) -> Iterator[None]:
+    """Within the block a model that its first batch builds is built, once for all checks; then it is as before.
+
+    One that raises on some rows, or whose step is a loop's own, stays as it is: a check says so.
+    """
+    call = case.call
+    model = call.model if call is not None else None
+    x = rows_of(case)[0] if call is not None and call.step is None and can_be_tried(case) else None
+    if x is None or model.built:  # type: ignore[union-attr]
+        yield
+        return
+    with unchanged(model):
+        if _is_built_by(model, x):
+            yield
+            return
+    yield
+
+
+def _is_built_by(model: Any, x: Any) -> bool:
+    tf = sys.modules["tensorflow"]
+    try:
+        model(tf.nest.map_structure(tf.convert_to_tensor, x), training=False)
+    except Exception:  # the user's own code may raise anything, and does so in fit
+        return False
+    return bool(model.built)
 
 
 def step_of(case: Case) -> OwnStep | None:
