@@ -62,6 +62,12 @@ def test_a_sequential_without_input_is_tried() -> None:
     assert 'padding="same"' in found[0].fix
 
 
+def test_a_convolution_of_steps_on_pictures_is_named_with_its_axes() -> None:
+    found = of_first_step(network(keras.layers.Conv1D(4, 3), keras.layers.GlobalMaxPooling1D()))
+
+    assert [each.expected for each in found] and "(batch, steps, channels)" in found[0].expected
+
+
 def test_layers_made_in_call_are_named_once() -> None:
     """The source tells; that the first step raises for it is a mere consequence."""
     found = check(compiled(MadeInCall()), *data(), epochs=20).findings

@@ -65,17 +65,28 @@ def takes(layer: Any, rank: int, least: bool) -> str:
 
 def explain_rank(crash: Crash) -> Finding | None:
     """Name a layer that takes another number of axes."""
-    match = RANK.search(crash.text)
     layer = crash.layer
-    if match is None or layer is None:
+    stated = _ranks(crash, layer) if layer is not None else None
+    if stated is None:
         return None
-    rank, shape = int(match.group(2)), parsed_shape(match.group(4))
+    rank, shape, is_least = stated
     before = producer(crash, layer)
     return LAYER_RANK.found(
-        expected=f"{takes(layer, rank, match.group(1) == 'min_')}, for {told(layer)}",
+        expected=f"{takes(layer, rank, is_least)}, for {told(layer)}",
         received=f"{shape_text(shape)}{_from(before)}{at_line(made_at(crash, layer))}",
         fix=_mend_rank(crash, layer, rank, shape, before),
     )
+
+
+def _ranks(crash: Crash, layer: Any) -> tuple[int, Shape, bool] | None:
+    """Return the axes that a layer takes, the shape that it is given, and whether it takes more axes too."""
+    match = RANK.search(crash.text)
+    if match is not None:
+        return int(match.group(2)), parsed_shape(match.group(4)), match.group(1) == "min_"
+    match, name = INNER.search(crash.text), type(layer).__name__
+    if match is None or not re.fullmatch(r"\w*Conv\dD(Transpose)?", name) or len(parsed_shape(match.group(1))) < 3:
+        return None
+    return int(re.sub(r"\D", "", name)) + 2, parsed_shape(match.group(1)), False
 
 
 def explain_inner_rank(crash: Crash) -> Finding | None:

@@ -191,7 +191,7 @@ def _difference(case: Case, split: Split, shape: Shape, required: Required) -> D
         note = ": the examples lie on the last axis"
         return Difference(EXAMPLES_LAST, note, f"{name} = np.moveaxis({name}, -1, 0){extra}")
     if rank != len(required) + 1:
-        return _other_rank(case, name, shape, required)
+        return _other_rank(case, split, shape, required)
     if sorted(map(str, shape[1:])) == sorted(map(str, required)):
         axes = ", ".join(_axes_to(shape[1:], required))
         return Difference(AXES_ORDER, ": the axes are in another order", f"{name} = {name}.transpose(0, {axes})")
@@ -203,12 +203,17 @@ def _total(required: Required) -> int | None:
     return math.prod(side for side in required if side is not None) if None not in required else None
 
 
-def _other_rank(case: Case, name: str, shape: Shape, required: Required) -> Difference:
+def _other_rank(case: Case, split: Split, shape: Shape, required: Required) -> Difference:
     """Judge inputs that have more or fewer axes than the network takes."""
+    name = f"{split.name}_images"
     rank, due, total, contract = len(shape), len(required) + 1, _total(required), case.contract
     sides = ", ".join(str(side) for side in required if side is not None)
     reshaped = f"{name} = {name}.reshape(-1, {sides})"
     if rank > due and total and matches(shape[2:], required):
+        if split.labels is not None and split.labels.shape[:1] == shape[:1] and split.labels.shape[:2] != shape[:2]:
+            several = f"{math.prod(shape[1 : -len(required)])} of ({sides})"
+            fix = f"Take one of each: {name}[:, 0]; or declare Input({shape[1:]}), and layers that take it."
+            return Difference(RANK, f": {several} for each label", fix)
         labels = name.replace("images", "labels")
         fix = f"{reshaped}; {labels} = {labels}.reshape(-1, *{labels}.shape[2:])"
         return Difference(BATCHED, ": already grouped in batches", fix)
