@@ -18,7 +18,7 @@ HEALTHY = [each for kind in KINDS for each in programs(f"{kind}_healthy.txt")]
 
 # Whose fix is told in words, or is a layer that stands in a class.
 SENTENCES = {"a_layer_of_ones_own_whitens", "each_split_encoded_by_itself", "a_class_for_every_step"}
-SENTENCES |= {"two_recordings_for_each_label"}
+SENTENCES |= {"two_recordings_for_each_label", "columns_of_a_table_and_the_amount_they_give"}
 SENTENCES |= {"outlines_of_no_class", "the_first_word_as_padding", "two_names_for_the_loss_alone"}
 SENTENCES |= {"marks_of_five_colours_in_a_long_list", "one_softmax_made_by_a_function_of_units"}
 SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targets_beyond_a_sigmoid_in_a_block"}
