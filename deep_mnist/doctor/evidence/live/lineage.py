@@ -64,9 +64,12 @@ class Lineage:
         return list(found.values())
 
     def before(self, name: str, at: Place) -> Iterator[Setting]:
-        """Yield what a name was given before a place, the last first, up to what replaced all else."""
+        """Yield what a name was given before a place, the last first, up to what replaced all else.
+
+        In `a = f(a)` the a within is what it was before.
+        """
         for setting in reversed(self.settings):
-            if setting.name == name and setting.at < at:
+            if setting.name == name and setting.at < at and not _is_within(setting.value, at):
                 yield setting
                 if setting.replaces:
                     return
@@ -86,6 +89,10 @@ class Lineage:
 def place_of(node: ast.expr | ast.stmt) -> Place:
     """Return where a node begins."""
     return node.lineno, node.col_offset
+
+
+def _is_within(node: ast.expr, at: Place) -> bool:
+    return place_of(node) <= at < (node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def names_in(node: ast.AST) -> list[str]:
