@@ -13,7 +13,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.later.predicted import is_changed_in_place
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
-from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
+from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, nodes_behind, place_of
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -80,7 +80,7 @@ def check_argmax(case: Case) -> Iterator[Finding]:
             continue
         lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
         values = lineage.of(scores, place_of(use.node), PREDICT)
-        if not _predicts(use, call.model, values) or not _is_as_predicted(values):
+        if not predicts(use, call.model, values) or not _is_as_predicted(values):
             continue
         threshold = 0 if case.contract.output_activation == "linear" else 0.5
         new = ast.parse(f"({ast.unparse(scores)} > {threshold}).astype(int)[:, 0]", mode="eval").body
@@ -94,17 +94,9 @@ def check_argmax(case: Case) -> Iterator[Finding]:
 
 def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
     """Whether values are predictions as they came: nothing was computed of them, and no column was added."""
-    nodes = [each for value in values for each in _behind_predict(value)]
+    nodes = [each for value in values for each in nodes_behind(value, PREDICT)]
     calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
     return calls <= {PREDICT, "array", "asarray"} and not any(isinstance(each, ast.BinOp) for each in nodes)
-
-
-def _behind_predict(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression, without those of what predict() is given."""
-    yield node
-    if not (isinstance(node, ast.Call) and called(node) == PREDICT):
-        for child in ast.iter_child_nodes(node):
-            yield from _behind_predict(child)
 
 
 def _chosen_from(use: Use) -> ast.expr | None:
@@ -150,7 +142,7 @@ def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[s
     labels, units = _labels(use, true), _units(model)
     lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
     values = lineage.of(predicted, place_of(use.node), PREDICT)
-    if labels is None or units is None or not _predicts(use, model, values) or is_changed_in_place(lineage, values):
+    if labels is None or units is None or not predicts(use, model, values) or is_changed_in_place(lineage, values):
         return None
     numbers, rows = bool(calls_in(values, "argmax")), labels.ndim == 2 and labels.shape[1] > 1
     if rows and numbers and _is_one_hot(labels):
@@ -158,7 +150,7 @@ def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[s
         return "class numbers on both sides", f"one-hot rows {labels.shape} and class numbers", true, text
     if (labels.ndim == 2 and rows) or numbers:
         return None
-    nodes = [node for each in values for node in _behind_predict(each)]
+    nodes = [node for each in values for node in nodes_behind(each, PREDICT)]
     compared = any(isinstance(each, ast.Compare) for each in nodes)
     others = [each for each in nodes if isinstance(each, ast.Call) and called(each) not in KEEPING]
     if others or (compared and units == 1) or not _are_classes(labels):
@@ -184,7 +176,8 @@ def _units(model: Any) -> int | None:
     return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[-1], int) else None
 
 
-def _predicts(use: Use, model: Any, values: Sequence[ast.AST]) -> bool:
+def predicts(use: Use, model: Any, values: Sequence[ast.AST]) -> bool:
+    """Whether values are made by predict() of a model, and of no other."""
     calls = [each.func for each in calls_in(values, "predict") if isinstance(each.func, ast.Attribute)]
     return bool(calls) and all(use.value(each.value) is model for each in calls)
 
