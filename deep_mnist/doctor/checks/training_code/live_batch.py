@@ -40,9 +40,9 @@ def rows_of(case: Case, count: int = ROWS) -> tuple[Any, np.ndarray | None]:
     if train.targets:
         return None, None
     if train.inputs:
-        held = {name: _as_float(np.asarray(each[places])) for name, each in train.inputs.items()}
+        held = {name: as_float(np.asarray(each[places])) for name, each in train.inputs.items()}
         return (list(held.values()) if isinstance(_nesting(call.x), list | tuple) else held), y
-    return _as_float(np.asarray(images[places])), y
+    return as_float(np.asarray(images[places])), y
 
 
 def _nesting(x: Any) -> Any:
@@ -60,7 +60,8 @@ def _places(labels: np.ndarray | None, count: int, most: int) -> np.ndarray:
     return np.sort(np.unique(np.concatenate([first, spread]))[: max(most, len(first))])[:most]
 
 
-def _as_float(rows: np.ndarray) -> np.ndarray:
+def as_float(rows: np.ndarray) -> np.ndarray:
+    """Return rows as fit gives them to a step: of floats, float32."""
     return rows.astype(np.float32) if rows.dtype == np.float64 else rows
 
 
@@ -124,7 +125,7 @@ def step_of(case: Case) -> OwnStep | None:
         return model.train_step(inputs if targets is None else (inputs, targets))
 
     held = tf.nest.map_structure(tf.convert_to_tensor, x)
-    targets = None if y is None else tf.convert_to_tensor(_as_float(y))
+    targets = None if y is None else tf.convert_to_tensor(as_float(y))
     code = getattr(own, "__code__", None)
     place = f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}" if code is not None else ""
     return OwnStep(model, held, targets, run, (), f"{type(model).__name__}.train_step", is_whole=True, place=place,

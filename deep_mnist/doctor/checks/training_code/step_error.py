@@ -41,7 +41,7 @@ def check_step_runs(case: Case) -> Iterator[Finding]:
     if step is None or not step.is_exact or not can_be_tried(case):
         return
     error = step.record().error
-    if error is None or not _is_of_program(error) or (step.is_whole and not _raises_as_graph(step)):
+    if error is None or not _is_of_program(error) or (step.is_whole and not raises_as_graph(step)):
         return
     known = finding_of(error, model=step.model)
     yield STEP_RAISES.found(
@@ -52,13 +52,18 @@ def check_step_runs(case: Case) -> Iterator[Finding]:
 
 
 def _is_of_program(error: Exception) -> bool:
+    is_own = any(each.is_own for each in Crash(error).steps)
+    return is_own and not isinstance(error, SIGNALS) and not is_of_a_machine(error)
+
+
+def is_of_a_machine(error: Exception) -> bool:
+    """Whether an error is the doctor's own, or says what this machine, or its way of running a step, cannot do."""
     steps = Crash(error).steps
     is_ours = bool(steps) and str(steps[-1].frame.f_globals.get("__name__")).startswith("deep_mnist.")
-    is_signal = isinstance(error, SIGNALS) or type(error).__name__ in ("OutOfRangeError", "UnimplementedError")
-    return any(each.is_own for each in steps) and not is_ours and not is_signal
+    return is_ours or type(error).__name__ in ("OutOfRangeError", "UnimplementedError", "ResourceExhaustedError")
 
 
-def _raises_as_graph(step: OwnStep) -> bool:
+def raises_as_graph(step: OwnStep) -> bool:
     """Whether a step that is a tf.function raises when it is traced, too."""
     own = step.run
 

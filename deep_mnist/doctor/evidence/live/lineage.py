@@ -112,6 +112,14 @@ def data_in(node: ast.AST, until: str = "") -> set[str]:
     return own | {name for child in ast.iter_child_nodes(node) for name in data_in(child, until)}
 
 
+def nodes_behind(node: ast.AST, *names: str) -> Iterator[ast.AST]:
+    """Yield the nodes of an expression, without those of what calls of these names are given."""
+    yield node
+    if not (isinstance(node, ast.Call) and called(node) in names):
+        for child in ast.iter_child_nodes(node):
+            yield from nodes_behind(child, *names)
+
+
 def calls_in(values: Sequence[ast.AST], *names: str) -> list[ast.Call]:
     """Return the calls of functions or methods of these names within some nodes, in the order of lines."""
     found = [

@@ -10,10 +10,9 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
-from deep_mnist.doctor.checks.program.later.scored import KEEPING, behind_predict, predicts, units_of
+from deep_mnist.doctor.checks.program.later.scored import is_raw, predicts, units_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
-from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
-from deep_mnist.doctor.evidence.live.source_text import called
+from deep_mnist.doctor.evidence.live.lineage import Lineage, nodes_behind, place_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -75,11 +74,8 @@ def _columns(scaler: Any) -> int:
 def _is_as_predicted(use: Use, model: Any, given: ast.expr) -> bool:
     """Whether an expression is what predict() returned, column by column."""
     values = Lineage(use.scope.text, use.scope.text.around(use.node)).of(given, place_of(use.node), PREDICT)
-    nodes = [each for value in values for each in behind_predict(value)]
-    if not calls_in(values, PREDICT) or not predicts(use, model, values):
-        return False
-    plain = all(called(each) in KEEPING for each in nodes if isinstance(each, ast.Call))
-    return plain and not any(isinstance(each, ast.BinOp | ast.Subscript) for each in nodes)
+    parts = [type(each) for value in values for each in nodes_behind(value, PREDICT)]
+    return predicts(use, model, values) and is_raw(values) and ast.Subscript not in parts
 
 
 def _fix(case: Case, use: Use, node: ast.Call, of: ast.expr, scaler: Any) -> str:

@@ -13,7 +13,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.later.predicted import is_changed_in_place
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
-from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
+from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, nodes_behind, place_of
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -24,6 +24,8 @@ SCORES = (
 )  # fmt: skip
 PREDICT = "predict"
 KEEPING = (PREDICT, "squeeze", "flatten", "ravel", "reshape", "array", "asarray")  # calls that leave scores as they are
+ROUNDING = ("round", "rint")  # that make rows of 0 and 1 of them
+PROBABILITIES = ("softmax", "sigmoid")
 
 OTHER_FORM = Rule(
     code="P088",
@@ -32,8 +34,8 @@ OTHER_FORM = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL,),
-    summary="Behind the fit a score of scikit-learn is given class numbers and, beside them, rows or probabilities.",
-    why="scikit-learn stops with a ValueError after the training: it can't handle a mix of such targets.",
+    summary="Behind the fit a score is given rows or probabilities, where class numbers stand beside them or belong.",
+    why="scikit-learn stops with a ValueError after the training: it can't handle such targets. So does TensorFlow.",
 )
 
 ALWAYS_ZERO = Rule(
@@ -58,7 +60,7 @@ def check_scored(case: Case) -> Iterator[Finding]:
         sides = _sides(use)
         if sides is None:
             continue
-        found = _mixed(use, call.model, *sides)
+        found = _mixed(case, use, *sides)
         if found is not None:
             expected, received, old, new = found
             yield OTHER_FORM.found(
@@ -94,17 +96,9 @@ def check_argmax(case: Case) -> Iterator[Finding]:
 
 def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
     """Whether values are predictions as they came: nothing was computed of them, and no column was added."""
-    nodes = [each for value in values for each in behind_predict(value)]
+    nodes = [each for value in values for each in nodes_behind(value, PREDICT)]
     calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
     return calls <= {PREDICT, "array", "asarray"} and not any(isinstance(each, ast.BinOp) for each in nodes)
-
-
-def behind_predict(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression, without those of what predict() is given."""
-    yield node
-    if not (isinstance(node, ast.Call) and called(node) == PREDICT):
-        for child in ast.iter_child_nodes(node):
-            yield from behind_predict(child)
 
 
 def _chosen_from(use: Use) -> ast.expr | None:
@@ -119,14 +113,23 @@ def _chosen_from(use: Use) -> ast.expr | None:
 
 
 def _sides(use: Use) -> tuple[ast.expr, ast.expr] | None:
-    """Return the labels and the predictions of a score of scikit-learn's, None of any other expression."""
+    """Return the labels and the predictions of a score of scikit-learn's or TensorFlow's matrix, else None."""
     node = use.node
-    if not isinstance(node, ast.Call) or called(node) not in SCORES or not _is_of_sklearn(use, node.func):
+    if not isinstance(node, ast.Call) or called(node) not in SCORES:
+        return None
+    if not is_tensorflows_matrix(use, node) and not _is_of_sklearn(use, node.func):
         return None
     given = [each for each in node.args if not isinstance(each, ast.Starred)]
-    true = keyword_of(node, "y_true") or (given[0] if given else None)
-    predicted = keyword_of(node, "y_pred") or (given[1] if len(given) > 1 else None)
+    true = keyword_of(node, "y_true") or keyword_of(node, "labels") if not given else given[0]
+    predicted = given[1] if len(given) > 1 else keyword_of(node, "y_pred") or keyword_of(node, "predictions")
     return (true, predicted) if true is not None and predicted is not None else None
+
+
+def is_tensorflows_matrix(use: Use, node: ast.Call) -> bool:
+    """Whether a call is of tf.math.confusion_matrix."""
+    return called(node) == "confusion_matrix" and str(getattr(use.value(node.func), "__module__", "")).startswith(
+        "tensorflow"
+    )
 
 
 def _is_of_sklearn(use: Use, function: ast.expr) -> bool:
@@ -145,30 +148,41 @@ def _is_of_sklearn(use: Use, function: ast.expr) -> bool:
     )
 
 
-def _mixed(use: Use, model: Any, true: ast.expr, predicted: ast.expr) -> tuple[str, str, ast.expr, str] | None:
+def _mixed(case: Case, use: Use, true: ast.expr, predicted: ast.expr) -> tuple[str, str, ast.expr, str] | None:
     """Return what was expected and received, the wrong expression and what stands for it; None where all fits."""
+    model = case.call.model if case.call is not None else None
     labels, units = _labels(use, true), units_of(model)
     lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
     values = lineage.of(predicted, place_of(use.node), PREDICT)
-    if labels is None or units is None or not predicts(use, model, values) or is_changed_in_place(lineage, values):
+    if units is None or not predicts(use, model, values) or is_changed_in_place(lineage, values):
         return None
-    numbers, rows = bool(calls_in(values, "argmax")), labels.ndim == 2 and labels.shape[1] > 1
-    if rows and numbers and _is_one_hot(labels):
+    rows = labels is not None and labels.ndim == 2 and labels.shape[1] > 1
+    if calls_in(values, "argmax"):
+        if labels is None or not rows or not _is_one_hot(labels):
+            return None
         text = f"np.argmax({ast.unparse(true)}, axis=1)"
         return "class numbers on both sides", f"one-hot rows {labels.shape} and class numbers", true, text
-    if (labels.ndim == 2 and rows) or numbers:
+    is_judged = _are_classes(labels) if labels is not None else case.contract.output_activation in PROBABILITIES
+    if rows or not is_judged or not is_raw(values, *(() if labels is None or units == 1 else ROUNDING)):
         return None
-    nodes = [node for each in values for node in behind_predict(each)]
-    compared = any(isinstance(each, ast.Compare) for each in nodes)
-    others = [each for each in nodes if isinstance(each, ast.Call) and called(each) not in KEEPING]
-    if others or (compared and units == 1) or not _are_classes(labels):
-        return None
-    if units > 1 and compared:
-        return None  # several labels at once, perhaps
-    text = ast.unparse(predicted)
-    new = f"np.argmax({text}, axis=1)" if units > 1 else f"({text} > 0.5).astype(int)"
-    received = f"class numbers and {'rows of ' if units > 1 else ''}probabilities"
-    return "class numbers on both sides", received, predicted, new
+    if units == 1 and isinstance(use.node, ast.Call) and is_tensorflows_matrix(use, use.node):
+        return None  # which cuts them to 0: another rule's
+    received = f"{'class numbers and ' if labels is not None else ''}{'rows of ' if units > 1 else ''}probabilities"
+    return "class numbers on both sides", received, *_as_classes(predicted, units)
+
+
+def is_raw(values: Sequence[ast.AST], *more: str) -> bool:
+    """Whether values are what predict() returned: neither compared nor computed with, but by calls of more names."""
+    nodes = [node for each in values for node in nodes_behind(each, PREDICT)]
+    calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
+    return calls <= {*KEEPING, *more} and not any(isinstance(each, ast.Compare | ast.BinOp) for each in nodes)
+
+
+def _as_classes(predicted: ast.expr, units: int) -> tuple[ast.expr, str]:
+    """Return the expression of predictions that is replaced, and the classes in its place."""
+    is_rounded = isinstance(predicted, ast.Call) and called(predicted) in ROUNDING
+    text = ast.unparse(predicted.args[0] if is_rounded and isinstance(predicted, ast.Call) else predicted)
+    return predicted, f"np.argmax({text}, axis=1)" if units > 1 else f"({text} > 0.5).astype(int)"
 
 
 def _labels(use: Use, node: ast.expr) -> np.ndarray | None:
@@ -186,7 +200,7 @@ def units_of(model: Any) -> int | None:
 
 
 def predicts(use: Use, model: Any, values: Sequence[ast.AST]) -> bool:
-    """Whether values are of predict() of this model, and of no other."""
+    """Whether values are made by predict() of a model, and of no other."""
     calls = [each.func for each in calls_in(values, "predict") if isinstance(each.func, ast.Attribute)]
     return bool(calls) and all(use.value(each.value) is model for each in calls)
 
