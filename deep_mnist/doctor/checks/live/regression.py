@@ -245,11 +245,12 @@ def _linear_column(rows: np.ndarray, targets: np.ndarray) -> int | None:
 
 def _explained(rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the share of the targets' variance that each column alone explains; 0 where a number is not finite."""
-    centered = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
-    aim = targets.astype(np.float64) - targets.mean(dtype=np.float64)
-    sizes = np.square(centered).sum(axis=0) * np.square(aim).sum()
-    usable = np.isfinite(sizes) & (sizes > 0)
-    shares: np.ndarray = np.where(usable, np.square(aim @ centered) / np.where(usable, sizes, 1), 0)
+    with np.errstate(all="ignore"):
+        centered = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+        aim = targets.astype(np.float64) - targets.mean(dtype=np.float64)
+        sizes = np.square(centered).sum(axis=0) * np.square(aim).sum()
+        usable = np.isfinite(sizes) & (sizes > 0)
+        shares: np.ndarray = np.where(usable, np.square(aim @ centered) / np.where(usable, sizes, 1), 0)
     return shares
 
 
