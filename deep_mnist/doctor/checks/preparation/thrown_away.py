@@ -44,7 +44,7 @@ RESULT_LOST = Rule(
 )
 
 
-class _Lost(NamedTuple):
+class _ThrownAway(NamedTuple):
     """A statement whose value nothing takes.
 
     Attributes:
@@ -78,7 +78,7 @@ def check_lost_result(case: Case) -> Iterator[Finding]:
             yield _found(RESULT_LOST, parts, lost, severity)
 
 
-def _found(rule: Rule, parts: Parts, lost: _Lost, severity: str = "") -> Finding:
+def _found(rule: Rule, parts: Parts, lost: _ThrownAway, severity: str = "") -> Finding:
     text, line = parts.lineage.text, ast.unparse(lost.call)
     return rule.found(
         "train",
@@ -89,7 +89,7 @@ def _found(rule: Rule, parts: Parts, lost: _Lost, severity: str = "") -> Finding
     )
 
 
-def _lost(parts: Parts) -> Iterator[_Lost]:
+def _lost(parts: Parts) -> Iterator[_ThrownAway]:
     """Yield the calls alone on a line that leave as it is what fit's data are made of, and that are not made again."""
     lineage, names = parts.lineage, {name for part in parts.train for each in part.values for name in data_in(each)}
     for statement in lineage.body:
@@ -103,7 +103,7 @@ def _lost(parts: Parts) -> Iterator[_Lost]:
         name = _data_of(call)
         value = lineage.text.value_of(ast.Name(name, ast.Load()))
         if name in names and value is not None and not _in_place(call) and not _made_again(parts, call, name):
-            yield _Lost(statement, call, name, value)
+            yield _ThrownAway(statement, call, name, value)
 
 
 def _data_of(call: ast.Call) -> str:
@@ -142,7 +142,7 @@ def _words(call: ast.Call) -> set[str]:
 # --- whether it would have made a difference ---------------------------------------------------------
 
 
-def _severity(case: Case, parts: Parts, lost: _Lost) -> str:
+def _severity(case: Case, parts: Parts, lost: _ThrownAway) -> str:
     method, kind = called(lost.call), type(lost.value)
     if is_dataset(lost.value) and method in OF_DATASETS:
         stepped = case.call is not None and case.call.facts.get("steps_per_epoch") is not None
@@ -161,7 +161,7 @@ def _has_gaps(case: Case) -> bool:
     return images is not None and images.dtype.kind == "f" and bool(np.isnan(images).any())
 
 
-def _columns_stay(parts: Parts, lost: _Lost) -> bool:
+def _columns_stay(parts: Parts, lost: _ThrownAway) -> bool:
     """Whether columns that were to be left out are there, and the table is read as a whole behind the statement."""
     stated: ast.expr | None = keyword_of(lost.call, "columns")
     axis = keyword_of(lost.call, "axis") or (lost.call.args[1] if len(lost.call.args) > 1 else None)
@@ -174,7 +174,7 @@ def _columns_stay(parts: Parts, lost: _Lost) -> bool:
     return whole and bool(named) and named <= {*lost.value.columns}
 
 
-def _reads_whole(value: ast.expr, lost: _Lost) -> bool:
+def _reads_whole(value: ast.expr, lost: _ThrownAway) -> bool:
     """Whether an expression reads a table, and not single columns of it alone."""
     if place_of(value) < place_of(lost.statement):
         return False
@@ -190,7 +190,7 @@ def _learns(parts: Parts, call: ast.Call) -> bool:
     return type(owner).__name__.endswith(LEARNING)
 
 
-def _differs(lost: _Lost) -> bool:
+def _differs(lost: _ThrownAway) -> bool:
     """Whether a call's result, made once more on a few rows, is not what it was made of."""
     few, of_numpy = lost.value[:8], _is_of_numpy(lost.call)
     try:
