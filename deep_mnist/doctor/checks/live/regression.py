@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from deep_mnist.doctor.checks.multiple import by_output
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.columns import is_frame
 from deep_mnist.doctor.evidence.input_kind import InputKind
+from deep_mnist.doctor.evidence.live.lineage import Lineage, data_in, place_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
 from deep_mnist.doctor.evidence.output_reach import output_reach
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.evidence.task import Task
@@ -206,7 +209,7 @@ def check_targets_among_inputs(case: Case) -> Iterator[Finding]:
         return
     rows, targets = images.reshape(len(images), -1), labels.reshape(-1)
     place, how = _same_column(rows, targets), "equal to the target"
-    if place is None and images.ndim == 2:
+    if place is None and images.ndim == 2 and not _is_computed_from_inputs(case):
         place, how = _linear_column(rows, targets), "a linear function of the target"
     if place is not None:
         yield AMONG_INPUTS.found(
@@ -227,6 +230,19 @@ def _same_column(rows: np.ndarray, targets: np.ndarray) -> int | None:
         if same.all():
             return int(column)
     return None
+
+
+def _is_computed_from_inputs(case: Case) -> bool:
+    """Whether one array is what inputs and targets are made of, as in trials by a formula, or the program hides it."""
+    if case.frame is None:
+        return True
+    lineage = Lineage(ProgramText(case.frame))
+    fit = next(iter(lineage.text.calls_on(case.frame.f_lineno, "fit")), None)
+    x, y = (argument_of(fit, *each) if fit is not None else None for each in ((0, "x"), (1, "y")))
+    if fit is None or x is None or y is None:
+        return True
+    ours, theirs = ({name for each in lineage.of(part, place_of(fit)) for name in data_in(each)} for part in (x, y))
+    return any(isinstance(lineage.text.value_of(ast.Name(each, ast.Load())), np.ndarray) for each in ours & theirs)
 
 
 def _linear_column(rows: np.ndarray, targets: np.ndarray) -> int | None:
