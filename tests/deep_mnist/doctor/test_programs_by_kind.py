@@ -28,7 +28,7 @@ SENTENCES |= {
     "labels_of_a_dataset_read_once_more",
     "a_layer_of_functions_is_saved",
 }
-SENTENCES |= {"a_layer_that_takes_no_more_arguments", "pictures_and_labels_in_a_zip"}
+SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flow"}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 
 

@@ -76,7 +76,7 @@ INTEGERS = Rule(
     scope=Scope.INPUT,
     needs=(Need.IMAGES,),
     inputs=IMAGES,
-    follows=(Follows(rules=("I192",)),),
+    follows=(Follows(rules=("I192", "D045"), on=On.SAME_OR_TRAIN),),
     summary="The pixels are integers, and the network has no layer that scales them.",
     why="Raw TensorFlow refuses integers; Keras casts them to 0..255, two hundred times too large.",
 )

@@ -39,7 +39,7 @@ MOST_CELLS = 400  # of a board game, per plane; 19 x 19 is the largest
 ONES_LEFT = 0.04  # share of ones in 0/1 pixels: MNIST thresholded at half has 13 %, divided as integers 0.7 %
 CAUSES = (
     Follows(rules=("I110",), on=On.SAME_OR_TRAIN),  # pixels far beyond all others spoil what is said of ranges
-    Follows(rules=("I182", "D041", "D042"), on=On.ANY_SPLIT),
+    Follows(rules=("I182", "D041", "D042", "D044", "D045"), on=On.ANY_SPLIT),
     Follows(rules=("D043", "I192")),
 )
 

@@ -30,6 +30,7 @@ CLEARLY = 5.0  # standard errors
 UNRELATED = 2.5  # likewise: at most, of masks that are not their image's
 TURNED = 0.3  # share of the images whose mask fits better turned
 BETTER = 0.1  # correlation by which it must
+DRAWN_APART = Follows(rules=("L181", "L182"), on=On.ANY_SPLIT)  # the cause by name
 
 ZERO_AND_255 = Rule(
     code="L170",
@@ -48,6 +49,7 @@ OTHER_MASKS = Rule(
     severity="error",
     scope=Scope.SPLIT,
     needs=(Need.LABELS, Need.IMAGES),
+    follows=(DRAWN_APART,),
     summary="Masks are in another order than their images: file lists that were not sorted alike.",
     why="Every image is trained against another one's mask: the network learns the mean mask at best.",
 )
@@ -58,7 +60,7 @@ TURNED_MASKS = Rule(
     severity="error",
     scope=Scope.SPLIT,
     needs=(Need.LABELS, Need.IMAGES),
-    follows=(Follows(rules=("L171",), on=On.ANY_SPLIT),),
+    follows=(DRAWN_APART, Follows(rules=("L171",), on=On.ANY_SPLIT)),
     summary="Masks are mirrored or turned against their images: augmented with another seed, or not at all.",
     why="Many images are trained against a mask that lies elsewhere: the borders stay blurred.",
 )

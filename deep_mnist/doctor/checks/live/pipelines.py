@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ SAMPLE = 16  # images sent through
 RATIO = 1.6  # of the ranges of two generators
 BRIGHTNESS = ("random_brightness", "adjust_brightness", "stateless_random_brightness")
 GENERATOR = "ImageDataGenerator"
+FLAT = 0.02  # deviation of all values; images of 0..1 have 0.2 to 0.3
+SCALED = 10.0  # root mean square: -1..1 and standardized pixels stay below 1.5, pixels of 0..255 have some 100
+SHRINKS = 1 / 32  # a rescale below it is meant for 0..255
+CENTERED = -64.0  # lower than this are pixels of 0..255 less their means, as preprocess_input of mode caffe leaves them
 
 MAP_FLATTENS = Rule(
     code="D041",
@@ -52,9 +57,19 @@ GENERATORS_DIFFER = Rule(
     summary="The ImageDataGenerators of train and validation scale one and the same image differently.",
     why="Training looks fine and the validation score is chance: the network never saw such pixels.",
 )
+RESCALED_BEHIND = Rule(
+    code="D044",
+    name="rescale-behind-preprocessing",
+    field="images.range",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="An ImageDataGenerator's rescale, applied last, divides what its preprocessing_function scaled.",
+    why="The network sees a 255th of its range: images look alike to it, and published weights say nothing.",
+)
 
 
-@check(MAP_FLATTENS, GENERATOR_FLATTENS, GENERATORS_DIFFER)
+@check(MAP_FLATTENS, GENERATOR_FLATTENS, GENERATORS_DIFFER, RESCALED_BEHIND)
 def check_pipelines(case: Case) -> Iterator[Finding]:
     """Yield at most one finding on what happens to images before fit receives them."""
     call = case.call
@@ -62,7 +77,8 @@ def check_pipelines(case: Case) -> Iterator[Finding]:
         return
     train = getattr(call.x, "image_data_generator", None)
     if train is not None:
-        yield from _of_generators(case, train, getattr(call.held_out, "image_data_generator", None))
+        behind = [*_rescaled_behind(case)]
+        yield from behind or _of_generators(case, train, getattr(call.held_out, "image_data_generator", None))
         return
     for stage in random_maps(call.x, SAMPLE):
         if finding := _of_map(case, stage):
@@ -149,6 +165,47 @@ def _rescale_text(case: Case, generator: Any) -> str:
     call = _generator_call(case, generator)
     stated = keyword_of(call, "rescale") if call is not None else None
     return ast.unparse(stated) if stated is not None else repr(getattr(generator, "rescale", None))
+
+
+def _rescaled_behind(case: Case) -> Iterator[Finding]:
+    """Yield a finding for each split whose generator divides by 255 what its own function has scaled before."""
+    call, told = case.call, set[int]()
+    for split, data in (("train", call.x), ("test", call.held_out)) if call is not None else ():
+        generator = getattr(data, "image_data_generator", None)
+        if generator is None or id(generator) in told or not _may_rescale_twice(case, generator):
+            continue
+        told.add(id(generator))
+        raw = _raw(data)
+        try:
+            made = np.stack([generator.preprocessing_function(each.copy()) for each in raw]) if raw is not None else raw
+        except Exception:  # a preprocessing_function of the user's own may raise anything
+            continue
+        if made is not None and np.isfinite(made).all() and (severity := _when_divided(case, made, generator.rescale)):
+            line, number = without_rescale(case, data) or ("Leave rescale out of this ImageDataGenerator.", None)
+            low, high = float(made.min()), float(made.max())
+            found = RESCALED_BEHIND.found(
+                split,
+                severity=severity,
+                expected=f"{low:.4g}..{high:.4g}, as preprocessing_function makes them",
+                received=f"{low * generator.rescale:.2g}..{high * generator.rescale:.2g}: rescale is applied behind it",
+                fix=line,
+            )
+            yield replace(found, line=number)
+
+
+def _may_rescale_twice(case: Case, generator: Any) -> bool:
+    """Whether a generator has a function and a small factor, and nothing behind them makes any range good."""
+    standardizes = generator.samplewise_std_normalization or generator.featurewise_std_normalization
+    scales = case.contract.scales_inside or standardizes
+    return bool(generator.preprocessing_function) and 0 < (generator.rescale or 1) < SHRINKS and not scales
+
+
+def _when_divided(case: Case, made: np.ndarray, factor: float) -> str:
+    """Return how grave it is to multiply what a function made of images by a small factor, "" where it is right."""
+    deviation, size = float(made.std()), float(np.sqrt(np.mean(np.square(made, dtype=np.float64))))
+    if size < SCALED and deviation * factor < FLAT <= deviation:
+        return "warning" if case.contract.normalizes_input and not case.contract.convention else "error"
+    return "warning" if case.contract.convention == "caffe" and size > SCALED and made.min() < CENTERED else ""
 
 
 def _generator_call(case: Case, generator: Any) -> ast.Call | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from deep_mnist.doctor.checks.multiple import by_output
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.columns import is_frame
 from deep_mnist.doctor.evidence.input_kind import InputKind
+from deep_mnist.doctor.evidence.live.lineage import Lineage, data_in, place_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
 from deep_mnist.doctor.evidence.output_reach import output_reach
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.evidence.task import Task
@@ -26,6 +29,7 @@ FAR = 3.0  # times the reach, from where on training certainly fails
 FIRST_STEP = 10.0  # of a weight of the last layer, in one step of plain gradient descent
 FEWEST = 20  # examples, of which a column equal to the targets is no chance
 FEWEST_VALUES = 2  # different targets, as above
+UNEXPLAINED = 1e-6  # share of the variance that rounding to some digits leaves
 MOST_COLUMNS = 4096
 
 OTHER_FAULT = Follows(
@@ -61,7 +65,7 @@ AMONG_INPUTS = Rule(
     severity="warning",
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL, Need.IMAGES, Need.LABELS),
-    summary="A column of the inputs is the target itself, value by value.",
+    summary="A column of the inputs is the target itself, value by value, or the target in another unit.",
     why="The network copies that column: the scores are perfect, and worth nothing where the target is not known.",
 )
 
@@ -203,12 +207,15 @@ def check_targets_among_inputs(case: Case) -> Iterator[Finding]:
         or case.contract.vocabulary is not None
     ):
         return
-    place = _same_column(images.reshape(len(images), -1), labels.reshape(-1))
+    rows, targets = images.reshape(len(images), -1), labels.reshape(-1)
+    place, how = _same_column(rows, targets), "equal to the target"
+    if place is None and images.ndim == 2 and not _is_computed_from_inputs(case):
+        place, how = _linear_column(rows, targets), "a linear function of the target"
     if place is not None:
         yield AMONG_INPUTS.found(
             "train",
             expected="inputs from which the target is to be found",
-            received=f"{_place_name(case, place)}, equal to the target in all {len(images)} rows",
+            received=f"{_place_name(case, place)}, {how} in all {len(images)} rows",
             fix=_without(case, place),
             where=(place,),
         )
@@ -223,6 +230,44 @@ def _same_column(rows: np.ndarray, targets: np.ndarray) -> int | None:
         if same.all():
             return int(column)
     return None
+
+
+def _is_computed_from_inputs(case: Case) -> bool:
+    """Whether one array is what inputs and targets are made of, as in trials by a formula, or the program hides it."""
+    if case.frame is None:
+        return True
+    lineage = Lineage(ProgramText(case.frame))
+    fit = next(iter(lineage.text.calls_on(case.frame.f_lineno, "fit")), None)
+    x, y = (argument_of(fit, *each) if fit is not None else None for each in ((0, "x"), (1, "y")))
+    if fit is None or x is None or y is None:
+        return True
+    ours, theirs = ({name for each in lineage.of(part, place_of(fit)) for name in data_in(each)} for part in (x, y))
+    return any(isinstance(lineage.text.value_of(ast.Name(each, ast.Load())), np.ndarray) for each in ours & theirs)
+
+
+def _linear_column(rows: np.ndarray, targets: np.ndarray) -> int | None:
+    """Return the index of the only column that is a linear function of the targets, None where others are too.
+
+    Windows of a straight line have nothing but such columns, and predict the next number rightly.
+    """
+    if len(targets) < FEWEST or not 2 < rows.shape[1] <= MOST_COLUMNS or len(np.unique(targets)) < FEWEST_VALUES:
+        return None
+    some = sample_indices(len(rows), SAMPLE)
+    found = np.flatnonzero(_explained(rows[some], targets[some]) > 1 - UNEXPLAINED)
+    if len(found) != 1 or _explained(rows[:, found], targets)[0] <= 1 - UNEXPLAINED:
+        return None
+    return int(found[0])
+
+
+def _explained(rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the share of the targets' variance that each column alone explains; 0 where a number is not finite."""
+    with np.errstate(all="ignore"):
+        centered = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+        aim = targets.astype(np.float64) - targets.mean(dtype=np.float64)
+        sizes = np.square(centered).sum(axis=0) * np.square(aim).sum()
+        usable = np.isfinite(sizes) & (sizes > 0)
+        shares: np.ndarray = np.where(usable, np.square(aim @ centered) / np.where(usable, sizes, 1), 0)
+    return shares
 
 
 def _place_name(case: Case, place: int) -> str:

@@ -27,7 +27,7 @@ SCALES_DIFFER = Rule(
     inputs=ALL_BUT_COLUMNS,
     follows=(
         Follows(rules=OUT_OF_RANGE, on=On.ONE_SPLIT),
-        Follows(rules=("D041", "D042", "D043"), on=On.ANY_SPLIT),
+        Follows(rules=("D041", "D042", "D043", "D044"), on=On.ANY_SPLIT),
         Follows(rules=(*NOTHING_LEFT, "I110"), on=On.ANY_SPLIT),
     ),
     summary="One split was scaled or shifted, and the other was not.",
