@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.program.later.image_ranks import image_rank
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
@@ -60,6 +61,8 @@ def _as_batch(use: Use, given: ast.expr, shape: Shape) -> str | None:
     """Return a batch of the one example that an expression is, None where it is no single example."""
     if _shape(use.value(given)) == shape:
         return f"{ast.unparse(given)}[None]"
+    if len(shape) == 3 and (new := _image_as_batch(use, given, shape)) is not None:
+        return new
     if isinstance(given, ast.Subscript):
         return _sliced(use, given, shape)
     source = _source(use, given) if isinstance(given, ast.Name) else None
@@ -69,6 +72,15 @@ def _as_batch(use: Use, given: ast.expr, shape: Shape) -> str | None:
     if not isinstance(source, ast.Subscript) or _sliced(use, source, shape) is None or not _is_array(use, source):
         return None
     return f"{ast.unparse(given)}[None]"
+
+
+def _image_as_batch(use: Use, given: ast.expr, shape: Shape) -> str | None:
+    """Return the batch of one image that is read behind the fit, None where it has an axis of examples or may have."""
+    text = use.scope.text
+    rank = image_rank(text, Lineage(text, text.around(use.node)), given, place_of(use.node))
+    if rank == 2 and shape[-1] == 1:
+        return f"{ast.unparse(given)}[None, ..., None]"
+    return f"{ast.unparse(given)}[None]" if rank == 3 else None
 
 
 def _sliced(use: Use, given: ast.Subscript, shape: Shape) -> str | None:
