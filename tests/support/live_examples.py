@@ -68,22 +68,23 @@ def linear_table(count: int = 80, columns: int = 3) -> tuple[np.ndarray, np.ndar
 
 
 def regressed(
-    x: Any, y: Any = None, *, columns: int = 3, first: Any = None, optimizer: Any = "adam", **fit: Any
-) -> Diagnosis:
+    x: Any, y: Any = None, *, columns: int = 3, first: Any = None, optimizer: Any = "adam",
+    loss: str = "mean_squared_error", **fit: Any,
+) -> Diagnosis:  # fmt: skip
     """Return doctor.check(model, x, y, …) for a small network that predicts one number from some columns.
 
     Args:
         x, y: As fit takes them; y a linear target by default.
         columns: Length of the input.
         first: A layer in the place of Dense(8, "relu").
-        optimizer: As compile takes it.
+        optimizer, loss: As compile takes them.
         **fit: Arguments of fit.
     """
     import keras
 
     hidden = [first, keras.layers.Flatten()] if first is not None else [keras.layers.Dense(8, activation="relu")]
     model = keras.Sequential([keras.Input((columns,)), *hidden, keras.layers.Dense(1)])
-    model.compile(optimizer=optimizer, loss="mean_squared_error")
+    model.compile(optimizer=optimizer, loss=loss)
     return check(model, x, linear_table(len(x))[1] if y is None else y, **{"epochs": 50, **fit})
 
 

@@ -16,6 +16,7 @@ from deep_mnist.contract.contract import Contract, ContractError, encoding_of
 from deep_mnist.contract.derive import contract_of_model
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import NotUsableError
+from deep_mnist.doctor.evidence.live.loss_trial import is_own
 from deep_mnist.doctor.evidence.live.own_call import as_sequential
 from deep_mnist.doctor.evidence.live.own_code import own_names
 from deep_mnist.doctor.evidence.live.restoring import unchanged
@@ -59,7 +60,12 @@ def contract_of_live(model: Any, example_shape: tuple[int, ...] | None) -> Contr
     Raises:
         NotUsableError: It is no Keras model.
     """
-    package = keras_of(model)
+    contract = _contract_of(model, keras_of(model), example_shape)
+    # whatever a loss of one's own is called, its configuration does not tell whether it takes logits
+    return replace(contract, from_logits=None) if is_own(getattr(model, "loss", None)) else contract
+
+
+def _contract_of(model: Any, package: str, example_shape: tuple[int, ...] | None) -> Contract:
     name = str(getattr(model, "name", "model"))
     config, compiled = _serialized(model, package)
     chain = _chain(model, package, example_shape, config)

@@ -40,7 +40,7 @@ class LossLines:
     parameters: tuple[str, ...] = ()
     of_step: bool = False
 
-    def _changed(self, change: Change, *, first_only: bool = False) -> str:
+    def changed(self, change: Change, *, first_only: bool = False) -> str:
         """Return the statements that a change of expressions alters, as one line; "" for none."""
         if self.text is None:
             return ""
@@ -61,7 +61,7 @@ class LossLines:
             return None
 
         out = self.kept_on_tape() if self.of_step else None
-        line = out[1] if out is not None else self._changed(change)
+        line = out[1] if out is not None else self.changed(change)
         return line or f"Write {self.name} with keras.ops in the place of numpy and Python's own float, max and if."
 
     def with_arguments_swapped(self) -> str:
@@ -72,7 +72,7 @@ class LossLines:
                 return None
             return ast.Call(node.func, [node.args[1], node.args[0]], node.keywords)
 
-        line = self._changed(change)
+        line = self.changed(change)
         return line or f"Exchange the two arguments of the loss in {self.name}: y_true first, then y_pred."
 
     def _is_loss(self, node: ast.Call) -> bool:
@@ -94,7 +94,7 @@ class LossLines:
             kept = ast.parse(f"{root}.maximum({ast.unparse(node.args[0])}, 1e-7)", mode="eval").body
             return ast.Call(node.func, [kept], node.keywords)
 
-        line = self._changed(change)
+        line = self.changed(change)
         return line or f"Keep what {self.name} divides by, and takes the logarithm or root of, above 1e-7."
 
     def without_missing(self) -> str:
@@ -131,7 +131,7 @@ class LossLines:
                     return None
                 return ast.parse(f"{ast.unparse(node)}{axis}", mode="eval").body
 
-            line = self._changed(of_model, first_only=True)
+            line = self.changed(of_model, first_only=True)
             return line or f"Give the predictions of {self.name} the targets' shape before the loss: predictions{axis}."
         targets, predictions = (*self.parameters, "y_true", "y_pred")[:2]
         value = f"keras.ops.reshape({targets}, keras.ops.shape({predictions}))"
@@ -140,7 +140,7 @@ class LossLines:
             named = isinstance(node, ast.Name) and node.id == targets and isinstance(node.ctx, ast.Load)
             return ast.parse(value, mode="eval").body if named else None
 
-        line = self._changed(of_targets)
+        line = self.changed(of_targets)
         return line or f"Begin {self.name} with {targets} = {value}."
 
     def without_other_axes(self) -> str:
@@ -150,7 +150,7 @@ class LossLines:
             bare = _without_axes(node)
             return bare if bare is not node else None
 
-        line = self._changed(change)
+        line = self.changed(change)
         return (
             line
             or f"Compare in {self.name} row by row: y_true and y_pred come in one shape, so leave both as they are."
@@ -165,7 +165,7 @@ class LossLines:
             return None
 
         out = self.kept_on_tape() if self.of_step else None
-        line = out[1] if out is not None else self._changed(change)
+        line = out[1] if out is not None else self.changed(change)
         return line or (f"Leave rounding, comparisons, argmax and casts to integers out of {self.name}; they belong in "
                         "a metric.")  # fmt: skip
 
@@ -188,7 +188,7 @@ class LossLines:
                 return None
             return ast.Call(node.func, node.args, [*node.keywords, ast.keyword("training", ast.Constant(True))])
 
-        return self._changed(change) or f"Call the model with training=True inside of the tape, in {self.name}."
+        return self.changed(change) or f"Call the model with training=True inside of the tape, in {self.name}."
 
     def with_gradients_applied(self, optimizer: str, variables: str) -> str:
         """Return the line that computes the gradients, and the one that applies them to what they are of."""
@@ -215,7 +215,7 @@ class LossLines:
                 return None
             return ast.Call(node.func, [node.args[0], sources], node.keywords)
 
-        return self._changed(change) or "Apply each gradient to the variable that tape.gradient was asked for."
+        return self.changed(change) or "Apply each gradient to the variable that tape.gradient was asked for."
 
     def with_sign_turned(self) -> str:
         """Return the line of the loss, negated."""

@@ -50,7 +50,7 @@ class Rows:
 def check_own_loss(case: Case) -> Iterator[Finding]:
     """Yield the first thing that is wrong with a loss of the user's own."""
     trial = trial_of(case)
-    rows = _rows(case) if trial is not None else None
+    rows = trial_rows(case) if trial is not None else None
     if trial is None or rows is None:
         return
     first = trial.evaluate(rows.y, rows.made)
@@ -75,7 +75,8 @@ def trial_of(case: Case) -> LossTrial | None:
     return of_compiled(case.call.model)
 
 
-def _rows(case: Case) -> Rows | None:
+def trial_rows(case: Case) -> Rows | None:
+    """Return a few targets and the outputs for them, None where a loss cannot be tried on them."""
     step = case.call.step if case.call is not None else None
     x, y = (step.x, np.asarray(step.y)) if step is not None else rows_of(case)
     made = outputs_of(case, x) if x is not None else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from deep_mnist.doctor.rule import Need, Rule, Scope
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 
-def _rule(code: str, name: str, summary: str, why: str, severity: str = "error") -> Rule:
+def _rule(code: str, name: str, summary: str, why: str, severity: str = "error", follows: str = "") -> Rule:
     return Rule(
         code=code,
         name=name,
@@ -15,6 +15,7 @@ def _rule(code: str, name: str, summary: str, why: str, severity: str = "error")
         needs=(Need.LIVE_MODEL,),
         summary=summary,
         why=why,
+        follows=(Follows(rules=(follows,), on=On.MODEL),) if follows else (),
     )
 
 
@@ -43,6 +44,7 @@ NOT_FINITE = _rule(
     "loss-not-finite",
     "The loss of the network's first predictions is NaN or infinite.",
     "The first step makes every weight NaN.",
+    follows="C038",
 )
 NOT_FINITE_WHEN_SURE = _rule(
     "C034",
@@ -62,5 +64,19 @@ SWAPPED = _rule(
     "loss-arguments-swapped",
     "A loss is given the predictions as y_true and the targets as y_pred.",
     "The gradient is that of another loss: large where predictions are right already, or none.",
+)
+TAKES_LOGITS = _rule(
+    "C037",
+    "own-loss-takes-logits",
+    "The last layer makes probabilities, and a loss of one's own takes its outputs for logits: it applies sigmoid or "
+    "softmax once more.",
+    "Even sure and right probabilities are weak logits: the loss stays high, gradients small, probabilities wrong.",
+)
+TAKES_PROBABILITIES = _rule(
+    "C038",
+    "own-loss-takes-probabilities",
+    "The last layer has no activation, and a loss of one's own takes its outputs for probabilities: it takes their "
+    "logarithm, or clips them to 0..1.",
+    "Outputs outside of 0..1 make the loss NaN, or have no gradient and are never put right.",
 )
 RULES = (RAISES, BROADCASTS, NO_GRADIENT, NOT_FINITE, NOT_FINITE_WHEN_SURE, REVERSED, SWAPPED)

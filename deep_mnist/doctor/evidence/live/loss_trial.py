@@ -57,10 +57,11 @@ class LossTrial:
 
 
 def is_own(value: Any) -> bool:
-    """Whether a function or object is the user's and no library's."""
+    """Whether a function, class or object is the user's and no library's."""
     if isinstance(value, str | dict | list | tuple) or value is None or not callable(value):
         return False
-    module = getattr(value, "__module__", None) if inspect.isroutine(value) else type(value).__module__
+    named = inspect.isroutine(value) or isinstance(value, type)
+    module = getattr(value if named else type(value), "__module__", None)
     wrapped = getattr(value, "fn", None)
     if wrapped is not None and not inspect.isroutine(value) and str(module).startswith(LIBRARIES):
         return is_own(wrapped)
