@@ -23,6 +23,8 @@ from deep_mnist.doctor.capture.draw import (
 from deep_mnist.doctor.capture.rules import DRAWN_TOO_SLOWLY, NOT_BATCHED
 from deep_mnist.doctor.finding import Finding
 
+Shape = tuple[int | None, ...]
+
 
 def collect(
     elements: Iterable[Any],
@@ -125,6 +127,20 @@ class Collected:
             examples[shape] += len(x)
         most = max(examples, key=examples.__getitem__, default=None)
         return [place for place, shape in enumerate(shapes) if shape == most]
+
+
+def is_batch(shape: Shape, required: Shape) -> bool:
+    """Whether what a pipeline yields is a batch of examples.
+
+    A network of a last axis of 1, such as (1,) and (28, 28, 1), takes examples without it too: Keras adds it.
+
+    Args:
+        shape: Of what it yields, None for a length that is open, as a batch's is.
+        required: One example's shape as the network takes it, None for any length.
+    """
+    if len(shape) != len(required) or required[-1:] != (1,):
+        return len(shape) > len(required)
+    return any(due is not None and due != length for length, due in zip(shape, required, strict=True))
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.collected import Collected, collect, too_slow, unbatched
+from deep_mnist.doctor.capture.collected import Collected, Shape, collect, is_batch, too_slow, unbatched
 from deep_mnist.doctor.capture.draw import (
     SAMPLE,
     SAMPLE_ELEMENTS,
@@ -28,9 +28,9 @@ ORDERED = ("Shuffle", "Filter", "Repeat", "GeneratorDataset", "Generator", "Flat
 MOST_AXES = 2  # of one example: steps, features
 
 
-def draw_sequence(split: str, sequence: Any, rank: int | None) -> Drawn:
+def draw_sequence(split: str, sequence: Any, required: Shape | None) -> Drawn:
     """Return a sample of a keras PyDataset or Sequence: batches spread over the whole of it."""
-    count, batched = len(sequence), _batched(rank)
+    count, batched = len(sequence), _batched(required)
     first = next(_items(sequence, [0])) if count else None
     x = None if first is None else array_of(parts_of(first)[0])
     size = len(x) if x is not None and batched(x) else 1
@@ -57,20 +57,22 @@ def _items(sequence: Any, indices: Iterable[int], *, after_first: bool = False) 
         yield item
 
 
-def draw_loader(split: str, loader: Any, rank: int | None) -> Drawn:
+def draw_loader(split: str, loader: Any, required: Shape | None) -> Drawn:
     """Return a sample of a torch DataLoader, drawn in this process from its dataset, and what its order does."""
     dataset: Any = getattr(loader, "dataset", None)
     collate = getattr(loader, "collate_fn", None)
     size = getattr(loader, "batch_size", None)
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or collate is None:
-        return replace(_drawn(split, collect(loader, _batched(rank)), "torch DataLoader", None), steps=_length(loader))
+        return replace(
+            _drawn(split, collect(loader, _batched(required)), "torch DataLoader", None), steps=_length(loader)
+        )
     count = len(dataset)
     most = min(count, SAMPLE, SAMPLE_ELEMENTS * (size or 1))
     indices = np.unique(np.linspace(0, max(0, count - 1), most).astype(int))
     groups = np.array_split(indices, max(1, len(indices) // (size or 64)))
     batches = (collate([dataset[int(index)] for index in group]) for group in groups) if size else ()
     singles = (dataset[int(index)] for index in indices) if not size else ()
-    drawn = _drawn(split, collect(itertools.chain(batches, singles), _batched(rank)), "torch DataLoader", count)
+    drawn = _drawn(split, collect(itertools.chain(batches, singles), _batched(required)), "torch DataLoader", count)
     drawn.whole = drawn.whole and len(indices) == count
     drawn.steps = _length(loader)
     drawn.in_order = is_kind(getattr(loader, "sampler", None), "SequentialSampler")
@@ -85,9 +87,9 @@ def _length(loader: Any) -> int | None:
         return None
 
 
-def draw_iterator(split: str, iterator: Iterator[Any], rank: int | None) -> Drawn:
+def draw_iterator(split: str, iterator: Iterator[Any], required: Shape | None) -> Drawn:
     """Return a sample of a generator or iterator, and one that yields the sample again and then the rest."""
-    collected = collect(iterator, _batched(rank))
+    collected = collect(iterator, _batched(required))
     drawn = _drawn(split, collected, "generator", None)
     drawn.replay, drawn.elements = _again(collected.elements, iterator), collected.elements
     if not collected.elements:
@@ -132,8 +134,8 @@ def endless(split: str) -> Finding:
     )
 
 
-def _batched(rank: int | None) -> Any:
-    return lambda x: x.ndim >= 1 and (rank is None or x.ndim > rank)
+def _batched(required: Shape | None) -> Any:
+    return lambda x: x.ndim >= 1 and (required is None or is_batch(x.shape, required))
 
 
 def _drawn(split: str, collected: Collected, source: str, total: int | None) -> Drawn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from deep_mnist.doctor.capture.collected import Shape
 from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipeline
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence, no_generator
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
@@ -13,8 +14,8 @@ from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.finding import Finding
 
 
-def rank_of(model: Any, x: Any = None) -> int | None:
-    """Return the rank of one example as the network takes it, None where it was never built.
+def shape_taken(model: Any, x: Any = None) -> Shape | None:
+    """Return one example's shape as the network takes it, None where it was never built.
 
     Args:
         model: Of multiple inputs, the one that comes first in the data is meant.
@@ -27,7 +28,7 @@ def rank_of(model: Any, x: Any = None) -> int | None:
         shape = dict(zip(getattr(model, "input_names", None) or (), shape, strict=False)).get(name, shape)
     while isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple):
         shape = shape[0]
-    return len(shape) - 1 if isinstance(shape, tuple | list) and shape else None
+    return tuple(shape[1:]) if isinstance(shape, tuple | list) and shape else None
 
 
 def _first_name(x: Any) -> str | None:
@@ -36,28 +37,28 @@ def _first_name(x: Any) -> str | None:
     return str(next(iter(spec))) if isinstance(spec, dict) and spec else None
 
 
-def example_shape(train: Drawn, rank: int | None) -> tuple[int, ...] | None:
+def example_shape(train: Drawn, required: Shape | None) -> tuple[int, ...] | None:
     """Return one example's shape in the data where the network tells none."""
-    return train.images.shape[1:] if rank is None and train.images is not None and train.images.ndim > 1 else None
+    return train.images.shape[1:] if required is None and train.images is not None and train.images.ndim > 1 else None
 
 
-def draw_train(call: FitCall, rank: int | None) -> Drawn:
+def draw_train(call: FitCall, required: Shape | None) -> Drawn:
     """Return what x and y hold; a generator that this uses up is replaced in the call."""
-    drawn = _draw("train", call.x, call.y, call.model, rank)
+    drawn = _draw("train", call.x, call.y, call.model, required)
     if drawn.replay is not None:
         drawn.findings += _refused("train", call.x, call)
         call.x = drawn.replay
     return drawn
 
 
-def draw_validation(call: FitCall, rank: int | None) -> Drawn | None:
+def draw_validation(call: FitCall, required: Shape | None) -> Drawn | None:
     """Return what validation_data holds, or what is tested later; a used-up generator is replaced in the call."""
     stated = call.held_out
     if stated is None:
         return None
     if isinstance(stated, tuple | list) and 2 <= len(stated) <= 3:
-        return _draw("test", stated[0], stated[1], call.model, rank)
-    drawn = _draw("test", stated, None, call.model, rank)
+        return _draw("test", stated[0], stated[1], call.model, required)
+    drawn = _draw("test", stated, None, call.model, required)
     if drawn.replay is not None:
         drawn.findings += _refused("test", stated, call)
         call.validation = drawn.replay
@@ -71,18 +72,18 @@ def _refused(split: str, iterator: Any, call: FitCall) -> list[Finding]:
     return [] if taken else [no_generator(split, iterator)]
 
 
-def _draw(split: str, x: Any, y: Any, model: Any, rank: int | None) -> Drawn:
+def _draw(split: str, x: Any, y: Any, model: Any, required: Shape | None) -> Drawn:
     if not is_pipeline(x):
         read_rows(x, y)
         return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
     if is_kind(x, "DatasetV2"):
-        return draw_dataset(split, x, rank)
+        return draw_dataset(split, x, required)
     with unchanged_random_states():  # a loader's augmentation goes on as without the doctor
         if is_kind(x, "DataLoader"):
-            return draw_loader(split, x, rank)
+            return draw_loader(split, x, required)
         if is_kind(x, "PyDataset", "Sequence") and hasattr(x, "__getitem__"):
-            return draw_sequence(split, x, rank)
-    return draw_iterator(split, x, rank)
+            return draw_sequence(split, x, required)
+    return draw_iterator(split, x, required)
 
 
 def read_rows(*arrays: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deep_mnist.doctor.capture.collected import Collected, collect, too_slow, unbatched
+from deep_mnist.doctor.capture.collected import Collected, Shape, collect, is_batch, too_slow, unbatched
 from deep_mnist.doctor.capture.draw import (
     SAMPLE,
     SAMPLE_ELEMENTS,
@@ -57,17 +57,17 @@ def chain_of(dataset: Any) -> list[DatasetNode]:
     return chain
 
 
-def draw_dataset(split: str, dataset: Any, rank: int | None) -> Drawn:
+def draw_dataset(split: str, dataset: Any, required: Shape | None) -> Drawn:
     """Return a sample of a dataset: of the arrays behind it where they can be reached, else its first examples.
 
     Args:
         split: "train" or "test", for the findings.
-        rank: Of one example as the network takes it; None when unknown.
+        required: One example's shape as the network takes it; None when unknown.
     """
     chain = chain_of(dataset)
-    drawn = _from_slices(chain, rank) or _from_the_front(split, dataset, chain, rank)
-    drawn.steps = _steps(dataset) if _is_batched(dataset, chain, rank) else None
-    if not _is_batched(dataset, chain, rank):
+    drawn = _from_slices(chain, required) or _from_the_front(split, dataset, chain, required)
+    drawn.steps = _steps(dataset) if _is_batched(dataset, chain, required) else None
+    if not _is_batched(dataset, chain, required):
         shape = drawn.images.shape[1:] if drawn.images is not None else ()
         drawn.findings.append(unbatched(split, f"{split}_images", shape))
     return drawn
@@ -79,10 +79,10 @@ def _steps(dataset: Any) -> int | None:
     return count if count >= 0 else None
 
 
-def _is_batched(dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> bool:
+def _is_batched(dataset: Any, chain: Sequence[DatasetNode], required: Shape | None) -> bool:
     shape = _image_shape(dataset)
-    if shape is not None and rank is not None:
-        return len(shape) > rank
+    if shape is not None and required is not None:
+        return is_batch(tuple(shape), required)
     return any("Batch" in node.kind for node in chain) or not (shape is not None and chain[-1].kind == "TensorSlice")
 
 
@@ -94,7 +94,7 @@ def _image_shape(dataset: Any) -> Any:
     return None if shape is None or shape.rank is None else shape
 
 
-def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None:
+def _from_slices(chain: Sequence[DatasetNode], required: Shape | None) -> Drawn | None:
     """Draw from the arrays given to from_tensor_slices: all of them, or a subset sent through the maps."""
     root = chain[-1]
     if root.kind != "TensorSlice" or any(
@@ -113,24 +113,25 @@ def _from_slices(chain: Sequence[DatasetNode], rank: int | None) -> Drawn | None
     sizes = [int(node.dataset._batch_size) for node in chain if node.kind == "Batch"]
     most = min(total, SAMPLE, SAMPLE_ELEMENTS * max([1, *sizes]))
     try:
-        taken = _mapped(chain, np.unique(np.linspace(0, total - 1, most).astype(int)), rank)
+        mapped = _mapped(chain, np.unique(np.linspace(0, total - 1, most).astype(int)), required)
     except Exception:  # a user's map may raise anything; the dataset itself is then asked, and raises in training
         return None
-    images, labels = taken.arrays()
+    images, labels = mapped.arrays()
     if images is None:
         return None
-    inputs, targets = taken.all_of(0), taken.all_of(1)
+    inputs, targets = mapped.all_of(0), mapped.all_of(1)
     return Drawn(images, labels, total, "tf.data.Dataset", whole=len(images) == total, inputs=inputs, targets=targets)
 
 
-def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, rank: int | None) -> Collected:
+def _mapped(chain: Sequence[DatasetNode], indices: np.ndarray, required: Shape | None) -> Collected:
     """Send the examples at `indices` through the chain's maps, filters and batches, in their order."""
     tf, root = sys.modules["tensorflow"], chain[-1].dataset
     parts = [tf.gather(each, indices) for each in root._tensors]
     subset = tf.data.Dataset.from_tensor_slices(tf.nest.pack_sequence_as(root.element_spec, parts))
     for node in reversed(chain[:-1]):
         subset = _applied(subset, node)
-    return collect(subset, lambda x: x.ndim > rank if rank is not None else True)
+    batched = required is None or _is_batched(subset, chain, required)
+    return collect(subset, lambda _: batched)
 
 
 def _applied(subset: Any, node: DatasetNode) -> Any:
@@ -149,8 +150,8 @@ def _applied(subset: Any, node: DatasetNode) -> Any:
     raise NotImplementedError(node.kind)
 
 
-def _from_the_front(split: str, dataset: Any, chain: Sequence[DatasetNode], rank: int | None) -> Drawn:
-    batched = _is_batched(dataset, chain, rank)
+def _from_the_front(split: str, dataset: Any, chain: Sequence[DatasetNode], required: Shape | None) -> Drawn:
+    batched = _is_batched(dataset, chain, required)
     windows = windows_of_whole(dataset, [node.kind for node in chain], _image_shape(dataset)) if batched else None
     collected = collect(dataset if windows is None else windows, lambda _: batched)
     collected.ended = collected.ended and windows is None

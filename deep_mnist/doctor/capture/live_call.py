@@ -18,7 +18,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.batches import batches_found
 from deep_mnist.doctor.capture.draw import Drawn, is_kind
-from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, rank_of
+from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, shape_taken
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
@@ -157,11 +157,13 @@ def _judge(
     started: float,
     broken: list[Broken],
 ) -> Diagnosis:
-    rank = rank_of(call.model, call.x)
+    required = shape_taken(call.model, call.x)
     broken = [*broken]
-    train = isolated(broken, "draw_train", ("the training data",), lambda: draw_train(call, rank), Drawn(None, None))
-    test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, rank), None)
-    contract = contract_of_live(call.model, example_shape(train, rank))
+    train = isolated(
+        broken, "draw_train", ("the training data",), lambda: draw_train(call, required), Drawn(None, None)
+    )
+    test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, required), None)
+    contract = contract_of_live(call.model, example_shape(train, required))
     contract = _with_options(contract, overrides)
     for each in (train, test):
         if each is not None:
