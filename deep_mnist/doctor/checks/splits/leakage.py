@@ -104,7 +104,9 @@ def _without_seen(case: Case) -> str:
     """Return the line that leaves out what both splits hold; fit's own split is of what it is given."""
     if len(case.train.inputs) > 1:
         return IN_ALL_INPUTS
-    return EACH_ONCE if case.fit.get("validation_split") else WITHOUT_SEEN
+    call = case.call
+    facts = case.fit if call is None else call.facts if call.validation is None else {}
+    return EACH_ONCE if facts.get("validation_split") else WITHOUT_SEEN
 
 
 def _repeats_itself(split: Split) -> bool:

@@ -27,6 +27,8 @@ PACKAGES = {
     "tf_keras": "tf-keras", "keras": "tensorflow",
 }  # fmt: skip
 
+BESIDE = ".py beside the script, where it is a part of the program"
+
 
 def explain_import(crash: Crash) -> Finding | None:
     error = crash.error
@@ -111,7 +113,7 @@ def _package(module: str) -> Finding | None:
     return PACKAGE_MISSING.found(
         expected=f"the module {module}",
         received="none of this name in this environment",
-        fix=f"pip install {PACKAGES.get(top, top)}",
+        fix=f"pip install {PACKAGES[top]}" if top in PACKAGES else f"pip install {top}  # or put {top}{BESIDE}",
     )
 
 

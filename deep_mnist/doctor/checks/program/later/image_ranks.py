@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from deep_mnist.doctor.evidence.live.lineage import Lineage, Place, place_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 
 READ = {"img_to_array": 3, "decode_image": 3, "decode_jpeg": 3, "decode_png": 3, "decode_bmp": 3}
 GREY_FLAGS = ("0", "cv2.IMREAD_GRAYSCALE", "cv2.IMREAD_UNCHANGED", "-1")
@@ -73,7 +73,7 @@ def _of_call(text: ProgramText, lineage: Lineage, node: ast.Call, at: Place, dep
             else None
         )
     if name in READ:
-        return READ[name] if keyword_of(node, "expand_animations") is None or name != "decode_image" else 3
+        return READ[name]
     if name == "cvtColor":
         return 2 if len(node.args) > 1 and ast.unparse(node.args[1]).endswith("2GRAY") else 3
     first = node.args[0] if node.args else None
@@ -83,9 +83,18 @@ def _of_call(text: ProgramText, lineage: Lineage, node: ast.Call, at: Place, dep
     if name in (*KEEPING, *ADDING):
         given = owner if name in ("astype", "copy", "clip") and not _is_module(owner) else first
         before = image_rank(text, lineage, given, at, depth + 1) if given is not None else None
-        return before + (name in ADDING) if before is not None else None
+        added = _axes_of(node) if name in ADDING else 0
+        return before + added if before is not None and added is not None else None
     functions = text.functions(name) if isinstance(node.func, ast.Name) else []
     return _returned(text, functions[0], depth) if len(functions) == 1 else None
+
+
+def _axes_of(node: ast.Call) -> int | None:
+    """Return how many axes a call of expand_dims() adds, None where that is not written out."""
+    axis = argument_of(node, 1, "axis")
+    if isinstance(axis, ast.Tuple | ast.List):
+        return len(axis.elts)
+    return 1 if axis is None or isinstance(axis, ast.Constant | ast.UnaryOp) else None
 
 
 def _is_module(owner: ast.expr | None) -> bool:
