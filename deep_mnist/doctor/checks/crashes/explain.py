@@ -26,6 +26,7 @@ from deep_mnist.doctor.checks.crashes import (
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.old_code.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.old_code.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.old_code.unmade import explain_unmade
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -70,6 +71,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operations.explain_operation,
     fitting.explain_objects,
     machine.explain_arrays,
+    explain_unmade,
 )
 
 

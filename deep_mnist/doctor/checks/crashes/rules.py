@@ -40,6 +40,9 @@ ARGUMENT_GONE = _rule(
     "An argument is given by a name that the installed version of its library does not take.",
 )
 PACKAGE_MISSING = _rule("E003", "package-missing", "program.names", "A package is imported that is not installed.")
+NAME_UNMADE = _rule(
+    "E012", "name-not-made", "program.names", "A name is used that nothing has made or imported before."
+)
 FILE_MISSING = _rule("E004", "file-not-found", "program.files", "A file is read that does not exist.")
 NOT_PYTHON_3 = _rule("E005", "syntax-refused", "program.syntax", "The program's text is not Python 3.")
 MEMORY_SPENT = _rule("E006", "memory-spent", "program.memory", "An array or a batch is larger than the free memory.")
