@@ -225,7 +225,7 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
                 "train",
                 expected="cache() before shuffle()",
                 received="shuffle() first, then cache(): the first epoch's order is kept",
-                fix="Move cache() before shuffle() in train_images.",
+                fix="train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or cache() before shuffle()",
             )
             return
 

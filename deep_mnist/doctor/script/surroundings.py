@@ -50,8 +50,8 @@ def package_of(path: Path) -> tuple[Path, str]:
 
 def _unnamed(error: ImportError) -> str:
     """Return a sentence for an import that failed without the name of a module, as of a shared library."""
-    said = str(error)[:160] or type(error).__name__
-    return f"Expected what is imported to load. Received: {said}. Fix: install it again."
+    said = str(error)[:160].rstrip(".") or type(error).__name__
+    return f"Expected what is imported to load. Received: {said}. Fix: install it, or install it again."
 
 
 def _standard_input(error: EOFError, path: Path) -> str:  # noqa: ARG001

@@ -194,6 +194,12 @@ def explain_types(crash: Crash) -> Finding | None:
 
 def _cast(crash: Crash, step: TraceStep, kind: str, place: int, has: str, wants: str) -> Finding:
     value = names_of(step, 2)[place] if place < 2 else "it"
+    if wants == "string":
+        return DTYPE_REFUSED.found(
+            expected=f"{kind} of text, such as names of files",
+            received=f"{value} of {has}, as an empty list of names is, at {crash.place}",
+            fix="Look where the names come from: print how many were found, and correct the folder or pattern.",
+        )
     return DTYPE_REFUSED.found(
         expected=f"{kind}: both of {wants}",
         received=f"{value} of {has}, at {crash.place}",

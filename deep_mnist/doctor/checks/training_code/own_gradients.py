@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,8 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
-ROWS = 256
+ROWS, FEWEST = 256, 8
+OPERATIONS = 4e9  # multiplications of all rows: a second or two on a processor
 NOT_NUMBERS = Rule(
     code="P077",
     name="gradient-not-finite-at-once",
@@ -48,7 +50,7 @@ def check_first_gradients(case: Case) -> Iterator[Finding]:
     """Yield gradients that are no numbers, of a network that holds more than layers of Keras's."""
     if not can_be_tried(case) or case.call is None or step_of(case) is not None or not _holds_own(case.call.model):
         return
-    x, y = rows_of(case, ROWS)
+    x, y = rows_of(case, _most_rows(case))
     if x is None or y is None or not all(np.isfinite(each).all() for each in (*_arrays(x), y)):
         return
     loss, lost = _tried(case.call.model, x, y)
@@ -61,6 +63,30 @@ def check_first_gradients(case: Case) -> Iterator[Finding]:
         + (f"; likely of {ast.unparse(causes[0][1].func)} ({causes[0][0].at(causes[0][1])})" if causes else ""),
         fix=_kept_off(causes),
     )
+
+
+def _most_rows(case: Case) -> int:
+    """Return how many rows are tried: about as many as a network multiplies for in a second or two.
+
+    Each weight counts once for each place it is at; those of a convolution whose output tells none, for all pixels.
+    """
+    model, images = case.call.model if case.call is not None else None, case.train.images
+    sides = images.shape[1:] if images is not None else ()
+    count = 1.0
+    for layer in getattr(model, "_flatten_layers", lambda: ())():
+        shape = getattr(layer.output, "shape", None) if _has_output(layer) else None
+        weights = [each.shape for each in vars(layer).get("_trainable_variables", ()) if len(each.shape) > 1]
+        known = [each for each in tuple(shape or ())[1:-1] if isinstance(each, int)]
+        for each in weights:
+            count += math.prod(each) * math.prod(known or sides[: len(each) - 2])
+    return int(min(ROWS, max(FEWEST, OPERATIONS / count)))
+
+
+def _has_output(layer: Any) -> bool:
+    try:
+        return layer.output is not None
+    except (AttributeError, ValueError):  # of a layer that no graph holds
+        return False
 
 
 def _arrays(x: Any) -> list[np.ndarray]:
