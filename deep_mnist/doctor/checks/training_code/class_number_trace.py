@@ -24,14 +24,14 @@ OF_SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # that
 
 
 @dataclass(frozen=True)
-class Place:
+class OwnLine:
     """A line of the user's that calculates so."""
 
     file: str
     line: int
 
 
-def places_of(compute: Callable[..., Any], y: np.ndarray, p: np.ndarray) -> list[Place]:
+def places_of(compute: Callable[..., Any], y: np.ndarray, p: np.ndarray) -> list[OwnLine]:
     """Return where class numbers (…, 1) are broadcast against what comes of outputs (…, classes); [] where nowhere.
 
     Args:
@@ -82,8 +82,8 @@ def _is_of_both(operation: Any, numbers: set[int], scores: set[int], classes: in
     return False
 
 
-def _place_of(operation: Any) -> Place | None:
+def _place_of(operation: Any) -> OwnLine | None:
     """Return the innermost line of the user's that made an operation, None where the function itself is a library's."""
     inner = takewhile(lambda each: not each.filename.startswith(DOCTOR), reversed(list(operation.traceback)))
     frame = next((each for each in inner if not is_of_library_file(each.filename)), None)
-    return Place(frame.filename, frame.lineno) if frame is not None else None
+    return OwnLine(frame.filename, frame.lineno) if frame is not None else None

@@ -17,7 +17,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     trains_in_own_way,
 )
 from deep_mnist.doctor.checks.program.predictions import Output, Predicted, outputs_of
-from deep_mnist.doctor.checks.training_code.class_number_trace import Place, places_of
+from deep_mnist.doctor.checks.training_code.class_number_trace import OwnLine, places_of
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
 from deep_mnist.doctor.evidence.live.loss_trial import of_compiled
 from deep_mnist.doctor.evidence.live.restoring import unchanged
@@ -107,7 +107,7 @@ def _class_numbers(output: Output, dtype: Any) -> tuple[np.ndarray, np.ndarray] 
     return (made.labels[:ROWS].astype(dtype or made.labels.dtype), made.right[:ROWS]) if several else None
 
 
-def _found(case: Case, rule: Rule, title: str, place: Place, y: np.ndarray, p: np.ndarray) -> Finding:
+def _found(case: Case, rule: Rule, title: str, place: OwnLine, y: np.ndarray, p: np.ndarray) -> Finding:
     classes = p.shape[-1]
     text = ProgramText(case.frame, place.file) if case.frame is not None else None
     where = f" at {text.at(ast.Pass(lineno=place.line))}" if text is not None else ""

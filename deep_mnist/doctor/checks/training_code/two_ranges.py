@@ -34,7 +34,7 @@ TWO_RANGES = Rule(
 
 
 @dataclass(frozen=True)
-class Pair:
+class Opponents:
     """A generator with its name in the program, "" where it has none, and the network that judges what it makes."""
 
     name: str
@@ -63,7 +63,7 @@ def check_two_ranges(case: Case) -> Iterator[Finding]:
             return
 
 
-def _pairs(case: Case) -> list[Pair]:
+def _pairs(case: Case) -> list[Opponents]:
     """Return the generators that end in tanh or sigmoid, each with a network for its outputs that has one unit."""
     model = case.call.model if case.call is not None else None
     held = dict(named_in(case.frame)) if case.frame is not None else {}
@@ -71,7 +71,7 @@ def _pairs(case: Case) -> list[Pair]:
     networks = {id(each): (name, each) for name, each in reversed(held.items()) if _shapes(each) is not None}
     networks |= {id(model): ("", model)} if id(model) not in networks and _shapes(model) is not None else {}
     return [
-        Pair("" if name.startswith(" ") else name, generator, judge)
+        Opponents("" if name.startswith(" ") else name, generator, judge)
         for name, generator in networks.values()
         for _, judge in networks.values()
         if _last_activation(generator) in RANGES and _judges(judge, generator)
@@ -106,7 +106,7 @@ def _last_activation(network: Any) -> str:
     return ""
 
 
-def _real(case: Case, pair: Pair) -> np.ndarray | None:
+def _real(case: Case, pair: Opponents) -> np.ndarray | None:
     """Return real images as the judge is given them beside what the generator made, None where it is not."""
     call, step = case.call, step_of(case)
     if step is not None:
@@ -120,7 +120,7 @@ def _real(case: Case, pair: Pair) -> np.ndarray | None:
     return case.train.images if joined else None
 
 
-def _beside(step: OwnStep, pair: Pair) -> np.ndarray | None:
+def _beside(step: OwnStep, pair: Opponents) -> np.ndarray | None:
     """Run a step and return the rows that the judge is given and the generator did not make.
 
     None where the judge is never given a row as the generator made it: it may be brought to another range between.
