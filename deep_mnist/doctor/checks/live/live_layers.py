@@ -9,6 +9,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
+from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 LEAST_NUMBERS, MOST_NUMBERS = 64, 1 << 19  # of a kernel that is compared with what an initializer makes
 EXAMINED = 6  # kernels
@@ -119,3 +120,23 @@ def is_untouched_norm(layer: Any) -> bool | None:
         return None
     held = {name: getattr(layer, name, None) for name in STARTS}
     return all(weight is None or bool((np.asarray(weight) == STARTS[name]).all()) for name, weight in held.items())
+
+
+def moved_by_predictions(model: Any, layers: list[Any], rows: Any) -> list[Any]:
+    """Return the normalizations whose averages a call outside of training moves: they go by the batch there too.
+
+    Args:
+        model: Live; it is left as it was.
+        layers: Of it.
+        rows: Inputs as fit receives them, (n, …).
+    """
+    norms = [each for each in layers if getattr(each, "moving_mean", None) is not None]
+    if not norms:
+        return []
+    with unchanged(model):
+        before = [np.array(each.moving_mean) for each in norms]
+        try:
+            model(rows, training=False)
+        except Exception:  # whatever a layer of the user's raises on a sample
+            return []
+        return [each for each, held in zip(norms, before, strict=True) if (np.asarray(each.moving_mean) != held).any()]

@@ -43,14 +43,14 @@ def _model_around(case: Case) -> str:
     """Return what the program calls a model that holds the one that is trained, as a GAN its discriminator; else ""."""
     if case.call is None or case.frame is None:
         return ""
-    for name, value in _named(case.frame):
+    for name, value in named_in(case.frame):
         layers = getattr(value, "layers", None)
         if isinstance(layers, list) and any(each is case.call.model for each in layers):
             return name
     return ""
 
 
-def _named(frame: FrameType) -> Iterator[tuple[str, Any]]:
+def named_in(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """Yield the variables in reach by name, and the attributes of the objects among them."""
     held = {**frame.f_globals, **frame.f_locals}
     yield from held.items()

@@ -117,19 +117,20 @@ def _watched(model: Any, record: StepRecord, predictions: Any, y: Any) -> Iterat
     tf, keras = sys.modules["tensorflow"], sys.modules["keras"]
     base = keras.Optimizer if hasattr(keras, "Optimizer") else keras.optimizers.Optimizer
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_patched(tf.GradientTape, "gradient", _gradient_watch(record, predictions is not None)))
+        stack.enter_context(patched(tf.GradientTape, "gradient", _gradient_watch(record, predictions is not None)))
         for owner in (each for each in base.__mro__ if "apply_gradients" in vars(each)):
-            stack.enter_context(_patched(owner, "apply_gradients", _apply_watch(record)))
+            stack.enter_context(patched(owner, "apply_gradients", _apply_watch(record)))
         for owner in (each for each in base.__mro__ if "apply" in vars(each)):
-            stack.enter_context(_patched(owner, "apply", _plain_apply_watch(record)))
-        stack.enter_context(_patched(type(model), "__call__", _call_watch(record, model, predictions)))
+            stack.enter_context(patched(owner, "apply", _plain_apply_watch(record)))
+        stack.enter_context(patched(type(model), "__call__", _call_watch(record, model, predictions)))
         loss = keras.losses.Loss
-        stack.enter_context(_patched(loss, "__call__", _loss_watch(record, predictions, y)))
+        stack.enter_context(patched(loss, "__call__", _loss_watch(record, predictions, y)))
         yield
 
 
 @contextlib.contextmanager
-def _patched(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
+def patched(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Within the block a class has another method, which `wrap` makes of its own."""
     own, inherited = getattr(owner, name), name not in vars(owner)
     setattr(owner, name, wrap(own))
     try:
