@@ -198,7 +198,8 @@ def diagnose_drawn(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
     splits, whole = splits_of(call, train, test)
-    facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat}
+    built = getattr(call.model, "built", True)  # while a case is judged, its model is
+    facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat, "built": built}
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
