@@ -99,7 +99,9 @@ class Split:
     @property
     def paired(self) -> bool:
         """Images and classes are there, one for each other."""
-        return self.images is not None and self.classes is not None and len(self.images) == len(self.classes) > 0
+        if self.images is None or not self.images.ndim or self.classes is None:
+            return False
+        return len(self.images) == len(self.classes) > 0
 
 
 def matched(given: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:

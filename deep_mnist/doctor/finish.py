@@ -14,11 +14,13 @@ from deep_mnist.doctor.rule import Follows, On, Scope
 
 # Labels and images are not each other's (load_data() unpacked in another order): whatever else is said of them follows.
 MIXED_UP = Follows(rules=("S101", "S102", "S103"), on=On.ANY_SPLIT)
+NOTHING = Follows(rules=("P097",), on=On.ANY_SPLIT)  # an array, or the order it is taken by, became None
 OF_ARRAYS = ("images.", "labels.")
 # A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
 SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
 OTHER_COUNT = Follows(rules=("I040",), on=On.ANY_SPLIT)  # which array is for which input is then not known
 OTHER_ORDER = Follows(rules=("L173", "L180", "D057"), on=On.ANY_SPLIT)  # the cause by name
+OF_DATA = (*OF_ARRAYS, "splits.", "fit.")
 OF_SETS = (
     "splits.",
     "images.distribution",
@@ -85,6 +87,8 @@ def without_consequences(found: Sequence[Finding], case: Case) -> list[Finding]:
 def _rows(finding: Finding) -> tuple[Follows, ...]:
     of_arrays = finding.field.startswith(OF_ARRAYS) and finding.split in ("train", "test")
     rows = finding.rule.follows
+    if finding.field.startswith(OF_DATA):
+        rows = (*rows, NOTHING)
     if finding.field.startswith(OF_SETS) and finding.rule.scope is not Scope.PIPELINE:
         rows = (*rows, SPOILED)
     if finding.field == "labels.alignment" and finding.rule.code not in OTHER_ORDER.rules:

@@ -91,6 +91,11 @@ class Collected:
             self.ys.append(y if batched and y.ndim else y[np.newaxis])
 
     @property
+    def sizes(self) -> list[int]:
+        """How many examples each element of `arrays()` holds."""
+        return [self.batch_sizes[place] or 1 for place in self.alike]
+
+    @property
     def unbatched(self) -> bool:
         return bool(self.batch_sizes) and not any(self.batch_sizes)
 

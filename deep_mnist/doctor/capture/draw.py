@@ -36,6 +36,7 @@ class Drawn:
             order; {} where there is one. `images` and `labels` are then the first's.
         findings: On the pipeline itself.
         elements: Of an iterator, what was taken of it: (x, y) of each batch.
+        batch_sizes: Examples of each batch that was taken, [] where it was not taken as training meets it.
         replay: What fit must be given in the place of x, since drawing has used it up; None when x is as before.
     """
 
@@ -51,6 +52,7 @@ class Drawn:
     elements: list[Any] = field(default_factory=list, repr=False)
     replay: Any = None
     steps: int | None = None
+    batch_sizes: list[int] = field(default_factory=list)
 
     def sentence(self, split: str) -> str:
         """Return what was judged of this split, for the report; "" when it was all of it."""

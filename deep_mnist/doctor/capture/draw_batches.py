@@ -74,6 +74,7 @@ def draw_loader(split: str, loader: Any, required: Shape | None) -> Drawn:
     singles = (dataset[int(index)] for index in indices) if not size else ()
     drawn = _drawn(split, collect(itertools.chain(batches, singles), _batched(required)), "torch DataLoader", count)
     drawn.whole = drawn.whole and len(indices) == count
+    drawn.batch_sizes = drawn.batch_sizes if len(indices) == count else []  # else of examples from here and there
     drawn.steps = _length(loader)
     drawn.in_order = is_kind(getattr(loader, "sampler", None), "SequentialSampler")
     return drawn
@@ -143,7 +144,8 @@ def _drawn(split: str, collected: Collected, source: str, total: int | None) -> 
     whole = collected.ended
     if whole and images is not None:
         total = len(images)
-    drawn = Drawn(images, labels, total, source, whole, inputs=collected.all_of(0), targets=collected.all_of(1))
+    drawn = Drawn(images, labels, total, source, whole, inputs=collected.all_of(0), targets=collected.all_of(1),
+                  batch_sizes=collected.sizes)  # fmt: skip
     drawn.findings += too_slow(split, collected, source)
     if collected.unbatched and collected.xs:
         drawn.findings.append(unbatched(split, f"{split}_images", collected.xs[0].shape[1:]))

@@ -29,11 +29,11 @@ from deep_mnist.doctor.capture.rules import (
     SHUFFLED_AFTER_BATCH,
     SORTED_DATASET,
 )
+from deep_mnist.doctor.evidence.class_runs import runs_of
 from deep_mnist.doctor.evidence.live.dataset_stages import is_random
 from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
-FEW_RUNS = 0.5  # changes of label from one example to the next, relative to a shuffled set's
 LONGEST_CHAIN = 64
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
@@ -159,7 +159,8 @@ def _from_the_front(split: str, dataset: Any, chain: Sequence[DatasetNode], requ
     total = len(images) if collected.ended and images is not None else _examples(dataset, collected.batch_sizes)
     inputs, targets = collected.all_of(0), collected.all_of(1)
     slow = too_slow(split, collected, "tf.data.Dataset")
-    return Drawn(images, labels, total, "tf.data.Dataset", collected.ended, True, inputs, targets, slow)
+    return Drawn(images, labels, total, "tf.data.Dataset", collected.ended, True, inputs, targets, slow,
+                 batch_sizes=collected.sizes)  # fmt: skip
 
 
 def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
@@ -185,7 +186,7 @@ def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterat
     if split != "train":
         return
     yield from _batched_twice(kinds)
-    yield from _shuffle_after_batch(kinds, runs_of(_source_labels(chain, drawn)))
+    yield from _shuffle_after_batch(kinds, _runs(chain, drawn))
     yield from _cache_after_shuffle(kinds)
     yield from _cached_augmentation(chain)
     yield from _order(chain, drawn)
@@ -244,8 +245,7 @@ def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
 
 def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     """Sorted labels behind no shuffle, or behind a buffer that reaches only a part of the set."""
-    labels = _source_labels(chain, drawn)
-    runs = runs_of(labels)
+    labels, runs = _source_labels(chain, drawn), _runs(chain, drawn)
     if runs is None or labels is None:
         return
     total = drawn.total or len(labels)
@@ -263,21 +263,13 @@ def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
     )
 
 
+def _runs(chain: Sequence[DatasetNode], drawn: Drawn) -> int | None:
+    labels = _source_labels(chain, drawn)
+    return runs_of(labels, drawn.batch_sizes if labels is drawn.labels else ())
+
+
 def _source_labels(chain: Sequence[DatasetNode], drawn: Drawn) -> np.ndarray | None:
     """Return the labels in the source's order where they can be reached, else as they were drawn."""
     if chain[-1].kind == "TensorSlice" and len(chain[-1].dataset._tensors) == 2:
         return as_array(chain[-1].dataset._tensors[1])
     return drawn.labels
-
-
-def runs_of(labels: np.ndarray | None) -> int | None:
-    """Return how many classes labels have when they lie in runs of one class, else None."""
-    if labels is None or labels.dtype.kind not in "fiub" or len(labels) < 20:
-        return None
-    classes = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(-1)
-    if len(classes) != len(labels):
-        return None
-    shares = np.unique(classes, return_counts=True)[1] / len(classes)
-    due = 1 - float(np.square(shares).sum())
-    changes = float((classes[1:] != classes[:-1]).mean())
-    return len(shares) if len(shares) > 1 and changes < FEW_RUNS * due else None

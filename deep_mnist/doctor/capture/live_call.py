@@ -19,7 +19,7 @@ from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.batches import batches_found
 from deep_mnist.doctor.capture.draw import Drawn, is_kind
 from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, shape_taken
-from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline, runs_of
+from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
 from deep_mnist.doctor.capture.rehearse_call import rehearse_call
@@ -33,6 +33,7 @@ from deep_mnist.doctor.capture.words.pipeline_words import in_pipeline_words
 from deep_mnist.doctor.case import Case, NotUsableError, named_in_order
 from deep_mnist.doctor.checks.live.own_words import in_own_words, with_another_line, with_each_line_once
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
+from deep_mnist.doctor.evidence.class_runs import runs_of
 from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.finish import finish, with_more
@@ -200,7 +201,8 @@ def diagnose_drawn(
             f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
         )
     splits, whole = splits_of(call, train, test)
-    facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat}
+    built = getattr(call.model, "built", True)  # while a case is judged, its model is
+    facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat, "built": built}
     case = Case(Path(), splits, contract, None, facts, call, frame)
     choices = choices or Choices()
     judged = run_checks(case, choices.ignore)
@@ -238,7 +240,7 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
         yield from judge_pipeline("train", call.x, train, call.facts.get("steps_per_epoch"))
     elif not train.in_order or train.source == "array":
         pass
-    elif runs_of(train.labels) is not None and train.source != "keras sequence":
+    elif runs_of(train.labels, train.batch_sizes) is not None and train.source != "keras sequence":
         yield _sorted_batches(train)
     if test is not None and is_kind(call.held_out, "DatasetV2"):
         yield from judge_pipeline("test", call.held_out, test, call.facts.get("validation_steps"))

@@ -109,7 +109,7 @@ BATCHES_SORTED = Rule(
     field="splits.order",
     severity="error",
     scope=Scope.PIPELINE,
-    summary="A generator or loader that does not shuffle yields its labels in runs of one class.",
+    summary="A generator or loader that does not shuffle yields its labels in runs of one class, batch after batch.",
     why="Each batch holds one class or a few: the network predicts the last class it was shown.",
 )
 DRAWN_TOO_SLOWLY = Rule(

@@ -11,6 +11,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE, VALUE_OTHER
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of, names_set
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
+from deep_mnist.doctor.evidence.live.statements.none_made import none_of
 from deep_mnist.doctor.evidence.live.statements.tape_blocks import unwatched
 from deep_mnist.doctor.evidence.live.text_inputs import is_empty_lookup
 from deep_mnist.doctor.finding import Finding
@@ -18,7 +19,6 @@ from deep_mnist.doctor.finding import Finding
 NONE = re.compile(
     r"'?NoneType'? object|operand type.*'NoneType'|\bNone\b.*(unsupported|argument)|not NoneType$|!\w+\.empty\(\)"
 )
-IN_PLACE = ("sort", "reverse", "append", "extend", "insert", "shuffle", "update", "compile", "build", "summary", "fill")
 READERS = ("imread",)
 KINDS = ("AttributeError", "TypeError", "error")  # the last is OpenCV's
 
@@ -73,15 +73,8 @@ def _cause(step: TraceStep, name: str, made: ast.Assign) -> tuple[str, str]:
             'model.save_weights("last.weights.h5") in the training before, model.load_weights("last.weights.h5") here'
         )
         return f"{text[:60]} finds no checkpoint there", weights
-    if (inplace := keyword_of(call, "inplace")) is not None and ast.unparse(inplace) == "True":
-        again = ast.Call(call.func, call.args, [each for each in call.keywords if each.value is not inplace])
-        return f"{function}(…, inplace=True) changes its table and returns None", f"{name} = {ast.unparse(again)}"
-    if any(isinstance(each, ast.FunctionDef) and each.name == function and not _returns(each)
-           for each in ast.walk(step.tree)):  # fmt: skip
-        return f"{function}() has no return with a value", f"End {function} by return, with what {name} is to be."
-    if function in IN_PLACE and isinstance(call.func, ast.Attribute):
-        changed = call.args[0] if function == "shuffle" and call.args else call.func.value
-        return f"{function}() works in place and returns None", f"{text}  # and go on with {ast.unparse(changed)}"
+    if (told := none_of(call, name, ast.walk(step.tree))) is not None:
+        return told[0], told[1] if told[1][:1].isupper() else f"{told[1]}  # in place of line {made.lineno}"
     return f"{text[:60]} returned it", f"Look at why {function}() returned None before {name} is used."
 
 
@@ -99,10 +92,6 @@ def _unread(step: TraceStep, call: ast.Call) -> tuple[str, str]:
         state = "no image that it can read" if Path(path).is_file() else f"not there (from {Path.cwd()})"
         received = f"{called(call)} returns None, for {path} is {state}"
     return received, "Correct the path, or leave out what is no image: if image is None: continue"
-
-
-def _returns(function: ast.FunctionDef) -> bool:
-    return any(isinstance(each, ast.Return | ast.Yield) and each.value is not None for each in ast.walk(function))
 
 
 # --- values of another kind ------------------------------------------------------------------------------------
