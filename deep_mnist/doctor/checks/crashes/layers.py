@@ -84,7 +84,8 @@ def _ranks(crash: Crash, layer: Any) -> tuple[int, Shape, bool] | None:
     if match is not None:
         return int(match.group(2)), parsed_shape(match.group(4)), match.group(1) == "min_"
     match, name = INNER.search(crash.text), type(layer).__name__
-    if match is None or not re.fullmatch(r"\w*Conv\dD(Transpose)?", name) or len(parsed_shape(match.group(1))) < 3:
+    wrapped = any(type(each).__name__ == "TimeDistributed" for each in _called(crash))
+    if match is None or wrapped or not re.fullmatch(r"\w*Conv\dD(Transpose)?", name):
         return None
     return int(re.sub(r"\D", "", name)) + 2, parsed_shape(match.group(1)), False
 
