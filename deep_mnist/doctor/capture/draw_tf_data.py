@@ -66,8 +66,9 @@ def draw_dataset(split: str, dataset: Any, required: Shape | None) -> Drawn:
     """
     chain = chain_of(dataset)
     drawn = _from_slices(chain, required) or _from_the_front(split, dataset, chain, required)
-    drawn.steps = _steps(dataset) if _is_batched(dataset, chain, required) else None
-    if not _is_batched(dataset, chain, required):
+    batched = _is_batched(dataset, chain, required)
+    drawn.steps = _steps(dataset) if batched else None
+    if not batched:
         shape = drawn.images.shape[1:] if drawn.images is not None else ()
         drawn.findings.append(unbatched(split, f"{split}_images", shape))
     return drawn

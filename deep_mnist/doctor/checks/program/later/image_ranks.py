@@ -8,12 +8,11 @@ from deep_mnist.doctor.evidence.live.lineage import Lineage, Place, place_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 
 READ = {"img_to_array": 3, "decode_image": 3, "decode_jpeg": 3, "decode_png": 3, "decode_bmp": 3}
-GREY_FLAGS = ("0", "cv2.IMREAD_GRAYSCALE", "cv2.IMREAD_UNCHANGED", "-1")
+RANK_BY_FLAG = {"0": 2, "cv2.IMREAD_GRAYSCALE": 2, "cv2.IMREAD_UNCHANGED": None, "-1": None}  # of imread(), else 3
 KEEPING = (
     "asarray", "array", "astype", "float32", "cast", "convert_to_tensor", "convert_image_dtype", "resize", "divide",
     "preprocess_input", "copy", "flip", "clip", "bitwise_not", "subtract", "true_divide",
 )  # fmt: skip
-ADDING = ("expand_dims",)
 DEEPEST = 12  # calls and names that are read through
 
 
@@ -65,13 +64,7 @@ def _of_call(text: ProgramText, lineage: Lineage, node: ast.Call, at: Place, dep
     name, stated = called(node), ast.unparse(node.func)
     if stated in ("cv2.imread", "cv2.imdecode"):
         flag = argument_of(node, 1, "flags")
-        return (
-            3
-            if flag is None or ast.unparse(flag) not in GREY_FLAGS
-            else 2
-            if ast.unparse(flag) in GREY_FLAGS[:2]
-            else None
-        )
+        return RANK_BY_FLAG.get(ast.unparse(flag), 3) if flag is not None else 3
     if name in READ:
         return READ[name]
     if name == "cvtColor":
@@ -80,10 +73,10 @@ def _of_call(text: ProgramText, lineage: Lineage, node: ast.Call, at: Place, dep
     owner = node.func.value if isinstance(node.func, ast.Attribute) else None
     if name == "reshape":
         return _reshaped(node, owner)
-    if name in (*KEEPING, *ADDING):
+    if name == "expand_dims" or name in KEEPING:
         given = owner if name in ("astype", "copy", "clip") and not _is_module(owner) else first
         before = image_rank(text, lineage, given, at, depth + 1) if given is not None else None
-        added = _axes_of(node) if name in ADDING else 0
+        added = _axes_of(node) if name == "expand_dims" else 0
         return before + added if before is not None and added is not None else None
     functions = text.functions(name) if isinstance(node.func, ast.Name) else []
     return _returned(text, functions[0], depth) if len(functions) == 1 else None
