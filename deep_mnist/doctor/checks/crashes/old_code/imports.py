@@ -16,7 +16,6 @@ from deep_mnist.doctor.finding import Finding
 
 FROM = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 
-
 PACKAGES = {
     "cv2": "opencv-python", "sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml", "skimage": "scikit-image",
     "tensorflow_datasets": "tensorflow-datasets", "keras_tuner": "keras-tuner", "tensorflow_addons": "tf-keras",
@@ -26,6 +25,11 @@ PACKAGES = {
     "tensorflow_model_optimization": "tensorflow-model-optimization", "keras_contrib": "tf-keras",
     "tf_keras": "tf-keras", "keras": "tensorflow",
 }  # fmt: skip
+NAMED_AS_IMPORTED = (
+    "h5py", "jax", "matplotlib", "nltk", "numpy", "pandas", "plotly", "requests", "scipy", "seaborn", "tensorflow",
+    "torch", "torchvision", "tqdm", "transformers",
+)  # fmt: skip
+PACKAGES |= {each: each for each in NAMED_AS_IMPORTED}
 
 BESIDE = ".py beside the script, where it is a part of the program"
 
