@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deep_mnist.doctor.checks.crashes.old_code.renames import CONTRIB, OTHERS, RENAMED
-from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
+from deep_mnist.doctor.checks.crashes.names.renames import CONTRIB, OTHERS, RENAMED
+from deep_mnist.doctor.checks.crashes.names.successors import exists, successor
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")

@@ -24,9 +24,9 @@ from deep_mnist.doctor.checks.crashes import (
     targets,
 )
 from deep_mnist.doctor.checks.crashes.crash import Crash
-from deep_mnist.doctor.checks.crashes.old_code.arguments import explain_argument
-from deep_mnist.doctor.checks.crashes.old_code.attributes import explain_name
-from deep_mnist.doctor.checks.crashes.old_code.unmade import explain_unmade
+from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
+from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.crashes.old_code.attributes import METHODS, todays
-from deep_mnist.doctor.checks.crashes.old_code.libraries import library_of
+from deep_mnist.doctor.checks.crashes.names.attributes import METHODS, todays
+from deep_mnist.doctor.checks.crashes.names.libraries import library_of
 from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3
 from deep_mnist.doctor.checks.program.later.hooks import uses_in_hooks
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from deep_mnist.doctor.checks.crashes.old_code.renames import CONTRIB, OTHERS, RENAMED, TODAY
+from deep_mnist.doctor.checks.crashes.names.renames import CONTRIB, OTHERS, RENAMED, TODAY
 
 # Today's name, or a sentence (it has a space) where there is no such name.
 

@@ -8,7 +8,7 @@ import difflib
 import sys
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.crashes.old_code.successors import exists
+from deep_mnist.doctor.checks.crashes.names.successors import exists
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNMADE
 from deep_mnist.doctor.finding import Finding
 

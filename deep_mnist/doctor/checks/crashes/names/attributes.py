@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.crashes.old_code.arguments import RENAMED_OF_FIT
-from deep_mnist.doctor.checks.crashes.old_code.imports import explain_import
-from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of, version_of
-from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
+from deep_mnist.doctor.checks.crashes.names.arguments import RENAMED_OF_FIT
+from deep_mnist.doctor.checks.crashes.names.imports import explain_import
+from deep_mnist.doctor.checks.crashes.names.libraries import as_written, library_of, version_of
+from deep_mnist.doctor.checks.crashes.names.successors import exists, successor
 from deep_mnist.doctor.checks.crashes.rules import NAME_GONE
 from deep_mnist.doctor.finding import Finding
 

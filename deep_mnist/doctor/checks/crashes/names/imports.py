@@ -7,8 +7,8 @@ import re
 import sys
 
 from deep_mnist.doctor.checks.crashes.crash import Crash
-from deep_mnist.doctor.checks.crashes.old_code.libraries import as_written, library_of
-from deep_mnist.doctor.checks.crashes.old_code.successors import exists, successor
+from deep_mnist.doctor.checks.crashes.names.libraries import as_written, library_of
+from deep_mnist.doctor.checks.crashes.names.successors import exists, successor
 from deep_mnist.doctor.checks.crashes.rules import NAME_GONE, PACKAGE_MISSING
 from deep_mnist.doctor.checks.crashes.source_code import calls_named
 from deep_mnist.doctor.evidence.live.source_text import keyword_of
