@@ -104,6 +104,8 @@ def _from_slices(chain: Sequence[DatasetNode], required: Shape | None) -> Drawn 
         return None
     tensors = root.dataset._tensors
     total = int(tensors[0].shape[0])
+    if _cuts_sequences([node.kind for node in chain], _image_shape(chain[0].dataset), required):  # row follows row
+        return None
     kept = all(node.kind in KEEPING for node in chain[:-1])
     if kept:
         packed = sys.modules["tensorflow"].nest.pack_sequence_as(root.dataset.element_spec, tensors)
@@ -172,13 +174,16 @@ def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
 # --- the pipeline ----------------------------------------------------------------------------------
 
 
-def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterator[Finding]:
+def judge_pipeline(
+    split: str, dataset: Any, drawn: Drawn, steps: Any, required: Shape | None = None
+) -> Iterator[Finding]:
     """Yield what the order of a dataset's transformations does to training.
 
     Args:
         split: "train" or "test"; order matters in train only.
         drawn: The sample of it, with the labels in the source's order where they could be reached.
         steps: steps_per_epoch or validation_steps as given, None without.
+        required: One example's shape as the network takes it, None where that is not known.
     """
     chain = chain_of(dataset)
     kinds = [node.kind for node in chain]
@@ -186,15 +191,34 @@ def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any) -> Iterat
         yield endless(split)
     if split != "train":
         return
-    yield from _batched_twice(kinds)
+    if not _cuts_sequences(kinds, _image_shape(dataset), required):
+        yield from _batched_twice(kinds)
     yield from _shuffle_after_batch(kinds, _runs(chain, drawn))
     yield from _cache_after_shuffle(kinds)
     yield from _cached_augmentation(chain)
     yield from _order(chain, drawn)
 
 
+def _cuts_sequences(kinds: Sequence[str], shape: Any, required: Shape | None) -> bool:
+    """Whether a first batch() makes examples, as the pieces of a text: the network takes what the last one yields.
+
+    Of a network that tells no shape it is so where a map goes between, which makes pairs of the pieces.
+    """
+    if _batches(kinds) < 2:
+        return False
+    if required is not None and shape is not None:
+        return len(shape) <= len(required) + 1
+    first = max((place for place, kind in enumerate(kinds) if "Batch" in kind), default=0)
+    return "Map" in kinds[:first]
+
+
+def _batches(kinds: Sequence[str]) -> int:
+    """Return how many times a dataset is batched and not taken apart again."""
+    return sum("Batch" in kind for kind in kinds) - kinds.count("Unbatch")
+
+
 def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
-    count = sum("Batch" in kind and kind != "Unbatch" for kind in kinds) - kinds.count("Unbatch")
+    count = _batches(kinds)
     if count > 1 and "Rebatch" not in kinds and "Window" not in kinds and "FlatMap" not in kinds:
         yield BATCHED_TWICE.found(
             "train",

@@ -237,7 +237,8 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
     yield from train.findings
     yield from test.findings if test is not None else ()
     if is_kind(call.x, "DatasetV2"):
-        yield from judge_pipeline("train", call.x, train, call.facts.get("steps_per_epoch"))
+        taken = shape_taken(call.model, call.x)
+        yield from judge_pipeline("train", call.x, train, call.facts.get("steps_per_epoch"), taken)
     elif not train.in_order or train.source == "array":
         pass
     elif runs_of(train.labels, train.batch_sizes) is not None and train.source != "keras sequence":

@@ -19,8 +19,15 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
-ROWS, FEWEST = 256, 8
+ROWS, FEWEST = 256, 4
 OPERATIONS = 4e9  # multiplications of all rows: a second or two on a processor
+OF_SCORES = 32  # likewise of softmax and dropout on a score
+# Operations of Keras's whose gradients are numbers wherever their arguments are.
+FINITE = (
+    "Add", "Subtract", "Multiply", "Negative", "Concatenate", "Stack", "Reshape", "Transpose", "GetItem", "ExpandDims",
+    "Squeeze", "Mean", "Sum", "Max", "Min", "Matmul", "Einsum", "Cast", "Relu", "Sigmoid", "Tanh", "Softmax", "Tile",
+    "Repeat", "Flip", "Maximum", "Minimum", "Absolute", "Take", "Swapaxes", "BroadcastTo",
+)  # fmt: skip
 NOT_NUMBERS = Rule(
     code="P077",
     name="gradient-not-finite-at-once",
@@ -68,18 +75,28 @@ def check_first_gradients(case: Case) -> Iterator[Finding]:
 def _most_rows(case: Case) -> int:
     """Return how many rows are tried: about as many as a network multiplies for in a second or two.
 
-    Each weight counts once for each place it is at; those of a convolution whose output tells none, for all pixels.
+    Each weight counts once for each place it is at, in attention each pair of places for each number of a head. Where
+    no output tells the places, a convolution's are all pixels, and any other layer's the steps of a sequence.
     """
     model, images = case.call.model if case.call is not None else None, case.train.images
     sides = images.shape[1:] if images is not None else ()
+    steps = sides[:1] if len(sides) < 3 else ()
     count = 1.0
     for layer in getattr(model, "_flatten_layers", lambda: ())():
         shape = getattr(layer.output, "shape", None) if _has_output(layer) else None
-        weights = [each.shape for each in vars(layer).get("_trainable_variables", ()) if len(each.shape) > 1]
         known = [each for each in tuple(shape or ())[1:-1] if isinstance(each, int)]
-        for each in weights:
-            count += math.prod(each) * math.prod(known or sides[: len(each) - 2])
+        for each in vars(layer).get("_trainable_variables", ()):
+            if len(each.shape) > 1:
+                count += math.prod(each.shape) * math.prod(known or sides[: len(each.shape) - 2] or steps)
+        if "Attention" in type(layer).__name__:
+            count += math.prod(known or steps) ** 2 * _width_of_attention(layer)
     return int(min(ROWS, max(FEWEST, OPERATIONS / count)))
+
+
+def _width_of_attention(layer: Any) -> int:
+    """Return how many numbers are multiplied for a pair of places: of all heads, for the scores and the values."""
+    heads, size = getattr(layer, "_num_heads", 1), getattr(layer, "_key_dim", 64)
+    return 2 * int(heads) * (int(size) + OF_SCORES)
 
 
 def _has_output(layer: Any) -> bool:
@@ -94,12 +111,15 @@ def _arrays(x: Any) -> list[np.ndarray]:
 
 
 def _holds_own(model: Any) -> bool:
-    """Whether a part of a network is no layer of Keras's: an operation by itself, a Lambda, a class of one's own."""
+    """Whether a part of a network is no layer of Keras's: a Lambda, a class of one's own, an operation by itself.
+
+    Operations whose gradients are always numbers, as the sum of a residual connection, do not count.
+    """
     keras = sys.modules["keras"]
     parts = [model, *(each for part in getattr(model, "_flatten_layers", lambda: ())() for each in _operations(part))]
     return any(
         type(each).__name__ == "Lambda"
-        or not isinstance(each, keras.layers.Layer)
+        or (not isinstance(each, keras.layers.Layer) and type(each).__name__ not in FINITE)
         or not type(each).__module__.startswith(OF_KERAS)
         for each in parts
     )

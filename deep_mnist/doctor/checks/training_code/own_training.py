@@ -207,7 +207,7 @@ def check_layers_in_call(case: Case) -> Iterator[Finding]:
     """Yield layers with weights that every call of the model makes anew."""
     if not can_be_tried(case) or case.call is None or not _has_own_code(case.call.model):
         return
-    x, _ = rows_of(case)
+    x, _ = rows_of(case, 2)
     x = case.call.step.x if case.call.step is not None else x
     found = made_in_call(case.call.model, x) if x is not None else None
     if found is None:

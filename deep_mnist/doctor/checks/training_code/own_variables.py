@@ -63,7 +63,7 @@ def check_untracked(case: Case) -> Iterator[Finding]:
 
 def _in_use(model: Any, x: Any) -> list[Untracked]:
     """Return the variables of layers of the user's own that the output for some rows has a gradient of."""
-    if not _own_layers(model):
+    if not _own_layers(model) or (getattr(model, "built", False) and not any(_held(model))):
         return []
     tf = sys.modules["tensorflow"]
     with recording(), unchanged(model):

@@ -25,8 +25,9 @@ def looks_ahead(model: Any, inputs: Any, key: Any, steps: int) -> bool | None:
         return None
     try:
         given, moved = _with_last_moved(inputs, key)
+        both = _joined(given, moved)  # one call: long recurrent networks read their weights once a step
         with unchanged(model):
-            before, after = (np.asarray(model(each, training=False), np.float64) for each in (given, moved))
+            before, after = np.split(np.asarray(model(both, training=False), np.float64), 2)
     except Exception:  # a class of the user's may raise anything
         return None
     if before.ndim != 3 or before.shape[1] != steps:
@@ -48,6 +49,15 @@ def _with_last_moved(inputs: Any, key: Any) -> tuple[Any, Any]:
     if isinstance(inputs, dict):
         return rows_of, moved
     return [rows_of[each] for each in keys], [moved[each] for each in keys]
+
+
+def _joined(given: Any, moved: Any) -> Any:
+    """Return two batches of the same nesting as one."""
+    if isinstance(given, dict):
+        return {name: np.concatenate([rows, moved[name]]) for name, rows in given.items()}
+    if isinstance(given, list):
+        return [np.concatenate(pair) for pair in zip(given, moved, strict=True)]
+    return np.concatenate([given, moved])
 
 
 def _moved(rows: np.ndarray, whole: np.ndarray) -> np.ndarray:
