@@ -53,6 +53,15 @@ def test_equal_rows_have_equal_hashes_and_others_do_not() -> None:
         assert len(np.unique(hashes)) == len(np.unique(rows, axis=0))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8])
+@pytest.mark.parametrize("numbers", [(0, 1), (-1, 1), (0, 0.25, 0.5, 1), (0, 1, 2, 4, 8)])
+def test_rows_of_few_numbers_have_hashes_of_their_own(dtype: type, numbers: tuple[float, ...]) -> None:
+    """Doubles and floats such as 1.0 end with zeros, which a product of them keeps: hashes differ all the same."""
+    for width in (16, 90, 1000):
+        rows = np.random.default_rng(width).choice(numbers, (4000, width)).astype(dtype)
+        assert len(np.unique(hash_rows(rows))) == len(np.unique(rows, axis=0))
+
+
 @pytest.mark.parametrize("rows", [1, 4, 16])
 def test_elements_are_taken_from_a_file_as_from_memory(tmp_path: Path, monkeypatch, rows: int) -> None:
     """Rows of a memory-mapped file are those of the array, however few are read at once."""

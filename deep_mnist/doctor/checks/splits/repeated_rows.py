@@ -187,9 +187,9 @@ def _turned_copies(
     rows = max(1, CHUNK_BYTES // images[0].nbytes)
     for start in range(0, len(chosen), rows):
         some = take(images, chosen[start : start + rows])
-        as_they_are = hash_rows(_bytes(some))
+        as_they_are = _hashes(some)
         for way in ways:
-            turned = hash_rows(_bytes(np.ascontiguousarray(way.turn(some))))
+            turned = _hashes(way.turn(some))
             parts[way].append(np.stack([turned, turned != as_they_are]))
     hashes, differs = np.array([np.concatenate(parts[way], axis=1) for way in ways]).swapaxes(0, 1)
     kept = begin_with_zeros(hashes.reshape(-1), ours.level).reshape(hashes.shape)
@@ -197,8 +197,8 @@ def _turned_copies(
     return {way: (chosen[near[at]], int(kept[at].sum())) for at, way in enumerate(ways)}
 
 
-def _bytes(rows: np.ndarray) -> np.ndarray:
-    return rows.reshape(len(rows), -1).view(np.uint8)
+def _hashes(images: np.ndarray) -> np.ndarray:
+    return hash_rows(np.ascontiguousarray(images).reshape(len(images), -1))
 
 
 def _as_images(case: Case, images: np.ndarray) -> np.ndarray | None:
