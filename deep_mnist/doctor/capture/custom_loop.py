@@ -186,8 +186,9 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _is_data(value: Any) -> bool:
+    """Whether a value has a shape of a known rank, as an IndexedSlices may have none."""
     shape = getattr(value, "shape", None)
-    return isinstance(shape, tuple | list) or type(shape).__name__ == "TensorShape" if shape is not None else False
+    return isinstance(shape, tuple | list) or getattr(shape, "rank", None) is not None
 
 
 def _same_form(value: Any, symbol: Any) -> bool:

@@ -171,12 +171,7 @@ def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
     return count * max(1, max(sizes, default=1)) if count else None
 
 
-# --- the pipeline ----------------------------------------------------------------------------------
-
-
-def judge_pipeline(
-    split: str, dataset: Any, drawn: Drawn, steps: Any, required: Shape | None = None
-) -> Iterator[Finding]:
+def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any, required: Shape | None) -> Iterator[Finding]:
     """Yield what the order of a dataset's transformations does to training.
 
     Args:
@@ -193,8 +188,8 @@ def judge_pipeline(
         return
     if not _cuts_sequences(kinds, _image_shape(dataset), required):
         yield from _batched_twice(kinds)
-    yield from _shuffle_after_batch(kinds, _runs(chain, drawn))
-    yield from _cache_after_shuffle(kinds)
+    yield from _shuffle_after_batch(kinds, _runs(chain, drawn), _shuffled(chain))
+    yield from _cache_after_shuffle(kinds, _shuffled(chain))
     yield from _cached_augmentation(chain)
     yield from _order(chain, drawn)
 
@@ -218,8 +213,7 @@ def _batches(kinds: Sequence[str]) -> int:
 
 
 def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
-    count = _batches(kinds)
-    if count > 1 and "Rebatch" not in kinds and "Window" not in kinds and "FlatMap" not in kinds:
+    if (count := _batches(kinds)) > 1 and "Rebatch" not in kinds and "Window" not in kinds and "FlatMap" not in kinds:
         yield BATCHED_TWICE.found(
             "train",
             expected="one batch()",
@@ -228,7 +222,7 @@ def _batched_twice(kinds: Sequence[str]) -> Iterator[Finding]:
         )
 
 
-def _shuffle_after_batch(kinds: Sequence[str], runs: int | None) -> Iterator[Finding]:
+def _shuffle_after_batch(kinds: Sequence[str], runs: int | None, again: str) -> Iterator[Finding]:
     """Batches that are shuffled whole; where labels lie in `runs` of one class, each batch holds one."""
     shuffles = [index for index, kind in enumerate(kinds) if kind == "Shuffle"]
     batches = [index for index, kind in enumerate(kinds) if kind in ("Batch", "PaddedBatch")]
@@ -239,11 +233,11 @@ def _shuffle_after_batch(kinds: Sequence[str], runs: int | None) -> Iterator[Fin
             expected="shuffle() before batch()",
             received="batch() first: whole batches change their place, never their examples"
             + (", and the labels lie in runs of one class" if runs else ""),
-            fix="train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or exchange the two calls",
+            fix=f"{again}  # or exchange the two calls",
         )
 
 
-def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
+def _cache_after_shuffle(kinds: Sequence[str], again: str) -> Iterator[Finding]:
     """The list runs from the last transformation to the source."""
     for index, kind in enumerate(kinds):
         if kind in ("Cache", "MemoryCache") and "Shuffle" in kinds[index:] and "Shuffle" not in kinds[:index]:
@@ -251,9 +245,14 @@ def _cache_after_shuffle(kinds: Sequence[str]) -> Iterator[Finding]:
                 "train",
                 expected="cache() before shuffle()",
                 received="shuffle() first, then cache(): the first epoch's order is kept",
-                fix="train_images = train_images.unbatch().shuffle(10_000).batch(32)  # or cache() before shuffle()",
+                fix=f"{again}  # or cache() before shuffle()",
             )
             return
+
+
+def _shuffled(chain: Sequence[DatasetNode], buffer: int = 10_000) -> str:
+    sizes = (int(node.dataset._batch_size) for node in chain if node.kind in ("Batch", "PaddedBatch"))
+    return f"train_images = train_images.unbatch().shuffle({buffer}).batch({next(sizes, 32)})"
 
 
 def _cached_augmentation(chain: Sequence[DatasetNode]) -> Iterator[Finding]:
@@ -284,7 +283,7 @@ def _order(chain: Sequence[DatasetNode], drawn: Drawn) -> Iterator[Finding]:
         severity="error" if reach < total / max(2, runs) else "warning",
         expected="examples in random order, or a shuffle buffer that holds the whole set",
         received=f"labels in runs of one class, and {words}",
-        fix=f"train_images = train_images.unbatch().shuffle({total}).batch(32)  # shuffle(len) before batch()",
+        fix=f"{_shuffled(chain, total)}  # shuffle(len) before batch()",
     )
 
 

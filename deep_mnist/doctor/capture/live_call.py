@@ -244,7 +244,7 @@ def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[F
     elif runs_of(train.labels, train.batch_sizes) is not None and train.source != "keras sequence":
         yield _sorted_batches(train)
     if test is not None and is_kind(call.held_out, "DatasetV2"):
-        yield from judge_pipeline("test", call.held_out, test, call.facts.get("validation_steps"))
+        yield from judge_pipeline("test", call.held_out, test, call.facts.get("validation_steps"), None)
 
 
 def _of_batches(call: FitCall, train: Drawn, test: Drawn | None, case: Case) -> list[Finding]:

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.case import Case
@@ -54,7 +55,7 @@ def check_lost_outputs(case: Case) -> Iterator[Finding]:
 
 def _blocks(case: Case, text: ProgramText) -> Iterator[tuple[list[ast.stmt], list[Any]]]:
     """Yield the statements that can have built the network, and the layers whose call() they stand in."""
-    yield getattr(text.tree, "body", []), []
+    yield _before_the_call(getattr(text.tree, "body", []), case.frame), []
     live = [case.call.model, *layers_of(case)] if case.call is not None else []
     for node in text.nodes:
         if isinstance(node, ast.ClassDef):
@@ -63,6 +64,16 @@ def _blocks(case: Case, text: ProgramText) -> Iterator[tuple[list[ast.stmt], lis
             yield from ((each.body, owners) for each in own if owners)
         elif isinstance(node, ast.FunctionDef) and text.calls(node.name):
             yield node.body, []
+
+
+def _before_the_call(module: list[ast.stmt], frame: FrameType | None) -> list[ast.stmt]:
+    """Return the statements of a script down to the one that runs: what comes later builds other networks."""
+    outer, line = frame, None
+    while outer is not None:
+        if outer.f_code.co_name == "<module>" and frame is not None and outer.f_globals is frame.f_globals:
+            line = outer.f_lineno
+        outer = outer.f_back
+    return [each for each in module if line is None or each.lineno <= line]
 
 
 def _lost_in(block: list[ast.stmt], owners: Sequence[Any]) -> Iterator[_Lost]:

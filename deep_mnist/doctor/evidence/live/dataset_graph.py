@@ -5,11 +5,13 @@ TensorFlow is not imported: the dataset brings it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+OF_FILE = re.compile(r"\.\w{1,5}$")  # a sentence ends with its dot
 MOST_NODES = 400
 MOST_PATHS = 200_000
 
@@ -91,6 +93,6 @@ def path_columns(node: Any) -> list[list[str]]:
         if getattr(getattr(tensor, "dtype", None), "name", "") != "string" or len(tensor.shape) != 1:
             continue
         texts = [each.decode(errors="replace") for each in tensor.numpy()[:MOST_PATHS].tolist()]
-        if texts and all("." in each[-6:] for each in texts[:50]) and len(set(texts)) > len(texts) / 2:
+        if texts and all(OF_FILE.search(each) for each in texts[:50]) and len(set(texts)) > len(texts) / 2:
             found.append(texts)
     return found
