@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from deep_mnist.contract.contract import ContractError
@@ -90,6 +91,13 @@ def read_scaling(name: str, graph: Graph, statistics: Statistics | None) -> Scal
     found = Scaling()
     states: dict[str, Pixels] = {graph.inputs[0]: Pixels()}
     readings: list[tuple[str, Node, Pixels]] = []
+    adapting = [key for key, each in graph.nodes.items() if kind_of(each) == "Normalization" and _is_adapted(each)]
+
+    def stored(key: str) -> list[Any]:
+        all_of_them = statistics() if statistics else []
+        in_order = len(all_of_them) == len(adapting) and key in adapting  # that of the layers in the network
+        return [all_of_them[adapting.index(key)]] if in_order else all_of_them
+
     for key, node in graph.nodes.items():
         sources = [states[source] for source in node.sources if source in states]
         if not sources:
@@ -97,8 +105,10 @@ def read_scaling(name: str, graph: Graph, statistics: Statistics | None) -> Scal
         found.first_layer = found.first_layer or _reader(node)
         if kind_of(node).startswith(NORMALIZING) or _has_weights(node):
             readings.append((key, node, sources[0]))
-        elif (passed := _passed(node, sources, found, statistics)) is not None:
+        elif (passed := _passed(node, sources, found, partial(stored, key))) is not None:
             states[key] = passed
+    if not readings and any(each.normalization == "not adapted" for each in states.values()):  # joined with features
+        found.pixels = replace(found.pixels, normalization="not adapted")
     _conclude(found, readings, graph)
     found.convention = _convention(name, readings)
     return found
@@ -157,7 +167,7 @@ def _convention(name: str, readings: list[tuple[str, Node, Pixels]]) -> str | No
 # --- one layer -----------------------------------------------------------------------------------
 
 
-def _passed(node: Node, sources: list[Pixels], found: Scaling, statistics: Statistics | None) -> Pixels | None:
+def _passed(node: Node, sources: list[Pixels], found: Scaling, statistics: Statistics) -> Pixels | None:
     """Return what a layer makes of the pixels, None where they are pixels no more."""
     kind, pixels = kind_of(node), sources[0]
     if len(sources) < len(node.sources):
@@ -190,11 +200,16 @@ def _computed(kind: str, node: Node, pixels: Pixels) -> Pixels | None:
     return pixels.then(*((1.0, -number) if position > 0 else (-1.0, number)))
 
 
-def _normalized(node: Node, pixels: Pixels, found: Scaling, statistics: Statistics | None) -> Pixels | None:
+def _is_adapted(node: Node) -> bool:
+    """Whether a Normalization layer's numbers come from adapt(), not from its arguments."""
+    return node.config.get("mean") is None or node.config.get("variance") is None
+
+
+def _normalized(node: Node, pixels: Pixels, found: Scaling, statistics: Statistics) -> Pixels | None:
     mean, variance, adapted = node.config.get("mean"), node.config.get("variance"), True
-    if mean is None or variance is None:
+    if _is_adapted(node):
         try:
-            stored = statistics() if statistics else []
+            stored = statistics()
         except ContractError as error:
             found.unknown.append(f"normalization: {error}")
             stored = []

@@ -189,7 +189,7 @@ def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any, required:
     if not _cuts_sequences(kinds, _image_shape(dataset), required):
         yield from _batched_twice(kinds)
     yield from _shuffle_after_batch(kinds, _runs(chain, drawn), _shuffled(chain))
-    yield from _cache_after_shuffle(kinds, _shuffled(chain))
+    yield from _cache_after_shuffle(chain, kinds, _shuffled(chain))
     yield from _cached_augmentation(chain)
     yield from _order(chain, drawn)
 
@@ -199,12 +199,11 @@ def _cuts_sequences(kinds: Sequence[str], shape: Any, required: Shape | None) ->
 
     Of a network that tells no shape it is so where a map goes between, which makes pairs of the pieces.
     """
-    if _batches(kinds) < 2:
-        return False
+    several = _batches(kinds) > 1
     if required is not None and shape is not None:
-        return len(shape) <= len(required) + 1
+        return several and len(shape) <= len(required) + 1
     first = max((place for place, kind in enumerate(kinds) if "Batch" in kind), default=0)
-    return "Map" in kinds[:first]
+    return several and "Map" in kinds[:first]
 
 
 def _batches(kinds: Sequence[str]) -> int:
@@ -237,12 +236,16 @@ def _shuffle_after_batch(kinds: Sequence[str], runs: int | None, again: str) -> 
         )
 
 
-def _cache_after_shuffle(kinds: Sequence[str], again: str) -> Iterator[Finding]:
+def _cache_after_shuffle(chain: Sequence[DatasetNode], kinds: Sequence[str], again: str) -> Iterator[Finding]:
     """The list runs from the last transformation to the source."""
     for index, kind in enumerate(kinds):
         if kind in ("Cache", "MemoryCache") and "Shuffle" in kinds[index:] and "Shuffle" not in kinds[:index]:
+            of_a_loader = any(
+                hasattr(each.dataset, "class_names") for each in chain[index:]
+            )  # as Keras's own tutorials
             yield CACHED_AFTER_SHUFFLE.found(
                 "train",
+                severity="note" if of_a_loader else "",
                 expected="cache() before shuffle()",
                 received="shuffle() first, then cache(): the first epoch's order is kept",
                 fix=f"{again}  # or cache() before shuffle()",

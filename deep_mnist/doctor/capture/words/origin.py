@@ -225,6 +225,9 @@ def _element(node: ast.expr | None, key: Any, index: int, is_tuple: bool) -> ast
     if isinstance(node, ast.Dict):
         keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
         return node.values[keys.index(key)] if key in keys else None
+    if isinstance(node, ast.Call):  # dict(frame) holds the frame's columns; what another call returns has no name
+        copied = ast.unparse(node.func) == "dict" and len(node.args) == 1 and not node.keywords
+        node = node.args[0] if copied and isinstance(node.args[0], ast.Name) else None
     if node is None or is_tuple:
         return None
     return ast.parse(f"{ast.unparse(node)}[{key!r}]", mode="eval").body
