@@ -1,4 +1,4 @@
-"""A loop's own step that raises: run on its batch before the program does, it ends by an error."""
+"""A loop's own step, or a model's own call(), that raises: it is run on a batch before the program does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
-from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.raised import told
 from deep_mnist.doctor.evidence.live.own_step import OwnStep
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -29,6 +31,22 @@ STEP_RAISES = Rule(
         Follows(rules=("P070", "P074", "I140"), on=On.ANY_SPLIT),
     ),
 )
+CALL_RAISES = Rule(
+    code="P110",
+    name="call-raises",
+    field="rehearsal.updates",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The call() of a model or layer of one's own raises on a batch of train.",
+    why="fit stops at its first step.",
+    follows=(
+        Follows(fields=NAMED_BY_OTHERS, on=On.ANY_SPLIT, least="error"),
+        Follows(rules=("E121", "P074", "I140"), on=On.ANY_SPLIT),
+    ),
+)
+MOST_ROWS = 64  # of a batch; how many are given may matter to code that counts on a batch's size
+TRIED = ("fit", "check", "assert_fit", "train_on_batch")
 SIGNALS = (StopIteration, NotImplementedError)  # an iterator at its end, and what only a graph or a strategy can do
 
 
@@ -49,6 +67,52 @@ def check_step_runs(case: Case) -> Iterator[Finding]:
         received=known.received if known is not None else f"it {told(error)}",
         fix=known.fix if known is not None else "Mend that line: the step ends there.",
     )
+
+
+@check(CALL_RAISES)
+def check_call_runs(case: Case) -> Iterator[Finding]:
+    """Yield the error that a batch ends by in lines of the user's own, eagerly and as the graph that it is in fit."""
+    from deep_mnist.doctor.checks.crashes.explain import finding_of
+
+    call = case.call
+    if call is None or call.verb not in TRIED or not can_be_tried(case) or step_of(case) is not None:
+        return
+    size = call.facts.get("batch_size") or 32
+    x, _ = rows_of(case, min(size, MOST_ROWS)) if isinstance(size, int) else (None, None)
+    if x is None or call.model.built:
+        return  # built of layers that have run, or by an earlier batch
+    error = _error_of(call.model, x)
+    if error is None or not _is_of_program(error):
+        return
+    known, name = finding_of(error, model=call.model), type(call.model).__name__
+    yield CALL_RAISES.found(
+        expected=known.expected if known is not None else f"{name} to run on a batch of train",
+        received=known.received if known is not None else f"it {told(error)}",
+        fix=_in_place(known.fix, Crash(error).place) if known is not None else "Mend that line: fit ends there.",
+    )
+
+
+def _in_place(fix: str, place: str) -> str:
+    """Return a statement with the line that it stands for; a fix that tells more, or a sentence, as it is."""
+    return f"{fix}  # {IN_PLACE} {place}" if is_code(fix) and "  # " not in fix else fix
+
+
+def _error_of(model: Any, x: Any) -> Exception | None:
+    """Return what a batch raises eagerly, where a graph of it raises, too."""
+    tf = sys.modules["tensorflow"]
+    held = tf.nest.map_structure(tf.convert_to_tensor, x)
+    specs = tf.nest.map_structure(lambda each: tf.TensorSpec((None, *each.shape[1:]), each.dtype), held)
+    graph = tf.function(lambda rows: model(rows, training=True), autograph=False)
+    found: list[Exception] = []
+    for run in (lambda: model(held, training=True), lambda: graph.get_concrete_function(specs)):
+        try:
+            with unchanged(model):
+                run()
+        except Exception as error:  # the user's own code may raise anything
+            found.append(error)
+            continue
+        return None
+    return found[0]
 
 
 def _is_of_program(error: Exception) -> bool:

@@ -66,6 +66,7 @@ RENAMED_OF_OTHERS: dict[str, dict[str, str | None]] = {
     "squeeze": {"squeeze_dims": "axis"}, "dropout": {"keep_prob": "rate"}, "conv2d": {"filter": "filters"},
     "max_pool2d": {"value": "input"}, "BinaryCrossentropy": {"from_logit": "from_logits"},
     "VGG16": {"weight": "weights"}, "train_test_split": {"test_ratio": "test_size"},
+    "image_dataset_from_directory": {"smart_resize": "crop_to_aspect_ratio"},
     "load_data": {"nb_words": "num_words", "path_": "path"}, "Tokenizer": {"nb_words": "num_words"},
 }  # fmt: skip
 RENAMED_OF_OPTIMIZERS: dict[str, str | None] = {
@@ -82,9 +83,13 @@ def explain_argument(crash: Crash) -> Finding | None:
     """Name the arguments that are gone, and the user's line with today's."""
     step = crash.user
     call = step.call if step is not None else None
-    if step is None or call is None or not isinstance(crash.error, TypeError | ValueError):
+    if step is None or call is None:
         return None
-    called = _called(crash, call)
+    if (found := _too_many(crash, step, call) or _first_state(crash, step, call)) is not None:
+        return found
+    if not isinstance(crash.error, TypeError | ValueError):
+        return None
+    called = called_with(crash, call)
     if called is None:
         return None
     target, gone = called
@@ -96,7 +101,34 @@ def explain_argument(crash: Crash) -> Finding | None:
     return ARGUMENT_GONE.found(
         expected=f"{target} with {', '.join(_told(name, table[name]) for name in known)}",
         received=f"{', '.join(known)}, of an older version, at {crash.place}",
-        fix=_with_batch_shape(step, call, _line_with(step, call, mended)) + _note(known),
+        fix=_with_batch_shape(step, call, line_with(step, call, mended)) + _note(known),
+    )
+
+
+def _too_many(crash: Crash, step: TraceStep, call: ast.Call) -> Finding | None:
+    """Return the finding on super().__init__(self): the method has its object already."""
+    own = ast.unparse(call.func).startswith("super(") and bool(call.args) and ast.unparse(call.args[0]) == "self"
+    if not own or "positional argument" not in crash.text:
+        return None
+    mended = ast.Call(call.func, call.args[1:], call.keywords)
+    return ARGUMENT_GONE.found(
+        expected=ast.unparse(mended),
+        received=f"{ast.unparse(call)}, at {crash.place}: super() gives self already",
+        fix=line_with(step, call, mended),
+    )
+
+
+def _first_state(crash: Crash, step: TraceStep, call: ast.Call) -> Finding | None:
+    """Return the finding on the first state of a recurrent layer, asked for by a batch as in Keras 2."""
+    if last_name(call.func) != "get_initial_state" or len(call.args) != 1 or isinstance(crash.error, NameError):
+        return None
+    batch = ast.unparse(call.args[0])
+    shape = "tf.shape" if "tf" in step.frame.f_globals else "keras.ops.shape"
+    mended = ast.Call(call.func, [ast.parse(f"{shape}({batch})[0]", mode="eval").body], call.keywords)
+    return ARGUMENT_GONE.found(
+        expected="the size of a batch",
+        received=f"the batch itself, {batch}, as an older Keras took it, at {crash.place}",
+        fix=line_with(step, call, mended),
     )
 
 
@@ -104,10 +136,10 @@ def _told(old: str, new: str | None) -> str:
     return f"{new} for {old}" if new else f"no {old}"
 
 
-def _called(crash: Crash, call: ast.Call) -> tuple[str, list[str]] | None:
+def called_with(crash: Crash, call: ast.Call) -> tuple[str, list[str]] | None:
     """Return what was called and the arguments that it does not take."""
     named = [each.arg for each in call.keywords if each.arg]
-    target = _last(call.func)
+    target = last_name(call.func)
     if (match := UNEXPECTED.search(crash.text)) is not None:
         return target, [
             match.group(3),
@@ -137,7 +169,7 @@ def _is_old(crash: Crash, target: str, name: str) -> bool:
     )
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
@@ -179,14 +211,14 @@ def _mended(call: ast.Call, table: dict[str, str | None], target: str) -> ast.Ca
 def _with_batch_shape(step: TraceStep, call: ast.Call, line: str) -> str:
     """Return a line of a layer with the keras.Input before it that states its batch_input_shape."""
     shape = next((each.value for each in call.keywords if each.arg == "batch_input_shape"), None)
-    if shape is None or _last(call.func) in ("Input", "InputLayer"):
+    if shape is None or last_name(call.func) in ("Input", "InputLayer"):
         return line
     owner = "keras" if "keras" in step.frame.f_globals else "tf.keras" if "tf" in step.frame.f_globals else "keras"
     first = f"{owner}.Input(batch_shape={ast.unparse(shape)})"
     added = re.match(r"([\w.]+\.add)\(", line)
     if added is not None:
         return f"{added.group(1)}({first}); {line}"
-    return f"{first}, {ast.unparse(_mended(call, RENAMED_OF_LAYERS, _last(call.func)))}"
+    return f"{first}, {ast.unparse(_mended(call, RENAMED_OF_LAYERS, last_name(call.func)))}"
 
 
 def _value(each: ast.keyword) -> ast.expr:
@@ -200,7 +232,7 @@ def _value(each: ast.keyword) -> ast.expr:
     return each.value
 
 
-def _line_with(step: TraceStep, call: ast.Call, mended: ast.Call) -> str:
+def line_with(step: TraceStep, call: ast.Call, mended: ast.Call) -> str:
     """Return the user's statement with the call changed, where it is short; else the call alone."""
     old = ast.unparse(call)
     for node in ast.walk(step.tree):

@@ -43,6 +43,7 @@ METHODS = {
     "sample_weights": "sample_weight of fit", "metrics_tensors": "{model}.metrics",
     "uses_learning_phase": "the argument training of call()", "_make_predict_function": "nothing: leave the line out",
     "make_predict_function": "nothing: leave the line out", "inbound_nodes": "{model}._inbound_nodes",
+    "name": "{model}", "as_numpy_dtype": "{model}",  # of a dtype, which Keras 3 gives as its name
     "append": "pd.concat([{model}, {arguments}])",
     "reset_states": '[each.reset_state() for each in {model}.layers if hasattr(each, "reset_state")]',
 }  # fmt: skip
@@ -209,7 +210,7 @@ def _method(crash: Crash, name: str) -> Finding | None:
     if name not in METHODS or step is None or not _is_of_a_kind(held, name):
         return None
     node = next(_attributes_at(step, name), None)
-    if node is None:
+    if node is None or (isinstance(held, str) and not ast.unparse(node.value).endswith("dtype")):
         return None
     owner, fix = ast.unparse(node.value), todays(node, step.tree)
     return NAME_GONE.found(
@@ -236,6 +237,8 @@ def _is_of_a_kind(held: Any, name: str) -> bool:
         return isinstance(held, dict) or top == "pandas"
     if name in ("append", "ix", "as_matrix"):
         return top == "pandas"
+    if name in ("name", "as_numpy_dtype"):
+        return isinstance(held, str)
     if name == "next":
         return hasattr(held, "__next__")
     return bool(kinds & {"keras", "tf_keras", "tensorflow"})
