@@ -27,6 +27,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
+from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -39,6 +40,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     symbols.explain_unlisted,
     explain_name,
     explain_argument,
+    explain_number,
     models.explain_option,
     models.explain_mixed,
     symbols.explain_symbol,

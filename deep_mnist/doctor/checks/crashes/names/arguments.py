@@ -96,7 +96,7 @@ def explain_argument(crash: Crash) -> Finding | None:
     return ARGUMENT_GONE.found(
         expected=f"{target} with {', '.join(_told(name, table[name]) for name in known)}",
         received=f"{', '.join(known)}, of an older version, at {crash.place}",
-        fix=_with_batch_shape(step, call, _line_with(step, call, mended)) + _note(known),
+        fix=_with_batch_shape(step, call, line_with(step, call, mended)) + _note(known),
     )
 
 
@@ -200,7 +200,7 @@ def _value(each: ast.keyword) -> ast.expr:
     return each.value
 
 
-def _line_with(step: TraceStep, call: ast.Call, mended: ast.Call) -> str:
+def line_with(step: TraceStep, call: ast.Call, mended: ast.Call) -> str:
     """Return the user's statement with the call changed, where it is short; else the call alone."""
     old = ast.unparse(call)
     for node in ast.walk(step.tree):
