@@ -90,7 +90,8 @@ def _written(text: ProgramText, changes: list[LayerChange], rest: str, comment: 
     if statement is None or not whole or len(again) > MOST_SHOWN or not isinstance(
         statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return
     ):  # fmt: skip
-        words = " and ".join(f"{ast.unparse(new)} for {ast.unparse(old)} at {text.at(old)}" for old, new in changes)
+        told = [each for each in changes if ast.unparse(each.new) != ast.unparse(each.old)] or changes
+        words = " and ".join(f"{ast.unparse(new)} for {ast.unparse(old)} at {text.at(old)}" for old, new in told)
         return _in_words(f"Write {words}", rest, comment), line
     fix = text.in_place(again, statement)
     body, _, place = rest.partition("  # ")

@@ -28,6 +28,7 @@ from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
+from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -41,6 +42,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_name,
     explain_argument,
     explain_misspelled,
+    explain_number,
     models.explain_option,
     models.explain_mixed,
     symbols.explain_symbol,

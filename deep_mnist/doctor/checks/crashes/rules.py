@@ -213,6 +213,12 @@ NOT_CALLED = _rule(
     "model.layers",
     "A layer stands where its output belongs: it was made, and not called on the tensor before it.",
 )
+NOT_AN_INT = _rule(
+    "E150",
+    "number-that-is-no-int",
+    "model.layers",
+    "A layer is given a number of numpy's, or a float, where Keras takes an int of Python alone.",
+)
 
 # --- graphs of TensorFlow 1 --------------------------------------------------------------------------
 

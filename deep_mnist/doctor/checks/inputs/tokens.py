@@ -14,6 +14,7 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 FAR_ABOVE = 2  # times the number of different ids: ids of a catalogue, not numbers counted up
 LOOKED_AT = 2000  # examples
+MADE_OF_NAN = (float(np.iinfo(np.int32).min), float(np.iinfo(np.int64).min))
 NEARLY = 0.02  # of a whole number, in float32
 
 BEYOND = Rule(
@@ -77,14 +78,32 @@ def check_tokens(case: Case, split: Split) -> Iterator[Finding]:
         return
     fix = _as_numbers_from_0(case, images, rows) or _with_room(case, rows)
     if low < 0:
-        fix = f"{split.name}_images = {split.name}_images + {-int(low)}  # and input_dim={int(high - low) + 1}"
+        fix = _from_0(split, int(low), int(high), rows)
     yield (BEYOND if low >= 0 else NEGATIVE).found(
         split.name,
         expected=f"tokens 0 to {rows - 1}: the Embedding has input_dim={rows}",
-        received=f"{low:g}..{high:g}",
+        received=f"{low:g}..{high:g}" + (": NaN that was made an integer" if low in MADE_OF_NAN else ""),
         fix=fix,
         where=wrong_in(images, lambda chunk: (chunk < 0) | (chunk >= rows)).where,
     )
+
+
+def _from_0(split: Split, low: int, high: int, rows: int) -> str:
+    """Return the fix that leaves no token below 0: 0 for what was NaN, else all of them moved up where that is few."""
+    name = f"{split.name}_images"
+    if low in MADE_OF_NAN and split.images is not None:
+        return _with_0_for(split, f"np.where({name} < 0, 0, {name})", bool(np.any(split.images == 0)), rows)
+    if -low > rows:
+        return f"Make ids of 0 to {rows - 1} of the tokens of every split: none may be below 0."
+    return f"{name} = {name} + {-low}  # and input_dim={high - low + 1}"
+
+
+def _with_0_for(split: Split, filled: str, is_used: bool, rows: int) -> str:
+    """Return the fix that lets 0 stand for what is missing, after all ids were moved up where 0 is one of them."""
+    name = f"{split.name}_images"
+    moved = f"{name} = {name} + 1; " if is_used else ""
+    note = f"0 stands for what is missing: Embedding({rows + 1}, ...)" if is_used else "0 stands for what is missing"
+    return f"{moved}{name} = {filled}  # {note}"
 
 
 def _with_room(case: Case, rows: int) -> str:
@@ -136,13 +155,11 @@ def _divisor(images: np.ndarray, rows: int) -> int | None:
 
 def _missing(split: Split, images: np.ndarray, rows: int) -> Finding:
     name, wrong = f"{split.name}_images", wrong_in(images, lambda chunk: ~np.isfinite(chunk))
-    used = bool(np.any(images == 0))
-    moved = f"{name} = {name} + 1; " if used else ""
-    note = f"0 stands for what is missing: Embedding({rows + 1}, ...)" if used else "0 stands for what is missing"
+    filled = f'np.nan_to_num(np.asarray({name}, "float32"), nan=0).astype("int32")'
     return MISSING.found(
         split.name,
         expected=f"whole numbers 0 to {rows - 1}, for the Embedding",
         received=f"NaN in {wrong.count} rows",
-        fix=f'{moved}{name} = np.nan_to_num(np.asarray({name}, "float32"), nan=0).astype("int32")  # {note}',
+        fix=_with_0_for(split, filled, bool(np.any(images == 0)), rows),
         where=wrong.where,
     )

@@ -96,8 +96,17 @@ def targets_found(case: Case, split: Split) -> Iterator[Finding]:
     if case.task is Task.EVERY_POSITION and contract.loss in SPARSE_LOSSES:
         yield from _positions_found(contract, split, labels)
     elif case.task is not Task.EVERY_POSITION:
-        yield from _bounds_found(contract, split, labels)
+        of_train = _lines_for_train(case, split)
+        yield from (each for each in _bounds_found(contract, split, labels) if each.fix not in of_train)
         yield from classes_as_amounts_found(contract, split, labels)
+
+
+def _lines_for_train(case: Case, split: Split) -> set[str]:
+    """Return the fixes for train's targets, of which nothing is said again for another split: it is one network."""
+    labels = case.train.labels
+    if split.name == "train" or labels is None:
+        return set()
+    return {each.fix for each in _bounds_found(case.contract, case.train, labels) if each.rule is BEYOND_ACTIVATION}
 
 
 def _shape_found(contract: Contract, split: Split, labels: np.ndarray) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
 
 FEWEST = 20  # labels; fewer may be of one class by luck
 BY_LUCK = 0.001  # chance that a random split puts every example of a rare class into the other part
+FAR_APART = 10  # times as many units as different labels, which no network needs
 MOST_LISTED = 40  # classes listed in a fix
 
 BEYOND_CLASSES = Rule(
@@ -94,6 +95,9 @@ def values_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Findi
         return
     if case.contract.loss in BINARY_LOSSES and labels.dtype.kind == "f" and len(tally(labels).values) > classes:
         yield _no_answers(case, split, labels)
+        return
+    if least == greatest and len(labels) >= FEWEST and split.name == "train":
+        yield _one_class(split, labels, classes)
         return
     if least >= 0 and reads_what_it_predicts(case):
         return  # reported once, of the tokens
@@ -191,6 +195,10 @@ def _renumbered(name: str, labels: np.ndarray, classes: int, *, in_memory: bool)
         return f"{name} = np.searchsorted({distinct.tolist()}, {name})" if few else f"Renumber {name} from 0."
     if len(distinct) < classes and low == -1:
         return f"Drop the examples whose label is -1 (unlabelled) from {name} and its images."
+    if in_memory and high >= FAR_APART * len(distinct):
+        return (
+            f"Number {name} from 0, in every split alike: {len(distinct)} different values need no {high + 1:g} units."
+        )
     if in_memory:
         return f"Dense({int(high) + 1}) as the last layer has a unit for each of {low:g}..{high:g}; or renumber {name}."
     return f"Read the label field at its real offset and type, and write {name} again; values must be 0..{classes - 1}."

@@ -17,6 +17,7 @@ HIGH = 0.8  # above what is used on purpose, but for single layers of thousands 
 OFTEN = 2  # such layers one behind the other leave a twenty-fifth
 FEW_LEFT = 10  # units, on average
 NEARLY_ALL = 0.95
+LEAST, HALF = 0.05, 0.5  # rates in the place of others; a rate of 1 is no share that was meant to be kept
 STRONG = 1.0  # factor of the sum of squares or sizes of a kernel; usual ones are 1e-5 to 1e-2
 MOST_OF_LOSS = 20.0  # penalty at the start; a loss of classes begins at 0.7 to 7
 
@@ -54,7 +55,7 @@ def check_rates(case: Case) -> Iterator[Finding]:
     units = f"; {left[0][0].name} leaves {left[0][1]:.1f} units on average" if left else ""
     yield KEPT_SHARE.found(
         severity="" if grave else "note",
-        expected="rates of about 0.1 to 0.6: the share that is dropped",
+        expected=f"rates of about {LEAST} to 0.6: the share that is dropped",
         received=f"{shown}{units}",
         fix=_lower(case, high),
     )
@@ -81,7 +82,7 @@ def _lower(case: Case, high: list[Any]) -> str:
     top = {id(each) for each in getattr(case.call.model, "layers", ())} if case.call is not None else set()
     if not all(id(each) in top for each in high):
         return "Write Dropout(rate) with the share that is dropped: 1 less the share that is kept."
-    rates = {each.name: float(f"{max(1 - _rate(each), 0.05):.3g}") for each in high}
+    rates = {each.name: float(f"{max(1 - _rate(each), LEAST):.3g}") if _rate(each) < 1 else HALF for each in high}
     if len(rates) > 1 and len(set(rates.values())) == 1:
         names = str(list(rates)).replace("'", '"')
         return f"for name in {names}: model.get_layer(name).rate = {next(iter(rates.values())):g}"

@@ -19,6 +19,7 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 MAKERS = ("array", "asarray", "stack")  # of which None makes an array without axes
 RANDOM = ("random", "numpy.random")
+NO_DATA = "callbacks"  # of which another rule speaks, and which may be None
 _Use = tuple[ast.Name, bool]  # a name, and whether it is an index
 
 BECAME_NONE = Rule(
@@ -124,7 +125,7 @@ def _taken_by(node: ast.AST) -> list[_Use]:
 
 def _given(call: ast.Call) -> list[_Use]:
     """Return the names that a call is given, alone or side by side in a tuple."""
-    given = [*call.args, *(each.value for each in call.keywords)]
+    given = [*call.args, *(each.value for each in call.keywords if each.arg != NO_DATA)]
     flat = [part for each in given for part in (each.elts if isinstance(each, ast.Tuple | ast.List) else [each])]
     return [(each, False) for each in flat if isinstance(each, ast.Name)]
 

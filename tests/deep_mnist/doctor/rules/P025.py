@@ -1,13 +1,11 @@
-"""The class TerminateOnNaN, and an object of it."""
+"""What a callback's method returned, which is None, and the callback itself."""
 
-import keras
-
-from tests.support.live_examples import fitted
+from tests.support.programs import told
 
 
 def fires():
-    return fitted(callbacks=[keras.callbacks.TerminateOnNaN])
+    return told("preparation_faulty.txt", "a_callback_called_in_the_place_of_one")
 
 
 def silent():
-    return fitted(callbacks=[keras.callbacks.TerminateOnNaN()])
+    return told("preparation_healthy.txt", "a_callback_of_ones_own_that_returns_nothing")

@@ -1,4 +1,4 @@
-"""Check of what scikit-learn's scores are given behind the fit: labels and predictions of one form."""
+"""Checks of what scores, and ==, are given behind the fit: labels and predictions of one form."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ PREDICT = "predict"
 KEEPING = (PREDICT, "squeeze", "flatten", "ravel", "reshape", "array", "asarray")  # calls that leave scores as they are
 ROUNDING = ("round", "rint")  # that make rows of 0 and 1 of them
 PROBABILITIES = ("softmax", "sigmoid")
+OF_ONE_SHAPE = (PREDICT, "array", "asarray", "astype", *ROUNDING)  # calls that leave a column a column
 
 OTHER_FORM = Rule(
     code="P088",
@@ -47,6 +48,17 @@ ALWAYS_ZERO = Rule(
     needs=(Need.LIVE_MODEL,),
     summary="Behind the fit the class is chosen by argmax, and the network has one unit.",
     why="The largest of one number is always the first: every prediction is class 0, whatever the network says.",
+)
+
+COMPARED = Rule(
+    code="P120",
+    name="predictions-compared-as-they-are",
+    field="fit.afterwards",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Behind the fit labels are compared by == with probabilities, or on one axis with a column of predictions.",
+    why="A probability equals no class, and (n,) beside (n, 1) is each label with each prediction: no accuracy.",
 )
 
 
@@ -92,6 +104,58 @@ def check_argmax(case: Case) -> Iterator[Finding]:
             fix=rewritten([(use, use.node, new)]),
         )
         return
+
+
+@check(COMPARED)
+def check_compared(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, at the first place."""
+    call = case.call
+    if call is None or call.verb != "fit":
+        return
+    for use in after_fit(case.frame, call.model):
+        for predicted, labels in _compared(use):
+            new = _comparable(case, use, predicted, labels)
+            if new is not None:
+                yield COMPARED.found(
+                    expected="classes on both sides of ==, on the same axes",
+                    received=f"{ast.unparse(use.node)}, at {use.scope.text.at(use.node)}",
+                    fix=rewritten([(use, predicted, ast.parse(new, mode="eval").body)]),
+                )
+                return
+
+
+def _compared(use: Use) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield both sides of == or !=, in either order."""
+    node = use.node
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        yield node.left, node.comparators[0]
+        yield node.comparators[0], node.left
+
+
+def _comparable(case: Case, use: Use, predicted: ast.expr, given: ast.expr) -> str | None:
+    """Return predictions in the form of labels that they are compared with, None where they are so or it is open."""
+    model = case.call.model if case.call is not None else None
+    labels, units = _labels(use, given), units_of(model)
+    if labels is None or units is None or not _are_classes(labels) or (units > 1 and labels.ndim > 1):
+        return None
+    lineage = Lineage(use.scope.text, use.scope.text.around(predicted))
+    values = lineage.of(predicted, place_of(predicted), PREDICT)
+    names = [node for each in values for node in nodes_behind(each, PREDICT) if isinstance(node, ast.Name)]
+    if not predicts(use, model, values) or is_changed_in_place(lineage, names):
+        return None
+    text, is_chance = ast.unparse(predicted), case.contract.output_activation in PROBABILITIES and is_raw(values)
+    if units > 1:
+        return f"np.argmax({text}, axis=1)" if is_chance else None
+    column = f"({text})[:, 0]" if labels.ndim == 1 and _is_column(values) else text
+    return f"({column} > 0.5)" if is_chance else column if column != text and not is_raw(values) else None
+
+
+def _is_column(values: Sequence[ast.AST]) -> bool:
+    """Whether values have the axes that predict() gives them: no index and no other call is between."""
+    nodes = [node for each in values for node in nodes_behind(each, PREDICT)]
+    calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
+    others = ast.Subscript | ast.IfExp | ast.ListComp | ast.GeneratorExp
+    return calls <= {*OF_ONE_SHAPE} and not any(isinstance(each, others) for each in nodes)
 
 
 def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
@@ -186,11 +250,17 @@ def _as_classes(predicted: ast.expr, units: int) -> tuple[ast.expr, str]:
 
 
 def _labels(use: Use, node: ast.expr) -> np.ndarray | None:
-    value = use.value(node)
+    chosen = node.value if isinstance(node, ast.Subscript) and _chooses_rows(use, node.slice) else node
+    value = use.value(chosen)
     if value is None or not hasattr(value, "shape") or callable(value) or len(value.shape) not in (1, 2):
         return None
     labels = np.asarray(value)
     return labels if labels.size and labels.dtype.kind in "iufb" else None
+
+
+def _chooses_rows(use: Use, index: ast.expr) -> bool:
+    """Whether an index keeps all axes: a slice, a mask, an array of places."""
+    return isinstance(index, ast.Slice | ast.Compare) or getattr(use.value(index), "ndim", 0) == 1
 
 
 def units_of(model: Any) -> int | None:
