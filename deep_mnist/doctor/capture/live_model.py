@@ -97,15 +97,16 @@ def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict
 
 
 def _with_output(contract: Contract, model: Any) -> Contract:
-    """Take the output's shape from the model where its configuration does not tell, as behind a Lambda layer."""
+    """Take the output's shape from the model where its configuration does not tell it, or tells another."""
     try:
         shape = model.output_shape
     except Exception:  # not built, or of a class of its own
         return contract
     is_one = isinstance(shape, tuple) and len(shape) > 1 and isinstance(shape[-1], int)
-    if contract.output_units is not None or len(contract.outputs) > 1 or not is_one:
+    if len(contract.outputs) > 1 or not is_one or contract.output_units == shape[-1]:
         return contract
     known = replace(contract, output_units=shape[-1], output_rank=len(shape), unknown=_without_units(contract))
+    known = replace(known, output_shape=shape[1:] if contract.output_shape else None)
     return replace(known, label_encoding=encoding_of(known))
 
 
