@@ -223,7 +223,9 @@ def diagnose_drawn(
     of_case = [in_own_words(case, each) for each in judged.findings]
     findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))
     seconds = time.perf_counter() - started
-    return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
+    unseen = ("The data were not judged: the loop that makes the batches was not found.",)
+    return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore,
+                     not_judged=unseen if nothing and not origin.path else ())  # fmt: skip
 
 
 def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Contract:
