@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.training_code.loss_errors import fix_of_error, has_exchanged, symbol_in
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.own_loss_rules import (
@@ -55,10 +56,24 @@ def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Findi
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
     if error is None:
         return None
+    lines, symbol = lines_of(case, trial), symbol_in(trial)
+    if has_exchanged(error, lines):
+        return SWAPPED.found(
+            expected="a loss of Keras of (y_true, y_pred): targets first",
+            received=f"{trial.name} gives it the predictions first, and {told(error)}",
+            fix=lines.with_arguments_swapped(),
+        )
+    if symbol:
+        return RAISES.found(
+            expected="a loss of the targets and the predictions that it is given",
+            received=f"{trial.name} computes with {symbol}, a symbol of the network's graph that has no numbers",
+            fix=f"Make {symbol} an output of the model too, with a loss of its own; or give its part of the loss to "
+            "self.add_loss(…) in the call() of a layer.",
+        )
     return RAISES.found(
         expected="a loss of operations of Keras or TensorFlow",
         received=f"{trial.name} {told(error)}",
-        fix=renamed(error) or lines_of(case, trial).with_ops(),
+        fix=renamed(error) or fix_of_error(error, lines, (rows.y.shape, rows.made.shape)),
     )
 
 
