@@ -70,7 +70,7 @@ def _contract_of(model: Any, package: str, example_shape: tuple[int, ...] | None
     config, compiled = _serialized(model, package)
     chain = _chain(model, package, example_shape, config)
     if config is None and chain is None:
-        return _without_layers(name, compiled)
+        return _without_layers(model, compiled)
     derived = partial(
         contract_of_model,
         name,
@@ -85,7 +85,7 @@ def _contract_of(model: Any, package: str, example_shape: tuple[int, ...] | None
     for each in (_with_shape(config, example_shape), config) if config is not None else ():
         with suppress(ContractError):  # not built from this shape, or a class of its own
             return _with_output(derived(each), model)
-    return _without_layers(name, compiled)
+    return _without_layers(model, compiled)
 
 
 def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict[str, Any] | None) -> Any:
@@ -164,14 +164,16 @@ def _name_of(loss: Any) -> str | None:
     return None if loss is None else str(name)
 
 
-def _without_layers(name: str, compiled: Any) -> Contract:
-    """The contract of a class of its own: what it was compiled with, and nothing about its layers."""
+def _without_layers(model: Any, compiled: Any) -> Contract:
+    """The contract of a class of its own, or of layers that do not tell theirs: what it was compiled with alone."""
+    name, is_plain = str(getattr(model, "name", "model")), type(model).__name__ in ("Functional", "Sequential", "Model")
+    reason = "a part of it has no get_config()" if is_plain else "the model is of a class of its own"
     loss = compiled.get("loss") if isinstance(compiled, Mapping) else None
     stated = loss.get("class_name") if isinstance(loss, Mapping) else loss
     if stated == "function" and isinstance(loss, Mapping):
         stated = loss.get("config")
     inner = loss.get("config") if isinstance(loss, Mapping) else None
-    unknown = ["input_shape: the model is of a class of its own", "input scaling: the model is of a class of its own"]
+    unknown = [f"input_shape: {reason}", f"input scaling: {reason}"]
     contract = Contract(name=name, unknown=tuple(unknown))
     if isinstance(stated, str):
         from_logits = bool(inner.get("from_logits")) if isinstance(inner, Mapping) else False

@@ -289,3 +289,17 @@ def test_a_constant_row_widens_one_column():
     model.compile("adam", "mse")
 
     assert contract_of_live(model, (5,)).output_shape == (4,)
+
+
+def test_a_model_whose_layer_does_not_tell_its_settings_is_no_class_of_its_own():
+    """What keeps a plain model from being read is said: a part without get_config()."""
+
+    class Small(keras.regularizers.Regularizer):
+        def __call__(self, x):
+            return 0.1 * keras.ops.sum(keras.ops.square(x))
+
+    source = keras.Input((5,))
+    model = keras.Model(source, layers.Dense(2, kernel_regularizer=Small())(source))
+    model.compile("adam", "mse")
+
+    assert all("no get_config()" in each for each in contract_of_live(model, (5,)).unknown)
