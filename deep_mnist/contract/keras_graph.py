@@ -21,7 +21,7 @@ from deep_mnist.contract.graph import (
     Shape,
     shape_from,
 )
-from deep_mnist.contract.layer_shapes import output_shape
+from deep_mnist.contract.layer_shapes import ELEMENT_BY_ELEMENT, joined_shape, output_shape
 
 AMBIGUOUS = ("Conv", "Dense", "LSTM", "GRU", "Embedding", "Attention", "RNN")  # beginnings of classes of users as well
 
@@ -175,6 +175,10 @@ def _call(
     input_shape = (shapes[0] if shapes and shapes[0] else None) or produced or recorded
     node = Node(f"{path}{name}", kind, config, sources, constants, input_shape)
     node.output_shape = output_shape(node)
+    if kind in ELEMENT_BY_ELEMENT and len(sources) > 1:
+        stated = shapes or [None] * len(sources)
+        met = [shape or graph.nodes[key].output_shape for shape, key in zip(stated, sources, strict=True)]
+        node.output_shape = joined_shape(met)
     return [_add(graph, node, suffix)]
 
 

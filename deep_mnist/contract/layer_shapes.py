@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from deep_mnist.contract.graph import Node, Shape, shape_from
@@ -13,9 +14,10 @@ SHAPE_KEEPING = (
     "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization", "Rescaling", "Normalization",
     "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity", "Masking", "Cast",
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomContrast", "RandomBrightness",
-    "TrueDivide", "Divide", "Multiply", "Add", "Subtract", "Average", "Relu", "Sigmoid", "Tanh", "Log", "Exp",
-    "LogSoftmax", "Silu", "Gelu", "Clip", "Negative", "Abs",
+    "TrueDivide", "Divide", "Multiply", "Add", "Subtract", "Average", "Maximum", "Minimum", "Relu", "Sigmoid", "Tanh",
+    "Log", "Exp", "LogSoftmax", "Silu", "Gelu", "Clip", "Negative", "Abs",
 )  # fmt: skip
+ELEMENT_BY_ELEMENT = ("TrueDivide", "Divide", "Multiply", "Add", "Subtract", "Average", "Maximum", "Minimum")
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 
 
@@ -43,6 +45,20 @@ def output_shape(node: Node) -> Shape | None:
     if kind in ("Resizing", "CenterCrop", "RandomCrop"):
         return (shape[0], config.get("height"), config.get("width"), *shape[3:])
     return _spatial(kind, shape, config)
+
+
+def joined_shape(shapes: Sequence[Shape | None]) -> Shape | None:
+    """Return the shape of tensors joined element by element: a length of 1 is repeated as often as another asks."""
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len(known) < len(shapes):
+        return None
+    columns = zip_longest(*(reversed(shape) for shape in known), fillvalue=1)
+    return tuple(reversed([_joined(set(column) - {1}) for column in columns]))
+
+
+def _joined(lengths: set[int | None]) -> int | None:
+    stated = lengths - {None}
+    return stated.pop() if stated else None if lengths else 1
 
 
 def _of_steps(kind: str, shape: Shape, config: Mapping[str, Any]) -> Shape | None:

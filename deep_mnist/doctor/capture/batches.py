@@ -18,6 +18,7 @@ from deep_mnist.doctor.capture.rules import (
     BATCHES_OVERLAP,
     COUNTS_DIFFER,
     ENDS_EARLY,
+    GROUPS_OF_ARRAYS,
     INDEX_IGNORED,
     ONE_BATCH,
     RUNS_OUT,
@@ -28,6 +29,7 @@ from deep_mnist.doctor.capture.rules import (
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes as fixes
 from deep_mnist.doctor.checks.live.shuffle_fixes import shuffled_apart
+from deep_mnist.doctor.checks.preparation.yielded import yielded_apart
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator
@@ -55,7 +57,10 @@ def batches_found(split: str, data: Any, drawn: Drawn, case: Case) -> list[Findi
         return list(_of_sequence(split, data, case))
     if drawn.source == "generator" and not drawn.elements and (fix := fixes.made_anew(case, split)):
         drawn.findings[:] = [replace(each, fix=fix) if each.rule is USED_UP else each for each in drawn.findings]
-    if drawn.source == "generator" and drawn.elements:
+    if any(each.rule is GROUPS_OF_ARRAYS for each in drawn.findings):
+        fix = yielded_apart(case, getattr(fixes.source_of(data), "gi_code", None))
+        drawn.findings[:] = [replace(each, fix=fix or each.fix) for each in drawn.findings]
+    elif drawn.source == "generator" and drawn.elements:
         return list(_of_iterator(split, data, drawn, case))
     return []
 

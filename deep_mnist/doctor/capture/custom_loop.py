@@ -29,6 +29,7 @@ from deep_mnist.doctor.capture.training_step import (
     frames_around,
     in_step,
     is_given_to_loss,
+    is_of_replica,
     outside_of_graphs,
     trains_another,
     users_of,
@@ -73,7 +74,8 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
                 return made[0] if made else own(self, *args, **kwargs)  # a generator's noise; the other model has data
             seen.add(id(self))
             resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731
-            return before(found, caller(sys._getframe(1)), resume)
+            around = users_of(list(frames_around(sys._getframe(1))))
+            return before(found, caller(sys._getframe(1)) or next(iter(around), None), resume)
 
         inherited = "__call__" not in vars(model)
         model.__call__ = call
@@ -122,6 +124,8 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
 def _step_of(model: Any, batch: Any, labels: Any, frames: Sequence[FrameType]) -> OwnStep | None:
     """Return the loop's step: the tf.function that is traced, else the rest of the frame's statements."""
     compiled = next((each for each in frames if _calls_function(each)), None)
+    if any(map(is_of_replica, frames)):
+        return None  # a part of a strategy's step, which cannot be run by itself
     if compiled is None:
         return step_of_frames(model, batch, labels, users_of(frames))
     function = getattr(compiled.f_locals.get("self"), "python_function", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,17 @@ from deep_mnist.doctor.capture.draw import (
     SAMPLE_ELEMENTS,
     Drawn,
     array_of,
+    as_array,
     is_kind,
     parts_of,
 )
-from deep_mnist.doctor.capture.rules import NO_GENERATOR, TRAINING_ENDLESS, USED_UP, VALIDATION_ENDLESS
+from deep_mnist.doctor.capture.rules import (
+    GROUPS_OF_ARRAYS,
+    NO_GENERATOR,
+    TRAINING_ENDLESS,
+    USED_UP,
+    VALIDATION_ENDLESS,
+)
 from deep_mnist.doctor.finding import Finding
 
 SPREAD = 16  # batches taken
@@ -92,10 +99,33 @@ def draw_iterator(split: str, iterator: Iterator[Any], required: Shape | None) -
     """Return a sample of a generator or iterator, and one that yields the sample again and then the rest."""
     collected = collect(iterator, _batched(required))
     drawn = _drawn(split, collected, "generator", None)
+    if collected.elements and (groups := groups_in(collected.elements[0])) is not None:
+        drawn = Drawn(None, None, None, "generator", False, findings=[_of_groups(split, *groups)])
     drawn.replay, drawn.elements = _again(collected.elements, iterator), collected.elements
     if not collected.elements:
         drawn.findings.append(used_up(split))
     return drawn
+
+
+def groups_in(element: Any) -> tuple[int, int] | None:
+    """Return how many groups, and of how many arrays each, stand in the place of a batch; None of other elements."""
+    x, y = element[:2] if isinstance(element, tuple | list) and len(element) > 1 else (None, None)
+    if not isinstance(x, list | tuple) or not isinstance(y, Sized) or len(x) != len(y) or not len(x):
+        return None
+    sizes = {len(each) if isinstance(each, list | tuple) else 0 for each in x}
+    arrays = (as_array(part) for each in x if isinstance(each, list | tuple) for part in each)
+    held = all(part is not None and part.ndim for part in arrays)
+    return (len(x), *sizes) if held and len(sizes) == 1 and min(sizes) > 1 else None  # type: ignore[return-value]
+
+
+def _of_groups(split: str, examples: int, arrays: int) -> Finding:
+    names = ", ".join(f"all_of_input_{place + 1}" for place in range(arrays))
+    return GROUPS_OF_ARRAYS.found(
+        split,
+        expected="one array for each input of the network, each with the whole batch on its first axis",
+        received=f"a generator that yields a list of {examples} groups of {arrays} arrays, one group for each example",
+        fix=f"yield ({names}), labels  # each an array of the {examples} examples",
+    )
 
 
 def no_generator(split: str, iterator: Iterator[Any]) -> Finding:

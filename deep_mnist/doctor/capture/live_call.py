@@ -197,9 +197,8 @@ def diagnose_drawn(
     if nothing and call.verb is Verb.CUSTOM_LOOP:
         train = replace(train, whole=False, source="step that makes them itself")
     elif nothing and not broken:
-        raise NotUsableError(
-            f"Expected arrays, a dataset, a sequence or a generator. Received: {type(call.x).__name__}."
-        )
+        first = f" of {type(train.elements[0]).__name__}s without arrays" if train.elements else ""
+        raise NotUsableError(f"Expected arrays, or batches of arrays. Received: {type(call.x).__name__}{first}.")
     splits, whole = splits_of(call, train, test)
     built = getattr(call.model, "built", True)  # while a case is judged, its model is
     facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat, "built": built}
@@ -224,7 +223,9 @@ def diagnose_drawn(
     of_case = [in_own_words(case, each) for each in judged.findings]
     findings = with_each_line_once(finish([*of_case, *of_call], case, choices, said))
     seconds = time.perf_counter() - started
-    return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore)
+    unseen = ("The data were not judged: the loop that makes the batches was not found.",)
+    return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore,
+                     not_judged=unseen if nothing and not origin.path else ())  # fmt: skip
 
 
 def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Contract:

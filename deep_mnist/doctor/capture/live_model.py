@@ -70,7 +70,7 @@ def _contract_of(model: Any, package: str, example_shape: tuple[int, ...] | None
     config, compiled = _serialized(model, package)
     chain = _chain(model, package, example_shape, config)
     if config is None and chain is None:
-        return _without_layers(name, compiled)
+        return _without_layers(model, compiled)
     derived = partial(
         contract_of_model,
         name,
@@ -85,7 +85,7 @@ def _contract_of(model: Any, package: str, example_shape: tuple[int, ...] | None
     for each in (_with_shape(config, example_shape), config) if config is not None else ():
         with suppress(ContractError):  # not built from this shape, or a class of its own
             return _with_output(derived(each), model)
-    return _without_layers(name, compiled)
+    return _without_layers(model, compiled)
 
 
 def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict[str, Any] | None) -> Any:
@@ -97,15 +97,16 @@ def _chain(model: Any, package: str, shape: tuple[int, ...] | None, config: dict
 
 
 def _with_output(contract: Contract, model: Any) -> Contract:
-    """Take the output's shape from the model where its configuration does not tell, as behind a Lambda layer."""
+    """Take the output's shape from the model where its configuration does not tell it, or tells another."""
     try:
         shape = model.output_shape
     except Exception:  # not built, or of a class of its own
         return contract
     is_one = isinstance(shape, tuple) and len(shape) > 1 and isinstance(shape[-1], int)
-    if contract.output_units is not None or len(contract.outputs) > 1 or not is_one:
+    if len(contract.outputs) > 1 or not is_one or contract.output_units == shape[-1]:
         return contract
     known = replace(contract, output_units=shape[-1], output_rank=len(shape), unknown=_without_units(contract))
+    known = replace(known, output_shape=shape[1:] if contract.output_shape else None)
     return replace(known, label_encoding=encoding_of(known))
 
 
@@ -163,14 +164,16 @@ def _name_of(loss: Any) -> str | None:
     return None if loss is None else str(name)
 
 
-def _without_layers(name: str, compiled: Any) -> Contract:
-    """The contract of a class of its own: what it was compiled with, and nothing about its layers."""
+def _without_layers(model: Any, compiled: Any) -> Contract:
+    """The contract of a class of its own, or of layers that do not tell theirs: what it was compiled with alone."""
+    name, is_plain = str(getattr(model, "name", "model")), type(model).__name__ in ("Functional", "Sequential", "Model")
+    reason = "a part of it has no get_config()" if is_plain else "the model is of a class of its own"
     loss = compiled.get("loss") if isinstance(compiled, Mapping) else None
     stated = loss.get("class_name") if isinstance(loss, Mapping) else loss
     if stated == "function" and isinstance(loss, Mapping):
         stated = loss.get("config")
     inner = loss.get("config") if isinstance(loss, Mapping) else None
-    unknown = ["input_shape: the model is of a class of its own", "input scaling: the model is of a class of its own"]
+    unknown = [f"input_shape: {reason}", f"input scaling: {reason}"]
     contract = Contract(name=name, unknown=tuple(unknown))
     if isinstance(stated, str):
         from_logits = bool(inner.get("from_logits")) if isinstance(inner, Mapping) else False

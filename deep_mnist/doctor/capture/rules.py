@@ -58,6 +58,15 @@ NO_GENERATOR = Rule(
     summary="fit is given an iterator that is no generator, such as zip(images, masks).",
     why='Keras 3 stops: "Unrecognized data type"; it takes arrays, datasets, PyDatasets, loaders and generators.',
 )
+GROUPS_OF_ARRAYS = Rule(
+    code="D060",
+    name="batch-of-groups",
+    field="images.shape",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="A generator yields a list with one group of arrays for each example.",
+    why="Keras stops: it takes one array for each input, with the whole batch on its first axis.",
+)
 VALIDATION_ENDLESS = Rule(
     code="D013",
     name="validation-data-endless",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
@@ -108,11 +109,19 @@ def _record(step: OwnStep | None) -> StepRecord | None:
 
 
 def frames_around(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that called it; of a replica's thread also those of the program, which waits for it."""
     for _ in range(MOST_FRAMES):
         if frame is None:
             return
         yield frame
+        if frame.f_back is None and is_of_replica(frame):
+            yield from frames_around(sys._current_frames().get(threading.main_thread().ident or 0))
         frame = frame.f_back
+
+
+def is_of_replica(frame: FrameType) -> bool:
+    """Whether a frame is the first of a thread in which a strategy runs one replica's step."""
+    return type(frame.f_locals.get("self")).__name__ == "_MirroredReplicaThread"
 
 
 def users_of(frames: Sequence[FrameType]) -> list[FrameType]:

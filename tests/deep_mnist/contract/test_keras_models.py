@@ -270,3 +270,36 @@ def test_a_layer_that_is_called_several_times_is_counted_once(tmp_path):
     assert contract.architecture is not None and contract.architecture.weight_layers == 2
     assert contract.architecture.hidden == (shared[0].name,)
     assert [each.layer for each in contract.norm_layers] == [shared[1].name]
+
+
+@pytest.mark.parametrize("join", [layers.add, lambda pair: pair[0] * pair[1], layers.maximum])
+def test_what_is_joined_with_one_column_is_as_wide_as_the_other(tmp_path, join):
+    """The output of an operation on (n, 1) and (n, 3) has three units, whichever of the two comes first."""
+    source = keras.Input((5,))
+    model = keras.Model(source, join([layers.Dense(1)(source), layers.Dense(3)(source)]))
+
+    for contract in (saved(model, tmp_path, "mse"), contract_of_live(model, (5,))):
+        assert (contract.output_units, contract.output_shape) == (3, (3,))
+
+
+def test_a_constant_row_widens_one_column():
+    """A live model's own output is its output, where the configuration names a constant by its mean alone."""
+    source = keras.Input((5,))
+    model = keras.Model(source, layers.Dense(1)(source) * np.ones(4, "float32"))
+    model.compile("adam", "mse")
+
+    assert contract_of_live(model, (5,)).output_shape == (4,)
+
+
+def test_a_model_whose_layer_does_not_tell_its_settings_is_no_class_of_its_own():
+    """What keeps a plain model from being read is said: a part without get_config()."""
+
+    class Small(keras.regularizers.Regularizer):
+        def __call__(self, x):
+            return 0.1 * keras.ops.sum(keras.ops.square(x))
+
+    source = keras.Input((5,))
+    model = keras.Model(source, layers.Dense(2, kernel_regularizer=Small())(source))
+    model.compile("adam", "mse")
+
+    assert all("no get_config()" in each for each in contract_of_live(model, (5,)).unknown)

@@ -157,3 +157,22 @@ def test_arrays_of_other_names_are_not_judged():
 
     found = graver(doctor.check(network(), {"a": columns, "b": text}, {"price": price, "kind": kind}))
     assert found == {"fit.names"}
+
+
+def test_a_name_of_no_output_is_changed_wherever_it_stands():
+    """The fix names the metrics of compile() and the targets of fit too, where they use the same name."""
+    source = keras.Input((5,))
+    hidden = keras.layers.Dense(8, activation="relu")(source)
+    outputs = [keras.layers.Dense(1, name="price")(hidden), keras.layers.Dense(4, activation="softmax")(hidden)]
+    model = keras.Model(source, outputs)
+    model.compile(
+        "adam",
+        {"price": "mse", "kind": "sparse_categorical_crossentropy"},
+        metrics={"kind": "accuracy"},
+        loss_weights={"price": 1.0, "kind": 0.5},
+    )
+    columns, _, price, kind = data()
+
+    found = doctor.check(model, columns, {"price": price, "kind": kind}).findings
+    fixes = [each.fix for each in found if each.field == "fit.names" and "loss" in each.fix]
+    assert fixes and fixes[0].endswith(", and in the metrics and the targets of fit.")

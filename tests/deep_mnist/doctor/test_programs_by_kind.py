@@ -32,6 +32,7 @@ SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flo
 SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch"}
 SENTENCES |= {"none_beside_a_callback", "one_sum_for_all_rows", "postal_codes_as_classes"}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
+SENTENCES |= {"what_moves_brought_in_place_of_the_moves"}
 
 
 def graver(diagnosis):

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.judge import judge_folder
 from tests.support.keras_models import dense, layer, optimizer, sequential, write_keras
+from tests.support.rule_examples import arrays
 
 SPARSE, ONE_HOT, BINARY = "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"
 RANDOM = np.random.default_rng(7)
@@ -174,3 +176,28 @@ def numbers(low, high):
 def test_targets_that_cannot_be_reached_are_named(tmp_path, last, loss, low, high, field):
     """Numbers outside what the last activation gives or the loss takes; softmax over one unit under any loss."""
     assert (field, "error") in judged(tmp_path, numbers(low, high), mlp(6, 8, 1, last=last), loss)
+
+
+def tokens(length):
+    """Return 200 sequences of 3 to 9 numbers from 1, int64 (200, length), 0 behind each."""
+    rows = RANDOM.integers(1, 40, (200, length))
+    return np.where(np.arange(length) < RANDOM.integers(3, 10, (200, 1)), rows, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (tokens(14), False),
+        (np.eye(10, dtype="float32")[RANDOM.integers(1, 9, 200)], False),
+        (np.repeat(RANDOM.normal(size=(1, 4)), 200, axis=0), False),
+        (np.c_[RANDOM.normal(size=(200, 4)), np.ones(200)], True),
+        (np.c_[RANDOM.integers(1, 9, (200, 4)), np.zeros(200)], True),
+        (np.c_[RANDOM.normal(size=(200, 4)), np.zeros(200)], True),
+    ],
+)
+def test_a_column_that_never_changes_is_told_of_tables_alone(rows, told):
+    """Padding behind sequences, states that have not come up, and one row repeated are no columns to be left out."""
+    contract = Contract(input_shape=rows.shape[1:], first_layer="Dense")
+    found = arrays(contract, train_images=rows, train_labels=np.arange(200) % 3)
+
+    assert ("I153" in {each.rule.code for each in found}) == told

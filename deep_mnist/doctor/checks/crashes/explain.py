@@ -27,6 +27,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
+from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.finding import Finding
@@ -40,6 +41,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     nothing.explain_value,
     symbols.explain_unlisted,
     explain_name,
+    explain_read_only,
     explain_argument,
     explain_misspelled,
     explain_number,

@@ -43,6 +43,12 @@ PACKAGE_MISSING = _rule("E003", "package-missing", "program.names", "A package i
 NAME_UNMADE = _rule(
     "E012", "name-not-made", "program.names", "A name is used that nothing has made or imported before."
 )
+READ_ONLY = _rule(
+    "E020",
+    "attribute-read-only",
+    "program.names",
+    "A class of one's own sets an attribute that its class of Keras gives as a property without a setter.",
+)
 FILE_MISSING = _rule("E004", "file-not-found", "program.files", "A file is read that does not exist.")
 NOT_PYTHON_3 = _rule("E005", "syntax-refused", "program.syntax", "The program's text is not Python 3.")
 MEMORY_SPENT = _rule("E006", "memory-spent", "program.memory", "An array or a batch is larger than the free memory.")

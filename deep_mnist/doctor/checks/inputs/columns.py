@@ -179,15 +179,31 @@ def check_columns_apart(case: Case, split: Split) -> Iterator[Finding]:
 
 
 @check(CONSTANT)
-def check_constant_columns(case: Case, split: Split) -> Iterator[Finding]:  # noqa: ARG001
+def check_constant_columns(case: Case, split: Split) -> Iterator[Finding]:
     """Yield columns that never change in train."""
-    values = _sample(split) if split.name == "train" else np.zeros((0, 0))
-    constant = np.flatnonzero(np.ptp(values, axis=0) == 0) if len(values) > 1 else np.zeros(0, np.int64)
-    if len(constant):
-        yield CONSTANT.found(
-            "train",
-            expected="columns that differ between rows",
-            received=f"{len(constant)} of {values.shape[1]} columns hold one value in every row looked at",
-            fix=f"Leave out the columns {constant[:MAX_WHERE].tolist()}.",
-            where=tuple(int(each) for each in constant[:MAX_WHERE]),
-        )
+    values = _sample(split) if split.name == "train" and case.contract.vocabulary is None else np.zeros((0, 0))
+    constant = np.ptp(values, axis=0) == 0 if len(values) > 1 else np.zeros(0, bool)
+    if not constant.any() or constant.all() or _are_one_hot(values) or _is_padding(values, constant):
+        return
+    places = np.flatnonzero(constant)
+    yield CONSTANT.found(
+        "train",
+        expected="columns that differ between rows",
+        received=f"{len(places)} of {values.shape[1]} columns hold one value in every row looked at",
+        fix=f"Leave out the columns {places[:MAX_WHERE].tolist()}.",
+        where=tuple(int(each) for each in places[:MAX_WHERE]),
+    )
+
+
+def _are_one_hot(rows: np.ndarray) -> bool:
+    """Whether each row marks one of several states, of which some may not have come up yet."""
+    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+
+
+def _is_padding(rows: np.ndarray, constant: np.ndarray) -> bool:
+    """Whether what never changes is the 0 at one end of sequences of whole numbers, none of which is that long."""
+    if rows[:, constant].any() or (rows % 1).any() or (rows < 0).any():
+        return False
+    edge, other = constant, ~constant
+    one_end = edge[: edge.sum()].all() or edge[-edge.sum() :].all()
+    return bool(one_end and (rows[:, other] == 0).any())

@@ -16,6 +16,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, Rule, Scope, check
 
 MEANT = 0.02  # of the rows: fewer with two classes are slips in rows that are meant to have one
+LOOKED_AT = 1024  # rows, for what they are
 ROW_SUM_TOLERANCE = 0.02  # of a row of probabilities, stored as float16 or rounded to two digits
 
 FOR_SPARSE_LOSS = Rule(
@@ -112,7 +113,7 @@ def rows_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Finding
         if reads_what_it_predicts(case):
             return  # reported once, of the tokens
         yield _other_width(case, split, labels, expected)
-    elif contract.label_encoding == "one_hot" and not any_numbers and improper.count:
+    elif contract.label_encoding == "one_hot" and not any_numbers and improper.count and not _are_weighted(labels):
         yield _no_distribution(split, labels, improper)
 
 
@@ -190,15 +191,33 @@ def _other_width(case: Case, split: Split, labels: np.ndarray, expected: int) ->
     )
 
 
+def _are_weighted(labels: np.ndarray) -> bool:
+    """Whether rows are one-hot, each times an amount of its own: as good as a weight, by which a loss is linear."""
+    rows = labels[:LOOKED_AT]
+    amounts = rows[rows != 0]
+    return not (np.count_nonzero(rows, axis=1) > 1).any() and len(np.unique(amounts)) > 2
+
+
 def _no_distribution(split: Split, labels: np.ndarray, wrong: Wrong) -> Finding:
     name, total = f"{split.name}_labels", float(labels[wrong.where[0]].sum())
+    classes = f'np.eye({labels.shape[1]}, dtype="float32")'
     return NO_DISTRIBUTION.found(
         split.name,
         expected="rows that are probabilities, summing to 1",
         received=f"{wrong.count} rows that sum to {total:.4g} or hold negative numbers",
-        fix=f'{name} = np.eye({labels.shape[1]}, dtype="float32")[{name}.argmax(axis=1)]',
+        fix=f"Give the class that each row is about as y, {classes}[classes] (of a policy gradient the action taken), "
+        "and the amounts as sample_weight."
+        if _are_amounts(labels)
+        else f"{name} = {classes}[{name}.argmax(axis=1)]",
         where=wrong.where,
     )
+
+
+def _are_amounts(labels: np.ndarray) -> bool:
+    """Whether no largest column of rows tells their class: columns are equal, or hold ever other negative numbers."""
+    rows = labels[:LOOKED_AT]
+    equal = bool((rows == rows[:, :1]).all() and rows.any())
+    return equal or (bool((rows < 0).any()) and len(np.unique(rows, axis=0)) > rows.shape[1])
 
 
 def _is_one_hot_twice(labels: np.ndarray) -> bool:

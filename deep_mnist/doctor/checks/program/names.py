@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
@@ -36,7 +37,16 @@ def check_names(case: Case) -> Iterator[Finding]:
     yield from _found(call.y, "y", outputs, extra=False, lacking=exact)
     of_loss = list(_found(getattr(model, "loss", None), "the loss of compile()", outputs, extra=False, lacking=exact))
     both = "the loss and the loss_weights of compile()" if of_loss else "the loss_weights of compile()"
-    yield from list(_found(weights, both, outputs, extra=False, lacking=exact)) or of_loss
+    of_compile = list(_found(weights, both, outputs, extra=False, lacking=exact)) or of_loss
+    yield from (replace(each, fix=_everywhere(each.fix, call, outputs)) for each in of_compile)
+
+
+def _everywhere(fix: str, call: Any, outputs: list[str]) -> str:
+    """Return a fix that says also where else the same name of no output stands: in the metrics, and in fit's y."""
+    metrics = getattr(getattr(call.model, "_compile_metrics", None), "_user_metrics", None)
+    named = (("the metrics", metrics), ("the targets of fit", call.y))
+    others = [place for place, given in named if isinstance(given, Mapping) and not set(given) <= set(outputs)]
+    return f"{fix.removesuffix('.')}, and in {' and '.join(others)}." if others else fix
 
 
 def _names(struct: Any, names: list[str]) -> list[str]:

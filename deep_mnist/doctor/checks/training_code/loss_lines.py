@@ -85,10 +85,10 @@ class LossLines:
         return named or (".losses" in module and value is not None)
 
     def with_positive_logarithms(self) -> str:
-        """Return the lines in which every logarithm's argument is at least 1e-7."""
+        """Return the lines in which the argument of every logarithm and root is at least 1e-7."""
 
         def change(node: ast.AST) -> ast.AST | None:
-            if not isinstance(node, ast.Call) or called(node) not in ("log", "log2") or len(node.args) != 1:
+            if not isinstance(node, ast.Call) or called(node) not in ("log", "log2", "sqrt") or len(node.args) != 1:
                 return None
             root = ast.unparse(node.func).rpartition(".")[0].removesuffix(".math") or "keras.ops"
             kept = ast.parse(f"{root}.maximum({ast.unparse(node.args[0])}, 1e-7)", mode="eval").body

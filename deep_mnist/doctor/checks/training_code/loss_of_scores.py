@@ -12,7 +12,7 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import last_layer
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
-from deep_mnist.doctor.checks.training_code.own_loss import Rows, trial_of, trial_rows
+from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.own_loss_rules import TAKES_LOGITS, TAKES_PROBABILITIES
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
 from deep_mnist.doctor.evidence.live.source_text import called

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.predictions import predictions_of
-from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
+from deep_mnist.doctor.checks.training_code.loss_errors import fix_of_error, has_exchanged, symbol_in
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     BROADCASTS,
     NO_GRADIENT,
@@ -26,24 +25,12 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     SWAPPED,
 )
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
-from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, of_compiled, of_step
-from deep_mnist.doctor.evidence.task import is_one_hot
+from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
 CLEARLY = 0.02  # of the losses' mean size, by which a right prediction must be worse to be called so
 SAME = 1e-5  # relative, of two sums of the same numbers in another order
-MANY = 5  # different targets, that are rather numbers than classes
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Targets as the loss takes them, and predictions of them, float32 (n, …)."""
-
-    y: np.ndarray
-    made: np.ndarray
-    right: np.ndarray | None = None
-    wrong: np.ndarray | None = None
 
 
 @check(*RULES)
@@ -65,70 +52,28 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
             return
 
 
-def trial_of(case: Case) -> LossTrial | None:
-    """Return the user's own loss of a live call, None where it is one of Keras's or cannot be tried."""
-    if not can_be_tried(case) or case.call is None or case.contract.outputs:
-        return None
-    step = step_of(case)
-    if step is not None:
-        return of_step(step) if step.y is not None else None
-    return of_compiled(case.call.model)
-
-
-def trial_rows(case: Case) -> Rows | None:
-    """Return a few targets and the outputs for them, None where a loss cannot be tried on them."""
-    step = case.call.step if case.call is not None else None
-    x, y = (step.x, np.asarray(step.y)) if step is not None else rows_of(case)
-    made = outputs_of(case, x) if x is not None else None
-    if y is None or made is None or made.ndim < 1 or len(made) != len(y) or y.dtype.kind not in "fiub":
-        return None
-    predicted = predictions_of(_assumed(case.contract, y, made), y, made.shape[1:])
-    targets = y.astype(np.float32)
-    if predicted is None or len(predicted.labels) < 2 or predicted.plus_minus or _is_of_pairs(case):
-        return Rows(targets, made)
-    return Rows(targets, made, *_for(targets, predicted.labels.astype(np.float32), predicted.right, predicted.wrong))
-
-
-def _for(y: np.ndarray, labels: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray | None, ...]:
-    """Return right and wrong predictions in the order of the targets; None where labels were drawn otherwise."""
-    flat, drawn = y.reshape(len(y), -1), labels.reshape(len(labels), -1)
-    places = [
-        int(np.flatnonzero((drawn == row).all(axis=1))[0]) if (drawn == row).all(axis=1).any() else -1 for row in flat
-    ]
-    return (None, None) if -1 in places else (right[places], wrong[places])
-
-
-def _assumed(contract: Contract, y: np.ndarray, made: np.ndarray) -> Contract:
-    """Return the contract with a loss of Keras that fits the output and the targets, where its own is not known."""
-    last, units = contract.output_activation or "", made.shape[-1] if made.ndim > 1 else 1
-    rows = y.ndim == 2 and y.shape[1] > 1
-    if last == "softmax" and units > 1:
-        loss = "categorical_crossentropy" if rows else "sparse_categorical_crossentropy"
-    elif last == "sigmoid" and set(np.unique(y).tolist()) <= {0, 1} and y.size * 1 == made.size:
-        loss = "binary_crossentropy"
-    elif len(np.unique(y)) >= min(MANY, len(y)) and y.size == made.size and not is_one_hot(y):
-        loss = "mean_squared_error"
-    else:
-        loss = "unknown"
-    activation = last if loss != "mean_squared_error" else "linear"
-    return replace(
-        contract, loss=loss, from_logits=False, output_tail=(activation,) if activation else (), output_units=units
-    )
-
-
-def _is_of_pairs(case: Case) -> bool:
-    """Whether the network compares two inputs: its output may be a distance, whose targets mean what the user says."""
-    return len(case.contract.inputs) > 1 or len(case.train.inputs) > 1
-
-
 def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
     if error is None:
         return None
+    lines, symbol = lines_of(case, trial), symbol_in(trial)
+    if has_exchanged(error, lines):
+        return SWAPPED.found(
+            expected="a loss of Keras of (y_true, y_pred): targets first",
+            received=f"{trial.name} gives it the predictions first, and {told(error)}",
+            fix=lines.with_arguments_swapped(),
+        )
+    if symbol:
+        return RAISES.found(
+            expected="a loss of the targets and the predictions that it is given",
+            received=f"{trial.name} computes with {symbol}, a symbol of the network's graph that has no numbers",
+            fix=f"Make {symbol} an output of the model too, with a loss of its own; or give its part of the loss to "
+            "self.add_loss(…) in the call() of a layer.",
+        )
     return RAISES.found(
         expected="a loss of operations of Keras or TensorFlow",
         received=f"{trial.name} {told(error)}",
-        fix=renamed(error) or lines_of(case, trial).with_ops(),
+        fix=renamed(error) or fix_of_error(error, lines, (rows.y.shape, rows.made.shape)),
     )
 
 
@@ -167,7 +112,7 @@ def _swapped_of(keras: Any, y: np.ndarray, p: np.ndarray, value: Evaluated) -> s
                 as_due, turned = _both(function, y.reshape(p.shape), p)
         except Exception:  # of numbers that the loss does not take
             continue
-        if np.isfinite(turned) and _alike(turned, value.mean) and not _alike(as_due, value.mean, 1e-2):
+        if _alike(turned, value.mean) and not _alike(as_due, value.mean, 1e-2):
             return name
     return ""
 
@@ -178,17 +123,26 @@ def _both(function: Any, y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def _alike(one: float, other: float, tolerance: float = 1e-4) -> bool:
-    return abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-6)
+    """Whether two numbers are nearly one; infinite ones are like none."""
+    return bool(np.isfinite([one, other]).all()) and abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-6)
 
 
 def _finite(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
     if first.value is None or np.isfinite(first.value).all():
         return None
+    numbers = f"predictions of {rows.made.min():.3g}..{rows.made.max():.3g}"
+    where = "targets of 0: without them it is finite" if _is_finite_without_zeros(trial, rows) else numbers
     return NOT_FINITE.found(
         expected="a finite loss of the first predictions",
-        received=f"{trial.name} is {first.mean:g} for predictions of {rows.made.min():.3g}..{rows.made.max():.3g}",
+        received=f"{trial.name} is {first.mean:g} for {where}",
         fix=lines_of(case, trial).with_positive_logarithms(),
     )
+
+
+def _is_finite_without_zeros(trial: LossTrial, rows: Rows) -> bool:
+    """Whether targets of 0 alone make the loss what it is, by their logarithm or by a division."""
+    without = trial.evaluate(np.where(rows.y == 0, 1, rows.y), rows.made).value
+    return bool((rows.y == 0).any()) and without is not None and bool(np.isfinite(without).all())
 
 
 def _of_missing(case: Case, trial: LossTrial, rows: Rows) -> Iterator[Finding]:

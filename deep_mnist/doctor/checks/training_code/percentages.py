@@ -9,7 +9,7 @@ import numpy as np
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import compiled_with
-from deep_mnist.doctor.checks.training_code.own_loss import trial_of, trial_rows
+from deep_mnist.doctor.checks.training_code.loss_rows import trial_of, trial_rows
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.evidence.task import Task

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +12,11 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
+from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
 from deep_mnist.doctor.checks.training_code.raised import told
 from deep_mnist.doctor.evidence.live.own_step import OwnStep
 from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.source_text import called
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
@@ -47,6 +51,7 @@ CALL_RAISES = Rule(
 )
 MOST_ROWS = 64  # of a batch; how many are given may matter to code that counts on a batch's size
 TRIED = ("fit", "check", "assert_fit", "train_on_batch")
+OLD_SCALING = re.compile(r"no attribute '(get_scaled_loss|get_unscaled_gradients)'")
 SIGNALS = (StopIteration, NotImplementedError)  # an iterator at its end, and what only a graph or a strategy can do
 
 
@@ -65,7 +70,7 @@ def check_step_runs(case: Case) -> Iterator[Finding]:
     yield STEP_RAISES.found(
         expected=known.expected if known is not None else f"{step.name} ({step.place}) to run on its batch",
         received=known.received if known is not None else f"it {told(error)}",
-        fix=known.fix if known is not None else "Mend that line: the step ends there.",
+        fix=known.fix if known is not None else _mended(error, case) or "Mend that line: the step ends there.",
     )
 
 
@@ -113,6 +118,34 @@ def _error_of(model: Any, x: Any) -> Exception | None:
             continue
         return None
     return found[0]
+
+
+def _mended(error: Exception, case: Case) -> str:
+    """Return the lines for a tape that is asked twice, and for losses scaled as Keras 2 did; "" for other errors."""
+    lines, text = lines_of(case), str(error)
+    if "non-persistent GradientTape" in text and lines.text is not None:
+        tapes = [each for each in lines.text.calls("GradientTape") if _is_around(each, lines)]
+        keyword = ast.keyword("persistent", ast.Constant(True))
+        made = [ast.Call(each.func, each.args, [*each.keywords, keyword]) for each in tapes]
+        again = " and ".join(
+            f"{ast.unparse(new)} in {lines.text.at(old)}" for new, old in zip(made, tapes, strict=True)
+        )
+        return again or "tf.GradientTape(persistent=True), where the tape is made"
+    return lines.changed(_of_keras_3) if OLD_SCALING.search(text) else ""
+
+
+def _is_around(tape: ast.Call, lines: LossLines) -> bool:
+    first, last = lines.statements[0].lineno, lines.statements[-1].lineno
+    return first - 2 <= tape.lineno <= last
+
+
+def _of_keras_3(node: ast.AST) -> ast.AST | None:
+    """Return what Keras 3 has for a loss to be scaled, and for gradients that apply() itself scales back."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or len(node.args) != 1:
+        return None
+    if called(node) == "get_scaled_loss":
+        return ast.Call(ast.Attribute(node.func.value, "scale_loss"), node.args, [])
+    return node.args[0] if called(node) == "get_unscaled_gradients" else None
 
 
 def _is_of_program(error: Exception) -> bool:

@@ -16,7 +16,8 @@ from deep_mnist.doctor.checks.crashes.names.renames import CONTRIB, OTHERS, RENA
 # Today's name, or a sentence (it has a space) where there is no such name.
 
 
-MODULES_OF = ("layers", "utils", "engine", "callbacks", "losses", "metrics", "models", "optimizers")
+MODULES_OF = ("layers", "utils", "engine", "callbacks", "models", "optimizers")
+OF_FUNCTIONS = ("losses", "metrics", "objectives")  # whose names in small letters are functions
 
 
 @lru_cache(maxsize=4096)
@@ -128,6 +129,8 @@ def _of_keras(inner: str, package: str) -> str | None:
     alike = next(
         (each for at in (room, *TODAY.get(room, ())) for each in _spelled_otherwise(f"{package}.{at}", leaf)), None
     )
+    if alike is not None and room in OF_FUNCTIONS and leaf == leaf.lower() and isinstance(_value_of(alike), type):
+        return f"an object of the class {alike}, for there is no such function"
     if alike is not None:
         return alike
     is_module = len(parts) == 2 and leaf == leaf.lower() and room in MODULES_OF
@@ -142,6 +145,11 @@ def _spelled_otherwise(module: str, leaf: str) -> Iterator[str]:
                 yield f"{module}.{each}"
 
 
+def _value_of(name: str) -> object:
+    module, _, leaf = name.rpartition(".")
+    return getattr(importlib.import_module(module), leaf, None)
+
+
 def _places(inner: str, room: str, leaf: str, package: str) -> Iterator[str]:
     """Yield the names under which it may be today, nearest first."""
     yield f"{package}.{room}.{leaf}"
@@ -152,3 +160,5 @@ def _places(inner: str, room: str, leaf: str, package: str) -> Iterator[str]:
     yield f"tensorflow.keras.{inner}"
     yield f"tensorflow.keras.{room}.{leaf}"
     yield f"{package}.{leaf}"
+    for other in TODAY.get(room, (room,)):
+        yield f"keras.{other}.{leaf}"  # what tensorflow.keras calls by its short name alone
