@@ -63,12 +63,12 @@ def check_first_gradients(case: Case) -> Iterator[Finding]:
     loss, lost = _tried(case.call.model, x, y)
     if not lost:
         return
-    causes = _causes(case)
+    causes = causes_in(case)
     yield NOT_NUMBERS.found(
         expected="finite gradients of all weights",
         received=f"on {len(y)} rows a loss of {loss:.4g}, and NaN or infinite gradients of {', '.join(lost[:3])}"
         + (f"; likely of {ast.unparse(causes[0][1].func)} ({causes[0][0].at(causes[0][1])})" if causes else ""),
-        fix=_kept_off(causes),
+        fix=kept_off(causes),
     )
 
 
@@ -156,7 +156,7 @@ def _is_finite(gradient: Any) -> bool:
     return held is None or bool(np.isfinite(np.asarray(held)).all())
 
 
-def _causes(case: Case) -> list[tuple[ProgramText, ast.Call]]:
+def causes_in(case: Case) -> list[tuple[ProgramText, ast.Call]]:
     """Return the calls of functions with gradients that end somewhere; those of numpy are not in the network."""
     if case.frame is None:
         return []
@@ -165,7 +165,7 @@ def _causes(case: Case) -> list[tuple[ProgramText, ast.Call]]:
     return [(text, each) for each in found if ast.unparse(each.func).split(".")[0] not in ("np", "numpy", "math")]
 
 
-def _kept_off(causes: list[tuple[ProgramText, ast.Call]]) -> str:
+def kept_off(causes: list[tuple[ProgramText, ast.Call]]) -> str:
     """Return the statement in which the only cause stays off the end; a sentence where there are several."""
     if len(causes) == 1 and called(causes[0][1]) in KEPT_OFF and len(causes[0][1].args) == 1:
         text, call = causes[0]
