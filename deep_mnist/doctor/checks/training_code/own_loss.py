@@ -15,6 +15,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.predictions import predictions_of
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.losses_of_outputs import swapped_in_outputs
 from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     BROADCASTS,
     NO_GRADIENT,
@@ -52,6 +53,7 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
     trial = trial_of(case)
     rows = trial_rows(case) if trial is not None else None
     if trial is None or rows is None:
+        yield from swapped_in_outputs(case)
         return
     first = trial.evaluate(rows.y, rows.made)
     if np.isnan(rows.y).any() and first.value is not None and not np.isfinite(first.value).all():
