@@ -55,9 +55,9 @@ OTHER_CAUSES = ("norm", "divide", "true_divide", "pow", "power", "arctanh", "ata
 @check(NOT_NUMBERS)
 def check_first_gradients(case: Case) -> Iterator[Finding]:
     """Yield gradients that are no numbers, of a network that holds more than layers of Keras's."""
-    if not can_be_tried(case) or case.call is None or step_of(case) is not None or not _holds_own(case.call.model):
+    if not can_be_tried(case) or case.call is None or step_of(case) is not None or not holds_own(case.call.model):
         return
-    x, y = rows_of(case, _most_rows(case))
+    x, y = rows_of(case, most_rows(case))
     if x is None or y is None or not all(np.isfinite(each).all() for each in (*_arrays(x), y)):
         return
     loss, lost = _tried(case.call.model, x, y)
@@ -72,7 +72,7 @@ def check_first_gradients(case: Case) -> Iterator[Finding]:
     )
 
 
-def _most_rows(case: Case) -> int:
+def most_rows(case: Case) -> int:
     """Return how many rows are tried: about as many as a network multiplies for in a second or two.
 
     Each weight counts once for each place it is at, in attention each pair of places for each number of a head. Where
@@ -110,7 +110,7 @@ def _arrays(x: Any) -> list[np.ndarray]:
     return list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list) else [x]
 
 
-def _holds_own(model: Any) -> bool:
+def holds_own(model: Any) -> bool:
     """Whether a part of a network is no layer of Keras's: a Lambda, a class of one's own, an operation by itself.
 
     Operations whose gradients are always numbers, as the sum of a residual connection, do not count.

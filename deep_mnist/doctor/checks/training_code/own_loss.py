@@ -13,6 +13,7 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.predictions import predictions_of
+from deep_mnist.doctor.checks.training_code.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.losses_of_outputs import swapped_in_outputs
@@ -125,7 +126,7 @@ def _is_of_pairs(case: Case) -> bool:
 
 def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
-    if error is None:
+    if error is None or asks_for_whole_batches(case):
         return None
     return RAISES.found(
         expected="a loss of operations of Keras or TensorFlow",
