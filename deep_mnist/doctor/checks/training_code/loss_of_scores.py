@@ -11,10 +11,10 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import last_layer
-from deep_mnist.doctor.checks.training_code.logits_of_steps import logits_given_wrongly
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
 from deep_mnist.doctor.checks.training_code.own_loss import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.own_loss_rules import TAKES_LOGITS, TAKES_PROBABILITIES
+from deep_mnist.doctor.checks.training_code.steps.logits_of_steps import logits_given_wrongly
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
 from deep_mnist.doctor.evidence.live.source_text import called
 from deep_mnist.doctor.evidence.task import is_one_hot

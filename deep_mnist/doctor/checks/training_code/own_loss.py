@@ -13,7 +13,6 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.predictions import predictions_of
-from deep_mnist.doctor.checks.training_code.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, outputs_of, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.losses_of_outputs import swapped_in_outputs
@@ -28,6 +27,7 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     SWAPPED,
 )
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
+from deep_mnist.doctor.checks.training_code.steps.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, of_compiled, of_step
 from deep_mnist.doctor.evidence.task import is_one_hot
 from deep_mnist.doctor.finding import Finding

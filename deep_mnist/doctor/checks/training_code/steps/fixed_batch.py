@@ -98,10 +98,11 @@ def _last_batches(case: Case) -> Iterator[tuple[str, int, int]]:
     sizes = {"train": batch, "test": whole_number(asked.get("validation_batch_size")) or batch}
     limits = {"train": "steps_per_epoch", "test": "validation_steps"}
     for name, split in case.splits.items():
-        count = len(split.images) if split.images is not None and split.images.ndim and split.is_whole else 0
-        size = sizes.get(name, 0)
-        is_small = 1 < size <= MOST_ROWS and size * max(1, np.prod(np.shape(split.images)[1:])) <= MOST_NUMBERS
-        if is_small and count > size and count % size and asked.get(limits[name]) is None:
+        images, size = split.images, sizes.get(name, 0)
+        if images is None or not images.ndim or not split.is_whole or asked.get(limits.get(name, "")) is not None:
+            continue
+        count, numbers = len(images), size * int(np.prod(images.shape[1:]))
+        if 1 < size <= MOST_ROWS and numbers <= MOST_NUMBERS and count > size and count % size:
             yield name, size, count % size
 
 
