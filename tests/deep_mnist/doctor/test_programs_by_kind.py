@@ -28,6 +28,7 @@ SENTENCES |= {
     "labels_of_a_dataset_read_once_more",
     "a_layer_of_functions_is_saved",
 }
+SENTENCES |= {"attention_to_the_padding_of_texts"}
 SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flow"}
 SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch"}
 SENTENCES |= {"none_beside_a_callback", "one_sum_for_all_rows", "postal_codes_as_classes"}

@@ -47,6 +47,8 @@ def fitting_metric(wrong: OutputMetric, predictions: Predictions) -> str:
         return _with_argument(wrong, asked, "threshold" if asked == "BinaryAccuracy" else "thresholds", 0)
     if form in ("Precision", "Recall") and of_answers:
         return f"keras.metrics.{form}()"
+    if form in ("Precision", "Recall") and predictions.units == 2 and not predictions.is_sparse:
+        return _with_argument(wrong, form, "class_id", 1)
     return '"binary_accuracy"' if kind is Predicted.SEVERAL_LABELS else '"accuracy"'
 
 

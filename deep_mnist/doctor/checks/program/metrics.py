@@ -28,6 +28,8 @@ BEST = 1.0  # of all metrics of Keras's that are better the higher
 LEAST_OF_BEST = 0.9  # that right predictions must come to
 MOST_OF_WRONG = 0.5  # that predictions without one right class may come to, of four classes or more
 MOST_OF_ALIKE = 0.6  # that equal predictions may come to
+RARE = 1 / 3  # share of a class, below which accuracy says little of it
+EXACTLY = 1e-5  # of two means of float32
 SAME = 0.02  # by which logits and probabilities may differ
 INTERNAL = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*")  # of TensorFlow's messages
 LABELS_FIRST = (  # what is wrong with labels, loss or output is said of these
@@ -93,6 +95,18 @@ FOR_NO_OUTPUT = Rule(
     why="fit stops before its first batch.",
 )
 
+SAME_AS_ACCURACY = Rule(
+    code="P105",
+    name="metric-that-is-accuracy",
+    field="contract.metrics",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS),
+    follows=LABELS_FIRST,
+    summary="Precision or Recall of two classes under a softmax counts both columns: it is the accuracy once more.",
+    why="Of two classes each error is a wrong yes and a missed no: what becomes of the rarer class is not to be seen.",
+)
+
 
 @dataclass(frozen=True)
 class MetricFault:
@@ -107,7 +121,7 @@ class MetricFault:
 Judged = tuple[OutputMetric, Predictions, MetricFault]
 
 
-@check(NOT_AT_ITS_BEST, CANNOT_FALL, TAKES_PROBABILITIES, RAISES, FOR_NO_OUTPUT)
+@check(NOT_AT_ITS_BEST, CANNOT_FALL, TAKES_PROBABILITIES, RAISES, FOR_NO_OUTPUT, SAME_AS_ACCURACY)
 def check_metrics(case: Case) -> Iterator[Finding]:
     """Yield metrics that cannot say what they are there for."""
     model = case.call.model if case.call is not None else None
@@ -192,7 +206,7 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
     if (high := _undeserved(each, predictions)) is not None:
         expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
         return MetricFault(CANNOT_FALL, expected, f": {high}")
-    return None
+    return _counts_both(each, predictions)
 
 
 def _value(metric: Any, labels: np.ndarray, predicted: np.ndarray) -> float:
@@ -243,6 +257,21 @@ def _undeserved(each: OutputMetric, predictions: Predictions) -> str | None:
     if each.kind == "BinaryAccuracy" and alike >= MOST_OF_ALIKE:
         return f"{alike:.2g} when every example is predicted alike"
     return None
+
+
+def _counts_both(each: OutputMetric, predictions: Predictions) -> MetricFault | None:
+    """Return the fault of a precision or recall that counts each of two columns; a note where no class is rare."""
+    asked = [getattr(each.metric, name, None) for name in ("class_id", "top_k")]
+    labels = predictions.labels
+    if each.kind not in ("Precision", "Recall") or asked != [None, None] or predictions.kind is not Predicted.ONE_CLASS:
+        return None
+    if labels.shape != predictions.mixed.shape or labels.shape[1:] != (2,) or predictions.logits:
+        return None
+    accuracy = float((predictions.mixed.argmax(axis=1) == labels.argmax(axis=1)).mean())
+    if abs(_value(each.metric, labels, predictions.mixed) - accuracy) > EXACTLY:
+        return None
+    severity = "" if labels.mean(axis=0).min() < RARE else "note"
+    return MetricFault(SAME_AS_ACCURACY, "a metric of one of both classes", ", of both columns: the accuracy", severity)
 
 
 def _what(predictions: Predictions) -> str:

@@ -14,6 +14,7 @@ from deep_mnist.doctor.checks.fix_lines import last_layer
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
 from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.own_loss_rules import TAKES_LOGITS, TAKES_PROBABILITIES
+from deep_mnist.doctor.checks.training_code.steps.logits_of_steps import logits_given_wrongly
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
 from deep_mnist.doctor.evidence.live.source_text import called
 from deep_mnist.doctor.evidence.task import is_one_hot
@@ -57,6 +58,7 @@ def check_scores(case: Case) -> Iterator[Finding]:
     rows = trial_rows(case) if trial is not None else None
     scored = _scored(case, rows) if rows is not None else None
     if trial is None or scored is None:
+        yield from logits_given_wrongly(case)
         return
     lines, units = lines_of(case, trial), scored.yes.shape[-1]
     if last in SCORES and (received := _as_logits(trial, scored)):

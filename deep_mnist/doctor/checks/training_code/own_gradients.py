@@ -55,24 +55,24 @@ OTHER_CAUSES = ("norm", "divide", "true_divide", "pow", "power", "arctanh", "ata
 @check(NOT_NUMBERS)
 def check_first_gradients(case: Case) -> Iterator[Finding]:
     """Yield gradients that are no numbers, of a network that holds more than layers of Keras's."""
-    if not can_be_tried(case) or case.call is None or step_of(case) is not None or not _holds_own(case.call.model):
+    if not can_be_tried(case) or case.call is None or step_of(case) is not None or not holds_own(case.call.model):
         return
-    x, y = rows_of(case, _most_rows(case))
+    x, y = rows_of(case, most_rows(case))
     if x is None or y is None or not all(np.isfinite(each).all() for each in (*_arrays(x), y)):
         return
     loss, lost = _tried(case.call.model, x, y)
     if not lost:
         return
-    causes = _causes(case)
+    causes = causes_in(case)
     yield NOT_NUMBERS.found(
         expected="finite gradients of all weights",
         received=f"on {len(y)} rows a loss of {loss:.4g}, and NaN or infinite gradients of {', '.join(lost[:3])}"
         + (f"; likely of {ast.unparse(causes[0][1].func)} ({causes[0][0].at(causes[0][1])})" if causes else ""),
-        fix=_kept_off(causes),
+        fix=kept_off(causes),
     )
 
 
-def _most_rows(case: Case) -> int:
+def most_rows(case: Case) -> int:
     """Return how many rows are tried: about as many as a network multiplies for in a second or two.
 
     Each weight counts once for each place it is at, in attention each pair of places for each number of a head. Where
@@ -110,7 +110,7 @@ def _arrays(x: Any) -> list[np.ndarray]:
     return list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list) else [x]
 
 
-def _holds_own(model: Any) -> bool:
+def holds_own(model: Any) -> bool:
     """Whether a part of a network is no layer of Keras's: a Lambda, a class of one's own, an operation by itself.
 
     Operations whose gradients are always numbers, as the sum of a residual connection, do not count.
@@ -156,7 +156,7 @@ def _is_finite(gradient: Any) -> bool:
     return held is None or bool(np.isfinite(np.asarray(held)).all())
 
 
-def _causes(case: Case) -> list[tuple[ProgramText, ast.Call]]:
+def causes_in(case: Case) -> list[tuple[ProgramText, ast.Call]]:
     """Return the calls of functions with gradients that end somewhere; those of numpy are not in the network."""
     if case.frame is None:
         return []
@@ -165,7 +165,7 @@ def _causes(case: Case) -> list[tuple[ProgramText, ast.Call]]:
     return [(text, each) for each in found if ast.unparse(each.func).split(".")[0] not in ("np", "numpy", "math")]
 
 
-def _kept_off(causes: list[tuple[ProgramText, ast.Call]]) -> str:
+def kept_off(causes: list[tuple[ProgramText, ast.Call]]) -> str:
     """Return the statement in which the only cause stays off the end; a sentence where there are several."""
     if len(causes) == 1 and called(causes[0][1]) in KEPT_OFF and len(causes[0][1].args) == 1:
         text, call = causes[0]

@@ -14,6 +14,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.loss_errors import fix_of_error, has_exchanged, symbol_in
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
+from deep_mnist.doctor.checks.training_code.losses_of_outputs import swapped_in_outputs
 from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     BROADCASTS,
     NO_GRADIENT,
@@ -25,6 +26,7 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
     SWAPPED,
 )
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
+from deep_mnist.doctor.checks.training_code.steps.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
@@ -39,6 +41,7 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
     trial = trial_of(case)
     rows = trial_rows(case) if trial is not None else None
     if trial is None or rows is None:
+        yield from swapped_in_outputs(case)
         return
     first = trial.evaluate(rows.y, rows.made)
     if np.isnan(rows.y).any() and first.value is not None and not np.isfinite(first.value).all():
@@ -54,7 +57,7 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
 
 def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
-    if error is None:
+    if error is None or asks_for_whole_batches(case):
         return None
     lines, symbol = lines_of(case, trial), symbol_in(trial)
     if has_exchanged(error, lines):

@@ -32,7 +32,7 @@ class StepRecord:
         produced: Variable of each gradient, by the gradient's id.
         training: What `training` each outermost call of the model was given, and whether a tape was open.
         swapped: Names of losses of Keras that were given predictions as y_true and targets as y_pred.
-        compared: What losses of Keras were given, as y_true and as y_pred: some programs exchange them.
+        taken: What losses of Keras were given: the loss, y_true and y_pred.
         error: That ended the step, None where it came to its end.
     """
 
@@ -45,8 +45,13 @@ class StepRecord:
     kept: list[Any] = field(default_factory=list)
     training: list[tuple[Any, bool]] = field(default_factory=list)
     swapped: list[str] = field(default_factory=list)
-    compared: list[Any] = field(default_factory=list)
+    taken: list[tuple[Any, Any, Any]] = field(default_factory=list)
     error: Exception | None = None
+
+    @property
+    def compared(self) -> list[Any]:
+        """Return what losses of Keras were given, as y_true and as y_pred: some programs exchange them."""
+        return [each for _, *both in self.taken for each in both]
 
 
 @dataclass
@@ -216,7 +221,7 @@ def _loss_watch(record: StepRecord, predictions: Any, y: Any) -> Callable[[Any],
         def call(self: Any, y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
             if predictions is not None and y_true is predictions and (y_pred is y or equals(y_pred, y)):
                 record.swapped.append(type(self).__name__)
-            record.compared += [y_true, y_pred]
+            record.taken.append((self, y_true, y_pred))
             return own(self, y_true, y_pred, *args, **kwargs)
 
         return call

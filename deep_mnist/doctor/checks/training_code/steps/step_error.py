@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from deep_mnist.doctor.case import Case
@@ -109,7 +110,7 @@ def _error_of(model: Any, x: Any) -> Exception | None:
     specs = tf.nest.map_structure(lambda each: tf.TensorSpec((None, *each.shape[1:]), each.dtype), held)
     graph = tf.function(lambda rows: model(rows, training=True), autograph=False)
     found: list[Exception] = []
-    for run in (lambda: model(held, training=True), lambda: graph.get_concrete_function(specs)):
+    for run in (partial(model, held, training=True), partial(graph.get_concrete_function, specs)):
         try:
             with unchanged(model):
                 run()

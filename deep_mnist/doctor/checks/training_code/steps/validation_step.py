@@ -13,7 +13,7 @@ from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.training_code.live_batch import as_float, can_be_tried
 from deep_mnist.doctor.checks.training_code.raised import told
-from deep_mnist.doctor.checks.training_code.step_error import is_of_a_machine, raises_as_graph
+from deep_mnist.doctor.checks.training_code.steps.step_error import is_of_a_machine, raises_as_graph
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.following import after_fit
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names
