@@ -29,7 +29,7 @@ SENTENCES |= {
     "a_layer_of_functions_is_saved",
 }
 SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flow"}
-SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch"}
+SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch", "a_share_of_a_sequence_for_validation"}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 
 
