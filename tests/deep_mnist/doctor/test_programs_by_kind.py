@@ -30,6 +30,11 @@ SENTENCES |= {
 }
 SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flow"}
 SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch", "a_share_of_a_sequence_for_validation"}
+SENTENCES |= {
+    "single_rows_without_end_in_a_dataset",
+    "turned_pictures_around_a_flow",
+    "a_repeated_dataset_walked_through",
+}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 
 

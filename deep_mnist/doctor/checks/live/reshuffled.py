@@ -106,7 +106,7 @@ def _both_subsets(text: ProgramText, case: Case, call: ast.Call, node: Any) -> s
 
 def of_both_subsets(call: ast.Call, share: float = 0.2) -> ast.expr:
     """Return the call that reads a folder's files once as two datasets, train and validation."""
-    stated = {"validation_split": share, "subset": "both", "seed": 0}
+    stated: dict[str, float | str] = {"validation_split": share, "subset": "both", "seed": 0}
     kept = [each for each in call.keywords if each.arg not in stated]
     added = [ast.keyword(name, ast.Constant(value)) for name, value in stated.items()]
     return ast.Call(call.func, call.args, [*kept, *added])
