@@ -65,6 +65,16 @@ def draw_validation(call: FitCall, required: Shape | None) -> Drawn | None:
     return drawn
 
 
+def nothing_held(x: Any) -> str:
+    """Return in words what is wrong with data of which nothing could be drawn."""
+    kind = type(x).__name__
+    if not is_kind(x, "PyDataset", "Sequence") or len(x):
+        return f"Expected arrays, a dataset, a sequence or a generator. Received: {kind}."
+    files = "Do the names that it reads have the folder and the ending (.png) of the files on disk?"
+    asked = files if hasattr(x, "image_data_generator") else "What does its __len__ count?"
+    return f"Expected data that hold examples. Received: a {kind} of 0 batches. {asked}"
+
+
 def _refused(split: str, iterator: Any, call: FitCall) -> list[Finding]:
     """Return the finding on an iterator that the program's own fit stops at, [] of a generator."""
     modern = any(each.__module__.startswith("keras.") for each in type(call.model).__mro__)
