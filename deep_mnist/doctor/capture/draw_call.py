@@ -10,6 +10,7 @@ from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipel
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence, no_generator
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
+from deep_mnist.doctor.evidence.live.dataset_graph import has_inputs_in_a_row
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.finding import Finding
 
@@ -86,6 +87,8 @@ def _draw(split: str, x: Any, y: Any, model: Any, required: Shape | None) -> Dra
     if not is_pipeline(x):
         read_rows(x, y)
         return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
+    if has_inputs_in_a_row(x, _count(model, "inputs")):  # which a check says; the data are judged as they are meant
+        x = x.map(lambda *parts: (parts[:-1], parts[-1]))
     if is_kind(x, "DatasetV2"):
         return draw_dataset(split, x, required)
     with unchanged_random_states():  # a loader's augmentation goes on as without the doctor
