@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from deep_mnist.doctor.capture.collected import Shape
@@ -10,6 +11,7 @@ from deep_mnist.doctor.capture.draw import Drawn, draw_arrays, is_kind, is_pipel
 from deep_mnist.doctor.capture.draw_batches import draw_iterator, draw_loader, draw_sequence, no_generator
 from deep_mnist.doctor.capture.draw_tf_data import draw_dataset
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
+from deep_mnist.doctor.evidence.live.dataset_graph import has_inputs_in_a_row
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
 from deep_mnist.doctor.finding import Finding
 
@@ -65,6 +67,17 @@ def draw_validation(call: FitCall, required: Shape | None) -> Drawn | None:
     return drawn
 
 
+def nothing_held(x: Any, elements: Sequence[Any] = ()) -> str:
+    """Return in words what is wrong with data of which nothing could be drawn but these elements."""
+    kind = type(x).__name__
+    if not is_kind(x, "PyDataset", "Sequence") or len(x):
+        first = f" of {type(elements[0]).__name__}s without arrays" if elements else ""
+        return f"Expected arrays, or batches of arrays. Received: {kind}{first}."
+    files = "Do the names that it reads have the folder and the ending (.png) of the files on disk?"
+    asked = files if hasattr(x, "image_data_generator") else "What does its __len__ count?"
+    return f"Expected data that hold examples. Received: a {kind} of 0 batches. {asked}"
+
+
 def _refused(split: str, iterator: Any, call: FitCall) -> list[Finding]:
     """Return the finding on an iterator that the program's own fit stops at, [] of a generator."""
     modern = any(each.__module__.startswith("keras.") for each in type(call.model).__mro__)
@@ -76,6 +89,8 @@ def _draw(split: str, x: Any, y: Any, model: Any, required: Shape | None) -> Dra
     if not is_pipeline(x):
         read_rows(x, y)
         return draw_arrays(split, x, y, _count(model, "inputs"), _count(model, "outputs"))
+    if has_inputs_in_a_row(x, _count(model, "inputs")):  # which a check says; the data are judged as they are meant
+        x = x.map(lambda *parts: (parts[:-1], parts[-1]))
     if is_kind(x, "DatasetV2"):
         return draw_dataset(split, x, required)
     with unchanged_random_states():  # a loader's augmentation goes on as without the doctor

@@ -18,7 +18,13 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.batches import batches_found
 from deep_mnist.doctor.capture.draw import Drawn, is_kind
-from deep_mnist.doctor.capture.draw_call import draw_train, draw_validation, example_shape, shape_taken
+from deep_mnist.doctor.capture.draw_call import (
+    draw_train,
+    draw_validation,
+    example_shape,
+    nothing_held,
+    shape_taken,
+)
 from deep_mnist.doctor.capture.draw_tf_data import judge_pipeline
 from deep_mnist.doctor.capture.fit_call import COMPILED, FACTS, FitCall, Verb
 from deep_mnist.doctor.capture.live_model import contract_of_live, is_compiled, keras_of
@@ -197,8 +203,7 @@ def diagnose_drawn(
     if nothing and call.verb is Verb.CUSTOM_LOOP:
         train = replace(train, whole=False, source="step that makes them itself")
     elif nothing and not broken:
-        first = f" of {type(train.elements[0]).__name__}s without arrays" if train.elements else ""
-        raise NotUsableError(f"Expected arrays, or batches of arrays. Received: {type(call.x).__name__}{first}.")
+        raise NotUsableError(nothing_held(call.x, train.elements))
     splits, whole = splits_of(call, train, test)
     built = getattr(call.model, "built", True)  # while a case is judged, its model is
     facts = {**fit_facts(call, train), "may_repeat": origin.may_repeat, "built": built}

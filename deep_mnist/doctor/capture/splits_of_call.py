@@ -35,8 +35,8 @@ def _part(name: str, train: Drawn, examples: slice) -> Split:
 
 
 def validation_start(call: FitCall, train: Drawn) -> int | None:
-    """Return the index from which validation_split takes examples, None without one."""
-    share = call.facts.get("validation_split")
+    """Return the index from which validation_split takes examples, None without one, or of what is no array."""
+    share = call.facts.get("validation_split") if train.source == "array" else None
     if not isinstance(share, int | float) or not 0 < share < 1 or train.images is None or not train.images.ndim:
         return None
     if train.labels is not None and (not train.labels.ndim or len(train.labels) != len(train.images)):

@@ -150,6 +150,20 @@ def test_unlike_estimators_are_refused_with_a_line(digits):
         doctor.check(object(), *digits)
 
 
+def test_a_sequence_of_no_batches_is_told_from_what_is_no_data():
+    """The refusal says that it holds nothing, not that it is of another kind."""
+
+    class Rows(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return 0
+
+        def __getitem__(self, index: int) -> Any:
+            raise IndexError(index)
+
+    with pytest.raises(doctor.NotUsableError, match=r"a Rows of 0 batches"):
+        doctor.check(dense(), Rows())
+
+
 def test_a_person_has_the_last_word(digits):
     """An accepted finding stays in the report with its reason, of the data and of the pipeline alike."""
     accept = {"images.range": "a trial", "images.dtype": "a trial"}

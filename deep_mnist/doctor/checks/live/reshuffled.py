@@ -101,11 +101,12 @@ def _both_subsets(text: ProgramText, case: Case, call: ast.Call, node: Any) -> s
     statement = text.statement_of(call)
     if None in names or len(names) != 2 or not inputs_of(node) or not isinstance(statement, ast.Assign):
         return ""
-    share = ast.Constant(value=0.2)
-    again = ast.parse(ast.unparse(call), mode="eval").body
-    if not isinstance(again, ast.Call):
-        return ""
-    stated = {"validation_split": share, "subset": ast.Constant(value="both"), "seed": ast.Constant(value=0)}
-    kept = [each for each in again.keywords if each.arg not in stated]
-    again.keywords = [*kept, *(ast.keyword(name, value) for name, value in stated.items())]
-    return f"{names[0]}, {names[1]} = {ast.unparse(again)}  # in place of take() and skip()"
+    return f"{names[0]}, {names[1]} = {ast.unparse(of_both_subsets(call))}  # in place of take() and skip()"
+
+
+def of_both_subsets(call: ast.Call, share: float = 0.2) -> ast.expr:
+    """Return the call that reads a folder's files once as two datasets, train and validation."""
+    stated: dict[str, float | str] = {"validation_split": share, "subset": "both", "seed": 0}
+    kept = [each for each in call.keywords if each.arg not in stated]
+    added = [ast.keyword(name, ast.Constant(value)) for name, value in stated.items()]
+    return ast.Call(call.func, call.args, [*kept, *added])

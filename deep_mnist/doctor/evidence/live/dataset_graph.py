@@ -21,6 +21,12 @@ def is_dataset(value: Any) -> bool:
     return any(each.__name__ == "DatasetV2" for each in type(value).__mro__)
 
 
+def has_inputs_in_a_row(value: Any, inputs: int) -> bool:
+    """Whether a dataset yields several inputs and the labels side by side, of which Keras reads x, y and weights."""
+    spec = value.element_spec if inputs > 1 and is_dataset(value) else None
+    return isinstance(spec, tuple) and len(spec) == inputs + 1 and all(hasattr(each, "shape") for each in spec)
+
+
 def kind_of(dataset: Any) -> str:
     """Return "Map", "Shuffle", "TensorSlice" … of a dataset.
 
