@@ -37,6 +37,9 @@ def check_attention_masks(case: Case) -> Iterator[Finding]:
     """Yield an attention_mask that marks what is to be left out."""
     if not can_be_tried(case) or case.call is None or case.call.step is not None:
         return
+    within = getattr(case.call.model, "_flatten_layers", lambda: ())()
+    if not any("Attention" in type(each).__name__ for each in within):
+        return
     x = rows_of(case)[0]
     tokens = [each for each in sys.modules["tensorflow"].nest.flatten(x) if _are_tokens(each)]
     for layer, mask in _masks_of(case.call.model, x) if tokens else ():
@@ -51,7 +54,9 @@ def check_attention_masks(case: Case) -> Iterator[Finding]:
 
 def _are_tokens(rows: Any) -> bool:
     """Whether rows (n, steps) are whole numbers, some of which end or begin in padding."""
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or not np.array_equal(rows, np.rint(rows)):
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiu":
+        return False
+    if not np.array_equal(rows, np.rint(rows)):
         return False
     padded = rows == PADDING
     return int((padded.any(axis=1) & ~padded.all(axis=1) & (padded[:, 0] != padded[:, -1])).sum()) >= FEWEST

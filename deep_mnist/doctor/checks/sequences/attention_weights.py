@@ -149,7 +149,7 @@ def _run(case: Case, call: Any) -> None:
 @check(OVER_ONE_NUMBER)
 def check_attention_weights(case: Case) -> Iterator[Finding]:
     """Yield a softmax within the network that makes 1 of each step's only score."""
-    if not can_be_tried(case):
+    if not can_be_tried(case) or not _may_weigh(case):
         return
     for each in _watched_run(case)[:1]:
         steps = " x ".join(str(size) for size in each.shape[1:-1])
@@ -159,6 +159,18 @@ def check_attention_weights(case: Case) -> Iterator[Finding]:
             received=f"softmax over the last axis of {steps} x 1 scores{name}{_place(each)}: all weights are 1",
             fix=_fix(case, each) or "Let the softmax run over the axis of the steps: Dense(1), then Softmax(axis=1).",
         )
+
+
+def _may_weigh(case: Case) -> bool:
+    """Whether a softmax of the network, or of the program's text, may run over one score: a run tells."""
+    model = case.call.model if case.call is not None else None
+    layers = getattr(model, "_flatten_layers", lambda: ())()  # those within layers of the user's own, too
+    kinds = [(type(each).__name__, getattr(each, "activation", None), _units(each)) for each in layers]
+    stated = any(
+        kind == "Softmax" or (getattr(activation, "__name__", "") == "softmax" and units in (1, None))
+        for kind, activation, units in kinds
+    )
+    return stated or (case.frame is not None and bool(ProgramText(case.frame).calls("softmax")))
 
 
 def _place(found: OneNumber) -> str:
