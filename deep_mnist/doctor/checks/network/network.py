@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import hidden_layers
-from deep_mnist.doctor.checks.network.frozen_in_turns import set_in_turns
+from deep_mnist.doctor.checks.network.frozen import set_in_turns, thawed
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.probe.linear_fit import is_linear_task
@@ -150,11 +150,11 @@ def check_trainable(case: Case) -> Iterator[Finding]:
     """Yield layers that are frozen and should train."""
     layers = case.contract.architecture
     if layers.all_frozen:
-        thawed = "model.trainable = True; model.compile(optimizer=model.optimizer, loss=model.loss)"
+        mended = f"{thawed(case)}; model.compile(optimizer=model.optimizer, loss=model.loss)"
         yield ALL_FROZEN.found(
             expected="at least one trainable layer",
             received=f"all {len(layers.frozen)} layers with weights are frozen",
-            fix=set_in_turns(case) or f"{thawed}  # in this order",
+            fix=set_in_turns(case) or f"{mended}  # in this order",
         )
     elif layers.stale_norms:
         yield BATCH_NORM_FROZEN.found(

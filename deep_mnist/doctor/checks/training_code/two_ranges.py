@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.network.frozen_in_turns import named_in
+from deep_mnist.doctor.checks.network.frozen import named_in
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, step_of
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, patched
 from deep_mnist.doctor.finding import Finding

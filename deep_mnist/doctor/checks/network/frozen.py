@@ -1,8 +1,9 @@
-"""Two models that train in turns, as a GAN's: one is frozen for the other, and when each must be set."""
+"""What is frozen that should train: all of a network, or one of two models that train in turns, as a GAN's."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 
 STEPS = ("train_on_batch", "fit")
+ENDS = re.compile(r"Flatten|Global\w+Pooling")  # of a pretrained part
 
 
 def set_in_turns(case: Case) -> str:
@@ -58,3 +60,18 @@ def named_in(frame: FrameType) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, ModuleType | type):
             own = getattr(value, "__dict__", {})
             yield from ((f"{name}.{each}", of) for each, of in own.items() if not each.startswith("_"))
+
+
+def thawed(case: Case) -> str:
+    """Return the statement that lets a network train: of layers frozen one by one, those behind the pretrained part.
+
+    A model that was not frozen as a whole has trainable=True already, and setting it does nothing.
+    """
+    model = case.call.model if case.call is not None else None
+    held = list(getattr(model, "layers", ()))
+    if not held or not getattr(model, "trainable", False):
+        return "model.trainable = True"
+    ends = [at for at, each in enumerate(held) if hasattr(each, "layers") or ENDS.match(type(each).__name__)]
+    head = held[ends[-1] + 1 :] if ends else []
+    part = f"[-{len(head)}:]" if any(getattr(each, "weights", ()) for each in head) else ""
+    return f'[setattr(each, "trainable", True) for each in model.layers{part}]'
