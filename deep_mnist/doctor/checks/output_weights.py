@@ -1,4 +1,4 @@
-"""The line of fit with weights of the examples of each output, in the place of class_weight for several outputs."""
+"""The line of fit with weights of the examples, of several outputs or of steps and pixels, for class_weight."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deep_mnist.contract.losses import DISTRIBUTION_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
 
@@ -25,13 +26,32 @@ def weights_of_outputs(case: Case) -> str:
         given = given if given is not None or len(fit.args) < 2 else fit.args[1]
         names = [each.output_name for each in case.contract.outputs]
         weights = call.arguments.get("class_weight")
-        if stated is None or given is None or not isinstance(weights, Mapping) or not _hold_all(weights, call.y, names):
+        if stated is None or given is None or not isinstance(weights, Mapping):
             continue
-        expression = _expression(ast.unparse(stated), ast.unparse(given), call.y, by_output=set(weights) >= set(names))
+        if not names:
+            expression = _of_places(case, ast.unparse(stated), ast.unparse(given), weights)
+        elif _hold_all(weights, call.y, names):
+            by_output = set(weights) >= set(names)
+            expression = _expression(ast.unparse(stated), ast.unparse(given), call.y, by_output=by_output)
+        else:
+            continue
+        if not expression:
+            continue
         kept = [each for each in fit.keywords if each.arg != "class_weight"]
         value = ast.parse(expression, mode="eval").body
         return text.with_expression(fit, ast.Call(fit.func, fit.args, [*kept, ast.keyword("sample_weight", value)]))
     return ""
+
+
+def _of_places(case: Case, weights: str, labels: str, held: Mapping[Any, Any]) -> str:
+    """Return a weight for each step or pixel of one output, "" where a class has none."""
+    y, rows = np.asarray(case.call.y) if case.call is not None else np.zeros(0), labels
+    if case.contract.loss in DISTRIBUTION_LOSSES:
+        y, rows = y.argmax(axis=-1), f"{labels}.argmax(axis=-1)"
+    elif y.ndim > 2 and y.shape[-1] == 1:
+        y, rows = y[..., 0], f"{labels}[..., 0]"
+    known = y.dtype.kind in "fiub" and set(np.unique(y).tolist()) <= set(held)
+    return WEIGHT.format(weights).replace("(y)", f"({rows})") if known else ""
 
 
 def _expression(weights: str, labels: str, y: Any, *, by_output: bool) -> str:
