@@ -60,6 +60,7 @@ class FitCall:
         overrides: loss, from_logits that the source tells apart from compile(), as a custom loop's loss object does.
         earlier: The fits before it, where these are followed.
         step: Of a custom loop, what can be run again; None of any other call.
+        train_step: Of a model that overrides it, as it was last made ready to be run; None before.
         later: What the program tests the model on behind the fit, where that is to be judged as the test split.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
         by_library: A library calls the method, as scikit-learn does for a wrapped network.
@@ -77,6 +78,7 @@ class FitCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[EarlierFit, ...] = ()
     step: OwnStep | None = None
+    train_step: OwnStep | None = None
     later: Later | None = None
 
     @property

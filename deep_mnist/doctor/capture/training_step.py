@@ -105,7 +105,7 @@ def _record(step: OwnStep | None) -> StepRecord | None:
     """Return what a step did, None where it cannot be run."""
     if step is None or "keras" not in sys.modules or not is_small(step.model):
         return None
-    return step.record()
+    return step.first
 
 
 def frames_around(frame: FrameType | None) -> Iterator[FrameType]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
+from deep_mnist.doctor.evidence.live.own_code import all_layers
 from deep_mnist.doctor.evidence.live.own_step import patched
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.finding import Finding
@@ -37,8 +38,7 @@ def check_attention_masks(case: Case) -> Iterator[Finding]:
     """Yield an attention_mask that marks what is to be left out."""
     if not can_be_tried(case) or case.call is None or case.call.step is not None:
         return
-    within = getattr(case.call.model, "_flatten_layers", lambda: ())()
-    if not any("Attention" in type(each).__name__ for each in within):
+    if not any("Attention" in type(each).__name__ for each in all_layers(case.call.model)):
         return
     x = rows_of(case)[0]
     tokens = [each for each in sys.modules["tensorflow"].nest.flatten(x) if _are_tokens(each)]

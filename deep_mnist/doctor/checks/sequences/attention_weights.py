@@ -12,7 +12,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
-from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers, is_of_a_library
 from deep_mnist.doctor.evidence.live.own_step import patched
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of
@@ -163,8 +163,7 @@ def check_attention_weights(case: Case) -> Iterator[Finding]:
 
 def _may_weigh(case: Case) -> bool:
     """Whether a softmax of the network, or of the program's text, may run over one score: a run tells."""
-    model = case.call.model if case.call is not None else None
-    layers = getattr(model, "_flatten_layers", lambda: ())()  # those within layers of the user's own, too
+    layers = all_layers(case.call.model) if case.call is not None else []
     kinds = [(type(each).__name__, getattr(each, "activation", None), _units(each)) for each in layers]
     stated = any(
         kind == "Softmax" or (getattr(activation, "__name__", "") == "softmax" and units in (1, None))

@@ -116,10 +116,17 @@ def step_of(case: Case) -> OwnStep | None:
     module = str(getattr(own, "__module__", "keras"))
     if own is None or module.startswith(("keras.", "tf_keras.", "tensorflow.")):
         return None
+    if call.train_step is None:
+        call.train_step = _train_step(case, call.model, own)
+    return call.train_step
+
+
+def _train_step(case: Case, model: Any, own: Any) -> OwnStep | None:
+    """Return a model's own train_step on a few rows, None where they cannot be taken."""
     x, y = rows_of(case)
     if x is None:
         return None
-    tf, model = sys.modules["tensorflow"], call.model
+    tf = sys.modules["tensorflow"]
 
     def run(inputs: Any, targets: Any) -> Any:
         return model.train_step(inputs if targets is None else (inputs, targets))

@@ -12,7 +12,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
-from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers
 from deep_mnist.doctor.evidence.live.own_step import recording
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
@@ -82,7 +82,7 @@ def most_rows(case: Case) -> int:
     sides = images.shape[1:] if images is not None else ()
     steps = sides[:1] if len(sides) < 3 else ()
     count = 1.0
-    for layer in getattr(model, "_flatten_layers", lambda: ())():
+    for layer in all_layers(model):
         shape = getattr(layer.output, "shape", None) if _has_output(layer) else None
         known = [each for each in tuple(shape or ())[1:-1] if isinstance(each, int)]
         for each in vars(layer).get("_trainable_variables", ()):
@@ -116,7 +116,7 @@ def holds_own(model: Any) -> bool:
     Operations whose gradients are always numbers, as the sum of a residual connection, do not count.
     """
     keras = sys.modules["keras"]
-    parts = [model, *(each for part in getattr(model, "_flatten_layers", lambda: ())() for each in _operations(part))]
+    parts = [model, *(each for part in all_layers(model) for each in _operations(part))]
     return any(
         type(each).__name__ == "Lambda"
         or (not isinstance(each, keras.layers.Layer) and type(each).__name__ not in FINITE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import CodeType
 from typing import Any
 
@@ -11,7 +12,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.evidence.live.call_trial import MadeInCall, made_in_call
-from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, names_in
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers, names_in
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
@@ -104,7 +105,7 @@ def check_step(case: Case) -> Iterator[Finding]:
     step = step_of(case)
     if step is None:
         return
-    record = step.record()
+    record = step.first
     yield from _training_flag(case, step, record)
     if _all_missing(record):
         yield _without_gradients(case, step, record)
@@ -194,7 +195,7 @@ def _training_flag(case: Case, step: OwnStep, record: StepRecord) -> Iterator[Fi
 
 
 def _differing(model: Any) -> list[str]:
-    layers = getattr(model, "_flatten_layers", lambda: ())()
+    layers = all_layers(model)
     return [
         str(layer.name)
         for layer in layers
@@ -228,7 +229,7 @@ def _in_call(found: MadeInCall) -> Finding:
 
 def _has_own_code(model: Any) -> bool:
     """Whether a layer of the model is of a class of the user's."""
-    layers = [model, *getattr(model, "_flatten_layers", lambda: ())()]
+    layers = [model, *all_layers(model)]
     return any(not type(each).__module__.startswith(("keras.", "tensorflow.")) for each in layers)
 
 
@@ -241,16 +242,13 @@ def check_growing_state(case: Case) -> Iterator[Finding]:
     tf = sys.modules["tensorflow"]
     lists = {name: each for name, each in vars(step.model).items() if isinstance(each, list) and name[:1] != "_"}
     grown: dict[str, Any] = {}
-    own = step.run
 
     def run(x: Any, y: Any) -> None:
         before = {name: len(each) for name, each in lists.items()}
-        own(x, y)
+        step.run(x, y)
         grown.update({name: each[-1] for name, each in lists.items() if len(each) == before[name] + 1})
 
-    step.run = run
-    step.record()
-    step.run = own
+    replace(step, run=run).record()
     name = next((each for each, value in grown.items() if tf.is_tensor(value)), None)
     if name is not None:
         yield GROWS.found(

@@ -11,7 +11,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
-from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers
 from deep_mnist.doctor.evidence.live.own_step import recording
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
@@ -79,7 +79,7 @@ def _in_use(model: Any, x: Any) -> list[Untracked]:
 
 
 def _own_layers(model: Any) -> list[Any]:
-    layers = getattr(model, "_flatten_layers", lambda: ())()
+    layers = all_layers(model)
     return [each for each in layers if not type(each).__module__.startswith(OF_KERAS)]
 
 
@@ -114,7 +114,7 @@ def _may_be_applied(case: Case, found: list[Untracked]) -> bool:
     step = step_of(case)
     if step is None:
         return False
-    record = step.record()
+    record = step.first
     asked = {id(each) for of in record.asked for each in of}
     return not asked or any(id(each.variable) in asked for each in found)
 

@@ -14,6 +14,11 @@ OF_KERAS = ("keras.", "tf_keras.", "tensorflow.")  # modules of the classes that
 INSTALLED = (f"{Path(os.__file__).parent}{os.sep}", "<frozen ")  # Python's own files
 
 
+def all_layers(model: Any) -> list[Any]:
+    """Return a model of Keras and all layers within it, also those that layers of the user's own hold; [] of others."""
+    return list(getattr(model, "_flatten_layers", lambda: ())())
+
+
 def is_of_a_library(frame: FrameType) -> bool:
     """Whether a frame is of Python, Keras, TensorFlow, any installed package or the doctor, and not the user's."""
     return _is_of_a_library(frame.f_code, frame.f_globals)

@@ -11,6 +11,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -80,6 +81,11 @@ class OwnStep:
     place: str = ""
     code: CodeType | None = None
     is_exact: bool = True
+
+    @cached_property
+    def first(self) -> StepRecord:
+        """What the step does as it stands on its own batch: run once for all who ask."""
+        return self.record()
 
     def record(self, *, y: Any = None, predictions: Any = None) -> StepRecord:
         """Return what the step does.

@@ -12,7 +12,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import moved_by_predictions
-from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, is_of_library_file
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers, is_of_library_file
 from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 from deep_mnist.doctor.finding import Finding
@@ -43,7 +43,7 @@ def check_by_the_batch(case: Case) -> Iterator[Finding]:
     if images is None or not images.ndim:
         return
     rows = np.asarray(images[:ROWS])
-    layers = _layers_in(call.model)
+    layers = all_layers(call.model)
     if all(type(each).__module__.startswith(OF_KERAS) for each in layers):  # whose training predict() sets
         return
     norms = moved_by_predictions(call.model, layers, rows) if len(rows) == ROWS else []
@@ -94,7 +94,7 @@ def _calls(case: Case, owner: Any, norms: list[Any]) -> Iterator[tuple[ProgramTe
     for each in ast.walk(text.function_at(code) or ast.Module([], [])):
         if isinstance(each, ast.Call) and getattr(keyword_of(each, "training"), "value", None) is True:
             held = getattr(owner, called(each), None)
-            if held is None or any(one is norm for one in (held, *_layers_in(held)) for norm in norms):
+            if held is None or any(one is norm for one in (held, *all_layers(held)) for norm in norms):
                 yield text, each
 
 
@@ -102,8 +102,3 @@ def _untold(call: ast.Call) -> ast.Call:
     bare = copy.copy(call)
     bare.keywords = [each for each in call.keywords if each.arg != "training"]
     return bare
-
-
-def _layers_in(layer: Any) -> list[Any]:
-    """Return a layer and all within it."""
-    return list(layer._flatten_layers()) if hasattr(layer, "_flatten_layers") else []

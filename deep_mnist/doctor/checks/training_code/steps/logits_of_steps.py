@@ -30,7 +30,7 @@ def logits_given_wrongly(case: Case) -> Iterator[Finding]:
     step = step_of(case)
     if step is None or case.contract.loss in KNOWN:
         return
-    for loss, y_true, y_pred in step.record().taken:
+    for loss, y_true, y_pred in step.first.taken:
         stated, name = getattr(loss, "from_logits", None), type(loss).__name__
         if loss_name(name) not in KNOWN or not isinstance(stated, bool):
             continue

@@ -37,7 +37,7 @@ def check_loss_is_one_number(case: Case) -> Iterator[Finding]:
     step = step_of(case)
     if step is None:
         return
-    loss = step.record().loss
+    loss = step.first.loss
     shape = tuple(getattr(loss, "shape", None) or ())
     if not shape or None in shape or math.prod(shape) < 2:
         return

@@ -6,12 +6,14 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
+from deep_mnist.doctor.checks.program.first_step import TRIED
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
 from deep_mnist.doctor.checks.training_code.raised import told
@@ -51,7 +53,6 @@ CALL_RAISES = Rule(
     ),
 )
 MOST_ROWS = 64  # of a batch; how many are given may matter to code that counts on a batch's size
-TRIED = ("fit", "check", "assert_fit", "train_on_batch")
 OLD_SCALING = re.compile(r"no attribute '(get_scaled_loss|get_unscaled_gradients)'")
 SIGNALS = (StopIteration, NotImplementedError)  # an iterator at its end, and what only a graph or a strategy can do
 
@@ -64,7 +65,7 @@ def check_step_runs(case: Case) -> Iterator[Finding]:
     step = case.call.step if case.call is not None else None
     if step is None or not step.is_exact or not can_be_tried(case):
         return
-    error = step.record().error
+    error = step.first.error
     if error is None or not _is_of_program(error) or (step.is_whole and not raises_as_graph(step)):
         return
     known = finding_of(error, model=step.model)
@@ -163,13 +164,8 @@ def is_of_a_machine(error: Exception) -> bool:
 
 def raises_as_graph(step: OwnStep) -> bool:
     """Whether a step that is a tf.function raises when it is traced, too."""
-    own = step.run
 
     def traced(x: Any, y: Any) -> None:
-        sys.modules["tensorflow"].function(lambda: own(x, y)).get_concrete_function()
+        sys.modules["tensorflow"].function(lambda: step.run(x, y)).get_concrete_function()
 
-    step.run = traced
-    try:
-        return step.record().error is not None
-    finally:
-        step.run = own
+    return replace(step, run=traced).record().error is not None

@@ -47,7 +47,7 @@ def check_step_is_finite(case: Case) -> Iterator[Finding]:
     step = step_of(case)
     if step is None or not step.is_exact or _is_guarded(case, step):
         return
-    record = step.record()
+    record = step.first
     if record.error is not None or not _is_finite(step.x) or not _is_finite(step.y) or _is_scaled(step):
         return
     lost = _lost(record)
