@@ -52,6 +52,10 @@ class TraceStep:
         """Its variables; names of the module where it is no function."""
         return dict(self.frame.f_locals)
 
+    def named(self, name: str) -> Any:
+        """Return what a name stood for there, of its own or of its module; None where it stood for nothing."""
+        return self.held.get(name, self.frame.f_globals.get(name))
+
     @cached_property
     def is_own(self) -> bool:
         """Whether it is the user's own code."""

@@ -134,7 +134,7 @@ def _chain(step: TraceStep, module: str, name: str) -> tuple[str, str]:
     if not best:
         return f"{module}.{name}", f"{as_written(module)}.{name}"
     root, _, rest = best.partition(".")
-    value = step.held.get(root, step.frame.f_globals.get(root))
+    value = step.named(root)
     home = as_written(value.__name__) if isinstance(value, ModuleType) else root
     return best, f"{home}.{rest}"
 

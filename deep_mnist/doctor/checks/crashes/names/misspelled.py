@@ -65,7 +65,7 @@ def _elsewhere(target: str, name: str) -> str:
 def _value(step: TraceStep, node: ast.expr) -> Any:
     """Return what a name, or an attribute of one, stands for where the error came up; None where it is not known."""
     if isinstance(node, ast.Name):
-        return step.held.get(node.id, step.frame.f_globals.get(node.id))
+        return step.named(node.id)
     return getattr(_value(step, node.value), node.attr, None) if isinstance(node, ast.Attribute) else None
 
 

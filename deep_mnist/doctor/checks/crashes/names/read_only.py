@@ -23,7 +23,7 @@ def explain_read_only(crash: Crash) -> Finding | None:
     if target is None or not isinstance(target.value, ast.Name):
         return None
     owner = target.value.id
-    kind = type(step.held.get(owner, step.frame.f_globals.get(owner)))
+    kind = type(step.named(owner))
     home = next((each for each in kind.__mro__ if isinstance(vars(each).get(name), property)), None)
     if home is None or not is_of_library_file(vars(home)[name].fget.__code__.co_filename):
         return None

@@ -148,7 +148,7 @@ def _value(node: ast.expr, step: TraceStep) -> Any:
     if isinstance(node, ast.Constant):
         return node.value if type(node.value) is int else None
     if isinstance(node, ast.Name):
-        return step.held.get(node.id, step.frame.f_globals.get(node.id)) if isinstance(node.ctx, ast.Load) else None
+        return step.named(node.id) if isinstance(node.ctx, ast.Load) else None
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
         return getattr(step.held.get("self"), node.attr, None)
     return None
