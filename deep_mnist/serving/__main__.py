@@ -52,10 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
     # Its products are small: more threads of BLAS only wait for one another, on cores that TensorFlow could use.
     threadpool_limits(1, "blas")
     server = make_server(champion, limits, options.host, options.port, access_log=options.access_log)
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    print(f"serving: http://{host}:{options.port}/", flush=True)
-    server.run()
-    return 0 if server.started else 2
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's, once it has said what it cannot listen on
+        return 2
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +30,7 @@ from deep_mnist.serving.http.server import make_server
 from deep_mnist.serving.model.champion import ServedChampion
 from deep_mnist.serving.model.profiling import profile_training_split
 from deep_mnist.serving.model.reference_profile import write_profile
+from tests.support.runs import ROOT
 
 NAME = "digits"
 STARTED_SECONDS = 120.0
@@ -51,6 +56,30 @@ def promote(registry: Registry, version: Path) -> Promotion:
     """Promote a copy of a version's folder."""
     facts = Facts(f"digest {version.name}", "data", "test", 0.9, 300, "because", f"run {version.name}")
     return registry.promote(version, facts, expected=registry.champion())
+
+
+@contextmanager
+def serving_command(
+    store: str, folder: Path, *options: str, variables: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The real command on a free port, until the block ends: its process and, once it has said it, its address."""
+    command = [sys.executable, "-m", "deep_mnist.serving", store, "--model-name", NAME, "--port", "0"]
+    command += ["--cache", str(folder / "cache"), *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
+        try:
+            yield process, _said_address(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) in (0, -signal.SIGTERM)
+
+
+def _said_address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("serving: http://"):
+            return line.removeprefix("serving: ").rstrip("/\n")
+    raise AssertionError("the server ended")
 
 
 @dataclass

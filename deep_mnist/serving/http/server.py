@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import uvicorn
 
 from deep_mnist.serving.http.app import create_app
@@ -13,6 +15,17 @@ from deep_mnist.serving.model.champion import ServedChampion
 GRACE_SECONDS = 10  # for requests at work when the server is stopped
 
 
+class ChampionServer(uvicorn.Server):
+    """Says where it listens once it does: who reads the line may connect."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then print the address, with the port that the system chose where 0 was given."""
+        await super().startup(sockets)
+        port = self.servers[0].sockets[0].getsockname()[1]
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        print(f"serving: http://{host}:{port}/", flush=True)
+
+
 def make_server(
     champion: ServedChampion,
     limits: ServingLimits,
@@ -20,7 +33,7 @@ def make_server(
     port: int = 8080,
     *,
     access_log: bool = False,
-) -> uvicorn.Server:
+) -> ChampionServer:
     """Return a server of a loaded champion; `run` serves until it is interrupted. Port 0 takes a free one."""
     config = uvicorn.Config(
         SendDeadline(create_app(champion, limits, access_log=access_log), limits.seconds),
@@ -34,4 +47,4 @@ def make_server(
         limit_concurrency=limits.connections,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return ChampionServer(config)

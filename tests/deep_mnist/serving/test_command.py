@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import requests
-from urllib3.util import Retry
 
 from deep_mnist.registry.names import only_name
 from deep_mnist.registry.pointer import RegistryError
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.__main__ import main
-from tests.support.ports import free_port
 from tests.support.runs import ROOT
-from tests.support.serving import NAME
+from tests.support.serving import NAME, serving_command
 
 
 @pytest.mark.slow
 def test_the_command_serves_on_loopback_until_it_is_stopped(registry: Registry, tmp_path: Path) -> None:
     """It says where it listens, on loopback only, predicts, and ends with 0 on SIGTERM."""
-    port = free_port()
-    command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME]
-    command += ["--port", str(port), "--cache", str(tmp_path / "cache"), "--body-bytes", "5000"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
-        try:
-            assert process.stdout is not None
-            lines = [process.stdout.readline(), process.stdout.readline()]
-            assert lines == [f"serving: {NAME} version 1, accuracy 0.9000\n", f"serving: http://127.0.0.1:{port}/\n"]
-            url = f"http://127.0.0.1:{port}/v1/models/{NAME}:predict"
-            session = requests.Session()
-            session.mount(
-                "http://",
-                requests.adapters.HTTPAdapter(max_retries=Retry(connect=99, backoff_factor=0.02, backoff_max=1)),
-            )
-            predicted = session.post(url, json={"instances": [[[0] * 28] * 28]}, timeout=60)
-            assert predicted.status_code == 200
-            assert session.post(url, data=b"x" * 6000, timeout=60).status_code == 413
-            assert listening(port) == {"127.0.0.1"}
-        finally:
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(60) in (0, -signal.SIGTERM)
+    with serving_command(registry.store.url, tmp_path, "--body-bytes", "5000") as (_, address):
+        url = f"{address}/v1/models/{NAME}:predict"
+        assert requests.post(url, json={"instances": [[[0] * 28] * 28]}, timeout=60).status_code == 200
+        assert requests.post(url, data=b"x" * 6000, timeout=60).status_code == 413
+        assert listening(int(address.rpartition(":")[2])) == {"127.0.0.1"}
 
 
 def listening(port: int) -> set[str]:
@@ -90,3 +70,16 @@ def test_what_cannot_be_served_is_told_in_one_line(
     assert main([str(tmp_path), *more]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert named in line
+
+
+def test_a_port_that_is_taken_is_told_and_no_address_is(registry: Registry, tmp_path: Path) -> None:
+    """Exit status 2; who waits for the line is not sent to another's server."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME]
+        command += ["--cache", str(tmp_path / "cache"), "--port", str(taken.getsockname()[1])]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+    assert ended.returncode == 2 and "address already in use" in ended.stderr
+    assert "http://" not in ended.stdout

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +17,8 @@ from deep_mnist.forms.form import ONNX
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.__main__ import main
 from deep_mnist.serving.replay import main as replay
-from tests.support.ports import free_port
 from tests.support.runs import ROOT
-from tests.support.serving import NAME, promote
+from tests.support.serving import NAME, promote, serving_command
 
 
 @pytest.fixture(scope="module")
@@ -40,27 +36,16 @@ def store(versions: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def url(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the command serves it; `import tensorflow` and `import keras` fail in its process."""
-    folder, port = tmp_path_factory.mktemp("light"), free_port()
+    folder = tmp_path_factory.mktemp("light")
     for name in ("tensorflow", "keras"):
         (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module named {name}')")
-    command = [sys.executable, "-m", "deep_mnist.serving", store, "--model-name", NAME, "--engine", "onnx"]
-    command += ["--port", str(port), "--cache", str(folder / "cache")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
-        try:
-            assert process.stdout is not None
-            lines = [process.stdout.readline(), process.stdout.readline()]
-            assert lines[1] == f"serving: http://127.0.0.1:{port}/\n", lines
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+    variables = {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    with serving_command(store, folder, "--engine", "onnx", variables=variables) as (_, address):
+        yield address
 
 
 def posted(url: str, document: object) -> requests.Response:
-    session = requests.Session()
-    session.mount("http://", requests.adapters.HTTPAdapter(max_retries=5))
-    return session.post(f"{url}/v1/models/{NAME}:predict", json=document, timeout=60)
+    return requests.post(f"{url}/v1/models/{NAME}:predict", json=document, timeout=60)
 
 
 def test_it_predicts_as_the_champion_did_when_it_was_published(

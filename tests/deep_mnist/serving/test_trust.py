@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -25,9 +23,8 @@ import tritonclient.http as triton
 from deep_mnist.registry.registry import Registry
 from tests.support.attacks import flip, folder_of, list_again, point_at
 from tests.support.keys import make_keys
-from tests.support.ports import free_port
 from tests.support.runs import ROOT
-from tests.support.serving import NAME, promote
+from tests.support.serving import NAME, promote, serving_command
 from tests.support.sigstore import sigstore
 
 CLIENTS = 3
@@ -82,37 +79,11 @@ class Clients:
 @contextmanager
 def served(registry: Registry, folder: Path, trusted: list[str]) -> Iterator[str]:
     """The real command with --require-signature; its URL, once it serves."""
-    port = free_port()
-    command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME]
-    command += ["--port", str(port), "--cache", str(folder / "cache"), "--poll-seconds", "0.1"]
-    command += trusted
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
-        assert process.stdout is not None
+    with serving_command(registry.store.url, folder, "--poll-seconds", "0.1", *trusted) as (process, address):
         reader = threading.Thread(target=lambda: list(process.stdout or ()))
-        try:
-            while "http" not in (line := process.stdout.readline()):
-                assert line, "the server ended"
-            reader.start()
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_it_listens(url)
-            yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-            reader.join()
-    assert process.returncode in (0, -signal.SIGTERM)
-
-
-def _wait_until_it_listens(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            requests.get(f"{url}/v2/health/ready", timeout=60).raise_for_status()
-            return
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        reader.start()
+        yield address
+    reader.join()
 
 
 def rollback(registry: Registry, *options: str) -> subprocess.CompletedProcess[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,14 +16,11 @@ from typing import Any
 import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from urllib3.util import Retry
 
 from deep_mnist.registry.registry import Registry
 from deep_mnist.serving.monitoring.tracing import sends_spans
 from deep_mnist.serving.requests.stages import STAGES
-from tests.support.ports import free_port
-from tests.support.runs import ROOT
-from tests.support.serving import NAME, RunningServer, promote, running_server
+from tests.support.serving import NAME, RunningServer, promote, running_server, serving_command
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
@@ -85,25 +80,17 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
 @pytest.fixture(scope="module")
 def observed(versions: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list[Any], str]:
     """What the command logs and sends while two requests are answered, and the trace that the first response named."""
-    folder, port = tmp_path_factory.mktemp("observed"), free_port()
+    folder = tmp_path_factory.mktemp("observed")
     registry = Registry(str(folder / "registry"), NAME)
     promote(registry, versions / "weak")
-    command = [sys.executable, "-m", "deep_mnist.serving", registry.store.url, "--model-name", NAME, "--access-log"]
-    command += ["--port", str(port), "--cache", str(folder / "cache")]
     with collector() as (endpoint, received):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
-            try:
-                assert process.stdout is not None
-                process.stdout.readline(), process.stdout.readline()
-                session = requests.Session()
-                retry = Retry(connect=99, backoff_factor=0.02, backoff_max=1)
-                session.mount("http://", requests.adapters.HTTPAdapter(max_retries=retry))
-                url = f"http://127.0.0.1:{port}/v1/models/{NAME}:predict"
-                predicted = session.post(url, json=ZEROS, headers=TRACEPARENT, timeout=60)
-                session.get(f"http://127.0.0.1:{port}/nothing\n{{}}", timeout=60)
-            finally:
-                process.send_signal(signal.SIGTERM)
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+        with serving_command(registry.store.url, folder, "--access-log", variables=variables) as (process, address):
+            url = f"{address}/v1/models/{NAME}:predict"
+            predicted = requests.post(url, json=ZEROS, headers=TRACEPARENT, timeout=60)
+            requests.get(f"{address}/nothing\n{{}}", timeout=60)
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout is not None
             lines = [json.loads(line) for line in process.stdout]
     spans = [
         span
