@@ -94,4 +94,6 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        sys.path[0] = str(Path(__file__).parents[2])  # not the working directory, where any random.py may lie
     _leave(main())

@@ -80,9 +80,9 @@ class Split:
 
     @property
     def can_be_surveyed(self) -> bool:
-        """There are images, numbers on at least two axes, and the first can be the examples'."""
+        """There are images, numbers, and the first axis can be the examples'."""
         images = self.images
-        if images is None or images.ndim < 2 or images.dtype.kind not in REAL_KINDS:
+        if images is None or images.ndim < 1 or images.dtype.kind not in REAL_KINDS:
             return False
         return bool(images.size) and images[0].size <= MOST_PIXELS
 

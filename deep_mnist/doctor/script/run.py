@@ -30,6 +30,7 @@ from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of
+from deep_mnist.doctor.script.hidden_modules import error_of_hidden_module
 from deep_mnist.doctor.script.programs import Program
 from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
@@ -98,6 +99,9 @@ class ProgramRun:
 
     def to_its_end(self) -> int:
         """Run the program; return the doctor's exit status."""
+        hiding = error_of_hidden_module(self.program.path, Path(sys.path[0]).resolve())
+        if hiding is not None:
+            return self._failed(hiding)
         try:
             self.program.run()
             self.judge.after_last_run()

@@ -26,6 +26,7 @@ from deep_mnist.doctor.checks.crashes import (
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
@@ -34,6 +35,7 @@ from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
+    explain_hidden,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,

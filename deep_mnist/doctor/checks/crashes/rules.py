@@ -43,6 +43,13 @@ PACKAGE_MISSING = _rule("E003", "package-missing", "program.names", "A package i
 NAME_UNMADE = _rule(
     "E012", "name-not-made", "program.names", "A name is used that nothing has made or imported before."
 )
+MODULE_HIDDEN = _rule(
+    "E013",
+    "module-hidden",
+    "program.names",
+    "A file beside the script has the name of a module of Python or a library, which is then hidden.",
+    "What imports the module gets the file: the program, or a library that it imports, stops with an error.",
+)
 READ_ONLY = _rule(
     "E020",
     "attribute-read-only",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
@@ -15,7 +16,9 @@ from deep_mnist.doctor.rule import COLUMNS, Need, Rule, Scope, check
 
 SAMPLE = 2000  # examples looked at
 LARGE = 100.0  # root mean square of a column
-SGD_STEP = 20.0  # of rate * sum of the columns' mean squares; a linear network diverges above 2
+SGD_STEP = 20.0  # of rate * sum of the columns' mean squares; a linear network diverges above 1
+SURELY = 1.1  # times the rate at which linear regression diverges
+MOST_CURVED = 300  # columns whose curvature is computed
 FEWEST_COLUMNS = 3  # of which more than half must lie apart in the two splits
 ALIKE = 0.8  # correlation of neighbouring columns, on the mean; a table's columns have 0.3 at most
 RATIO = 1000.0  # of the columns' root mean squares; the Pima diabetes columns, trainable as they are, have 300
@@ -119,24 +122,52 @@ def _standardized(case: Case) -> str:
 
 
 def _check_steps(case: Case, values: np.ndarray) -> Iterator[Finding]:
-    """Plain gradient descent on a squared or absolute error: its step grows with the square of the inputs."""
+    """Plain gradient descent on a squared error: its step grows with the square of the inputs."""
     contract = case.contract
     rate, clipped = contract.optimizer.get("learning_rate"), contract.optimizer.get("clipped")
     if contract.optimizer.get("name") != "sgd" or not isinstance(rate, float | int) or clipped:
         return
-    numbers = case.task is Task.NUMBERS and contract.loss == "mean_squared_error"
-    step = rate * float(np.square(values).mean(axis=0).sum())
-    if not numbers or step <= SGD_STEP:
+    if not (case.task is Task.NUMBERS and contract.loss == "mean_squared_error"):
         return
-    largest = int(np.square(values).mean(axis=0).argmax())
+    squares = np.square(values).mean(axis=0)
+    step = rate * float(squares.sum())
+    told = f"rate times the sum of their mean squares is {step:.3g}, where even a linear network diverges beyond 1"
+    if _is_linear(contract):
+        told = _linear_divergence(contract, rate, values)
+    elif step <= SGD_STEP:
+        return
+    if not told:
+        return
+    largest = int(squares.argmax())
     yield TOO_LARGE.found(
         "train",
         expected="columns of about -3..3 for plain gradient descent on a squared error, or a Normalization layer",
-        received=f"sgd at {rate:g} on columns up to {np.abs(values).max():.4g} (column {largest}): rate times the sum "
-        f"of their mean squares is {step:.3g}, and beyond 2 even a linear network diverges",
+        received=f"sgd at {rate:g} on columns up to {np.abs(values).max():.4g} (column {largest}): {told}",
         fix=_standardized(case),
         where=(largest,),
     )
+
+
+def _is_linear(contract: Contract) -> bool:
+    """Whether the network is one Dense layer without an activation: linear regression."""
+    first = (contract.first_layer or "").lower()
+    return first == "dense" and not contract.architecture.hidden and set(contract.output_tail) <= {"linear"}
+
+
+def _linear_divergence(contract: Contract, rate: float, values: np.ndarray) -> str:
+    """Return why gradient descent diverges on linear regression, "" where it does not.
+
+    A quadratic's descent with momentum b diverges where rate times its largest curvature is above 2 (1 + b): Goh, Why
+    Momentum Really Works, Distill 2017.
+    """
+    if values.shape[1] > MOST_CURVED:
+        return ""
+    rows = np.column_stack([values, np.ones(len(values))])
+    curvature = 2 * float(np.linalg.eigvalsh(rows.T @ rows / len(rows))[-1]) / (contract.output_units or 1)
+    bound = 2 * (1 + float(contract.optimizer.get("momentum") or 0))
+    if rate * curvature <= SURELY * bound:
+        return ""
+    return f"rate times the error's curvature is {rate * curvature:.3g}, and beyond {bound:g} every step overshoots"
 
 
 def _are_lags(rows: np.ndarray) -> bool:
