@@ -76,7 +76,7 @@ def _fitted(text: ProgramText, generator: Any, train: Any) -> str:
     if batches is None or not hasattr(train, "__len__") or source is not generator:
         return f"Call {name}.fit(images) with training images, as its preprocessing_function makes them, before fit."
     some = f"[{batches}[each][0] for each in range(min(len({batches}), {MOST_BATCHES}))]"
-    scale = f" / {name}.rescale" if generator.rescale else ""
+    scale = f" / {name}.rescale" if getattr(generator, "rescale", None) else ""
     return f"import numpy as np; {name}.fit(np.concatenate({some}){scale})  # before fit"
 
 

@@ -38,7 +38,7 @@ def check_zipped_apart(case: Case) -> Iterator[Finding]:
     if call is None or call.verb != "fit" or trains_in_own_way(call.model):
         return
     for split, data in (("train", call.x), ("test", call.held_out)):
-        pair = _pair(data) if is_dataset(data) and _labels_differ(case, split) else None
+        pair = _pair(data) if is_dataset(data) and labels_differ(case, split) else None
         if pair is None:
             continue
         one, other = (_shuffles(each) for each in pair)
@@ -51,7 +51,8 @@ def check_zipped_apart(case: Case) -> Iterator[Finding]:
             )
 
 
-def _labels_differ(case: Case, split: str) -> bool:
+def labels_differ(case: Case, split: str) -> bool:
+    """Whether there are labels of a split that are not all alike, so that their order counts."""
     part = case.train if split == "train" else case.test
     labels = part.labels if part is not None else None
     return labels is not None and len(labels) > 1 and bool((np.asarray(labels) != np.asarray(labels)[:1]).any())
