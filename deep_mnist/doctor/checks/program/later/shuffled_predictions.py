@@ -146,19 +146,42 @@ def check_features(case: Case) -> Iterator[Finding]:
         sides["test"] = [each for _, each in parts.test[:2]]
     for split, (x, y) in sides.items():
         is_sorted_back = any(INDICES in ast.unparse(each) for each in x.values)
-        for call in calls_in(x.values, *PREDICTING) if labels_differ(case, split) and not is_sorted_back else ():
+        for lineage, call in (
+            _predicted(parts.lineage, x, y) if labels_differ(case, split) and not is_sorted_back else ()
+        ):
             name = call.args[0] if call.args else None
             if not isinstance(name, ast.Name) or not _labels_apart(parts.lineage, y, name.id):
                 continue
-            if fix := _in_one_order(parts.lineage, name):
+            if fix := _in_one_order(lineage, name):
                 yield FEATURES.found(
                     split,
                     expected="predictions and labels in one order",
-                    received=f"{ast.unparse(call)}, at {parts.lineage.text.at(call)}, and labels of another order: "
+                    received=f"{ast.unparse(call)}, at {lineage.text.at(call)}, and labels of another order: "
                     f"{name.id} is shuffled at each reading",
                     fix=fix,
                 )
                 break
+
+
+def _predicted(lineage: Lineage, inputs: Part, labels: Part) -> Iterator[tuple[Lineage, ast.Call]]:
+    """Yield the calls that inputs were predicted by, and what they lie among: those of arrays that were saved too."""
+    yield from ((lineage, each) for each in calls_in(inputs.values, *PREDICTING))
+    if calls_in(labels.values, "load"):  # which may be of the same reading
+        return
+    loaded = {path for each in calls_in(inputs.values, "load") if (path := _path(each))}
+    for save in lineage.text.calls("save"):
+        if len(save.args) == 2 and _path(save) in loaded:
+            there = Lineage(lineage.text, lineage.text.around(save))
+            found = calls_in(there.of(save.args[1], place_of(save)), *PREDICTING)
+            yield from ((there, each) for each in found)
+
+
+def _path(call: ast.Call) -> str:
+    """Return the file's name that a call of load() or save() states, within open() too; "" where it states none."""
+    given = call.args[0] if call.args else None
+    if isinstance(given, ast.Call) and called(given) == "open" and given.args:
+        given = given.args[0]
+    return ast.unparse(given) if given is not None else ""
 
 
 def _labels_apart(lineage: Lineage, labels: Part, name: str) -> bool:
@@ -188,7 +211,7 @@ def _in_one_order(lineage: Lineage, name: ast.Name) -> str:
         is_shuffled = stated is None or (isinstance(stated, ast.Constant) and stated.value is True)
         return (text.rewritten(call, shuffle=ast.Constant(value=False)) or _words(name.id, None)) if is_shuffled else ""
     data = text.value_of(name)
-    is_the_one = made is not None and made is settings[-1]
+    is_the_one = made is not None and made is settings[-1] and lineage.body == Lineage(text).body
     return _without_shuffle(text, call, name.id, data) if is_the_one and _shuffles(data) else ""
 
 
