@@ -19,7 +19,7 @@ OF_ARRAYS = ("images.", "labels.")
 # A pipeline that yields one batch again and again, or flat images, says nothing of the set behind it.
 SPOILED = Follows(rules=("D041", "D042", "D050", "D051", "D053", "D056"), on=On.ANY_SPLIT)
 OTHER_COUNT = Follows(rules=("I040",), on=On.ANY_SPLIT)  # which array is for which input is then not known
-OTHER_ORDER = Follows(rules=("L173", "L180", "D057"), on=On.ANY_SPLIT)  # the cause by name
+OTHER_ORDER = Follows(rules=("L173", "L180", "D057", "D062", "P124"), on=On.ANY_SPLIT)  # the cause by name
 OF_DATA = (*OF_ARRAYS, "splits.", "fit.")
 OF_SETS = (
     "splits.",

@@ -16,7 +16,7 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, key
 from deep_mnist.doctor.evidence.live.spread import drowned, loss_between, spread_of
 from deep_mnist.doctor.evidence.sampling import sample_indices
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 SAMPLE = 16  # images sent through
 RATIO = 1.6  # of the ranges of two generators
@@ -55,6 +55,7 @@ GENERATORS_DIFFER = Rule(
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL,),
     summary="The ImageDataGenerators of train and validation scale one and the same image differently.",
+    follows=(Follows(rules=("D061",), on=On.ANY_SPLIT),),
     why="Training looks fine and the validation score is chance: the network never saw such pixels.",
 )
 RESCALED_BEHIND = Rule(

@@ -17,6 +17,7 @@ from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 MAKING = ("rename", "columns", "update", "insert", "setdefault", "add_prefix", "add_suffix", "assign", "join", "merge")
+OF_OLD_BATCHES = ("batch", "size")  # in the logs of a batch, once
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 NOT_IN_LOGS = Rule(
@@ -73,9 +74,10 @@ def _found(case: Case, logs: Logs, wrong: list[tuple[Use, str, ast.expr]]) -> It
     if not read:
         return
     use, name, key = read[0]
-    stated = [each for each in read if isinstance(each[2], ast.Constant)]
+    stated = [each for each in read if isinstance(each[2], ast.Constant) and each[1] not in OF_OLD_BATCHES]
     changes = [(other, each, ast.Constant(nearest(asked, logs))) for other, asked, each in stated]
-    again = rewritten(changes) if changes else f'Read "{nearest(name, logs)}" instead.'
+    words = f'Leave "{name}" out.' if name in OF_OLD_BATCHES else f'Read "{nearest(name, logs)}" instead.'
+    again = rewritten(changes) if changes else words
     yield NOT_IN_LOGS.found(
         severity="" if use.sure else "warning",
         expected=f"one of what this fit logs: {', '.join(logs.names)}",
