@@ -162,7 +162,7 @@ def _again(site: Site, call: ast.Call) -> ast.Call:
     kept = call.args[: 2 if site.name == "norm" else 1]
     keywords = [each for each in call.keywords if each.arg not in site.keywords]
     added = [ast.keyword(name, ast.Constant(value)) for name, value in site.keywords.items() if name != "axes"]
-    perm = ast.Constant(site.perm)
+    perm = ast.parse(repr(site.perm), mode="eval").body
     if site.name == "transpose":
         return ast.Call(call.func, [*kept, perm], [])
     if site.perm:
