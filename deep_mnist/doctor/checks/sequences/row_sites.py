@@ -65,7 +65,7 @@ class Site:
 
 
 @dataclass
-class Watch:
+class RowsWatch:
     """What calls of such functions a run makes, and those that are to keep to each row."""
 
     kept: set[Any] = field(default_factory=set)
@@ -166,7 +166,7 @@ def _kept(own: Any, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -
 
 
 @contextmanager
-def watching(watch: Watch, model: Any) -> Iterator[Watch]:
+def watching(watch: RowsWatch, model: Any) -> Iterator[RowsWatch]:
     """Within the block the calls of such functions of a model write to the watch."""
     tf, keras = sys.modules["tensorflow"], sys.modules["keras"]
     owners = (tf, tf.math, tf.nn, tf.linalg, keras.ops, keras.backend)

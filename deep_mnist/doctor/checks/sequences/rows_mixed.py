@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.sequences.row_sites import AXIS_NAMES, FEWER, OPERATIONS, ROWS, Site, Watch, watching
+from deep_mnist.doctor.checks.sequences.row_sites import AXIS_NAMES, FEWER, OPERATIONS, ROWS, RowsWatch, Site, watching
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers
 from deep_mnist.doctor.evidence.live.restoring import unchanged
@@ -80,16 +80,16 @@ def _batches(x: Any) -> tuple[Any, Any] | None:
 
 def _mixing(model: Any, more: Any, fewer: Any) -> tuple[Site, str] | None:
     """Return the function that mixes rows, and by how much; None where none does, or chance has a part in it."""
-    with watching(Watch(), model) as watch:
+    with watching(RowsWatch(), model) as watch:
         once = _outputs(model, more)
     if not watch.sites or len(watch.sites) > MOST_SITES:
         return None
-    with watching(Watch(), model):
+    with watching(RowsWatch(), model):
         again, beside = _outputs(model, more), _outputs(model, fewer)
     if not once or _apart(once, again) or not (apart := _apart(once, beside)):
         return None
     for places in [*({each} for each in watch.sites), set(watch.sites)]:
-        with watching(Watch(places), model):
+        with watching(RowsWatch(places), model):
             kept = _outputs(model, more), _outputs(model, fewer)
         if all(kept) and [each.shape for each in kept[0]] == [each.shape for each in once] and not _apart(*kept):
             return next(site for place, site in watch.sites.items() if place in places), apart

@@ -62,13 +62,14 @@ def check_over_the_batch(case: Case) -> Iterator[Finding]:
         scores = _chosen_among_rows(use)
         if scores is None or not _are_of_rows(use, call.model, scores):
             continue
-        over_rows = {id(node): node for node in ast.walk(use.statement) if axis_of_argmax(node) in ("", "0")}
+        calls = [node for node in ast.walk(use.statement) if isinstance(node, ast.Call)]
+        over_rows = [node for node in calls if axis_of_argmax(node) in ("", "0")]
         if axis_of_argmax(use.node) == "0" and not any(_compares(each, use.node) for each in uses):
             continue
         yield OVER_THE_BATCH.found(
             expected="argmax over the classes of each row: axis=1",
             received=f"{ast.unparse(use.node)}, at {use.scope.text.at(use.node)}",
-            fix=rewritten([(use, node, over_classes(node)) for node in over_rows.values()]),
+            fix=rewritten([(use, node, over_classes(node)) for node in over_rows]),
         )
         return
 
