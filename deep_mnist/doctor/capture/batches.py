@@ -28,8 +28,8 @@ from deep_mnist.doctor.capture.rules import (
 )
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes as fixes
+from deep_mnist.doctor.checks.live.batch_fixes import yielded_apart
 from deep_mnist.doctor.checks.live.shuffle_fixes import shuffled_apart
-from deep_mnist.doctor.checks.preparation.yielded import yielded_apart
 from deep_mnist.doctor.finding import Finding
 
 FEWEST_BATCHES = 3  # the same, of a generator

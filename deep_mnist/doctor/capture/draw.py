@@ -129,13 +129,37 @@ def _holds_multiple_inputs(x: Any, y: Any) -> bool:
 
 
 def items_of(value: Any) -> dict[str, np.ndarray]:
-    """Return the arrays in a dictionary by name, in a list or tuple by number; {} where they are none."""
+    """Return the arrays in a dictionary by name, in a list or tuple, or in nested ones, by number; {} where none."""
     if as_array(value) is not None:
         return {}
+    if nested := leaves_of(value):
+        return {str(number): each for number, each in enumerate(nested)}
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple | list) else ()
     arrays = {str(name): as_array(each) for name, each in items}
     found = {name: each for name, each in arrays.items() if each is not None}
     return found if len(found) == len(arrays) else {}
+
+
+def leaves_of(value: Any) -> list[np.ndarray]:
+    """Return the arrays of lists, tuples and dictionaries within one another in Keras's order; [] of any other value.
+
+    Keras takes dictionaries in the order of their keys: of those that state another order, nothing is told.
+    """
+    found: list[np.ndarray] = []
+    waiting, is_nested = [value], False
+    while waiting:
+        each = waiting.pop()
+        array = as_array(each)
+        if array is not None:
+            found.append(array)
+        elif isinstance(each, dict) and list(each) == sorted(each, key=str):
+            waiting += reversed(each.values())
+        elif isinstance(each, tuple | list):
+            waiting += reversed(each)
+        else:
+            return []
+        is_nested |= array is None and each is not value
+    return found if is_nested else []
 
 
 def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]) -> np.ndarray | None:
@@ -144,6 +168,8 @@ def _one(split: str, part: str, value: Any, inputs: int, findings: list[Finding]
     array = as_array(value)
     if array is not None:
         return array
+    if inputs > 1 and len(leaves := leaves_of(value)) == inputs:
+        return leaves[0]
     if isinstance(value, dict) and value:
         return _one(split, part, next(iter(value.values())), 1, findings)
     if not isinstance(value, Sequence) or isinstance(value, str) or not len(value):
@@ -190,6 +216,8 @@ def parts_of(element: Any) -> tuple[Any, Any]:
 
 
 def _first(value: Any) -> Any:
+    if not isinstance(value, list) and (leaves := leaves_of(value)):
+        return leaves[0]
     while isinstance(value, dict | tuple | list) and value:
         if isinstance(value, list | tuple) and as_array(value[0]) is None and not isinstance(value[0], dict):
             break

@@ -24,6 +24,7 @@ from deep_mnist.doctor.checks.program.earlier_fits import Fits
 from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.report.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
+from deep_mnist.doctor.script.later_fits import later_fits
 from deep_mnist.doctor.script.unrun_fit import result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
@@ -169,11 +170,17 @@ class ScriptJudge:
                 overrides = {**call.overrides, **self.options.overrides}
                 call = whole_of_batch(call, frame) if call.verb is Verb.TRAIN_ON_BATCH else call
                 diagnosis = judge_call(call, frame, choices=self.options.choices, overrides=overrides)
+                diagnosis = self._with_later_fits(diagnosis, call, frame)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
                 diagnosis = self._rehearsed(diagnosis, call)  # a tape records nothing in init_scope
         if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
             self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis
+
+    def _with_later_fits(self, diagnosis: Diagnosis, call: FitCall, frame: FrameType | None) -> Diagnosis:
+        if self.options.every or self.options.train:
+            return diagnosis
+        return replace(diagnosis, not_judged=(*diagnosis.not_judged, *later_fits(call, frame)))
 
     def _rehearsed(self, diagnosis: Diagnosis, call: FitCall) -> Diagnosis:
         broken: list[Broken] = []

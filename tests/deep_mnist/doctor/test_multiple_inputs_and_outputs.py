@@ -176,3 +176,41 @@ def test_a_name_of_no_output_is_changed_wherever_it_stands():
     found = doctor.check(model, columns, {"price": price, "kind": kind}).findings
     fixes = [each.fix for each in found if each.field == "fit.names" and "loss" in each.fix]
     assert fixes and fixes[0].endswith(", and in the metrics and the targets of fit.")
+
+
+def pairs_of_pairs(width):
+    """Return a network of inputs within tuples, and rows for it, the last of a width."""
+    inputs = tuple(tuple(keras.Input((size,), name=name) for name, size in pair) for pair in PAIRS)
+    joined = keras.layers.Concatenate()([each for pair in inputs for each in pair])
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(joined))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    sizes = (3, 5, 2, width)
+    a, b, c, d = (RANDOM.normal(size=(COUNT, size)).astype("float32") for size in sizes)
+    return model, ((a, b), (c, d)), RANDOM.integers(0, 2, COUNT)
+
+
+PAIRS = ((("left", 3), ("right", 5)), (("early", 2), ("late", 4)))
+
+
+@pytest.mark.parametrize(("width", "found"), [(4, []), (6, ["input 'late'"])], ids=["sound", "too wide"])
+@pytest.mark.parametrize("given", ["arrays", "dataset"])
+def test_inputs_within_tuples_are_read_in_keras_order(width, found, given):
+    """Each array is judged against its own input, which the finding names."""
+    model, x, y = pairs_of_pairs(width)
+    of_call = (x, y) if given == "arrays" else (tf.data.Dataset.from_tensor_slices((x, y)).batch(16),)
+
+    findings = doctor.check(model, *of_call, epochs=5).findings
+
+    assert [each.received.partition(":")[0] for each in findings if each.severity == "error"] == found
+
+
+def test_targets_within_tuples_are_read_in_keras_order():
+    """Sound outputs of a classification and two regressions are let through."""
+    rows = keras.Input((4,))
+    inner = keras.layers.Dense(8, activation="relu")(rows)
+    kind, price, moves = keras.layers.Dense(2, activation="softmax"), keras.layers.Dense(1), keras.layers.Dense(3)
+    model = keras.Model(rows, ((kind(inner), price(inner)), moves(inner)))
+    model.compile("adam", (("sparse_categorical_crossentropy", "mse"), "mse"))
+    x = RANDOM.normal(size=(COUNT, 4)).astype("float32")
+
+    assert doctor.check(model, x, (((x[:, 0] > 0).astype(int), x[:, :1]), x[:, 1:]), epochs=5).errors == 0

@@ -110,6 +110,15 @@ def test_train_goes_on_when_fit(ended):
     assert ended["refuses"].status == 1 and "Epoch" not in ended["refuses"].err
 
 
+def test_one_line_says_which_fits_come_later_and_are_not_judged(ended):
+    """Of three fits the first is judged; the others' lines are named, unless --all judges them."""
+    (told,) = ended["every_fit"].reported["not_judged"]
+
+    assert told.startswith("Judged: the first fit, every_fit.py:16. ")
+    assert "Not judged: fit at every_fit.py:19, every_fit.py:21." in told
+    assert "not_judged" not in ended["functional"].reported
+
+
 def test_every_fit_is_judged(ended):
     """--all goes on without training; the whole is unfit when one fit is."""
     reported = ended["every"].reported

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deep_mnist.contract.contract import Contract
+from deep_mnist.doctor import check
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.splits.order import check_order
 from deep_mnist.doctor.judge import judge, run_checks
@@ -63,3 +64,30 @@ def test_hashes_are_kept_for_the_search_for_duplicates_and_no_longer() -> None:
 
     assert "S122" in codes_of(run_checks(case).findings)
     assert all(split.survey is not None and not split.survey.hashes.size for split in case.splits.values())
+
+
+def test_rows_of_a_sequence_are_shuffled_where_it_holds_them():
+    """Keras shuffles the batches of a sequence, and has no rows: the line is of the arrays within."""
+    keras = pytest.importorskip("keras")
+
+    class Rows(keras.utils.PyDataset):
+        def __init__(self, x, y):
+            super().__init__()
+            self.x, self.y = x, y
+
+        def __len__(self):
+            return len(self.x) // 16
+
+        def __getitem__(self, index):
+            held = slice(16 * index, 16 * index + 16)
+            return self.x[held], self.y[held]
+
+    answers = np.repeat([0, 1], 80)
+    rows = Rows(np.random.default_rng(0).normal(size=(160, 4)) + answers[:, None], answers)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+
+    (fix,) = (each.fix for each in check(model, rows, epochs=5).findings if each.rule.code == "S152")
+    exec(fix, {"np": np, "rows": rows})
+
+    assert "S152" not in {each.rule.code for each in check(model, rows, epochs=5).findings}

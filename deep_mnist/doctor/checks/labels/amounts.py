@@ -20,6 +20,9 @@ SPARSE = 10  # range of whole numbers relative to how many of them occur; that o
 FEWEST_LABELS = 8
 COUNTED_AMONG = 1 << 20  # labels looked at for class numbers without a gap
 FEWEST_CLASSES, MOST_CLASSES = 3, 100  # whole numbers without a gap that are likely classes
+FEWEST_COUNTS, FEWEST_COUNTED = 6, 100  # different whole numbers, of so many labels, that may be told to be counts
+COUNT_BINS = 10
+MOST_IN_TAIL = 0.1  # share of the most frequent number of counts, in the highest ones
 
 AMOUNTS_FOR_CLASS_LOSS = Rule(
     code="L110",
@@ -81,9 +84,24 @@ def are_whole_amounts(contract: Contract, labels: np.ndarray) -> bool:
     if contract.loss is None or contract.loss in REGRESSION_LOSSES:
         return False
     some = labels[:AMOUNTS_AMONG]
+    if contract.loss in BINARY_LOSSES and contract.output_units == 1 and are_counts(some):
+        return True
     different, (low, high) = len(np.unique(some)), extent(some)
     beyond = high >= (contract.output_units or contract.num_classes or 2)
     return beyond and different > MOST_CLASSES_LIKELY and (2 * different > len(some) or high - low > SPARSE * different)
+
+
+def are_counts(labels: np.ndarray) -> bool:
+    """Whether whole numbers from 0 on thin out above a most frequent one, as counts do and class numbers need not."""
+    values = np.unique(labels)
+    if len(values) < FEWEST_COUNTS or len(labels) < FEWEST_COUNTED or values[0] != 0:
+        return False
+    often = np.histogram(labels, bins=min(len(values), COUNT_BINS))[0].astype(float)
+    chance = 3 * np.sqrt(often[1:] + often[:-1] + 1)
+    step, top = np.diff(often), int(often.argmax())
+    rises_then_falls = (step[:top] >= -chance[:top]).all() and (step[top:] <= chance[top:]).all()
+    thins_out = often[-1] < MOST_IN_TAIL * often[top] and often[len(often) // 2 :].sum() < len(labels) / 4
+    return bool(rises_then_falls and thins_out)
 
 
 def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:

@@ -8,7 +8,10 @@ from typing import Any
 
 from deep_mnist.doctor.checks.program.compiled_metrics import OutputMetric, expression_of, stated_metrics
 from deep_mnist.doctor.checks.program.predictions import Predicted, Predictions
+from deep_mnist.doctor.evidence.live.source_text import keyword_of
 
+COUNTS = ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
+ACCURACIES = ('"accuracy"', '"binary_accuracy"')
 Chosen = Sequence[tuple[OutputMetric, str]]  # wrong metrics, and what to write in their place
 
 
@@ -30,20 +33,60 @@ def remade(by_output: Mapping[str, str]) -> str:
     return f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics={{{metrics}}})"
 
 
+def takes_logits(metric: Any) -> bool:
+    """Whether it was told of logits, or its thresholds are none of probabilities."""
+    stated = getattr(metric, "thresholds", None) or [getattr(metric, "threshold", None)]
+    between = [0 < each < 1 for each in stated if isinstance(each, float | int)]
+    return bool(getattr(metric, "_from_logits", False)) or (bool(between) and not any(between))
+
+
 def fitting_metric(wrong: OutputMetric, predictions: Predictions) -> str:
-    """Return the expression of a metric of the same purpose that fits the labels and the output."""
+    """Return the expression of a metric that fits labels and output, by the own name where its purpose stays."""
+    fitting = _fitting(wrong, predictions)
+    name = _stated_name(wrong)
+    if name is None:
+        return fitting
+    if fitting in ACCURACIES and "Accuracy" in wrong.kind:
+        accuracy = "Binary" if fitting != '"accuracy"' or _are_answers(predictions) else ""
+        accuracy = accuracy or ("SparseCategorical" if predictions.is_sparse else "Categorical")
+        fitting = f"keras.metrics.{accuracy}Accuracy()"
+    call = ast.parse(fitting, mode="eval").body
+    if not isinstance(call, ast.Call) or any(each.arg == "name" for each in call.keywords):
+        return fitting
+    if ast.unparse(call.func).rpartition(".")[2] != wrong.kind and "Accuracy" not in wrong.kind:
+        return fitting
+    call.keywords.append(ast.keyword("name", ast.Constant(name)))
+    return ast.unparse(call).replace("'", '"')
+
+
+def _stated_name(wrong: OutputMetric) -> str | None:
+    """Return the name that a metric was made with, None where it has that of its class."""
+    call = ast.parse(expression_of(wrong.stated) or "None", mode="eval").body if _is_made(wrong.stated) else None
+    stated = keyword_of(call, "name") if isinstance(call, ast.Call) else None
+    return str(stated.value) if isinstance(stated, ast.Constant) else None
+
+
+def _is_made(stated: Any) -> bool:
+    return hasattr(stated, "update_state") and not isinstance(stated, type)
+
+
+def _are_answers(predictions: Predictions) -> bool:
+    return predictions.kind in (Predicted.YES_OR_NO, Predicted.SEVERAL_LABELS)
+
+
+def _fitting(wrong: OutputMetric, predictions: Predictions) -> str:
     kind, form = predictions.kind, wrong.kind
     if kind is Predicted.NUMBERS:
         return '"mean_absolute_error"'
     if "IoU" in form:
         return _overlap(predictions)
-    of_answers = kind in (Predicted.YES_OR_NO, Predicted.SEVERAL_LABELS)
+    of_answers = _are_answers(predictions)
     if predictions.logits and form == "AUC":
         return _with_argument(wrong, form, "from_logits", True)
     if form == "AUC":
         return "keras.metrics.AUC()" if not predictions.is_sparse else '"accuracy"'
     if predictions.logits and of_answers:
-        asked = form if form in ("Precision", "Recall") else "BinaryAccuracy"
+        asked = form if form in ("Precision", "Recall", *COUNTS) else "BinaryAccuracy"
         return _with_argument(wrong, asked, "threshold" if asked == "BinaryAccuracy" else "thresholds", 0)
     if form in ("Precision", "Recall") and of_answers:
         return f"keras.metrics.{form}()"

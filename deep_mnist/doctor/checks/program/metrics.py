@@ -19,7 +19,7 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     trains_in_own_way,
 )
 from deep_mnist.doctor.checks.program.given_callbacks import is_monitored
-from deep_mnist.doctor.checks.program.metric_fixes import mended, remade
+from deep_mnist.doctor.checks.program.metric_fixes import COUNTS, mended, remade, takes_logits
 from deep_mnist.doctor.checks.program.predictions import Output, Predicted, Predictions, outputs_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
@@ -191,14 +191,14 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
         right = _value(each.metric, predictions.labels, predictions.right)
     except Exception as error:  # whatever it raises here it raises in fit, and that is what is reported
         return _raised(predictions, error) if each.is_kerass else None
+    if each.is_kerass and each.kind in COUNTS and predictions.kind is not Predicted.ONE_CLASS:
+        return _of_logits(each, predictions)
     if not each.is_kerass or getattr(each.metric, "_direction", None) != "up":
         return None
     if not (predictions.covers or "Accuracy" in each.kind or predictions.kind is Predicted.NUMBERS):
         return None  # of a class that is not there, precision and its kin are 0
-    if predictions.logits and not _takes_logits(each.metric) and _differs(each.metric, predictions):
-        expected = "a metric that takes logits, as the loss does (from_logits=True)"
-        severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
-        return MetricFault(TAKES_PROBABILITIES, expected, ", of probabilities", severity)
+    if fault := _of_logits(each, predictions):
+        return fault
     if not right >= LEAST_OF_BEST * BEST:
         expected = f"a metric that is {BEST:g} for right predictions of {_what(predictions)}"
         severity = "note" if _is_by_the_way(case, each, predictions) else ""
@@ -207,6 +207,15 @@ def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> Metri
         expected = f"a metric that falls when the predictions of {_what(predictions)} are wrong"
         return MetricFault(CANNOT_FALL, expected, f": {high}")
     return _counts_both(each, predictions)
+
+
+def _of_logits(each: OutputMetric, predictions: Predictions) -> MetricFault | None:
+    """Return the fault of a metric that reads logits as probabilities."""
+    if not predictions.logits or takes_logits(each.metric) or not _differs(each.metric, predictions):
+        return None
+    expected = "a metric that takes logits, as the loss does (from_logits=True)"
+    severity = "note" if each.kind == "BinaryAccuracy" else ""  # its threshold lies at 0.62, and not at 0.5
+    return MetricFault(TAKES_PROBABILITIES, expected, ", of probabilities", severity)
 
 
 def _value(metric: Any, labels: np.ndarray, predicted: np.ndarray) -> float:
@@ -220,13 +229,6 @@ def _tensor(array: np.ndarray) -> Any:
     from keras import ops
 
     return ops.convert_to_tensor(array)
-
-
-def _takes_logits(metric: Any) -> bool:
-    """Whether it was told of logits, or its thresholds are none of probabilities."""
-    stated = getattr(metric, "thresholds", None) or [getattr(metric, "threshold", None)]
-    between = [0 < each < 1 for each in stated if isinstance(each, float | int)]
-    return bool(getattr(metric, "_from_logits", False)) or (bool(between) and not any(between))
 
 
 def _differs(metric: Any, predictions: Predictions) -> bool:

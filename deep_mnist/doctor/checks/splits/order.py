@@ -10,6 +10,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.splits.coverage import listed
 from deep_mnist.doctor.evidence.classes import Classes
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -17,6 +18,7 @@ FEWEST = 20  # examples
 TAIL_EXAMPLES = 7  # due in the last part: with 10 classes, none at all then has a chance below 0.01
 FEWEST_ONLY_IN_TAIL = 3  # examples of a class that the part before has none of
 ORDERED = 0.5  # changes of label from one example to the next, relative to a shuffled set's
+SEQUENCES = ("PyDataset", "Sequence")  # of Keras's; fit shuffles their batches, not what is within
 IN_RUNS = "labels in runs of one class"
 SHUFFLED = (
     "order = np.random.default_rng(0).permutation(len(train_labels)); "
@@ -83,10 +85,26 @@ def check_order(case: Case) -> Iterator[Finding]:
             "train",
             expected="examples in random order, or shuffle=True",
             received=f"{IN_RUNS}, shuffle=False",
-            fix=SHUFFLED,
+            fix=_shuffled(case),
         )
     elif not share and not (call is not None and is_dataset(call.x)):  # a dataset's shuffle() is judged with it
-        yield SORTED.found("train", expected="examples in random order", received=IN_RUNS, fix=SHUFFLED)
+        yield SORTED.found("train", expected="examples in random order", received=IN_RUNS, fix=_shuffled(case))
+
+
+def _shuffled(case: Case) -> str:
+    """Return the line that shuffles the examples: those that a sequence of batches holds, where it is given one."""
+    x = case.call.x if case.call is not None else None
+    if not any(each.__name__ in SEQUENCES for each in type(x).__mro__):
+        return SHUFFLED
+    name = ProgramText(case.frame).name_of(x) if case.call is not None and case.frame is not None else None
+    rows = [each for each, value in vars(x).items() if isinstance(value, np.ndarray) and value.ndim and len(value) > 1]
+    if name is None or len(rows) != 2 or len({len(getattr(x, each)) for each in rows}) > 1:
+        return (
+            f"Shuffle examples and labels together before {type(x).__name__} cuts them: Keras shuffles batches alone."
+        )
+    one, other = (f"{name}.{each}" for each in rows)
+    drawn = f"order = np.random.default_rng(0).permutation(len({one}))"
+    return f"{drawn}; {one}, {other} = {one}[order], {other}[order]  # before fit"
 
 
 def _is_sorted(classes: Classes) -> bool:

@@ -43,6 +43,8 @@ class SampleSpread:
 
 def spread_of(images: np.ndarray) -> SampleSpread | None:
     """Return the spread of finite images, None of others."""
+    if not np.ndim(images):  # one number for all
+        return None
     rows = np.asarray(images, np.float64).reshape(len(images), -1) if len(images) else np.zeros((0, 0))
     if rows.shape[1] < 2 or len(rows) < 2 or not np.isfinite(rows).all():
         return None

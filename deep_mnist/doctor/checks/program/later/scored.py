@@ -94,7 +94,7 @@ def check_argmax(case: Case) -> Iterator[Finding]:
             continue
         lineage = Lineage(use.scope.text, use.scope.text.around(use.node))
         values = lineage.of(scores, place_of(use.node), PREDICT)
-        if not predicts(use, call.model, values) or not _is_as_predicted(values):
+        if not predicts(use, call.model, values) or not is_as_predicted(values):
             continue
         threshold = 0 if case.contract.output_activation == "linear" else 0.5
         new = ast.parse(f"({ast.unparse(scores)} > {threshold}).astype(int)[:, 0]", mode="eval").body
@@ -158,7 +158,7 @@ def _is_column(values: Sequence[ast.AST]) -> bool:
     return calls <= {*OF_ONE_SHAPE} and not any(isinstance(each, others) for each in nodes)
 
 
-def _is_as_predicted(values: Sequence[ast.AST]) -> bool:
+def is_as_predicted(values: Sequence[ast.AST]) -> bool:
     """Whether values are predictions as they came: nothing was computed of them, and no column was added."""
     nodes = [each for value in values for each in nodes_behind(value, PREDICT)]
     calls = {called(each) for each in nodes if isinstance(each, ast.Call)}
