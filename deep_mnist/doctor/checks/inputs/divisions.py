@@ -9,6 +9,11 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 
 LARGE = 100  # pixels are divided by 255, 256 or 127.5
+# What brings images into a program: whether they were divided before, nothing in it tells.
+LOADING = (
+    "File", "decode_image", "decode_jpeg", "decode_png", "fetch_openml", "flow_from_directory", "genfromtxt",
+    "image_dataset_from_directory", "imread", "load", "load_data", "load_img", "loadmat", "loadtxt", "open", "read_csv",
+)  # fmt: skip
 
 
 def true_division(case: Case) -> str:
@@ -28,15 +33,17 @@ def true_division(case: Case) -> str:
     return f"{lines}  # in place of {' and '.join(text.at(statement) for _, statement in mended)}" if mended else ""
 
 
-def only_divides_floats(case: Case) -> bool:
-    """Whether a program divides pixels, and never among integers: what is 0 and 1 then was black and white."""
+def keeps_greys(case: Case) -> bool:
+    """Whether a program never divides among integers what it divides or draws: what is 0 and 1 was black and white."""
     if case.frame is None or true_division(case):
         return False
-    divisions = (node for node in ProgramText(case.frame).nodes if isinstance(node, ast.BinOp | ast.AugAssign))
-    return any(
+    text = ProgramText(case.frame)
+    divisions = (node for node in text.nodes if isinstance(node, ast.BinOp | ast.AugAssign))
+    divided = any(
         isinstance(each.op, ast.Div) and _is_large(each.right if isinstance(each, ast.BinOp) else each.value)
         for each in divisions
     )
+    return divided or not text.calls(*LOADING)
 
 
 class _AsFloats(ast.NodeTransformer):

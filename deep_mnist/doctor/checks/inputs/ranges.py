@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.inputs.divisions import only_divides_floats, true_division
+from deep_mnist.doctor.checks.inputs.divisions import keeps_greys, true_division
 from deep_mnist.doctor.checks.inputs.pixel_values import (
     NEAR_ONE_VALUE,
     Values,
@@ -152,7 +152,7 @@ def check_range(case: Case, split: Split) -> Iterator[Finding]:
         for each in _check_range(case.contract, split, values, values_of(case.train, case.contract) or values):
             if each.rule is not GREYS_LOST:
                 yield each
-            elif split.images is None or split.images.dtype.kind != "f" or not only_divides_floats(case):
+            elif split.images is None or split.images.dtype.kind != "f" or not keeps_greys(case):
                 yield replace(each, fix=true_division(case) or each.fix)
 
 

@@ -209,7 +209,7 @@ def check_targets_among_inputs(case: Case) -> Iterator[Finding]:
         return
     rows, targets = images.reshape(len(images), -1), labels.reshape(-1)
     place, how = _same_column(rows, targets), "equal to the target"
-    if place is None and images.ndim == 2 and not _is_computed_from_inputs(case):
+    if place is None and not _is_computed_from_inputs(case):
         place, how = _linear_column(rows, targets), "a linear function of the target"
     if place is not None:
         yield AMONG_INPUTS.found(

@@ -46,7 +46,7 @@ def is_of_library_file(file: str) -> bool:
 @functools.lru_cache(maxsize=1024)
 def _is_installed(folder: str) -> bool:
     """Whether a folder is of a package that pip has put into a folder of the user's, which lists its files there."""
-    package = Path(folder)
+    package = Path(folder).resolve()  # which ends at the root, as the parents of a relative path do not
     if not (package / "__init__.py").is_file():
         return False
     while (package.parent / "__init__.py").is_file():

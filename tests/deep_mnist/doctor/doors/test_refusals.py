@@ -70,3 +70,10 @@ def test_a_program_that_ends_early_is_told_why(project, arguments, words, never)
 
     assert (ended.status, ended.out) == (2, "")
     assert words in ended.err and never not in ended.err
+
+
+def test_a_script_in_the_working_directory_of_a_package_is_told_its_module(project):
+    """Named without a folder, where __init__.py makes it a package's: it ends."""
+    ended = doctor("train.py", folder=project / "package" / "below")
+
+    assert ended.status == 2 and "python -m deep_mnist.doctor -m package.below.train" in ended.err
