@@ -75,9 +75,10 @@ def error_of_hidden_module(script: Path, folder: Path) -> ImportError | None:
 
 
 def _python_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the modules that lie in a folder, each with its file."""
+    """Yield the modules that lie in a folder, each with its file; a package may be a library's own, checked out."""
     found = [(each.stem, each) for each in folder.glob("*.py")]
-    found += [(each.parent.name, each) for each in folder.glob("*/__init__.py")]
+    packages = ((each.parent.name, each) for each in folder.glob("*/__init__.py"))
+    found += [(name, each) for name, each in packages if name in sys.stdlib_module_names]
     yield from found[:MOST_FILES]
 
 
