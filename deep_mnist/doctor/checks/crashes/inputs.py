@@ -67,7 +67,8 @@ def explain_built_by_call(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None or not (OF_SHAPES.search(crash.text) or INPUT.search(crash.text)):
         return None
-    wholes = {id(each): each for one in crash.steps if is_kind_of(each := one.held.get("self"), "Sequential")}
+    owners = [one.held.get("self") for one in crash.steps]
+    wholes: dict[int, Any] = {id(each): each for each in owners if is_kind_of(each, "Sequential")}
     parts = {id(each): each for whole in wholes.values() for each in (whole, *whole.layers) if _is_built_by_call(each)}
     refuses = INPUT.search(crash.text) is not None and id(list(wholes.values())[-1]) in parts if wholes else False
     if not refuses and not any(len(each.inputs[0].shape) == 3 for each in parts.values()):

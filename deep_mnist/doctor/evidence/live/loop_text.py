@@ -46,7 +46,7 @@ def comes_to_a_tape(frames: Sequence[FrameType]) -> bool:
     """
     for frame in frames:
         body = statements_around(ProgramText(frame).tree, frame.f_lineno)
-        simple = sorted((each for one in body for each in ast.walk(one) if _is_simple(each)), key=_line)
+        simple = _simple(body)
         made = next((place for place, each in enumerate(simple) if _holds(each, frame.f_lineno)), None)
         if made is None:
             return True
@@ -64,12 +64,10 @@ def comes_to_a_tape(frames: Sequence[FrameType]) -> bool:
     return False
 
 
-def _is_simple(node: ast.AST) -> bool:
-    return isinstance(node, ast.stmt) and not hasattr(node, "body")
-
-
-def _line(statement: Any) -> int:
-    return statement.lineno
+def _simple(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements that hold no others, of blocks within too, in the order of lines."""
+    within = [each for one in body for each in ast.walk(one) if isinstance(each, ast.stmt)]
+    return sorted((each for each in within if not hasattr(each, "body")), key=lambda each: each.lineno)
 
 
 def _holds(statement: ast.stmt, line: int) -> bool:
