@@ -14,6 +14,7 @@ import numpy as np
 
 from deep_mnist.doctor.capture.fit_call import FitCall
 from deep_mnist.doctor.capture.intercept import caller, inside
+from deep_mnist.doctor.evidence.live.loop_text import comes_to_a_tape
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord, equals, is_recording
 from deep_mnist.doctor.evidence.live.restoring import is_small
 
@@ -23,10 +24,10 @@ AUTOGRAPH = "__autograph_generated_file"
 
 def in_step(training: Any) -> bool:
     """Whether a call of a model is that of a step of training: data are augmented with training=True as well."""
-    recording = is_recording()
+    frame = sys._getframe(2)
     if training is True:
-        return recording or _trains(sys._getframe(2))
-    return training is None and recording and _trains(sys._getframe(2))
+        return is_recording() or (_trains(frame) and comes_to_a_tape(users_of(list(frames_around(frame)))))
+    return training is None and is_recording() and _trains(frame)
 
 
 def can_learn(model: Any) -> bool:
@@ -89,7 +90,7 @@ def compares_constants(step: OwnStep | None, targets: Any) -> bool:
         step: That is run for it.
         targets: The TensorSpec of a dataset's second element.
     """
-    if not hasattr(targets, "shape") or targets.shape.rank is None or targets.shape.rank <= 2:
+    if not hasattr(targets, "shape") or targets.shape.rank is None or targets.shape[1:].num_elements() == 1:
         return False  # labels may be made rows of the step's own
     record = _record(step)
     given = [np.asarray(each) for each in (record.compared if record is not None else [])]

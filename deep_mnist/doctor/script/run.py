@@ -36,6 +36,7 @@ from deep_mnist.doctor.script.served_data import dataset_patches
 from deep_mnist.doctor.script.stop_at_fit import ScriptEnd, ScriptJudge, ScriptOptions
 from deep_mnist.doctor.script.surroundings import explained_by_surroundings
 from deep_mnist.doctor.script.tutorial_data import TutorialFinder
+from deep_mnist.doctor.script.unrun_fit import lacks_a_run
 from deep_mnist.doctor.tensorflow1.session_watch import watch_sessions
 
 
@@ -147,6 +148,11 @@ class ProgramRun:
         if isinstance(error, SyntaxError) and not self._is_own_code(error.__traceback__):
             kept = None  # the program's text was not read: nothing of it has run
         traceback.print_exception(type(error), error, kept)
+        options = self.judge.options
+        skipped = lacks_a_run(error, finding) if self.judge.verdicts and options.every and not options.train else ""
+        if skipped:
+            print(f"\ndoctor: {self.program.name} ends here. {skipped}", file=sys.stderr)
+            return self._ended("", 0)
         when = "after" if self.judge.verdicts else "before"
         how = explained_by_surroundings(error, self.program.path)
         said = "" if is_refusal(error) else how or sentence_of(finding)

@@ -25,7 +25,7 @@ from deep_mnist.doctor.diagnosis import Broken, Diagnosis
 from deep_mnist.doctor.judge import isolated
 from deep_mnist.doctor.report.own_fault import STATUS, is_own_fault, is_refusal, tell_fault
 from deep_mnist.doctor.script.later_fits import later_fits
-from deep_mnist.doctor.script.unrun_fit import result_of
+from deep_mnist.doctor.script.unrun_fit import build_as_fit_would, result_of
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, judge_run
 
 Result = TypeVar("Result")
@@ -173,6 +173,8 @@ class ScriptJudge:
                 diagnosis = self._with_later_fits(diagnosis, call, frame)
             if self.options.rehearse and diagnosis.verdict == "fit" and call.verb is not Verb.EVALUATE:
                 diagnosis = self._rehearsed(diagnosis, call)  # a tape records nothing in init_scope
+            if self.options.every and not self.options.train:
+                build_as_fit_would(diagnosis.case)
         if call.verb in (Verb.FIT, Verb.TRAIN_ON_BATCH):
             self.fits.add(call, diagnosis.case, ran=self.options.train and diagnosis.verdict == "fit")
         return diagnosis

@@ -46,6 +46,17 @@ def test_a_wrapper_for_scikit_learn_is_imported_and_made_as_scikeras_has_it() ->
     assert found.fix.endswith("in line 4: KerasRegressor(model=prices, epochs=5, verbose=0)")
 
 
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("pkg_resources", '"setuptools<81"'), ("imblearn", "imbalanced-learn"), ("umap", "umap-learn")],
+)
+def test_a_module_is_installed_by_the_name_of_its_package(module: str, package: str) -> None:
+    found = finding_of(ModuleNotFoundError(f"No module named '{module}'", name=module))
+
+    assert found is not None
+    assert (found.rule.code, found.fix) == ("E003", f"pip install {package}")
+
+
 def statement(line: str) -> str:
     """Return a line without its comment, in one kind of quotes."""
     return line.split("  # ")[0].rstrip(",: ").replace('"', "'")

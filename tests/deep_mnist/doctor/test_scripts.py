@@ -23,6 +23,7 @@ EXTRA = {
     "refuses": ["raw_pixels", "--train"],
     "accepts": ["raw_pixels", "--accept", "images.range=a trial", "--accept", "images.dtype=a trial"],
     "every": ["every_fit", "--all"],
+    "unrun": ["kept_by_a_callback", "--all"],
     "loss": ["functional", "--loss", "categorical_crossentropy"],
 }
 
@@ -125,6 +126,13 @@ def test_every_fit_is_judged(ended):
 
     assert [each["verdict"] for each in reported["fits"]] == ["fit", "unfit", "fit"]
     assert (reported["verdict"], ended["every"].status) == ("unfit", 1)
+
+
+def test_what_a_fit_would_have_made_is_no_fault_of_a_program_that_is_judged_whole(ended):
+    """Under --all the model has its weights behind the fit; a file of a callback's is missing, and the status is 0."""
+    assert "7850" in ended["unrun"].out + ended["unrun"].err
+    assert "No fit has run, as --all judges fits alone" in ended["unrun"].err
+    assert ended["unrun"].status == 0
 
 
 def test_a_person_accepts_on_the_command_line(ended):

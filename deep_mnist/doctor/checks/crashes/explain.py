@@ -51,6 +51,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     models.explain_mixed,
     symbols.explain_symbol,
     models.explain_not_called,
+    inputs.explain_built_by_call,
     inputs.explain_model_input,
     layers.explain_rank,
     layers.explain_inner_rank,

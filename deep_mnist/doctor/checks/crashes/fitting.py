@@ -32,6 +32,7 @@ from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_tab
 from deep_mnist.doctor.evidence.live.lineage import Lineage
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
+from deep_mnist.doctor.evidence.live.text_inputs import listed_texts, takes_text
 from deep_mnist.doctor.finding import Finding
 
 MOST_TOLD = 3  # columns in a sentence
@@ -40,7 +41,7 @@ ROW = re.compile(r"indices\[[\d, ]*\] = (-?\d+) is not in \[0, (\d+)\)")
 STATIC = re.compile(r"Incompatible shapes: (\[[\d,]*\]) vs\. (\[[\d,]*\])")
 OBJECTS = re.compile(
     r"Unsupported object type (\w+)|[Ii]nvalid dtype: (object|<U\d+|str\d*)|"
-    r"could not convert string to float: '?([^'\n]*)"
+    r"could not convert string to float: '?([^'\n]*)|(Unrecognized data type: x=\[)"
 )
 ONLY_CALL = re.compile(r"only supports singleton tf\.Variables|Variables? (?:created|creation).*non-first call", re.S)
 COMPILE = re.compile(r"You must call `compile\(\)` before using the model|must compile your model before", re.S)
@@ -183,6 +184,10 @@ def explain_objects(crash: Crash) -> Finding | None:
     if match.group(3) is not None:
         return _words(crash, match.group(3))
     x, value = data_of(crash)
+    if takes_text(crash.model) and (found := _texts(x, value)) is not None:
+        return found
+    if match.group(4):
+        return None
     kind = next((each for each in match.groups() if each), "objects")
     if kind == "object" and is_numpy(value) and value.size and isinstance(value.flat[0], list | tuple):
         kind = type(value.flat[0]).__name__
@@ -198,6 +203,17 @@ def explain_objects(crash: Crash) -> Finding | None:
         received=f"{f'{whole} of ' if whole else ''}{kind}",
         fix=fix,
     )
+
+
+def _texts(x: str, value: Any) -> Finding | None:
+    """Return the finding on texts, for a network that takes them, in a form that Keras refuses; None of other data."""
+    if isinstance(value, list) and listed_texts(value) is not None:
+        fix, received = f"keras.ops.convert_to_tensor({x})", "a list of texts"
+    elif is_numpy(value) and value.dtype.kind in "USO":
+        fix, received = f"keras.ops.convert_to_tensor({x}.astype(object))", f"{value.shape} of {value.dtype}"
+    else:
+        return None
+    return DTYPE_REFUSED.found("train", expected="a tensor of strings", received=received, fix=assigned(x, fix))
 
 
 def _words(crash: Crash, word: str) -> Finding:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
+from pathlib import Path
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_layer, shape_of
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_kind_of, is_layer, shape_of
 from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.rules import EXAMPLE_COUNT, INPUT_COUNT, INPUT_SHAPE
-from deep_mnist.doctor.checks.crashes.source_code import argument, assigned, receiver, shape_text
+from deep_mnist.doctor.checks.crashes.source_code import argument, assigned, calls_named, receiver, shape_text
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 from deep_mnist.doctor.finding import Finding
 
 INPUT = re.compile(
@@ -59,6 +62,55 @@ def explain_model_input(crash: Crash) -> Finding | None:
     )
 
 
+def explain_built_by_call(crash: Crash) -> Finding | None:
+    """Name parts of a model that an earlier call built for one size, or one example: they take no other then."""
+    step = crash.user
+    if step is None or not (OF_SHAPES.search(crash.text) or INPUT.search(crash.text)):
+        return None
+    owners = [one.held.get("self") for one in crash.steps]
+    wholes: dict[int, Any] = {id(each): each for each in owners if is_kind_of(each, "Sequential")}
+    parts = {id(each): each for whole in wholes.values() for each in (whole, *whole.layers) if _is_built_by_call(each)}
+    refuses = INPUT.search(crash.text) is not None and id(list(wholes.values())[-1]) in parts if wholes else False
+    if not refuses and not any(len(each.inputs[0].shape) == 3 for each in parts.values()):
+        return None
+    told, fixes, lines, calls = [], [], [], []
+    for part in parts.values():
+        name = next((key for key, value in {**step.frame.f_globals, **step.held}.items() if value is part), "")
+        call = next((each for each in calls_named(step, name) if each.args and each.lineno < step.line), None)
+        made = next((each for each in ast.walk(step.tree) if isinstance(each, ast.Assign)
+                     and ast.unparse(each.targets[0]) == name), None)  # fmt: skip
+        fix = _with_input(made.value, part) if made is not None else ""
+        if call is None or made is None or not fix:
+            return None
+        told.append(f"{ast.unparse(call)} in line {call.lineno} built {name} for {shape_text(part.inputs[0].shape)}")
+        fixes.append(f"{name} = {fix}")
+        lines.append(f"{Path(step.file).name}:{made.lineno}")
+        if len(part.inputs[0].shape) == 3:  # one picture without the axis of the batch
+            calls.append(f"; and {name}({ast.unparse(call.args[0])}[None]) in line {call.lineno}")
+    return INPUT_SHAPE.found(
+        expected="parts of a model that take batches of images of any size",
+        received=", ".join(told),
+        fix=f"{'; '.join(fixes)}  # {IN_PLACE} {' and '.join(lines)}{''.join(calls)}",
+    ) if fixes else None  # fmt: skip
+
+
+def _is_built_by_call(part: Any) -> bool:
+    """Whether a call with an image gave a Sequential without weights its input: an Input states no batch."""
+    if not is_kind_of(part, "Sequential") or not part.built or part.weights or len(part.inputs) != 1:
+        return False
+    shape = part.inputs[0].shape
+    return len(shape) in (3, 4) and None not in shape and shape[-1] in (1, 3, 4)
+
+
+def _with_input(made: ast.expr, part: Any) -> str:
+    """Return the call that made a Sequential of a list with an Input for images of any size first in it, else ""."""
+    if not isinstance(made, ast.Call) or not made.args or not isinstance(made.args[0], ast.List):
+        return ""
+    home = ast.unparse(made.func).rpartition(".")[0].removesuffix("models").rstrip(".") or "keras"
+    first = ast.parse(f"{home}.Input((None, None, {part.inputs[0].shape[-1]}))", mode="eval").body
+    return ast.unparse(ast.Call(made.func, [ast.List([first, *made.args[0].elts])], made.keywords))
+
+
 OF_SHAPES = re.compile(
     r"incompatible with the layer|Dimensions must be equal|Matrix size-incompatible|Inner dimensions|"
     r"Negative dimension size"
@@ -106,7 +158,8 @@ def _mend_input(crash: Crash, takes: Shape, got: Shape) -> str:
         return assigned(name, f"{name}.reshape({', '.join(map(str, (-1, *inner)))})")
     if len(got) == len(takes) and got[:-1][1:] == inner[:-1] and (got[-1], inner[-1]) == (1, 3):
         return f"{assigned(name, f'{name}.repeat(3, axis=-1)')}  # grey as three channels"
-    return f"shape={shape_text(got[1:])}  # in Input or input_shape: the shape of one example, {name}.shape[1:]"
+    where = f", {name}.shape[1:]" if entry_name(crash) in ENTRIES else ""
+    return f"shape={shape_text(got[1:])}  # in Input or input_shape: the shape of one example{where}"
 
 
 def _mend_pipeline(crash: Crash, takes: Shape, got: Shape) -> str:

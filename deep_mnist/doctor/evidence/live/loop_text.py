@@ -8,7 +8,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_trainer
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, names_set, statements_around
+from deep_mnist.doctor.evidence.live.statements.tape_blocks import blocks_of
 
 MOST_STATEMENTS = 40  # run behind the model's call
 
@@ -33,6 +34,49 @@ def step_of_frames(model: Any, x: Any, y: Any, frames: Sequence[FrameType]) -> O
         return OwnStep(model, x, y, _runner(frame, code, y), owners, _name_of(frame.f_code), place=place,
                        code=frame.f_code, is_exact=_is_exact(text, block[0]))  # fmt: skip
     return None
+
+
+def comes_to_a_tape(frames: Sequence[FrameType]) -> bool:
+    """Whether what a call outside of a tape gives is read in the block of one, as far as the program's text tells.
+
+    What is only shown or written down stays in its function, or is read elsewhere.
+
+    Args:
+        frames: The user's around the call, nearest first.
+    """
+    for frame in frames:
+        body = statements_around(ProgramText(frame).tree, frame.f_lineno)
+        simple = _simple(body)
+        made = next((place for place, each in enumerate(simple) if _holds(each, frame.f_lineno)), None)
+        if made is None:
+            return True
+        names = set(names_set([simple[made]]))
+        for each in simple[made + 1 :]:
+            if _reads(each, names):
+                names |= set(names_set([each]))
+        tapes = blocks_of(ast.Module(body, []))
+        if any(_reads(each, names - set(names_set(each.body))) for each in tapes):
+            return True
+        if any(_reads(each, names) for each in simple if _asks(each)):
+            return True
+        if not any(each is simple[made] or _reads(each, names) for each in simple if isinstance(each, ast.Return)):
+            return False
+    return False
+
+
+def _simple(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements that hold no others, of blocks within too, in the order of lines."""
+    within = [each for one in body for each in ast.walk(one) if isinstance(each, ast.stmt)]
+    return sorted((each for each in within if not hasattr(each, "body")), key=lambda each: each.lineno)
+
+
+def _holds(statement: ast.stmt, line: int) -> bool:
+    return statement.lineno <= line <= (statement.end_lineno or 0)
+
+
+def _reads(code: ast.AST, names: set[str]) -> bool:
+    loaded = (each for each in ast.walk(code) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
+    return any(each.id in names for each in loaded)
 
 
 def _is_exact(text: ProgramText, first: ast.stmt) -> bool:

@@ -23,7 +23,12 @@ PACKAGES = {
     "dateutil": "python-dateutil", "mpl_toolkits": "matplotlib", "imageio": "imageio", "kerastuner": "keras-tuner",
     "serial": "pyserial", "tensorflow_probability": "tensorflow-probability[tf]",
     "tensorflow_model_optimization": "tensorflow-model-optimization", "keras_contrib": "tf-keras",
-    "tf_keras": "tf-keras", "keras": "tensorflow",
+    "tf_keras": "tf-keras", "keras": "tensorflow", "pkg_resources": '"setuptools<81"', "distutils": "setuptools",
+    "imblearn": "imbalanced-learn", "umap": "umap-learn", "skopt": "scikit-optimize", "faiss": "faiss-cpu",
+    "tensorflow_text": "tensorflow-text", "tensorflow_io": "tensorflow-io", "speech_recognition": "SpeechRecognition",
+    "Bio": "biopython", "docx": "python-docx", "fitz": "pymupdf", "dotenv": "python-dotenv", "git": "gitpython",
+    "attr": "attrs", "zmq": "pyzmq", "jwt": "pyjwt", "OpenSSL": "pyopenssl", "surprise": "scikit-surprise",
+    "pandas_datareader": "pandas-datareader", "ale_py": "ale-py", "usb": "pyusb",
 }  # fmt: skip
 NAMED_AS_IMPORTED = (
     "h5py", "jax", "matplotlib", "nltk", "numpy", "pandas", "plotly", "requests", "scipy", "seaborn", "tensorflow",

@@ -153,7 +153,13 @@ CONTRIB = {
 }  # fmt: skip
 
 
+FEATURES = (
+    "keras.utils.FeatureSpace of the columns, or an Input of each with keras.layers.Normalization, StringLookup or "
+    "CategoryEncoding behind it"
+)  # what takes the place of feature columns
 OTHERS = {
+    "keras.layers.DenseFeatures": FEATURES,
+    "tensorflow.keras.layers.DenseFeatures": FEATURES,
     "numpy.float": "float", "numpy.int": "int", "numpy.bool": "bool", "numpy.object": "object", "numpy.str": "str",
     "numpy.complex": "complex", "numpy.long": "int", "numpy.unicode": "str", "numpy.float_": "numpy.float64",
     "numpy.complex_": "numpy.complex128", "numpy.Inf": "numpy.inf", "numpy.NaN": "numpy.nan",
