@@ -38,7 +38,7 @@ SENTENCES |= {
     "a_repeated_dataset_walked_through",
 }
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
-SENTENCES |= {"what_moves_brought_in_place_of_the_moves"}
+SENTENCES |= {"what_moves_brought_in_place_of_the_moves", "signs_without_a_class_behind_the_end"}
 
 
 def graver(diagnosis):
