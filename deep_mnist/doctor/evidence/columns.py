@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +79,13 @@ def is_table(table: Any) -> bool:
     if not isinstance(table, np.ndarray) or table.dtype.kind not in "OUSVMm" or not table.size:
         return False
     return table.ndim == 1 or (table.ndim == 2 and table.shape[1] <= MOST_COLUMNS)
+
+
+def name_in_frames(frame: FrameType | None, width: int, place: int) -> str:
+    """Return " ('price')" of a column, by the program's tables of this width; "" where these do not agree."""
+    held = [*frame.f_globals.values(), *frame.f_locals.values()] if frame is not None else []
+    named = {str(list(each.columns)[place]) for each in held if is_frame(each) and len(each.columns) == width}
+    return f" ({named.pop()!r})" if len(named) == 1 else ""
 
 
 def columns_of(table: Any) -> list[Column]:

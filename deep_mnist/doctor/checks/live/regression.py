@@ -13,7 +13,7 @@ from deep_mnist.contract.losses import MARGIN_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.multiple import by_output
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
-from deep_mnist.doctor.evidence.columns import is_frame
+from deep_mnist.doctor.evidence.columns import is_frame, name_in_frames
 from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.evidence.live.lineage import Lineage, data_in, place_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
@@ -199,13 +199,9 @@ def check_targets_among_inputs(case: Case) -> Iterator[Finding]:
         return
     if images.dtype.kind not in REAL_KINDS or labels.dtype.kind not in REAL_KINDS or len(images) != len(labels):
         return
-    if (
-        case.task.has_classes
-        or labels.size != len(labels)
-        or images.ndim < 2
-        or images.size == 0
-        or case.contract.vocabulary is not None
-    ):
+    if case.task.has_classes or labels.size != len(labels) or case.contract.vocabulary is not None:
+        return
+    if images.ndim < 2 or images.size == 0:
         return
     rows, targets = images.reshape(len(images), -1), labels.reshape(-1)
     place, how = _same_column(rows, targets), "equal to the target"
@@ -275,7 +271,14 @@ def _place_name(case: Case, place: int) -> str:
     images = case.train.images
     if is_frame(table):
         return f"column {list(table.columns)[place]!r}"
-    return f"column {place}" if images is not None and images.ndim == 2 else f"number {place} of each window"
+    if images is None or not _has_columns(images):
+        return f"number {place} of each window"
+    return f"column {place}{name_in_frames(case.frame, images.shape[-1], place)}"
+
+
+def _has_columns(images: np.ndarray) -> bool:
+    """Whether each row is of a table: by itself, or as the only step of a sequence."""
+    return images.ndim == 2 or (images.ndim == 3 and images.shape[1] == 1)
 
 
 def _without(case: Case, place: int) -> str:
@@ -287,8 +290,8 @@ def _without(case: Case, place: int) -> str:
     if is_frame(table):
         key = list(table.columns)[place]
         return "; ".join(f"{name} = {name}.assign(**{{{str(key)!r}: 0.0}})" for name in names) + comment
-    if images is None or images.ndim != 2:
+    if images is None or not _has_columns(images):
         return "End each window one step before its target: the window of target t is series[t - steps:t]."
     return (
-        "; ".join(f"{name} = np.where(np.arange({images.shape[1]}) == {place}, 0, {name})" for name in names) + comment
+        "; ".join(f"{name} = np.where(np.arange({images.shape[-1]}) == {place}, 0, {name})" for name in names) + comment
     )

@@ -1,4 +1,4 @@
-"""Check of networks that answer at every step: the steps of padding are not to be most of what the loss counts."""
+"""Checks of networks that answer at every step: what loss and accuracy count of the steps of padding."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from deep_mnist.contract.losses import BINARY_LOSSES, DISTRIBUTION_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
+from deep_mnist.doctor.checks.program.compiled_metrics import stated_metrics
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of
 from deep_mnist.doctor.finding import Finding
@@ -17,6 +18,8 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 LOOKED_AT = 2000  # sequences
 MOST = 0.5  # of the steps: with more, a network that knows padding alone is right at most of them
+LEAST_EMPTY = 0.1  # of the steps: fewer hardly lower an accuracy
+ACCURACIES = ("accuracy", "acc", "categorical_accuracy")
 FEWEST_LENGTHS = 3  # different ones, of sequences that were padded to one
 
 COUNTED = Rule(
@@ -29,12 +32,24 @@ COUNTED = Rule(
     summary="Most steps of the sequences are padding of one class, and neither a mask nor weights leave them out.",
     why="Loss and accuracy are those of padding: near perfect, while the steps that matter are hardly learned.",
 )
+WITHOUT_CLASS = Rule(
+    code="L211",
+    name="padding-counted-in-the-accuracy",
+    field="labels.values",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.LABELS, Need.LOSS),
+    summary="One-hot targets of the padding behind sequences are all zero: no loss, but class 0 to an accuracy.",
+    why="Nothing is learned of these steps, and accuracy counts nearly all of them as wrong: it stays low.",
+)
 
 
 @check(COUNTED)
 def check_padded_steps(case: Case) -> Iterator[Finding]:
     """Yield padding that is most of what a loss of every step counts."""
-    if case.call is None or case.call.verb != "fit" or not _counts_every_step(case):
+    if case.call is None or case.call.verb != "fit" or not isinstance(case.call.x, np.ndarray):
+        return
+    if not _counts_every_step(case):
         return
     padded, classes = _padded(case.train.images), _classes(case.train.labels)
     if padded is None or classes is None or padded.shape != classes.shape or padded.mean() <= MOST:
@@ -52,12 +67,38 @@ def check_padded_steps(case: Case) -> Iterator[Finding]:
     )
 
 
+@check(WITHOUT_CLASS)
+def check_steps_without_class(case: Case) -> Iterator[Finding]:
+    """Yield targets whose padding has no class, where an accuracy without weights counts it."""
+    labels = case.train.labels
+    if case.call is None or case.call.verb != "fit" or labels is None or case.contract.loss not in DISTRIBUTION_LOSSES:
+        return
+    if labels.ndim != 3 or labels.shape[2] < 2 or labels.dtype.kind not in "fiu" or not _counts_every_step(case):
+        return
+    stated = stated_metrics(case.call.model)[0]
+    metrics = [each for each in (stated if isinstance(stated, list | tuple) else [stated]) if each in ACCURACIES]
+    some, padded = labels[:LOOKED_AT], _padded(labels)
+    empty = ~some.any(axis=2)
+    one_hot = bool(np.isin(some, (0, 1)).all()) and bool((some.sum(axis=2) == ~empty).all())
+    if padded is None or not np.array_equal(empty, padded) or empty.mean() < LEAST_EMPTY:
+        return
+    if not metrics or not one_hot:
+        return
+    yield WITHOUT_CLASS.found(
+        "train",
+        expected="steps of padding left out of the accuracy, by weights or a mask",
+        received=f"{empty.mean():.0%} of the steps have a row of zeros, which {metrics[0]!r} counts as class 0",
+        fix=f"Compile with weighted_metrics=[{metrics[0]!r}] in the place of metrics, and give fit "
+        'sample_weight=targets.any(axis=-1).astype("float32").',
+    )
+
+
 def _counts_every_step(case: Case) -> bool:
     """Whether one of Keras's losses counts each step of arrays that fit is given, and no layer masks any."""
     contract, call = case.contract, case.call
     if call is None or contract.loss not in (*SPARSE_LOSSES, *DISTRIBUTION_LOSSES, *BINARY_LOSSES):
         return False
-    if contract.output_rank != 3 or contract.ignored_class is not None or not isinstance(call.x, np.ndarray):
+    if contract.output_rank != 3 or contract.ignored_class is not None:
         return False
     if call.arguments.get("sample_weight") is not None or own_names(call.model) & {"train_step", "compute_loss"}:
         return False

@@ -47,7 +47,7 @@ def check_two_ranges(case: Case) -> Iterator[Finding]:
     """Yield a generator whose last activation makes another range than that of the real images beside its own."""
     if case.call is None or not can_be_tried(case):
         return
-    for pair in _pairs(case):
+    for pair in opponents_in(case):
         real = _real(case, pair)
         if real is None or len(real) < LEAST_ROWS or not np.isfinite(real).all():
             continue
@@ -63,7 +63,7 @@ def check_two_ranges(case: Case) -> Iterator[Finding]:
             return
 
 
-def _pairs(case: Case) -> list[Opponents]:
+def opponents_in(case: Case) -> list[Opponents]:
     """Return the generators that end in tanh or sigmoid, each with a network for its outputs that has one unit."""
     model = case.call.model if case.call is not None else None
     held = dict(named_in(case.frame)) if case.frame is not None else {}
