@@ -12,7 +12,6 @@ from deep_mnist.doctor.checks.crashes import (
     graphs,
     inputs,
     layers,
-    machine,
     models,
     nothing,
     operands,
@@ -24,6 +23,8 @@ from deep_mnist.doctor.checks.crashes import (
     targets,
 )
 from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.files import machine
+from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
@@ -36,6 +37,7 @@ from deep_mnist.doctor.finding import Finding
 # In this order: what names the cause most exactly first.
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_hidden,
+    explain_column,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,
