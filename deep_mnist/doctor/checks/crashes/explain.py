@@ -25,6 +25,7 @@ from deep_mnist.doctor.checks.crashes import (
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
+from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
@@ -38,6 +39,7 @@ from deep_mnist.doctor.finding import Finding
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_hidden,
     explain_column,
+    explain_encoding,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,

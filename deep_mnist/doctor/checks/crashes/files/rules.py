@@ -22,3 +22,8 @@ COLUMN_UNKNOWN = _rule(
     "column-unknown",
     "A table of pandas is asked for a column that it does not have under this name.",
 )
+ENCODING_OTHER = _rule(
+    "E015",
+    "encoding-of-another",
+    "A file is read as text of an encoding that it is not in, or opened as text where bytes are read or written.",
+)
