@@ -28,6 +28,7 @@ from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
 CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
+PATH = re.compile(r"""(?<![\w\\])(['"])(?=[^'"]*\\[UuxN])""")  # the beginning of a text with such a backslash
 PRINT = re.compile(r"^\s*print\s+[^(=]")
 RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))")
 NAMES_3 = {"xrange": "range", "raw_input": "input", "unicode": "str", "reduce": "functools.reduce", "basestring": "str",
@@ -202,6 +203,12 @@ def _syntax(error: SyntaxError) -> Finding:
     if PRINT.match(line) or "Missing parentheses in call to 'print'" in str(error):
         rest = re.sub(r"^print\s+", "", line)
         return NOT_PYTHON_3.found(expected="Python 3", received=f"line {error.lineno}: {line}", fix=f"print({rest})")
+    if "unicodeescape" in str(error) and (raw := PATH.sub(r"r\1", line, count=1)) != line:
+        return NOT_PYTHON_3.found(
+            expected="a raw text, r'…', where a backslash is meant as it stands",
+            received=f"line {error.lineno}: {line}",
+            fix=f"{raw}  # in place of line {error.lineno}",
+        )
     if isinstance(error, TabError | IndentationError):
         return NOT_PYTHON_3.found(
             expected="lines indented alike",

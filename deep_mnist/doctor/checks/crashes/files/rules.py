@@ -27,3 +27,19 @@ ENCODING_OTHER = _rule(
     "encoding-of-another",
     "A file is read as text of an encoding that it is not in, or opened as text where bytes are read or written.",
 )
+HEADER_READ = _rule(
+    "E016",
+    "header-read-as-numbers",
+    "A file of numbers begins with a line of names, or parts its numbers by another mark than it is read with.",
+)
+SHAPES_DIFFER = _rule(
+    "E017",
+    "shapes-differ",
+    "One array is made of pictures, sequences or windows of several shapes.",
+)
+JSON_LINES = _rule("E018", "json-of-lines", "A file with a value of JSON on each line is read as one value.")
+KEY_OTHER = _rule(
+    "E021",
+    "key-of-another-name",
+    "A file of h5py or a dictionary of a pickle is asked for a key that it has under another name, or as bytes.",
+)
