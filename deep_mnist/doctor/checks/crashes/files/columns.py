@@ -72,7 +72,7 @@ def _constants(step: TraceStep) -> list[ast.Constant]:
 def _is_of_columns(crash: Crash, table: Any) -> bool:
     """Whether names are looked for among the columns, and not among the labels of the rows."""
     searched = [each.held.get("self") for each in crash.steps if type(each.held.get("self")).__name__.endswith("Index")]
-    if any(each is table.columns or each.equals(table.columns) for each in searched):
+    if any(each is not None and each.equals(table.columns) for each in searched):
         return True
     return isinstance(crash.error, AttributeError) or any(each.function in BY_COLUMN for each in crash.steps)
 

@@ -12,7 +12,6 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed, line_with_keywords
 from deep_mnist.doctor.checks.crashes.files.rules import ENCODING_OTHER
 from deep_mnist.doctor.evidence.live.source_text import argument_of, called
-from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
 MOST_READ = 1 << 24  # bytes of a file, to tell its encoding
@@ -117,8 +116,7 @@ def _as_bytes(step: TraceStep, opened: ast.Call, what: str) -> tuple[str, str, s
     if not isinstance(mode, str) or "b" in mode:
         return None
     new = ast.Constant(mode.replace("t", "") + "b")
-    again = exchanged(opened, [(stated, new)]) if stated is not None else exchanged(opened, [])
-    again.keywords = [each for each in again.keywords if each.arg not in ("encoding", "errors", "newline")]
-    again.args = [*again.args[:2], *([new] if stated is None else [])]
+    kept = [each for each in opened.keywords if each.arg not in ("mode", "encoding", "errors", "newline")]
+    again = ast.Call(opened.func, [*opened.args[:1], new], kept)
     fix = line_changed(step, [(opened, ast.unparse(again))])
     return f"a file opened for {what}: mode {new.value!r}", f"one opened as text, by {ast.unparse(opened)}", fix
