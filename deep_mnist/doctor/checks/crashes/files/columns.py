@@ -125,7 +125,7 @@ def _reading(step: TraceStep, name: str) -> ast.Call | None:
 
 def _meant(crash: Crash, step: TraceStep, missing: list[str], columns: list[str], name: str) -> tuple[str, str] | None:
     """The column of nearly this name, or of this name with blanks; what there is where none is near."""
-    near = {each: _near(each, columns, alone=isinstance(crash.error, AttributeError)) for each in missing}
+    near = {each: nearest(each, columns, alone=isinstance(crash.error, AttributeError)) for each in missing}
     if isinstance(crash.error, AttributeError) and not all(near.values()):
         return None  # an attribute may be meant
     if not all(near.values()):
@@ -146,12 +146,20 @@ def _meant(crash: Crash, step: TraceStep, missing: list[str], columns: list[str]
     return expected, line_changed(step, changes) if changes else f"Ask for {told}."
 
 
-def _near(asked: str, columns: list[str], *, alone: bool) -> str:
-    """Return the column whose letters and digits are those asked for, else one that is much alike; "" of none."""
-    alike = [each for each in columns if _letters(each) == _letters(asked)]
+def nearest(asked: str, names: list[str], *, alone: bool = False) -> str:
+    """Return the name whose letters and digits are those asked for, else the one that is much alike; "" of none.
+
+    Args:
+        asked: As it stands in the program.
+        names: That there are.
+        alone: No name that is only much alike will do.
+    """
+    alike = [each for each in names if _letters(each) == _letters(asked)]
     if len(alike) == 1 or alone:
         return alike[0] if len(alike) == 1 else ""
-    return next(iter(difflib.get_close_matches(asked, columns, 1, LIKENESS)), "")
+    near = [each for each in difflib.get_close_matches(asked, names, 2, LIKENESS)
+            if re.findall(r"\d+", each) == re.findall(r"\d+", asked)]  # fmt: skip
+    return near[0] if len(near) == 1 else ""
 
 
 def _letters(name: str) -> str:

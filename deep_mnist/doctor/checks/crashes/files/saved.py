@@ -51,6 +51,11 @@ def _spoken(crash: Crash, name: Any) -> str:
         return ""
     if crash.user is not None and callable(crash.user.named(name)):
         return name
-    keras = sys.modules["keras"]
-    known = name in ("acc", "accuracy", "ce") or hasattr(keras.losses, name) or hasattr(keras.metrics, name)
-    return repr(name) if known else ""
+    return repr(name) if name in ("acc", "accuracy") or _is_keras(name) else ""
+
+
+def _is_keras(name: str) -> bool:
+    try:
+        return sys.modules["keras"].metrics.get(name) is not None
+    except ValueError:
+        return False

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.files.columns import nearest
 from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed, line_with_keywords
 from deep_mnist.doctor.checks.crashes.files.rules import HEADER_READ, JSON_LINES, KEY_OTHER
 from deep_mnist.doctor.checks.crashes.rules import NAME_GONE
+from deep_mnist.doctor.checks.crashes.source_code import calls_named
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 
@@ -113,12 +115,12 @@ def _key_of_file(crash: Crash, step: TraceStep) -> Finding | None:
     owner = crash.find("self", "__getitem__") if isinstance(crash.error, KeyError) else None
     if type(owner).__name__ not in ("File", "Group", "NpzFile") or not isinstance(owner, Mapping):
         return None
-    keys = [str(each) for each in owner]
+    keys = [str(each) for each in owner] if owner else _keys_of_closed(step, owner)
     match = re.search(r"object '([^']+)' doesn't exist|^\W*(\w+) is not a file in the archive", crash.text)
     asked = next((each for each in match.groups() if each), "") if match is not None else ""
     if not keys or not asked:
         return None
-    near = next(iter(difflib.get_close_matches(asked, keys, 1, 0.8)), "")
+    near = nearest(asked, keys)
     stated = [each for each in _constants(step) if each.value == asked]
     there = ", ".join(map(repr, keys[:MOST_TOLD])) + (", …" if len(keys) > MOST_TOLD else "")
     return KEY_OTHER.found(
@@ -126,6 +128,16 @@ def _key_of_file(crash: Crash, step: TraceStep) -> Finding | None:
         received=f"{asked!r}, which is none, at {crash.place}",
         fix=line_changed(step, [(each, repr(near)) for each in stated]) if near and stated else "Ask for one of them.",
     )
+
+
+def _keys_of_closed(step: TraceStep, owner: Any) -> list[str]:
+    """Return the keys of a file of h5py that its `with` has closed, by the only path that the program opens."""
+    paths = [each.args[0] for each in calls_named(step, "File") if each.args]
+    stated = [step.named(each.id) if isinstance(each, ast.Name) else getattr(each, "value", None) for each in paths]
+    if type(owner).__name__ != "File" or len(stated) != 1 or not isinstance(stated[0], str | Path):
+        return []
+    with sys.modules["h5py"].File(stated[0], "r") as file:
+        return [str(each) for each in file]
 
 
 def _constants(step: TraceStep) -> list[ast.Constant]:
