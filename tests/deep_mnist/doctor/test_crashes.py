@@ -10,7 +10,13 @@ from tests.support.crashing import Crashing, crashing, error_of
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-FILES = ("crashes_building.txt", "crashes_fitting.txt", "crashes_graphs.txt", "crashes_old_code.txt")
+FILES = (
+    "crashes_building.txt",
+    "crashes_fitting.txt",
+    "crashes_graphs.txt",
+    "crashes_old_code.txt",
+    "crashes_reading.txt",
+)
 PROGRAMS = [each for file in FILES for each in crashing(file)]
 
 

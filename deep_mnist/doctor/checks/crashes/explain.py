@@ -12,7 +12,6 @@ from deep_mnist.doctor.checks.crashes import (
     graphs,
     inputs,
     layers,
-    machine,
     models,
     nothing,
     operands,
@@ -24,9 +23,16 @@ from deep_mnist.doctor.checks.crashes import (
     targets,
 )
 from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.files import machine
+from deep_mnist.doctor.checks.crashes.files.columns import explain_column
+from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
+from deep_mnist.doctor.checks.crashes.files.ragged import explain_ragged
+from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
+from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
+from deep_mnist.doctor.checks.crashes.names.lazy import explain_lazy
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
@@ -36,6 +42,11 @@ from deep_mnist.doctor.finding import Finding
 # In this order: what names the cause most exactly first.
 EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_hidden,
+    explain_column,
+    explain_encoding,
+    explain_stored,
+    explain_compiled,
+    explain_ragged,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,
@@ -46,6 +57,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_read_only,
     explain_argument,
     explain_misspelled,
+    explain_lazy,
     explain_number,
     models.explain_option,
     models.explain_mixed,

@@ -21,14 +21,19 @@ NONE = re.compile(
 )
 READERS = ("imread",)
 KINDS = ("AttributeError", "TypeError", "error")  # the last is OpenCV's
+KINDS_LOST = (AttributeError, TypeError, ValueError)
 
 
 def explain_nothing(crash: Crash) -> Finding | None:
     """Name the variable of the user's line that is None, and the statement that made it so."""
     step = crash.user
-    if step is None or not NONE.search(crash.text) or type(crash.error).__name__ not in KINDS:
+    if step is None:
         return None
-    name = next((each for each in _names_on(step) if each in step.held and step.held[each] is None), None)
+    is_said = NONE.search(crash.text) is not None and type(crash.error).__name__ in KINDS
+    names = [each for each in _names_on(step) if each in step.held and step.held[each] is None]
+    name = next(
+        (each for each in names if is_said or (isinstance(crash.error, KINDS_LOST) and _is_lost(step, each))), None
+    )
     made = _last_assignment(step, name) if name is not None else None
     if name is None or made is None:
         return None
@@ -37,6 +42,14 @@ def explain_nothing(crash: Crash) -> Finding | None:
     return VALUE_NONE.found(
         expected=f"a value in {name} at {crash.place}", received=f"None: {received}, at {place}", fix=fix
     )
+
+
+def _is_lost(step: TraceStep, name: str) -> bool:
+    """Whether the call that failed was given a name that a method in place, or one without return, has set to None."""
+    given = [getattr(each, "id", "") for each in step.call.args] if step.call is not None else []
+    made = _last_assignment(step, name) if name in given else None
+    call = made.value if made is not None else None
+    return isinstance(call, ast.Call) and none_of(call, name, ast.walk(step.tree)) is not None
 
 
 def _names_on(step: TraceStep) -> list[str]:

@@ -56,6 +56,12 @@ READ_ONLY = _rule(
     "program.names",
     "A class of one's own sets an attribute that its class of Keras gives as a property without a setter.",
 )
+LAZY = _rule(
+    "E019",
+    "lazy-for-a-list",
+    "program.values",
+    "What map, filter, zip, range or the keys of a dictionary give is used as the list that it was in Python 2.",
+)
 FILE_MISSING = _rule("E004", "file-not-found", "program.files", "A file is read that does not exist.")
 NOT_PYTHON_3 = _rule("E005", "syntax-refused", "program.syntax", "The program's text is not Python 3.")
 MEMORY_SPENT = _rule("E006", "memory-spent", "program.memory", "An array or a batch is larger than the free memory.")

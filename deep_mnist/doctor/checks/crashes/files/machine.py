@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import re
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.files.missing import of_missing
 from deep_mnist.doctor.checks.crashes.rules import (
     DOWNLOAD_FAILED,
     DTYPE_REFUSED,
     EXAMPLE_COUNT,
-    FILE_MISSING,
     MEMORY_SPENT,
     NAME_GONE,
     NAME_UNKNOWN,
@@ -28,6 +27,7 @@ from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
 CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
+PATH = re.compile(r"""(?<![\w\\])(['"])(?=[^'"]*\\[UuxN])""")  # the beginning of a text with such a backslash
 PRINT = re.compile(r"^\s*print\s+[^(=]")
 RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))")
 NAMES_3 = {"xrange": "range", "raw_input": "input", "unicode": "str", "reduce": "functools.reduce", "basestring": "str",
@@ -43,11 +43,11 @@ def explain_machine(crash: Crash) -> Finding | None:
     """Name a file, memory or a download that is missing, or text that Python 3 cannot read."""
     error = crash.error
     if isinstance(error, FileNotFoundError) and error.filename:
-        return _file(Path(str(error.filename)), crash.script or Path("script.py"))
+        return of_missing(crash, str(error.filename))
     if (match := CHECKPOINT.search(crash.text)) is not None:
-        return _file(Path(next(each for each in match.groups() if each)), crash.script or Path("script.py"))
+        return of_missing(crash, next(each for each in match.groups() if each))
     if (match := re.search(r"File not found: filepath=(\S+?)\. ", crash.text)) is not None:
-        return _file(Path(match.group(1)), crash.script or Path("script.py"))
+        return of_missing(crash, match.group(1))
     if isinstance(error, MemoryError) or type(error).__name__ in ("ResourceExhaustedError", "_ArrayMemoryError"):
         size = re.search(r"Unable to allocate ([\d.]+ \w+)|shape ?(\[[\d,]+\])", crash.text)
         wanted = next((each for each in size.groups() if each), "more than there is") if size else "more than there is"
@@ -202,6 +202,12 @@ def _syntax(error: SyntaxError) -> Finding:
     if PRINT.match(line) or "Missing parentheses in call to 'print'" in str(error):
         rest = re.sub(r"^print\s+", "", line)
         return NOT_PYTHON_3.found(expected="Python 3", received=f"line {error.lineno}: {line}", fix=f"print({rest})")
+    if "unicodeescape" in str(error) and (raw := PATH.sub(r"r\1", line, count=1)) != line:
+        return NOT_PYTHON_3.found(
+            expected="a raw text, r'…', where a backslash is meant as it stands",
+            received=f"line {error.lineno}: {line}",
+            fix=f"{raw}  # in place of line {error.lineno}",
+        )
     if isinstance(error, TabError | IndentationError):
         return NOT_PYTHON_3.found(
             expected="lines indented alike",
@@ -220,16 +226,3 @@ def _syntax(error: SyntaxError) -> Finding:
         received=f"{error.msg} in line {error.lineno}: {line}",
         fix="Correct that line, or one above it.",
     )
-
-
-def _file(path: Path, script: Path) -> Finding:
-    beside = script.resolve().parent / path
-    folder = path.parent if path.parent.is_dir() else Path()
-    near = difflib.get_close_matches(path.name, [each.name for each in folder.iterdir()], n=2)
-    if beside.exists() and not path.is_absolute():
-        fix = f"cd {script.resolve().parent}  # the script looks for it from the folder it is run in"
-    elif near:
-        fix = f"{folder / near[0]}, which exists"
-    else:
-        fix = "write or download it, or correct the path"
-    return FILE_MISSING.found(expected=f"the file {path} (from {Path.cwd()})", received="no such file", fix=fix)
