@@ -25,7 +25,7 @@ OPTIONS = {"thousands": ("thousands", ","), "decimal": ("decimal", ",")}  # of r
 def words_found(crash: Crash, word: str) -> Finding:
     """Name the columns of words in what the user's line reads as numbers, and the line that encodes them."""
     step, node = crash.user, _converted(crash)
-    table = held_by(node, step.frame) if step is not None and node is not None else None
+    table = _as_numpy(held_by(node, step.frame)) if step is not None and node is not None else None
     columns = [each for each in _columns(table) if each.cells is not Cells.NUMBERS]
     if step is None or node is None or not columns:
         return _found(f"the word {shortened(word.rstrip(chr(39)))!r}", _of_word(word.rstrip("'"), node))
@@ -86,6 +86,12 @@ def _read_again(step: TraceStep, node: ast.expr, columns: list[Column]) -> str:
         return ""
     name, mark = option
     return "" if keyword_of(read[0], name) else text.rewritten(read[0], **{name: ast.Constant(mark)})
+
+
+def _as_numpy(table: Any) -> Any:
+    """Return an array of pandas's own, as .values of a column of text is, as one of numpy; else what it was."""
+    is_array = hasattr(table, "to_numpy") and not hasattr(table, "index")
+    return table.to_numpy(dtype=object) if is_array else table
 
 
 def _columns(table: Any) -> list[Column]:
