@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import DTYPE_REFUSED
 from deep_mnist.doctor.checks.fix_lines import alias_of
@@ -51,8 +53,6 @@ def _found(received: str, fix: str) -> Finding:
 
 def _of_word(word: str, node: ast.expr | None) -> str:
     """Return what makes a number of a word that is known alone, as it is written."""
-    import numpy as np
-
     text = ast.unparse(node) if node is not None else "the column"
     column = column_of(0, np.array([word], dtype=object))
     if column.cells is Cells.ROWS_AS_TEXT:
@@ -85,7 +85,7 @@ def _read_again(step: TraceStep, node: ast.expr, columns: list[Column]) -> str:
     if len(commas) != 1 or len(read) != 1 or (option := OPTIONS.get(commas.pop())) is None:
         return ""
     name, mark = option
-    return "" if keyword_of(read[0], name) else text.rewritten(read[0], **{name: ast.Constant(mark)})
+    return "" if keyword_of(read[0], name) else text.rewritten(read[0], (), **{name: ast.Constant(mark)})
 
 
 def _as_numpy(table: Any) -> Any:
