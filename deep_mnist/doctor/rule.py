@@ -124,6 +124,7 @@ class Follows:
 
 
 LABELS_UNSOUND = ("labels.values", "labels.width", "labels.rank", "labels.finite", "labels.dtype")
+FOLDERS_AS_CLASSES = Follows(rules=("L174", "L175"), on=On.TRAIN)  # there are fewer classes than labels
 AXES_UNSOUND = Follows(
     fields=("images.rank", "images.layout", "images.shape", "images.count"), least="error", unless_paired=True
 )

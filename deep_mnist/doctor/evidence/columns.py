@@ -16,9 +16,15 @@ import numpy as np
 LOOKED_AT = 20_000  # cells of one column
 MOST_COLUMNS = 4096  # looked at
 MOST_GAPS = 0.3  # share of cells that are no number, among numbers written as text
+LONGEST_SHOWN = 40  # characters of a cell
 MOST_LISTED = 12  # different words of a column, given one by one in a fix
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?\s*")
 DECORATION = re.compile(r"[\s,$€£%_]")  # 1,200 and $3.50 are numbers all the same
+# 1.234,50 has a comma for the point; 1,234.50 and 1 234 have marks between thousands.
+COMMA_FOR_POINT = re.compile(r"\s*[+-]?(\d+|\d{1,3}([. ]\d{3})+),\d+\s*")
+BY_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}([, ]\d{3})+(\.\d*)?\s*")
+ROW_LENGTH = 4  # numbers in one text, from which they are a row
+MOST_ROWS = 200  # texts, looked at for rows
 GAPS = ("", "?", "-", "--", "na", "n/a", "nan", "none", "null", "unknown", "missing", ".")
 NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 
@@ -30,6 +36,7 @@ class Cells(StrEnum):
     WORDS = "words"
     DATES = "dates"
     NUMBERS_AS_TEXT = "numbers written as text"
+    ROWS_AS_TEXT = "rows of numbers written as text"
     LISTS = "lists or arrays"
 
 
@@ -45,6 +52,8 @@ class Column(NamedTuple):
         are_objects: Dates are Python's or pandas's objects, not text.
         is_day_first: Dates as text begin with the day.
         is_plain: Every number written as text can be read as it is.
+        comma: What the commas of numbers written as text are: "decimal", "thousands", "" where other signs mark them.
+        row_length: Of a row of numbers in one text, 0 of none.
     """
 
     key: Any
@@ -55,6 +64,8 @@ class Column(NamedTuple):
     are_objects: bool = False
     is_plain: bool = False
     is_day_first: bool = False
+    comma: str = ""
+    row_length: int = 0
 
     @property
     def quoted(self) -> str:
@@ -64,7 +75,13 @@ class Column(NamedTuple):
     @property
     def told(self) -> str:
         """Return what it holds, in words."""
-        return f"column {self.quoted} holds {self.cells}, such as {self.example[:40]!r}"
+        return f"column {self.quoted} holds {self.cells}, such as {shortened(self.example)!r}"
+
+    def number_of(self, text: str) -> str:
+        """Return the expression for the number that a text of the column is."""
+        if self.comma == "decimal":
+            return f'float({text}.replace(".", "").replace(",", "."))'
+        return f'float({text}.strip("$€£% ").replace(",", ""))'
 
 
 def is_frame(table: Any) -> bool:
@@ -156,21 +173,57 @@ def _of_texts(key: Any, texts: Sequence[str], others: Sequence[Any]) -> Column:
     if len(dates) == len([each for each in different if each.strip().lower() not in GAPS]) > 0:
         first = [re.split(r"[-/.]", each.strip())[0] for each in dates]
         return Column(key, Cells.DATES, dates[0], is_day_first=any(12 < int(each) < 32 for each in first))
+    if not others and (length := _row_length(list(different)[:MOST_ROWS])):
+        return Column(key, Cells.ROWS_AS_TEXT, texts[0], row_length=length)
     gaps = [each for each in different if not is_number(each)]
     is_gap = [each.strip().lower() in GAPS for each in gaps]
     count = sum(not is_number(each) for each in texts)
     few = all(is_gap) or (len(gaps) <= 3 and count < 0.05 * len(texts))  # a word among hundreds of numbers
     if few and count <= MOST_GAPS * (len(texts) + len(others)) and len(gaps) < len(different) + bool(others):
-        written = next((each for each in different if is_number(each)), gaps[0] if gaps else "")
-        plain = not gaps and not any(DECORATION.search(each.strip()) for each in different)
-        return Column(key, Cells.NUMBERS_AS_TEXT, gaps[0] if gaps else written, gaps=tuple(gaps), is_plain=plain)
+        written = [each for each in different if is_number(each)]
+        marked = [each for each in written if DECORATION.search(each.strip())]
+        example = [*gaps, *marked, *written, ""][0]
+        return Column(
+            key, Cells.NUMBERS_AS_TEXT, example, gaps=tuple(gaps), is_plain=not gaps and not marked,
+            comma=_comma_of(marked),
+        )  # fmt: skip
     return _of_words(key, [*texts, *others])
+
+
+def _row_length(texts: Sequence[str]) -> int:
+    """Return how many numbers each text holds, 0 where they are not as many in all, or groups of thousands of one."""
+    lengths = {len(each.split()) if _are_numbers(each := _without_brackets(text)) else 0 for text in texts}
+    length = lengths.pop() if len(lengths) == 1 else 0
+    return length if length >= ROW_LENGTH and not all(map(BY_THOUSANDS.fullmatch, texts)) else 0
+
+
+def _without_brackets(text: str) -> str:
+    return text.strip("[]() \n").replace(",", " ")
+
+
+def _are_numbers(text: str) -> bool:
+    try:
+        return all(float(each) is not None for each in text.split())
+    except ValueError:
+        return False
+
+
+def _comma_of(marked: Sequence[str]) -> str:
+    """Return what the commas stand for in the numbers that are not written plainly."""
+    if marked and all(BY_THOUSANDS.fullmatch(each) and " " not in each.strip() for each in marked):
+        return "thousands"
+    return "decimal" if marked and all(map(COMMA_FOR_POINT.fullmatch, marked)) else ""
 
 
 def _of_words(key: Any, cells: Sequence[Any]) -> Column:
     different = sorted({str(each) for each in cells})
     listed = tuple(different) if len(different) <= MOST_LISTED else ()
     return Column(key, Cells.WORDS, str(cells[0]), listed)
+
+
+def shortened(text: str) -> str:
+    """Return a text, or its beginning where it is long."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def is_number(text: str) -> bool:

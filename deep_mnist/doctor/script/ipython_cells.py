@@ -72,5 +72,7 @@ def ipython(module: ModuleType, folder: Path) -> Iterator[RunCell]:
     try:
         yield run
     finally:
+        kept = dict(module.__dict__)
         shell.atexit_operations()
+        module.__dict__.update(kept)  # an error is explained from what the names of its frames stood for
         NotebookShell.clear_instance()

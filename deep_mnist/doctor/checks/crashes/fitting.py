@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, is_model, layers_of, shape_of
 from deep_mnist.doctor.checks.crashes.inputs import data_of, given, is_numpy
 from deep_mnist.doctor.checks.crashes.layers import parsed_shape
+from deep_mnist.doctor.checks.crashes.names.words import words_found
 from deep_mnist.doctor.checks.crashes.rules import (
     BATCH_FIXED,
     BEFORE_COMPILE,
@@ -26,16 +26,9 @@ from deep_mnist.doctor.checks.crashes.source_code import (
     told,
     with_first,
 )
-from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.checks.live.table_fixes import encoded, tables_alike
-from deep_mnist.doctor.evidence.columns import Cells, Column, columns_of, is_table
-from deep_mnist.doctor.evidence.live.lineage import Lineage
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
-from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.evidence.live.text_inputs import listed_texts, takes_text
 from deep_mnist.doctor.finding import Finding
 
-MOST_TOLD = 3  # columns in a sentence
 LABEL = re.compile(r"Received a label value of (-?\d+) which is outside the valid range of \[(\d+), (\d+)\)")
 ROW = re.compile(r"indices\[[\d, ]*\] = (-?\d+) is not in \[0, (\d+)\)")
 STATIC = re.compile(r"Incompatible shapes: (\[[\d,]*\]) vs\. (\[[\d,]*\])")
@@ -182,7 +175,7 @@ def explain_objects(crash: Crash) -> Finding | None:
     if match is None:
         return None
     if match.group(3) is not None:
-        return _words(crash, match.group(3))
+        return words_found(crash, match.group(3))
     x, value = data_of(crash)
     if takes_text(crash.model) and (found := _texts(x, value)) is not None:
         return found
@@ -214,53 +207,3 @@ def _texts(x: str, value: Any) -> Finding | None:
     else:
         return None
     return DTYPE_REFUSED.found("train", expected="a tensor of strings", received=received, fix=assigned(x, fix))
-
-
-def _words(crash: Crash, word: str) -> Finding:
-    """Name the columns of words in what the user's line reads as numbers, and the line that encodes them."""
-    step, node = crash.user, _converted(crash)
-    table = held_by(node, step.frame) if step is not None and node is not None else None
-    columns = [each for each in _columns(table) if each.cells is not Cells.NUMBERS]
-    if step is None or node is None or not columns:
-        return DTYPE_REFUSED.found(
-            "train",
-            expected="numbers in every column",
-            received=f"the word {word!r}",
-            fix=f"Turn the words of {ast.unparse(node) if node is not None else 'the column'} into numbers, "
-            "pd.get_dummies(…) of a table, or leave them out.",
-        )
-    lineage = Lineage(ProgramText(step.frame))
-    split = next((each for each in lineage.before(ast.unparse(node), (step.line, 0)) if each.follows is not each.value
-                  and _columns(held_by(each.follows, step.frame))), None)  # fmt: skip
-    if split is not None:
-        node, table = split.follows, held_by(split.follows, step.frame)
-    pandas, imported = alias_of(step.frame, "pandas", "pd")
-    others = [] if split is not None else tables_alike(table, {**step.frame.f_globals, **step.held})
-    fix = encoded([ast.unparse(node), *others], table, pandas, imported=imported)
-    where = f"{Path(step.file).name}:{split.at[0]}, which splits the rows" if split is not None else crash.place
-    return DTYPE_REFUSED.found(
-        "train",
-        expected="numbers in every column",
-        received=f"{'; '.join(each.told for each in columns[:MOST_TOLD])}, at {crash.place}",
-        fix=f"{fix}; before {where}" if "  # " in fix else f"{fix}  # before {where}",
-    )
-
-
-def _columns(table: Any) -> list[Column]:
-    """Return the columns of a table, or of a series; [] of anything else."""
-    table = table.to_frame() if hasattr(table, "to_frame") else table
-    return columns_of(table) if is_table(table) else []
-
-
-def _converted(crash: Crash) -> ast.expr | None:
-    """Return the data of a call that makes numbers of them: what astype() is a method of, else the first argument."""
-    call = crash.user.call if crash.user is not None else None
-    if call is None:
-        return None
-    is_method = isinstance(call.func, ast.Attribute) and called(call) == "astype"
-    node = call.func.value if is_method and isinstance(call.func, ast.Attribute) else argument_of(call, 0, "x")
-    while isinstance(node, ast.Attribute) and node.attr == "values":
-        node = node.value
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and called(node) == "to_numpy":
-        return node.func.value
-    return node

@@ -136,7 +136,7 @@ def _made_later(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
     name = getattr(crash.error, "name", None)
     if not isinstance(crash.error, NameError) or not name:
         return None
-    made = [each for each in step.tree.body if each.lineno > step.line and name in _made_by(each)]
+    made = [each for each in step.tree.body if each.lineno > step.line and name in made_by(each)]
     if not made:
         return None
     first = ast.unparse(made[0]).splitlines()[0][:80]
@@ -145,13 +145,15 @@ def _made_later(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
     )  # fmt: skip
 
 
-def _made_by(statement: ast.stmt) -> set[str]:
+def made_by(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement of a module makes: by a definition, an import or an assignment."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return {each.asname or each.name for each in statement.names}
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+    nodes = [each for target in targets for each in ast.walk(target)]
+    return {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
 
 
 def _rate_of_text(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:

@@ -108,7 +108,7 @@ def _as_numbers(case: Case, split: Split, labels: np.ndarray) -> str:
         try:
             whole = all(float(each).is_integer() for each in cells[:1000].tolist())
         except (TypeError, ValueError):  # 1,200 and the like
-            return f'{name} = np.array([float(str(each).strip("$€£% ").replace(",", "")) for each in {name}])'
+            return f"{name} = np.array([{column.number_of('str(each)')} for each in {name}])"
         return f"{name} = {plain}.astype(int)" if whole else f"{name} = {plain}"
     if column.values and len(cells.shape) == labels.ndim and all(map(PLAIN_WORD.fullmatch, column.values)):
         return f"{name} = np.searchsorted({list(column.values)}, np.asarray({name}).astype(str))"

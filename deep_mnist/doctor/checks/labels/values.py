@@ -14,7 +14,7 @@ from deep_mnist.doctor.evidence.chunks import extent, holds, tally, wrong_in
 from deep_mnist.doctor.evidence.live.own_code import own_names
 from deep_mnist.doctor.evidence.task import are_divided
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope
+from deep_mnist.doctor.rule import FOLDERS_AS_CLASSES, Follows, Need, On, Rule, Scope
 
 FEWEST = 20  # labels; fewer may be of one class by luck
 BY_LUCK = 0.001  # chance that a random split puts every example of a rare class into the other part
@@ -28,7 +28,7 @@ BEYOND_CLASSES = Rule(
     severity="error",
     scope=Scope.TARGET,
     needs=(Need.LABELS,),
-    follows=(Follows(rules=("M110",), on=On.MODEL),),
+    follows=(Follows(rules=("M110",), on=On.MODEL), FOLDERS_AS_CLASSES),
     summary="Some labels are no number of a class: negative, or not below the number of classes.",
     why="A label outside the output's units gives an error on a CPU and NaN on a GPU.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,8 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
 NO_CLASSES = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini", "lost+found", "$RECYCLE.BIN")
 HIDDEN = (".ipynb_checkpoints", ".DS_Store", ".git", ".gitkeep", ".gitignore", ".Trashes", ".AppleDouble", ".idea")
-SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+SPLIT = re.compile(r"(train|training|test|testing|val|valid|validation|dev)([ _-]?(set|data|dataset|images))?", re.I)
+MOST_BESIDE = 1  # a folder of pictures to predict, beside those of the splits
 READERS = ("flow_from_directory", "image_dataset_from_directory", "text_dataset_from_directory",
            "audio_dataset_from_directory")  # fmt: skip
 
@@ -62,7 +64,7 @@ def check_class_folders(case: Case) -> Iterator[Finding]:
         yield _no_class(text, train, strange)
     elif not train and text is not None:
         yield from _own_list(case, text)
-    if len(train) > 1 and {each.lower() for each in train} <= SPLITS:
+    if _are_splits(train):
         yield _split_folders(text, train)
     elif train and test and train != test:
         yield _lists_differ(text, train, test)
@@ -78,6 +80,13 @@ def class_names(data: Any) -> list[str]:
         if isinstance(names, list | tuple) and names:
             return [str(each) for each in names]
     return []
+
+
+def _are_splits(names: list[str]) -> bool:
+    """Whether all classes are called as splits are, or those of train and of test lie among a few others."""
+    splits = [each.lower() for each in names if SPLIT.fullmatch(each)]
+    are_two = any(each.startswith("train") for each in splits) and any(each.startswith("test") for each in splits)
+    return len(splits) > 1 and (len(splits) == len(names) or (are_two and len(names) <= MOST_BESIDE + len(splits)))
 
 
 def _is_none(name: str) -> bool:

@@ -20,6 +20,8 @@ def fix_of_frames(names: Sequence[str], columns: Sequence[Column], pandas: str, 
         pandas: What the program calls pandas.
         imported: It does so already.
     """
+    if (row := _row_among(columns)) is not None:
+        return _rows_alone(names, row, f"{{name}}[{row.quoted}]", len(columns))
     before, assigned = [], []
     for index, each in enumerate(columns):
         key, column = each.quoted, f"{{name}}[{each.quoted}]"
@@ -47,7 +49,10 @@ def _numbers_of(column: Column, series: str, pandas: str) -> str:
         order = ", dayfirst=True" if column.is_day_first else ""
         return f'({pandas}.to_datetime({series}{order}) - {pandas}.Timestamp("2000-01-01")).dt.days / 365.25'
     if column.cells is Cells.NUMBERS_AS_TEXT:
-        plain = f'{series}.astype(str).str.replace(r"[^0-9.eE+-]", "", regex=True)'
+        text = f"{series}.astype(str)"
+        if column.comma == "decimal":
+            text = f'{text}.str.replace(".", "").str.replace(",", ".")'
+        plain = f'{text}.str.replace(r"[^0-9.eE+-]", "", regex=True)'
         return f'{pandas}.to_numeric({plain}, errors="coerce")'
     return f'{series}.astype("float32")' if column.cells is Cells.NUMBERS else ""
 
@@ -96,13 +101,15 @@ def fix_of_arrays(names: Sequence[str], columns: Sequence[Column], *, flat: bool
         columns: Of which some do not hold numbers.
         flat: The arrays are of shape (n,).
     """
+    if (row := _row_among(columns)) is not None:
+        return _rows_alone(names, row, "{name}" if flat else f"{{name}}[:, {row.key}]", len(columns))
     before, cells = [], []
     for index, each in enumerate(each for each in columns if each.cells is not Cells.NUMBERS and not each.is_plain):
         place = "{name}" if flat else f"{{name}}[:, {each.key}]"
         if each.cells is Cells.DATES:
             value = f'(np.array({place}, "datetime64[D]") - {YEARS}).astype(float) / 365.25'
         elif each.cells is Cells.NUMBERS_AS_TEXT:
-            known = f'np.nan if str(each) in {list(each.gaps)} else float(str(each).strip("$€£% ").replace(",", ""))'
+            known = f"np.nan if str(each) in {list(each.gaps)} else {each.number_of('str(each)')}"
             value = f"[{known if each.gaps else known.partition(' else ')[2]} for each in {place}]"
         else:
             mapping = _mapping(each)
@@ -125,6 +132,26 @@ def fix_of_arrays(names: Sequence[str], columns: Sequence[Column], *, flat: bool
         changed.append(f"middle = np.nanmedian({names[0]}, axis=0)")
         changed += [f"{name} = np.where(np.isnan({name}), middle, {name})" for name in names]
     return "; ".join([*before, *changed])
+
+
+def _row_among(columns: Sequence[Column]) -> Column | None:
+    return next((each for each in columns if each.cells is Cells.ROWS_AS_TEXT), None)
+
+
+def _rows_alone(names: Sequence[str], row: Column, place: str, count: int) -> str:
+    """Return statements that make the inputs of a column of rows; other columns are then left out."""
+    made = "; ".join(f"{name} = {rows_of(place.replace('{name}', name), row)}" for name in names)
+    return made if count == 1 else f"{made}  # the other columns are an input of their own"
+
+
+def rows_of(texts: str, column: Column, dtype: str = '"float32"') -> str:
+    """Return the expression for an array (n, row_length) of rows of numbers that are written as text."""
+    row = "row"
+    if column.example.strip()[:1] in ("[", "("):
+        row += '.strip("[]() ")'
+    if "," in column.example:
+        row += '.replace(",", " ")'
+    return f"np.array([{row}.split() for row in {texts}], dtype={dtype})"
 
 
 def _mapping(column: Column) -> str:

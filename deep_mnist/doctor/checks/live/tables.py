@@ -51,8 +51,8 @@ SENTENCES = _rule("I226", "inputs-are-sentences", "The inputs are texts, and no 
 NOT_READ = _rule("I229", "inputs-never-read", "Some inputs are None, as cv2.imread returns for a file that it cannot "
                  "read.", "Keras refuses an array of objects, and says nothing of the files.")  # fmt: skip
 BY_CELLS = {Cells.WORDS: WORDS, Cells.DATES: DATES, Cells.NUMBERS_AS_TEXT: AS_TEXT, Cells.LISTS: RAGGED,
-            Cells.NUMBERS: OBJECTS}  # fmt: skip
-GRAVEST = (Cells.LISTS, Cells.WORDS, Cells.DATES, Cells.NUMBERS_AS_TEXT, Cells.NUMBERS)
+            Cells.ROWS_AS_TEXT: AS_TEXT, Cells.NUMBERS: OBJECTS}  # fmt: skip
+GRAVEST = (Cells.LISTS, Cells.ROWS_AS_TEXT, Cells.WORDS, Cells.DATES, Cells.NUMBERS_AS_TEXT, Cells.NUMBERS)
 
 
 @check(WORDS, DATES, AS_TEXT, OBJECTS, RAGGED, RECORDS, SENTENCES, NOT_READ)

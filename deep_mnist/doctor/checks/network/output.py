@@ -10,7 +10,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.evidence.classes import Classes
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+from deep_mnist.doctor.rule import FOLDERS_AS_CLASSES, Follows, Need, On, Rule, Scope, check
 
 FEWEST_PER_CLASS = 8  # examples that make labels beyond the units classes, not bytes read at the wrong place
 COMMON_SHARE = 0.5  # of one label: beyond it they are rather pixels
@@ -47,7 +47,7 @@ FEWER_UNITS_THAN_LABELS = Rule(
     needs=(Need.LABELS,),
     summary="The labels hold more classes, each of them frequent, than the last layer has units.",
     why="Labels beyond the last unit give NaN on a GPU and an error on a CPU.",
-    follows=(NUMBERS_AS_TARGETS,),
+    follows=(NUMBERS_AS_TARGETS, FOLDERS_AS_CLASSES),
 )
 FEWER_UNITS_THAN_CLASSES = Rule(
     code="M111",

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of, nothings_given
+from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of, nothings_given, others_given
 from deep_mnist.doctor.checks.program.logs import (
     RATE,
     Logs,
@@ -85,7 +85,7 @@ NOT_MADE = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=LIVE,
-    summary="The list of callbacks holds a class or None, and not an object made of a class.",
+    summary="The list of callbacks holds a class, None, or an object that is no callback of Keras's.",
     why="fit stops before its first batch.",
 )
 
@@ -117,8 +117,9 @@ def check_paths(case: Case) -> Iterator[Finding]:
 
 @check(NOT_MADE)
 def check_made(case: Case) -> Iterator[Finding]:
-    """Yield classes, and None, where callbacks should be."""
+    """Yield classes, None and objects of other classes where callbacks should be."""
     yield from nothings_given(case, NOT_MADE)
+    yield from others_given(case, NOT_MADE)
     for each in callbacks_of(case):
         if isinstance(each, type):
             yield NOT_MADE.found(

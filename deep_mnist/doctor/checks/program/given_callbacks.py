@@ -51,6 +51,40 @@ def nothings_given(case: Case, rule: Rule) -> Iterator[Finding]:
     yield rule.found(expected="callbacks: objects of their classes", received=received, fix=fix)
 
 
+def others_given(case: Case, rule: Rule) -> Iterator[Finding]:
+    """Yield a finding of a rule for each object that has not what fit calls on every callback before it begins."""
+    stated = case.call.arguments.get("callbacks") if case.call is not None else None
+    for each in _flat(stated) if isinstance(stated, list | tuple) else ():
+        missing = [name for name in ("set_params", "set_model") if not hasattr(each, name)]
+        if missing and not isinstance(each, type | dict):
+            kind = type(each).__name__
+            yield rule.found(
+                expected="callbacks: objects of classes that are made of keras.callbacks.Callback",
+                received=f"an object of {kind}, which has no {missing[0]}()",
+                fix=_of_keras(case, each) or f"Leave the {kind} out of the list of callbacks.",
+            )
+
+
+def _of_keras(case: Case, given: Any) -> str:
+    """Return what makes a callback of a function, or of the program's own class; "" of what is neither."""
+    text = ProgramText(case.frame) if case.frame is not None else None
+    name = getattr(given, "__name__", "")
+    if text is None:
+        return ""
+    if name:
+        made = f"keras.callbacks.LambdaCallback(on_epoch_end={name})"
+        fit = text.call_on(text.frame.f_lineno, "fit")
+        listed = keyword_of(fit, "callbacks") if fit is not None else None
+        stated = [each for each in ast.walk(listed or ast.List([])) if isinstance(each, ast.Name) and each.id == name]
+        line = text.with_expression(stated[0], ast.parse(made, mode="eval").body) if len(stated) == 1 else ""
+        return line or made
+    own = [each for each in text.nodes if isinstance(each, ast.ClassDef) and each.name == type(given).__name__]
+    if len(own) != 1:
+        return ""
+    bases = ", ".join([*(ast.unparse(each) for each in own[0].bases), "keras.callbacks.Callback"])
+    return f"class {own[0].name}({bases}):  # in place of {text.at(own[0])}"
+
+
 def _made_none(text: ProgramText, place: int) -> tuple[ast.Call, str] | None:
     """Return the call that the callback at a place of the list is, or was set to, and its name; None where unknown."""
     fit = text.call_on(text.frame.f_lineno, "fit")

@@ -38,6 +38,11 @@ def code_behind(file: str) -> Sequence[str]:
     return _BEHIND.get(file, ())
 
 
+def code_before(file: str) -> Sequence[str]:
+    """Return the names of the code that ran before a module's, () where none is known."""
+    return [name for name, behind in _BEHIND.items() if file in behind]
+
+
 class ProgramText:
     """A frame's program.
 

@@ -46,6 +46,22 @@ def write_notebooks(folder: Path) -> None:
     write_notebook(folder / "tested.ipynb", [LOAD, parts, NETWORK, "model.fit(x, y, epochs=2)", behind])
     write_notebook(folder / "curves.ipynb", [LOAD, NETWORK, "h = model.fit(x / 255, y)", "!ls\nh.history['acc']"])
     write_notebook(folder / "fails.ipynb", ["import numpy as np", "a = np.zeros(3)\n\na.reshape(2, 2)"], [1, 2])
+    write_notebook(
+        folder / "moved.ipynb", ["import numpy as np", "x = data[:, 1:]", "data = np.zeros((3, 4))"], [1, 3, 2]
+    )
+    rents = "import io, pandas as pd\nrents = pd.read_csv(io.StringIO('rent\\n\"1,250\"\\n980'))"
+    write_notebook(folder / "words.ipynb", [rents, "rent = rents['rent'].values\nrent = rent.astype(float)"])
+    parser = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--rounds', default=2)"
+    cells = [
+        LOAD + "\nx = x / 255",
+        parser,
+        "args = parser.parse_args()",
+        NETWORK,
+        "model.fit(x, y, epochs=args.rounds)",
+    ]
+    write_notebook(folder / "parsed.ipynb", cells)
+    write_notebook(folder / "known.ipynb", [cells[0], f"{parser}\nparser.add_argument('-f')", *cells[2:]])
+    write_notebook(folder / "stated.ipynb", [cells[0], f"{parser}\nimport sys\nsys.argv = ['']", *cells[2:]])
     write_notebook(folder / "syntax.ipynb", ["x = 1", "if x:\nprint(x)"])
     write_notebook(folder / "leaves.ipynb", ["import sys\nsys.exit('enough')", FIT])
     write_notebook(folder / "julia.ipynb", ["println(1)"], kernelspec={"name": "julia-1.9", "language": "julia"})
@@ -138,6 +154,20 @@ def test_a_cell_that_fails_is_shown_as_a_script_is(ended):
     assert 'File "fails.ipynb, cell 2", line 3' in run.err and "a.reshape(2, 2)" in run.err
     assert "fails.ipynb failed before its first fit" in run.err and "interactiveshell" not in run.err
     assert ended["syntax"].status == 2 and ended["syntax"].err.startswith('  File "syntax.ipynb, cell 2", line 2')
+
+
+def test_a_name_that_a_later_cell_makes_is_said_with_the_cell(ended):
+    assert "E012" in ended["moved"].err and "Cell 3 makes data: move it above cell 2." in ended["moved"].err
+
+
+def test_a_cell_that_fails_is_explained_with_what_its_names_stood_for(ended):
+    assert "E117" in ended["words"].err and "numbers written as text, such as '1,250'" in ended["words"].err
+
+
+def test_a_parser_of_the_kernels_own_arguments_is_named(ended):
+    """Not where it knows the kernel's option, or the notebook states what is parsed."""
+    assert "args = parser.parse_args([])  # in place of cell 3, line 1" in ended["parsed"].out
+    assert [ended[name].status for name in ("parsed", "known", "stated")] == [1, 0, 0]
 
 
 def test_a_notebook_that_ends_without_a_fit_says_how(ended):

@@ -23,9 +23,13 @@ from deep_mnist.doctor.checks.crashes.rules import (
     RESHAPE_SIZE,
     VALUE_OTHER,
 )
+from deep_mnist.doctor.checks.crashes.source_code import changed_call
+from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
+TRUSTED = "only of a file that you trust; or write it again as one array of numbers"
 CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
 PATH = re.compile(r"""(?<![\w\\])(['"])(?=[^'"]*\\[UuxN])""")  # the beginning of a text with such a backslash
 PRINT = re.compile(r"^\s*print\s+[^(=]")
@@ -146,6 +150,25 @@ def _are_places(table: Any, places: Any) -> bool:
     return not set(np.atleast_1d(numbers).tolist()) <= set(labels)
 
 
+def _trusting(crash: Crash) -> str:
+    """Return the call that reads the objects of a file, as it stands in the program where only one may have."""
+    step, loads = crash.user, []
+    if step is not None:
+        text = ProgramText(step.frame)
+        lineage, at = Lineage(text), (step.line, 0)
+        used = [each for each in text.nodes if isinstance(each, ast.expr) and each.lineno == step.line]
+        behind = [value for node in used for value in lineage.of(node, at)]
+        loads = [each for each in calls_in(behind, "load") if _is_of_numpy(each, step)]
+    if len(loads) != 1:
+        return f"np.load(path, allow_pickle=True)  # {TRUSTED}"
+    return f"{changed_call(loads[0], {'allow_pickle': 'True'})}  # in line {loads[0].lineno}; {TRUSTED}"
+
+
+def _is_of_numpy(call: ast.Call, step: TraceStep) -> bool:
+    owner = step.named(getattr(getattr(call.func, "value", None), "id", ""))
+    return getattr(owner, "__name__", "") == "numpy"
+
+
 def explain_arrays(crash: Crash) -> Finding | None:
     """Name a reshape, an unpacking or a file of numpy that does not hold."""
     if (match := RESHAPE.search(crash.text)) is not None:
@@ -154,8 +177,8 @@ def explain_arrays(crash: Crash) -> Finding | None:
         return DTYPE_REFUSED.found(
             "train",
             expected="one array of numbers in the file",
-            received="Python objects, which would run code",
-            fix="Write it again as one array: np.save(path, np.stack(list(x))).",
+            received="Python objects, which may run code when they are read",
+            fix=_trusting(crash),
         )
     unpacked = re.search(r"(?:too many|not enough) values to unpack \(expected (\d+)(?:, got (\d+))?\)", crash.text)
     if unpacked is not None and crash.user is not None and "load_data" in crash.user.text:

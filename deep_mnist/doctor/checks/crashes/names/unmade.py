@@ -9,7 +9,9 @@ import sys
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.names.successors import exists
+from deep_mnist.doctor.checks.crashes.nothing import made_by
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNMADE
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, code_behind
 from deep_mnist.doctor.finding import Finding
 
 ALIASES = {
@@ -40,12 +42,27 @@ def explain_unmade(crash: Crash) -> Finding | None:
     name, step = getattr(crash.error, "name", None), crash.user
     if type(crash.error) is not NameError or not name or step is None:
         return None
-    fix = _imported(name, step) or _respelled(name, step) or _kept(name, step)
+    fix = _made_behind(name, step) or _imported(name, step) or _respelled(name, step) or _kept(name, step)
     return NAME_UNMADE.found(
         expected=f"{name}, made or imported before line {step.line}",
         received=f"nothing of this name, at {crash.place}",
         fix=fix or f"Make {name} before line {step.line}: nothing in this file does.",
     )
+
+
+def _made_behind(name: str, step: TraceStep) -> str:
+    """Return which later cell of the notebook makes a name, and where it belongs; "" where none does."""
+    for cell in code_behind(step.file):
+        tree = ProgramText(step.frame, cell).tree
+        made = {each for statement in getattr(tree, "body", []) for each in made_by(statement)}
+        if name not in made:
+            continue
+        here, there = (each.rpartition(", ")[2] for each in (step.file, cell))
+        read = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+        if read <= {*made, *step.frame.f_globals, *dir(builtins)}:
+            return f"{there.capitalize()} makes {name}: move it above {here}."
+        return f"Make {name} above {here}, as {there} does below."
+    return ""
 
 
 def _imported(name: str, step: TraceStep) -> str:
