@@ -78,7 +78,11 @@ def check_rows_alike(case: Case, split: Split) -> Iterator[Finding]:
     images, labels = split.images, split.labels
     if split.name != "train" or images is None or labels is None or case.contract.inputs:
         return
-    if images.ndim < 2 or len(images) < FEWEST_ROWS or not (images[0] == images[len(images) // 2]).all():
+    if (
+        images.ndim < 2
+        or not FEWEST_ROWS <= len(images) == len(labels)
+        or not (images[0] == images[len(images) // 2]).all()
+    ):
         return
     places = sample_indices(len(images), max(FEWEST_ROWS, min(SAMPLE, MOST_VALUES // max(1, images[0].size))))
     some, aims = take(images, places), take(labels, places)
