@@ -92,9 +92,7 @@ def check_rows_alike(case: Case, split: Split) -> Iterator[Finding]:
         split.name,
         expected="examples that differ from one another",
         received=f"one and the same in all {len(some)} looked at, {_said(some[0])}, under different labels",
-        fix=_of_letters(case)
-        or "Find where train_images become alike: the words are in no vocabulary, or each is a "
-        "reference to one array, which is written over and should be stored as array.copy().",
+        fix=_of_letters(case) or (UNKNOWN_WORDS if case.contract.vocabulary is not None else ONE_ARRAY),
     )
 
 
