@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, is_of_library_file
 
@@ -22,6 +22,7 @@ OF_LAYER = re.compile(
     r"of layer \"?'?([\w/.-]+)'?\"? is incompatible|calling (\w+)\.call\(\)|Layer \"?'?([\w/.-]+)'?\"? "
 )
 MOST_LAYERS = 2000  # of one model, searched for a name
+Node = TypeVar("Node", ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Assign)
 CONTAINERS = ("Sequential", "Functional", "Model")
 
 
@@ -67,6 +68,10 @@ class TraceStep:
             return ast.parse("".join(linecache.getlines(self.file, self.frame.f_globals)))
         except (SyntaxError, ValueError):
             return ast.Module([], [])
+
+    def on_line(self, kind: type[Node]) -> list[Node]:
+        """Return the expressions or statements of a kind that begin on its line."""
+        return [each for each in ast.walk(self.tree) if isinstance(each, kind) and each.lineno == self.line]
 
     @cached_property
     def call(self) -> ast.Call | None:

@@ -268,7 +268,7 @@ def _nested_windows(crash: Crash, step: TraceStep) -> tuple[str, str, str] | Non
 def _states_of_both(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
     """An LSTM in both directions has two states of each: five values with the output."""
     call = step.call
-    lines = [node for node in ast.walk(step.tree) if isinstance(node, ast.Assign) and node.lineno == step.line]
+    lines = step.on_line(ast.Assign)
     if STATES.search(crash.text) is None or not lines or not isinstance(lines[0].targets[0], ast.Tuple):
         return None
     call = lines[0].value if isinstance(lines[0].value, ast.Call) else call

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frame
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 
 
@@ -47,7 +47,7 @@ def made_in_call(model: Any, x: Any) -> MadeInCall | None:
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         own(self, *args, **kwargs)
-        user = _users_frame(sys._getframe(1))
+        user = users_frame(sys._getframe(1))
         made.append((self, user, 0 if user is None else user.f_lineno))
 
     with unchanged(model):
@@ -63,12 +63,6 @@ def made_in_call(model: Any, x: Any) -> MadeInCall | None:
         with_weights = [each for each in made if getattr(each[0], "trainable_weights", ())]
         count = sum(len(layer.trainable_weights) for layer, _, _ in with_weights)
         return _told(*with_weights[0], count) if with_weights else None
-
-
-def _users_frame(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and is_of_a_library(frame):
-        frame = frame.f_back
-    return frame
 
 
 def _told(layer: Any, user: FrameType | None, line: int, count: int) -> MadeInCall:

@@ -24,6 +24,13 @@ def is_of_a_library(frame: FrameType) -> bool:
     return _is_of_a_library(frame.f_code, frame.f_globals)
 
 
+def users_frame(frame: FrameType | None) -> FrameType | None:
+    """Return a frame, or the nearest that called it, of the user's own code; None where none is."""
+    while frame is not None and is_of_a_library(frame):
+        frame = frame.f_back
+    return frame
+
+
 def is_function_of_a_library(function: FunctionType) -> bool:
     """Whether a function is such code, or stands for one of Keras's while the doctor watches."""
     return _is_of_a_library(function.__code__, function.__globals__)

@@ -60,13 +60,9 @@ def _asked(crash: Crash, step: TraceStep) -> list[str]:
     if isinstance(crash.error, AttributeError):
         return [crash.error.name] if crash.error.name else []
     key = crash.error.args[0] if crash.error.args else None
-    if key in [each.value for each in _constants(step)]:
+    if key in [each.value for each in step.on_line(ast.Constant)]:
         return [str(key)]
     return re.findall(r"'([^']*)'", re.sub(r"dtype='\w+'", "", crash.text))
-
-
-def _constants(step: TraceStep) -> list[ast.Constant]:
-    return [node for node in ast.walk(step.tree) if isinstance(node, ast.Constant) and node.lineno == step.line]
 
 
 def _is_of_columns(crash: Crash, table: Any) -> bool:
@@ -137,11 +133,11 @@ def _meant(crash: Crash, step: TraceStep, missing: list[str], columns: list[str]
     if name and all(new.strip() == old for old, new in near.items()) and not written & {*has_blanks}:
         return expected, f"{name}.columns = {name}.columns.str.strip()  # before {crash.place}"
     changes: list[tuple[ast.expr, str]] = [
-        (each, repr(near[each.value])) for each in _constants(step) if each.value in near
+        (each, repr(near[each.value])) for each in step.on_line(ast.Constant) if each.value in near
     ]
-    changes += [(each, f"{ast.unparse(each.value)}[{near[each.attr]!r}]") for each in ast.walk(step.tree)
-                if isinstance(each, ast.Attribute) and each.lineno == step.line and each.attr in near
-                and isinstance(crash.error, AttributeError)]  # fmt: skip
+    if isinstance(crash.error, AttributeError):
+        asked = [each for each in step.on_line(ast.Attribute) if each.attr in near]
+        changes += [(each, f"{ast.unparse(each.value)}[{near[each.attr]!r}]") for each in asked]
     told = ", ".join(f"{new!r} for {old!r}" for old, new in near.items())
     return expected, line_changed(step, changes) if changes else f"Ask for {told}."
 

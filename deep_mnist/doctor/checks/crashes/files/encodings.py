@@ -76,7 +76,7 @@ def _opened(step: TraceStep) -> tuple[ast.Call | None, Any]:
     here = [each for each in calls_at(step, "open") if isinstance(each.func, ast.Name)]
     if here:
         return here[0], None
-    names = [each.id for each in ast.walk(step.tree) if isinstance(each, ast.Name) and each.lineno == step.line]
+    names = [each.id for each in step.on_line(ast.Name)]
     for name in (each for each in names if isinstance(step.named(each), io.TextIOWrapper)):
         nodes = list(ast.walk(step.tree))
         made = [(each.optional_vars, each.context_expr) for each in nodes if isinstance(each, ast.withitem)]

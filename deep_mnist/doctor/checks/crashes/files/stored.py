@@ -121,7 +121,7 @@ def _key_of_file(crash: Crash, step: TraceStep) -> Finding | None:
     if not keys or not asked:
         return None
     near = nearest(asked, keys)
-    stated = [each for each in _constants(step) if each.value == asked]
+    stated = [each for each in step.on_line(ast.Constant) if each.value == asked]
     there = ", ".join(map(repr, keys[:MOST_TOLD])) + (", …" if len(keys) > MOST_TOLD else "")
     return KEY_OTHER.found(
         expected=f"one of the keys of the file: {there}",
@@ -140,19 +140,15 @@ def _keys_of_closed(step: TraceStep, owner: Any) -> list[str]:
         return [str(each) for each in file]
 
 
-def _constants(step: TraceStep) -> list[ast.Constant]:
-    return [each for each in ast.walk(step.tree) if isinstance(each, ast.Constant) and each.lineno == step.line]
-
-
 def _key_as_bytes(crash: Crash, step: TraceStep) -> Finding | None:
     """Text as a key of a dictionary whose keys are bytes, as a pickle of Python 2 with encoding="bytes" has."""
     key = crash.error.args[0] if isinstance(crash.error, KeyError) and crash.error.args else None
     if not isinstance(key, str | bytes):
         return None
     other: str | bytes = key.encode() if isinstance(key, str) else key.decode(errors="replace")
-    asked = [each for each in ast.walk(step.tree) if isinstance(each, ast.Subscript) and each.lineno == step.line
-             and isinstance(each.slice, ast.Constant) and each.slice.value == key
-             and isinstance(each.value, ast.Name) and other in _keys(step.named(each.value.id))]  # fmt: skip
+    stated = [each for each in step.on_line(ast.Subscript) if getattr(each.slice, "value", None) == key]
+    asked = [each for each in stated if isinstance(each.slice, ast.Constant) and isinstance(each.value, ast.Name)
+             and other in _keys(step.named(each.value.id))]  # fmt: skip
     return None if not asked else KEY_OTHER.found(
         expected=f"{other!r}, which is a key of {ast.unparse(asked[0].value)}",
         received=f"{key!r}, at {crash.place}",
@@ -169,8 +165,7 @@ def _value(crash: Crash, step: TraceStep) -> Finding | None:
     owner = getattr(crash.error, "obj", None)
     if not isinstance(crash.error, AttributeError) or not type(owner).__module__.startswith("h5py"):
         return None
-    asked = [each for each in ast.walk(step.tree) if isinstance(each, ast.Attribute) and each.lineno == step.line
-             and each.attr == "value"]  # fmt: skip
+    asked = [each for each in step.on_line(ast.Attribute) if each.attr == "value"]
     return None if crash.error.name != "value" or not asked else NAME_GONE.found(
         expected="dataset[()], all values of a dataset",
         received=f".value, which h5py has no more since version 3, at {crash.place}",

@@ -36,7 +36,7 @@ def explain_lazy(crash: Crash) -> Finding | None:
 
 def _made_before(step: TraceStep, kind: str) -> ast.expr | None:
     """Return what a name of the failing line, which holds such a value, was set to last before it."""
-    names = {each.id for each in ast.walk(step.tree) if isinstance(each, ast.Name) and each.lineno == step.line}
+    names = {each.id for each in step.on_line(ast.Name)}
     held = {each for each in names if type(step.named(each)).__name__ == kind}
     made = [each for each in ast.walk(step.tree) if isinstance(each, ast.Assign) and each.lineno < step.line
             and getattr(each.targets[0], "id", "") in held and isinstance(each.value, ast.Call)]  # fmt: skip
@@ -46,6 +46,9 @@ def _made_before(step: TraceStep, kind: str) -> ast.expr | None:
 def _made_here(step: TraceStep, kind: str) -> ast.expr | None:
     """Return the only call on the failing line that gives such a value."""
     name = kind.removeprefix("dict_")
-    calls = [each for each in ast.walk(step.tree) if isinstance(each, ast.Call) and each.lineno == step.line
-             and (getattr(each.func, "id", "") == kind or getattr(each.func, "attr", "") == name)]  # fmt: skip
+    calls = [
+        each
+        for each in step.on_line(ast.Call)
+        if getattr(each.func, "id", "") == kind or getattr(each.func, "attr", "") == name
+    ]
     return calls[0] if len(calls) == 1 else None

@@ -90,6 +90,13 @@ def over_classes(node: ast.Call) -> ast.Call:
     return ast.Call(node.func, given, [ast.keyword("axis", ast.Constant(1)), *kept])
 
 
+def sides_of(node: ast.AST) -> list[ast.expr]:
+    """Return what an expression compares, or scores against one another; [] of any other."""
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        return [node.left, *node.comparators]
+    return list(node.args) if isinstance(node, ast.Call) and called(node) in EQUAL else []
+
+
 def _chosen_among_rows(use: Use) -> ast.expr | None:
     """Return the scores that argmax chooses from without an axis, or over axis 0; None of any other expression."""
     node = use.node
@@ -115,12 +122,7 @@ def _are_of_rows(use: Use, model: Any, scores: ast.expr) -> bool:
 
 def _compares(use: Use, chosen: ast.expr) -> bool:
     """Whether an expression compares with what argmax chose, or scores it."""
-    node = use.node
-    sides: list[ast.expr] = []
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
-        sides = [node.left, *node.comparators]
-    elif isinstance(node, ast.Call) and called(node) in EQUAL:
-        sides = list(node.args)
+    node, sides = use.node, sides_of(use.node)
     lineage = Lineage(use.scope.text, use.scope.text.around(node)) if sides else None
     values = [each for side in sides for each in lineage.of(side, place_of(node), "argmax")] if lineage else []
     return any(each is chosen for value in values for each in ast.walk(value))

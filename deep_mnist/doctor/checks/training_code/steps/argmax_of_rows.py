@@ -9,7 +9,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.later.scored import units_of
-from deep_mnist.doctor.checks.program.later.truncated import EQUAL, OVER_THE_BATCH, axis_of_argmax, over_classes
+from deep_mnist.doctor.checks.program.later.truncated import OVER_THE_BATCH, axis_of_argmax, over_classes, sides_of
 from deep_mnist.doctor.checks.training_code.live_batch import step_of
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
@@ -74,13 +74,8 @@ def _is_of_outputs(text: ProgramText, lineage: Lineage, node: ast.Call, model: A
 
 def _is_compared(lineage: Lineage, chosen: ast.Call) -> bool:
     nodes = [each for statement in lineage.body for each in ast.walk(statement)]
-    for node in nodes:
-        sides: list[ast.expr] = []
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
-            sides = [node.left, *node.comparators]
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in EQUAL:
-            sides = node.args
-        values = [each for side in sides for each in lineage.of(side, place_of(side), "argmax")]
+    for node in (each for each in nodes if not isinstance(getattr(each, "func", None), ast.Name)):
+        values = [each for side in sides_of(node) for each in lineage.of(side, place_of(side), "argmax")]
         if any(each is chosen for value in values for each in ast.walk(value)):
             return True
     return False

@@ -16,7 +16,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, step_of
 from deep_mnist.doctor.checks.training_code.two_ranges import Opponents, opponents_in
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, users_frame
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, patched
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
@@ -149,7 +149,7 @@ def _loss_watch(seen: Seen) -> Callable[[Any], Any]:
             labels = np.asarray(y_true, dtype=np.float64).reshape(-1) if given is not None else None
             if given is not None and labels is not None and len(labels) == len(given):
                 made = np.array([each.tobytes() in seen.made for each in given])
-                frame = _users_frame(sys._getframe(1))
+                frame = users_frame(sys._getframe(1))
                 line = frame.f_lineno if frame is not None else 0
                 seen.compared.append(Compared(loss, labels, made, frame, line))
             return loss
@@ -157,12 +157,6 @@ def _loss_watch(seen: Seen) -> Callable[[Any], Any]:
         return call
 
     return wrap
-
-
-def _users_frame(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and (is_of_a_library(frame) or frame.f_globals.get("__name__", "").startswith(__package__)):
-        frame = frame.f_back
-    return frame
 
 
 def _gradient_watch(seen: Seen) -> Callable[[Any], Any]:
