@@ -26,6 +26,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
+from deep_mnist.doctor.checks.crashes.files.gaps import explain_gap
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
@@ -47,6 +48,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_stored,
     explain_compiled,
     explain_ragged,
+    explain_gap,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,

@@ -30,9 +30,10 @@ REFUSED_TEXT = Rule(
     severity="error",
     scope=Scope.CASE,
     needs=(Need.LIVE_MODEL,),
-    summary="Texts for a layer that takes text are in numpy's own type of text, or are Python objects on two axes.",
-    why="Keras 3 refuses both before the first step: invalid dtype.",
+    summary="Texts for a layer that takes text are pandas's, numpy's own type of text, or Python objects on two axes.",
+    why="Keras 3 refuses them before the first step: invalid dtype.",
 )
+FEW = 50  # texts looked at
 
 
 @check(NOT_ADAPTED)
@@ -69,13 +70,32 @@ def check_text_dtype(case: Case) -> Iterator[Finding]:
     yield REFUSED_TEXT.found(
         "train",
         expected="a tensor of strings, or texts as Python objects on one axis",
-        received=f"an array of dtype {call.x.dtype} and shape {call.x.shape}",
-        fix="; ".join(f"{name} = keras.ops.convert_to_tensor({name}.astype(object))" for name in names),
+        received=f"{_told(call.x)} of dtype {call.x.dtype} and shape {call.x.shape}",
+        fix="; ".join(f"{name} = keras.ops.convert_to_tensor({_objects(name, call.x)})" for name in names),
     )
 
 
+def _told(texts: Any) -> str:
+    return f"a {type(texts).__name__} of pandas" if _is_of_pandas(texts) else "an array"
+
+
+def _objects(name: str, texts: Any) -> str:
+    """Return the code that makes texts Python's, "" for missing ones."""
+    if not _is_of_pandas(texts):
+        return f"{name}.astype(object)"
+    filled = f'{name}.fillna("")' if np.asarray(texts.isna()).any() else name
+    return f"{filled}.to_numpy(dtype=object)"
+
+
+def _is_of_pandas(texts: Any) -> bool:
+    """Whether something is a Series or an extension array."""
+    return type(texts).__module__.partition(".")[0] == "pandas" and hasattr(texts, "dtype")
+
+
 def _is_refused(texts: Any) -> bool:
-    """Whether something is an array of numpy's text, or of Python's on two axes or more."""
+    """Whether something is an array of numpy's text, of Python's on two axes or more, or texts of pandas."""
+    if _is_of_pandas(texts):
+        return any(isinstance(each, str) for each in texts[:FEW])
     if not isinstance(texts, np.ndarray) or not texts.size:
         return False
     return texts.dtype.kind in "US" or (texts.dtype.kind == "O" and texts.ndim > 1 and isinstance(texts.flat[0], str))

@@ -74,6 +74,8 @@ BY_HAND = {
     "output_units": "the last layer has as many units as the labels ask for",
     "output_activation": "the last activation fits the loss and the labels",
 }
+SAVED_UNBUILT = "the model was saved before it was built"
+BY_FIRST_BATCH = ("input_shape", "output_units")
 OF_LAYER = re.compile(r"layer (\S+) is of the (?:unrecognized )?class")
 BY_TOPIC = {
     "input_shape": INPUT_SHAPE_UNKNOWN,
@@ -106,7 +108,7 @@ def check_unknown(case: Case) -> Iterator[Finding]:
             continue  # compile() is judged where it stands, and nobody can tell more of Keras's own layers
         yield BY_TOPIC.get(topic, INPUT_SHAPE_UNKNOWN).found(
             expected=f"a model that tells its {topic}",
-            received=unknown,
+            received=unknown if case.call is None else unknown.replace(SAVED_UNBUILT, "it is built by its first batch"),
             fix="Tell it in a contract file: deep_mnist/contract/builtin/ has examples."
             if case.call is None
             else f"Check by hand that {BY_HAND.get(topic, BY_HAND['input_shape'])}.",
@@ -114,8 +116,10 @@ def check_unknown(case: Case) -> Iterator[Finding]:
 
 
 def _is_of_kerass_layer(model: Any, unknown: str) -> bool:
-    """Whether what is not known lies with a layer whose class is Keras's own."""
+    """Whether what is not known lies with a layer whose class is Keras's own, or with all, none of which is built."""
     found = OF_LAYER.search(unknown)
     layers = getattr(model, "layers", None) or ()
+    if found is None and not getattr(model, "built", True) and unknown.partition(":")[0] in BY_FIRST_BATCH:
+        return all(type(each).__module__.startswith(OF_KERAS) for each in (model, *layers))
     named = [each for each in layers if found is not None and getattr(each, "name", None) == found[1]]
     return bool(named) and all(type(each).__module__.startswith(OF_KERAS) for each in named)

@@ -43,3 +43,8 @@ KEY_OTHER = _rule(
     "key-of-another-name",
     "A file of h5py or a dictionary of a pickle is asked for a key that it has under another name, or as bytes.",
 )
+NO_TEXT = _rule(
+    "E022",
+    "missing-among-texts",
+    "A missing value or a number stands among the texts of a column or list that the program reads.",
+)
