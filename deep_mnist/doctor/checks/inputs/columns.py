@@ -21,6 +21,7 @@ SURELY = 1.1  # times the rate at which linear regression diverges
 MOST_CURVED = 300  # columns whose curvature is computed
 FEWEST_COLUMNS = 3  # of which more than half must lie apart in the two splits
 ALIKE = 0.8  # correlation of neighbouring columns, on the mean; a table's columns have 0.3 at most
+FAR = 100.0  # deviations of a column from 0 to its mean: a network of two layers under Adam learns nothing of it then
 RATIO = 1000.0  # of the columns' root mean squares; the Pima diabetes columns, trainable as they are, have 300
 
 SCALES = Rule(
@@ -44,6 +45,17 @@ TOO_LARGE = Rule(
     inputs=COLUMNS,
     summary="Plain gradient descent on a squared error, at this learning rate, diverges on columns of this size.",
     why="Each step overshoots by more than the last: the loss becomes infinite, then NaN, in a few batches.",
+)
+FAR_FROM_ZERO = Rule(
+    code="I162",
+    name="columns-far-from-zero",
+    field="images.range",
+    severity="warning",
+    scope=Scope.INPUT,
+    needs=(Need.SURVEY,),
+    inputs=COLUMNS,
+    summary="Most columns lie a hundred deviations and more from 0, as years and pressures do, and nothing centers them.",
+    why="To the first layer all rows are nearly one and the same: the network predicts the mean, or one class.",
 )
 APART = Rule(
     code="I152",
@@ -69,14 +81,14 @@ CONSTANT = Rule(
 )
 
 
-@check(SCALES, TOO_LARGE)
+@check(SCALES, TOO_LARGE, FAR_FROM_ZERO)
 def check_columns(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield columns of wildly different or too large scale, as train alone shows them."""
+    """Yield columns of wildly different or too large scale, or far from 0, as train alone shows them."""
     if split.name != "train" or not _takes_columns_as_they_are(case):
         return
     values = _sample(split)
     if len(values) > 1:
-        yield from list(_check_scales(case, values)) or _check_steps(case, values)
+        yield from list(_check_scales(case, values)) or list(_check_steps(case, values)) or _check_middle(case, values)
 
 
 def _takes_columns_as_they_are(case: Case) -> bool:
@@ -110,6 +122,24 @@ def _check_scales(case: Case, values: np.ndarray) -> Iterator[Finding]:
         f"{sizes[least]:.3g}",
         fix=_standardized(case),
         where=(int(largest), int(least)),
+    )
+
+
+def _check_middle(case: Case, values: np.ndarray) -> Iterator[Finding]:
+    """Columns whose values differ by a hundredth of their size."""
+    deviation, mean = values.std(axis=0), values.mean(axis=0)
+    used = np.ptp(values, axis=0) > 0
+    far = used & (np.abs(mean) > FAR * deviation)
+    if case.contract.architecture.dense_norms or far.sum() <= used.sum() / 2:
+        return
+    first = int(np.flatnonzero(far)[0])
+    yield FAR_FROM_ZERO.found(
+        "train",
+        expected="columns around 0, or a Normalization layer",
+        received=f"{int(far.sum())} of {int(used.sum())} columns that differ by less than a hundredth of their size: "
+        f"column {first} has the mean {mean[first]:.6g} and the deviation {deviation[first]:.3g}",
+        fix=_standardized(case),
+        where=first_of(far),
     )
 
 
