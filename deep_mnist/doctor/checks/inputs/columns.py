@@ -54,7 +54,7 @@ FAR_FROM_ZERO = Rule(
     scope=Scope.INPUT,
     needs=(Need.SURVEY,),
     inputs=COLUMNS,
-    summary="Most columns lie a hundred deviations and more from 0, as years and pressures do, and nothing centers them.",
+    summary="Most columns lie a hundred deviations and more from 0, as years do, and nothing centers them.",
     why="To the first layer all rows are nearly one and the same: the network predicts the mean, or one class.",
 )
 APART = Rule(

@@ -1,4 +1,4 @@
-"""Years, two of three columns far from 0; temperatures in Kelvin, 30 deviations from 0, and one such column of three."""
+"""Years, two of three columns far from 0; degrees in Kelvin, 30 deviations from 0, and one such column of three."""
 
 import numpy as np
 
