@@ -38,6 +38,10 @@ from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
+from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
+from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
+from deep_mnist.doctor.checks.crashes.values.tables import explain_table
+from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -94,6 +98,10 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operations.explain_operation,
     fitting.explain_objects,
     machine.explain_arrays,
+    explain_no_array,
+    explain_fraction,
+    explain_table,
+    explain_truth,
     explain_unmade,
 )
 

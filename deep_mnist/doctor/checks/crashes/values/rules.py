@@ -1,0 +1,34 @@
+"""The rules of errors about values that are used as what they are not."""
+
+from __future__ import annotations
+
+from deep_mnist.doctor.rule import Rule, Scope
+
+
+def _rule(code: str, name: str, summary: str) -> Rule:
+    return Rule(
+        code=code,
+        name=name,
+        field="program.values",
+        severity="error",
+        scope=Scope.CRASH,
+        summary=summary,
+        why="The program stops with this error.",
+    )
+
+
+NO_ARRAY = _rule(
+    "E024",
+    "used-as-an-array",
+    "A list, a table of pandas, a tensor or a dataset is used as only an array of numpy can be.",
+)
+FRACTION = _rule("E025", "fraction-for-a-whole-number", "A float is given where only an int counts or cuts.")
+ROWS_DIFFER = _rule(
+    "E026", "rows-of-another-count", "Arrays that belong together row by row have other numbers of rows."
+)
+AXES_OTHER = _rule(
+    "E027", "axes-of-a-table", "What takes a table, (rows, columns), is given one axis, three, or other columns."
+)
+MANY_TRUTHS = _rule(
+    "E028", "truth-of-many-values", "A condition, `and`, `or` or `not` is asked of more than one value."
+)
