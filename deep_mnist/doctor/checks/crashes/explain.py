@@ -13,7 +13,6 @@ from deep_mnist.doctor.checks.crashes import (
     inputs,
     layers,
     models,
-    nothing,
     operands,
     operations,
     reshapes,
@@ -38,6 +37,7 @@ from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
+from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table

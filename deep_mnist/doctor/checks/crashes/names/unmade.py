@@ -9,8 +9,8 @@ import sys
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.names.successors import exists
-from deep_mnist.doctor.checks.crashes.nothing import made_by
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNMADE
+from deep_mnist.doctor.checks.crashes.values.nothing import made_by
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, code_behind
 from deep_mnist.doctor.finding import Finding
 
