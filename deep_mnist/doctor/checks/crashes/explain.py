@@ -15,12 +15,14 @@ from deep_mnist.doctor.checks.crashes import (
     models,
     operands,
     operations,
-    reshapes,
     sessions,
-    sizes,
     symbols,
     targets,
 )
+from deep_mnist.doctor.checks.crashes.building import reshapes, sizes
+from deep_mnist.doctor.checks.crashes.building.connections import explain_disconnected, explain_layer_name
+from deep_mnist.doctor.checks.crashes.building.forms import explain_form
+from deep_mnist.doctor.checks.crashes.building.symbols_read import explain_symbol_read
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
@@ -98,6 +100,10 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operations.explain_operation,
     fitting.explain_objects,
     machine.explain_arrays,
+    explain_form,
+    explain_disconnected,
+    explain_layer_name,
+    explain_symbol_read,
     explain_no_array,
     explain_fraction,
     explain_table,

@@ -6,6 +6,7 @@ import ast
 import math
 import re
 
+from deep_mnist.doctor.checks.crashes.building.reshapes import reshape_of
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.layers import Shape, parsed_shape
 from deep_mnist.doctor.checks.crashes.operands import (
@@ -16,7 +17,6 @@ from deep_mnist.doctor.checks.crashes.operands import (
     picture_shape,
     resized,
 )
-from deep_mnist.doctor.checks.crashes.reshapes import reshape_of
 from deep_mnist.doctor.checks.crashes.rules import NOTHING_LEFT, OPERANDS
 from deep_mnist.doctor.checks.crashes.source_code import at_line, calls_named, changed_call
 from deep_mnist.doctor.finding import Finding

@@ -7,9 +7,9 @@ import re
 from types import ModuleType
 from typing import Any
 
+from deep_mnist.doctor.checks.crashes.building.reshapes import operation_of
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.layers import parsed_shape
-from deep_mnist.doctor.checks.crashes.reshapes import operation_of
 from deep_mnist.doctor.checks.crashes.rules import FEED_KIND, FEED_MISSING, FEED_SHAPE
 from deep_mnist.doctor.finding import Finding
 
