@@ -20,6 +20,7 @@ from deep_mnist.doctor.checks.crashes import (
     targets,
 )
 from deep_mnist.doctor.checks.crashes.building import reshapes, sizes
+from deep_mnist.doctor.checks.crashes.building.classes import explain_class
 from deep_mnist.doctor.checks.crashes.building.connections import explain_disconnected, explain_layer_name
 from deep_mnist.doctor.checks.crashes.building.forms import explain_form
 from deep_mnist.doctor.checks.crashes.building.symbols_read import explain_symbol_read
@@ -41,6 +42,7 @@ from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
+from deep_mnist.doctor.checks.crashes.values.axes import explain_axes
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
@@ -100,6 +102,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operations.explain_operation,
     fitting.explain_objects,
     machine.explain_arrays,
+    explain_class,
     explain_form,
     explain_disconnected,
     explain_layer_name,
@@ -108,6 +111,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_fraction,
     explain_table,
     explain_truth,
+    explain_axes,
     explain_unmade,
 )
 

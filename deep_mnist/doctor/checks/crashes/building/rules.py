@@ -27,3 +27,6 @@ NAME_AGAIN = _rule(
 SYMBOL_AS_ARRAY = _rule(
     "E037", "symbol-as-array", "A tensor of keras.Input, which holds no numbers, is used as an array that holds some."
 )
+CLASS_OTHERWISE = _rule(
+    "E042", "class-otherwise", "A layer or model of one's own lacks what Keras calls, or has it in another form."
+)

@@ -32,3 +32,13 @@ AXES_OTHER = _rule(
 MANY_TRUTHS = _rule(
     "E028", "truth-of-many-values", "A condition, `and`, `or` or `not` is asked of more than one value."
 )
+FRACTIONS_IN_PLACE = _rule(
+    "E038", "fractions-in-place", "Whole numbers, as pixels are, are divided in place, where they cannot become floats."
+)
+ROW_MISSING = _rule(
+    "E039",
+    "place-beyond-the-end",
+    "An array is asked for a row that it does not have, or that is no whole number.",
+)
+AXIS_MISSING = _rule("E040", "axis-missing", "An array is asked for an axis that it does not have.")
+SHAPE_OTHER = _rule("E041", "shapes-that-do-not-fit", "Arrays of shapes that do not fit are put together, or into one.")

@@ -14,7 +14,7 @@ from deep_mnist.doctor.finding import Finding
 
 LENGTHS = re.compile(
     r"inconsistent numbers of samples: \[([^\]]*)\]|Dimensions (\d+) and (\d+) are not compatible|"
-    r"All arrays must be of the same length"
+    r"All arrays must be of the same length|should have the same length\. Found"
 )
 ONE_AXIS = re.compile(
     r"Expected (?:a )?2(?:D|-dimensional) (?:array, got (?:1D|scalar) array|container but got .*) instead"

@@ -1,0 +1,105 @@
+"""Classes of one's own: layers and models without `super().__init__()`, without `call`, with PyTorch's names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+
+from deep_mnist.doctor.checks.crashes.building.rules import CLASS_OTHERWISE
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.files.lines import line_changed
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.finding import Finding
+
+NO_SUPER = re.compile(r"In layer '(\w+)', you forgot to call `super\(\).__init__\(\)`")
+NO_CALL = re.compile(r"(?:Model|Layer) (\w+) does not have a `call\(\)` method")
+BY_PLACE = re.compile(r"`name` must be passed as a keyword argument. Received: add_weight\(")
+TOO_MANY = re.compile(r"too many positional arguments|takes \d+ positional arguments? but \d+ w")
+METHODS = ("call", "build", "train_step", "test_step", "compute_loss", "on_epoch_end", "on_epoch_begin", "get_config")
+
+
+def explain_class(crash: Crash) -> Finding | None:
+    """Name the class, and the line that it lacks."""
+    step = crash.user
+    if step is None:
+        return None
+    ways: tuple[Callable[[Crash, TraceStep], tuple[str, str, str] | None], ...] = (
+        _no_super, _no_call, _no_self, _weight_by_place,
+    )  # fmt: skip
+    found = next((told for way in ways if (told := way(crash, step)) is not None), None)
+    if found is None:
+        return None
+    expected, received, fix = found
+    return CLASS_OTHERWISE.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
+
+
+def _class(step: TraceStep, name: str) -> tuple[ProgramText, ast.ClassDef] | None:
+    text = ProgramText(step.frame, step.file)
+    found = [each for each in text.nodes if isinstance(each, ast.ClassDef) and each.name == name]
+    return (text, found[0]) if len(found) == 1 else None
+
+
+def _methods(owner: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+    return {each.name: each for each in owner.body if isinstance(each, ast.FunctionDef)}
+
+
+def _no_super(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    match = NO_SUPER.search(crash.text)
+    found = _class(step, match[1]) if match is not None else None
+    init = _methods(found[1]).get("__init__") if found is not None else None
+    if match is None or found is None or init is None:
+        return None
+    calls = [
+        each for each in ast.walk(init) if isinstance(each, ast.Call) and ast.unparse(each.func) == "super().__init__"
+    ]
+    fix = f"super().__init__()  # first in __init__ of {match[1]}, before {found[0].at(init.body[0])}"
+    if calls:
+        fix = f"Move {ast.unparse(calls[0])} to the first line of __init__ of {match[1]}, {found[0].at(init.body[0])}."
+    return f"super().__init__() first in {match[1]}", "an attribute that is set before it", fix
+
+
+def _no_call(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    match = NO_CALL.search(crash.text)
+    found = _class(step, match[1]) if match is not None else None
+    if match is None or found is None:
+        return None
+    text, owner = found
+    methods = _methods(owner)
+    forward = methods.get("forward") or next(
+        (each for name, each in methods.items() if name in ("__call__", "Call")), None
+    )
+    if forward is None:
+        fix = f"def call(self, inputs):  # in class {match[1]}, from {text.at(owner)}: what it makes of its inputs"
+        return f"a method call in {match[1]}", f"{', '.join(methods) or 'no method'} alone", fix
+    head = f"def call({ast.unparse(forward.args)}):  # in place of {text.at(forward)}"
+    return (
+        f"a method call in {match[1]}",
+        f"{forward.name}, as in PyTorch" if forward.name == "forward" else forward.name,
+        head,
+    )
+
+
+def _no_self(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A method that Keras calls with the object first, and that takes none."""
+    if not TOO_MANY.search(crash.text):
+        return None
+    text = ProgramText(step.frame, step.file)
+    for owner in (each for each in text.nodes if isinstance(each, ast.ClassDef) and each.bases):
+        for name, method in _methods(owner).items():
+            names = [each.arg for each in method.args.args]
+            if name in METHODS and names[:1] != ["self"] and not method.decorator_list and not method.args.vararg:
+                told = ast.unparse(method.args)
+                head = f"def {name}(self{', ' + told if told else ''}):  # in place of {text.at(method)}"
+                return f"self as the first parameter of {name}", f"{name}({told}) in {owner.name}", head
+    return None
+
+
+def _weight_by_place(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    calls = [each for each in step.on_line(ast.Call) if called(each) in ("add_weight", "add_variable") and each.args]
+    if not BY_PLACE.search(crash.text) or len(calls) != 1 or len(calls[0].args) > 3:
+        return None
+    call = calls[0]
+    named = [ast.keyword(name, each) for name, each in zip(("name", "shape", "dtype"), call.args, strict=False)]
+    again = ast.unparse(ast.Call(call.func, [], [*named, *call.keywords]))
+    return "add_weight(shape=…, name=…)", ast.unparse(call), line_changed(step, [(call, again)])
