@@ -63,27 +63,26 @@ def check_gone(case: Case) -> Iterator[Finding]:
         return
     found.sort(key=lambda each: IN_TURN.index(each[0]) if each[0] else len(IN_TURN))
     hook, use, node, _ = next((each for each in found if each[1].sure), found[0])
+    expected, received = _told(use, node)
     yield GONE_LATER.found(
         severity="" if use.sure else "warning",
-        **_told(use, node),
-        fix=_fix([each for _, *each in found]),
+        expected=expected,
+        received=received,
+        fix=_fix([(each[1], each[2], each[3]) for each in found]),
         why=_stops(hook),
     )
 
 
-def _told(use: Use, node: ast.expr) -> dict[str, str]:
+def _told(use: Use, node: ast.expr) -> tuple[str, str]:
     """Return what is expected and received, of what fails first in an expression."""
     failing, at = node.func if isinstance(node, ast.Call) else node, f"at {use.scope.text.at(node)}"
     if isinstance(node, ast.Call) and called(node) == "set_value" and use.value(node.func) is not None:
         rate = node.args[0]
         if getattr(rate, "attr", "") == "learning_rate":
             taken = f"{ast.unparse(failing)}, which takes no variable of {library_of('keras')}, {at}"
-            return {"expected": "a rate that is set as an attribute of the optimizer", "received": taken}
+            return "a rate that is set as an attribute of the optimizer", taken
         failing = rate
-    return {
-        "expected": f"what was {ast.unparse(failing)}",
-        "received": f"none of this name in {library_of('keras')}, {at}",
-    }
+    return f"what was {ast.unparse(failing)}", f"none of this name in {library_of('keras')}, {at}"
 
 
 def _stops(hook: str) -> str:

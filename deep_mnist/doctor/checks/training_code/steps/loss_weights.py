@@ -58,16 +58,14 @@ def _is_metric(stated: Any) -> bool:
 def _by_keyword(case: Case) -> str:
     """Return the program's only line of compile() whose third argument is no number, with it as metrics=."""
     text = ProgramText(case.frame) if case.frame is not None else None
-    calls = [each for each in text.calls("compile") if _gives(each) is not None] if text is not None else []
-    if text is None or len(calls) != 1 or keyword_of(calls[0], "metrics") is not None:
+    calls = [(each, given) for each in text.calls("compile") if (given := _gives(each)) is not None] if text else []
+    if text is None or len(calls) != 1 or keyword_of(calls[0][0], "metrics") is not None:
         return ""
-    kept = [each for each in calls[0].keywords if each.arg != "loss_weights"]
-    metrics = ast.keyword("metrics", _gives(calls[0]))
-    again = ast.Call(calls[0].func, calls[0].args[:PLACE], [metrics, *kept])
-    statement = text.statement_of(calls[0])
-    if not isinstance(statement, ast.Expr) or len(calls[0].args) > PLACE + 1:
-        return ""
-    return text.with_expression(calls[0], again)
+    (call, given), *_ = calls
+    kept = [each for each in call.keywords if each.arg != "loss_weights"]
+    again = ast.Call(call.func, call.args[:PLACE], [ast.keyword("metrics", given), *kept])
+    is_alone = isinstance(text.statement_of(call), ast.Expr) and len(call.args) <= PLACE + 1
+    return text.with_expression(call, again) if is_alone else ""
 
 
 def _gives(call: ast.Call) -> ast.expr | None:
