@@ -104,9 +104,9 @@ def mended(program: Program, fix: str, line_of_fit: int) -> Program:
         line_of_fit: Before which it stands otherwise.
     """
     body, _, comment = fix.partition("  # ")
-    if further := re.search(r", and (in place of <[^>]*>:\d+|before fit): (.*)", comment):  # later: the other stays
-        program = mended(program, f"{further[2]}  # {further[1]}", line_of_fit)
-        comment = comment[: further.start()]
+    comment, *further = re.split(r", and (?=in place of <[^>]*>:\d+: |before fit: )", comment)
+    for place, _, text in (each.partition(": ") for each in further):  # later: the other stays
+        program = mended(program, f"{text}  # {place}", line_of_fit)
     is_head = body.endswith(":")  # of a statement that holds a block, which stays
     ast.parse(f"{body} pass" if is_head else body)
     lines = program.text.splitlines()

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from deep_mnist import doctor
 from deep_mnist.doctor.capture.live_call import judge_call
 from tests.support.programs import first_fit, programs
 
@@ -61,3 +62,19 @@ def test_the_fix_runs_on_the_table_itself_and_fit_trains(program):
 
     assert found.rule.code not in {each.rule.code for each in graver(fixed)}
     assert np.isfinite(history.history["loss"][0])
+
+
+def test_missing_targets_of_validation_alone_spoil_no_weights():
+    """What comes of them is told of the validation loss; of train's own targets it is told of the weights."""
+    x = np.random.default_rng(0).normal(size=(300, 4)).astype("float32")
+    y = x.sum(axis=1)
+    y[-1] = np.nan
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+
+    (held_out,) = doctor.check(model, x[:200], y[:200], validation_data=(x[200:], y[200:])).findings
+    (trained,) = doctor.check(model, x[100:], y[100:]).findings
+
+    assert [held_out.rule.code, held_out.split, trained.rule.code, trained.split] == ["L107", "test", "L107", "train"]
+    assert "val_loss" in held_out.why
+    assert "all weights" in trained.why

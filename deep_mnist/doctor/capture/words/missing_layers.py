@@ -13,6 +13,7 @@ from typing import Any
 
 from deep_mnist.doctor.capture.words.layer_calls import call_of
 from deep_mnist.doctor.checks.fix_lines import alias_of
+from deep_mnist.doctor.checks.labels.targets import ONE_FOR_ALL_STEPS
 from deep_mnist.doctor.checks.network.output import OUTPUT_RANK_UNUSUAL
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged, extent_of
@@ -33,7 +34,7 @@ def with_missing_layer(finding: Finding, model: Any, frame: FrameType) -> Findin
         frame: Of the call.
     """
     layers = list(getattr(model, "layers", None) or ())
-    if finding.rule is OUTPUT_RANK_UNUSUAL:
+    if finding.rule is OUTPUT_RANK_UNUSUAL or finding.fix == ONE_FOR_ALL_STEPS:
         return _of_one_prediction(finding, model, layers, frame)
     body, _, comment = finding.fix.partition("  # ")
     place, made = BEFORE.fullmatch(comment), LAYER.fullmatch(body)

@@ -56,6 +56,10 @@ OTHER_COUNT = Rule(
     summary="A split has more labels than examples, or fewer.",
     why="Keras stops: data cardinality is ambiguous.",
 )
+HELD_OUT_NOT_FINITE = (
+    "Its loss is NaN, val_loss in every epoch: to a callback that watches it no epoch is better than another. "
+    "The weights learn from train alone."
+)
 
 
 @check(NOT_FINITE, NOT_NUMBERS, OTHER_COUNT, *VALUE_RULES, *AMOUNT_RULES, *NUMBER_RULES, *ROW_RULES, *TARGET_RULES)
@@ -180,6 +184,7 @@ def _not_finite(case: Case, split: Split, labels: np.ndarray) -> Finding:
         received=f"{wrong.count} {'labels' if is_class else f'of {len(labels)} targets'} NaN or infinite",
         fix=log_of_zeros(case.frame, labels) or _left_out(case, split, labels, wrong.count) or kept,
         where=wrong.where,
+        why="" if split.name == "train" else HELD_OUT_NOT_FINITE,
     )
 
 

@@ -81,6 +81,7 @@ OTHER_WIDTH = Rule(
     summary="Targets hold more numbers than the output has units, or fewer.",
     why="Keras refuses the shape, or broadcasts targets over units and positions: the loss means nothing.",
 )
+ONE_FOR_ALL_STEPS = "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
 TARGET_RULES = (BEYOND_UNITS, BEYOND_LOSS, BEYOND_ACTIVATION, OTHER_RANK, OTHER_WIDTH)
 
 
@@ -149,7 +150,8 @@ def _reshaped(contract: Contract, name: str, received: tuple[int, ...], due: tup
     if size and size == math.prod(received):
         return f"{name} = {name}.reshape({', '.join(map(str, (-1, *due)))})"
     if len(received) + 1 < len(due) or (len(received) < len(due) and contract.loss not in SPARSE_LOSSES):
-        return "Put Flatten(), pooling over all positions, or return_sequences=False before the last Dense layer."
+        more = "" if received in ((), due[-1:]) else f" That layer then needs {math.prod(received)} units."
+        return ONE_FOR_ALL_STEPS + more
     if len(received) == len(due) == 1:
         activation = contract.output_activation
         return last_layer(received[0], activation if activation in BOUNDS else None)

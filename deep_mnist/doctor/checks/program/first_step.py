@@ -12,21 +12,9 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.rules import STEP_FAILS
-from deep_mnist.doctor.checks.inputs.count import arrays_in
 from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
-
-LABELS_MISSING = Rule(
-    code="P016",
-    name="fit-without-labels",
-    field="fit.labels",
-    severity="error",
-    scope=Scope.CASE,
-    needs=(Need.LIVE_MODEL,),
-    summary="fit is given inputs alone, and the model was compiled with a loss that compares its output with labels.",
-    why='Keras stops at the first step: "None values not supported".',
-)
+from deep_mnist.doctor.rule import check
 
 ROWS = 2
 TRIED = ("fit", "check", "assert_fit", "train_on_batch")
@@ -50,7 +38,7 @@ SURE = (
 def check_first_step(case: Case) -> Iterator[Finding]:
     """Yield what the first step of fit raises, where it is sure what it is."""
     call = case.call
-    if call is None or call.verb not in TRIED or not _can_be_tried(call.model) or not is_small(call.model):
+    if call is None or call.verb not in TRIED or not steps_as_keras_does(call.model) or not is_small(call.model):
         return
     x, y = _rows(case, "inputs"), _rows(case, "targets")
     if x is None:
@@ -63,52 +51,7 @@ def check_first_step(case: Case) -> Iterator[Finding]:
         )
 
 
-@check(LABELS_MISSING)
-def check_labels_given(case: Case) -> Iterator[Finding]:
-    """Yield a call without labels for a loss that takes them."""
-    call = case.call
-    if call is None or call.verb not in TRIED or call.y is not None or not _is_without_labels(call.x):
-        return
-    if not _can_be_tried(call.model) or not _compares(call.model):
-        return
-    fix = "Give the labels too: model.fit(train_images, train_labels)."
-    if hasattr(call.x, "element_spec"):
-        fix = "Let the dataset yield (inputs, labels)."
-    elif case.contract.output_shape is not None and case.contract.output_shape == case.contract.input_shape:
-        fix = "Give the inputs as an autoencoder's targets: model.fit(train_images, train_images)."
-    yield LABELS_MISSING.found(
-        "train",
-        expected=f"labels for the loss of compile(): {_told_loss(call.model)}",
-        received="no labels",
-        fix=fix,
-    )
-
-
-def _is_without_labels(x: Any) -> bool:
-    """Whether x is inputs alone: arrays, or a dataset whose elements are no pairs."""
-    if hasattr(x, "element_spec"):
-        return not isinstance(x.element_spec, tuple) or len(x.element_spec) == 1
-    return arrays_in(x) > 0
-
-
-def _compares(model: Any) -> bool:
-    """Whether the one output goes through a loss to which Keras hands the labels as a tensor."""
-    import keras
-
-    known, loss = getattr(model, "outputs", None), getattr(model, "loss", None)
-    if len(known) != 1 if known else not isinstance(model, keras.Sequential):
-        return False
-    if isinstance(loss, keras.Loss):
-        return type(loss).__call__ is keras.Loss.__call__
-    return isinstance(loss, str) or (callable(loss) and not isinstance(loss, type))
-
-
-def _told_loss(model: Any) -> str:
-    loss = model.loss
-    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-
-
-def _can_be_tried(model: Any) -> bool:
+def steps_as_keras_does(model: Any) -> bool:
     """Whether the model is Keras 3's on TensorFlow, steps as Keras does, and takes any batch size."""
     keras = sys.modules.get("keras")
     own = sys.modules.get("keras.src.backend.tensorflow.trainer")

@@ -1,18 +1,31 @@
-"""The callbacks that a call of fit is given, and what they go by."""
+"""The callbacks that a call of fit is given, what they go by, and what their makers were not given."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
+from string import Formatter
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.evidence.live.statements.none_made import none_of
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Rule
+from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
+GIVEN_TO_FORMAT = Rule(
+    code="P145",
+    name="arguments-given-to-format",
+    field="fit.callbacks",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Arguments of a callback stand within the brackets of str.format(), which its text does not name.",
+    why="format() drops what its text does not name: the callback has its defaults, and says nothing.",
+)
 HOOKS = ("on_epoch_", "on_train_", "on_batch_", "on_test_", "on_predict_")  # a callback's methods that Keras calls
 
 
@@ -108,3 +121,47 @@ def _object_alone(text: ProgramText, call: ast.Call) -> str:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     is_hook = isinstance(call.func, ast.Attribute) and call.func.attr.startswith(HOOKS)
     return text.with_expression(call, owner) if owner is not None and is_hook else ""
+
+
+# --- what str.format was given in the place of a callback ---------------------------------------------------
+
+
+@check(GIVEN_TO_FORMAT)
+def check_format(case: Case) -> Iterator[Finding]:
+    """Yield each callback some of whose arguments its path's format() takes."""
+    text = ProgramText(case.frame) if case.frame is not None and case.call is not None else None
+    for made in (node for node in text.nodes if isinstance(node, ast.Call)) if text is not None else ():
+        for given in [*made.args, *(each.value for each in made.keywords)]:
+            lost = _lost_in_format(text, made, given) if text is not None and isinstance(given, ast.Call) else []
+            if text is not None and isinstance(given, ast.Call) and lost:
+                yield _lost_found(text, made, given, lost)
+
+
+def _lost_in_format(text: ProgramText, made: ast.Call, given: ast.Call) -> list[ast.keyword]:
+    """Return the keywords of a format() that its text does not name, where the callback around it takes all of them."""
+    form = given.func.value if isinstance(given.func, ast.Attribute) and called(given) == "format" else None
+    pattern = form.value if isinstance(form, ast.Constant) else held_by(form, text.frame) if form is not None else None
+    kind = held_by(made.func, text.frame)
+    if not isinstance(pattern, str) or not isinstance(kind, type):
+        return []
+    if not any(each.__name__ == "Callback" for each in kind.__mro__) or any(
+        each.arg is None for each in given.keywords
+    ):
+        return []
+    named = {name.split(".")[0].split("[")[0] for _, name, *_ in Formatter().parse(pattern) if name}
+    lost = [each for each in given.keywords if each.arg not in named]
+    free = {*inspect.signature(kind).parameters} - {each.arg for each in made.keywords}
+    return lost if {each.arg for each in lost} <= free else []
+
+
+def _lost_found(text: ProgramText, made: ast.Call, given: ast.Call, lost: list[ast.keyword]) -> Finding:
+    kept = ast.Call(given.func, given.args, [each for each in given.keywords if each not in lost])
+    args = [kept if each is given else each for each in made.args]
+    keywords = [ast.keyword(each.arg, kept if each.value is given else each.value) for each in made.keywords]
+    names = ", ".join(f"{each.arg}=" for each in lost)
+    return GIVEN_TO_FORMAT.found(
+        expected=f"{names} given to {called(made)}",
+        received=f"given to format(), whose text names none of these, at {text.at(given)}",
+        fix=text.with_expression(made, ast.Call(made.func, args, [*keywords, *lost]))
+        or f"Close the bracket of format() before {names.split(',')[0]}: it belongs to {called(made)}.",
+    )

@@ -13,7 +13,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.names.attributes import METHODS, todays
 from deep_mnist.doctor.checks.crashes.names.libraries import library_of
 from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3
-from deep_mnist.doctor.checks.program.later.hooks import uses_in_hooks
+from deep_mnist.doctor.checks.program.later.hooks import BEFORE_A_STEP, IN_TURN, uses_in_hooks
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.checks.program.logs import is_kerass, is_validated, logs_of
 from deep_mnist.doctor.checks.program.steps import DEFAULT_BATCH, whole_number
@@ -56,25 +56,46 @@ def check_gone(case: Case) -> Iterator[Finding]:
     call = case.call
     if call is None or call.verb != "fit" or not is_of_keras_3(call.model):
         return
-    within = (use for _, use in uses_in_hooks(case) if getattr(use.node, "attr", "") != HELD_OUT)
-    uses = chain(within, after_fit(case.frame, call.model))
-    found = [(use, *each) for use in uses if (each := _gone(use, call.model)) is not None]
+    within = (each for each in uses_in_hooks(case) if getattr(each[1].node, "attr", "") != HELD_OUT)
+    uses = chain(within, (("", use) for use in after_fit(case.frame, call.model)))
+    found = [(hook, use, *each) for hook, use in uses if (each := _gone(use, call.model)) is not None]
     if not found:
         return
-    use, node, _ = found[0]
+    found.sort(key=lambda each: IN_TURN.index(each[0]) if each[0] else len(IN_TURN))
+    hook, use, node, _ = next((each for each in found if each[1].sure), found[0])
+    expected, received = _told(use, node)
     yield GONE_LATER.found(
-        severity="" if any(each.sure for each, _, _ in found) else "warning",
-        expected=f"what was {ast.unparse(node.func if isinstance(node, ast.Call) else node)}",
-        received=f"none of this name in {library_of('keras')}, at {use.scope.text.at(node)}",
-        fix=_fix(found),
+        severity="" if use.sure else "warning",
+        expected=expected,
+        received=received,
+        fix=_fix([(each[1], each[2], each[3]) for each in found]),
+        why=_stops(hook),
     )
+
+
+def _told(use: Use, node: ast.expr) -> tuple[str, str]:
+    """Return what is expected and received, of what fails first in an expression."""
+    failing, at = node.func if isinstance(node, ast.Call) else node, f"at {use.scope.text.at(node)}"
+    if isinstance(node, ast.Call) and called(node) == "set_value" and use.value(node.func) is not None:
+        rate = node.args[0]
+        if getattr(rate, "attr", "") == "learning_rate":
+            taken = f"{ast.unparse(failing)}, which takes no variable of {library_of('keras')}, {at}"
+            return "a rate that is set as an attribute of the optimizer", taken
+        failing = rate
+    return f"what was {ast.unparse(failing)}", f"none of this name in {library_of('keras')}, {at}"
+
+
+def _stops(hook: str) -> str:
+    """Return what becomes of the fit, "" where it is over."""
+    when = "before the first step" if hook in BEFORE_A_STEP else f"in {hook}() of a callback"
+    return f"fit stops with an AttributeError {when}." if hook else ""
 
 
 def _gone(use: Use, model: Any) -> tuple[ast.expr, str] | None:
     """Return the expression that fails and what stands for it today, "" where that is not known."""
     node = use.node
-    if isinstance(node, ast.Call) and called(node) == "set_value" and len(node.args) == 2:
-        return _rate_set(use, node, model)
+    if isinstance(node, ast.Call):
+        return _rate_by_backend(use, node, model)
     if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load) or node.attr.startswith("_"):
         return None
     owner = use.value(node.value)
@@ -97,15 +118,26 @@ def _has(owner: Any, node: ast.Attribute, use: Use) -> bool:
     return any(isinstance(each.ctx, ast.Store) for each in attributes) or bool(text.calls("setattr"))
 
 
-def _rate_set(use: Use, node: ast.Call, model: Any) -> tuple[ast.expr, str] | None:
-    """Return the same of the legacy backend's set_value on the rate, which no variable of Keras 3 can be given to."""
-    rate, value = node.args
-    module = getattr(use.value(node.func), "__module__", "")
-    if module != "keras.src.legacy.backend" or not isinstance(rate, ast.Attribute):
+def _rate_by_backend(use: Use, node: ast.Call, model: Any) -> tuple[ast.expr, str] | None:
+    """Return what fails where the backend gets or sets the rate, and the same of today.
+
+    The backend of tensorflow.keras still has get_value and set_value, the one of keras neither; no variable of Keras 3
+    can be given to set_value.
+    """
+    name, rate = called(node), node.args[0] if node.args else None
+    module = use.value(node.func.value) if isinstance(node.func, ast.Attribute) else None
+    if name not in ("get_value", "set_value") or not str(getattr(module, "__name__", "")).endswith("keras.backend"):
         return None
-    if rate.attr not in ("lr", "learning_rate") or use.value(rate.value) is not getattr(model, "optimizer", None):
+    if not isinstance(rate, ast.Attribute) or rate.attr not in ("lr", "learning_rate"):
         return None
-    return node, f"{ast.unparse(rate.value)}.learning_rate = {ast.unparse(value)}"
+    is_there = hasattr(module, name)
+    if use.value(rate.value) is not getattr(model, "optimizer", None) or (name == "get_value" and is_there):
+        return None
+    again = f"{ast.unparse(rate.value)}.learning_rate"
+    if name == "get_value":
+        return node, f"float({again})"
+    is_alone = isinstance(use.statement, ast.Expr) and use.statement.value is node and len(node.args) == 2
+    return (node, f"{again} = {ast.unparse(node.args[1])}") if is_alone else None
 
 
 def _nearest(owner: Any, node: ast.Attribute) -> str:

@@ -12,16 +12,21 @@ from deep_mnist.doctor.evidence.live.names_then import Meant
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 
 OF_EPOCHS, OF_BATCHES = ("on_epoch_end",), ("on_train_batch_end", "on_batch_end")
-WITHOUT_LOGS = ("on_epoch_begin", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_batch_begin")
+BEFORE_A_STEP = ("on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_batch_begin")
+WITHOUT_LOGS = (*BEFORE_A_STEP, "on_train_end")
+IN_TURN = (*BEFORE_A_STEP, *OF_BATCHES, *OF_EPOCHS, "on_train_end")
 
 
 def uses_in_hooks(case: Case) -> Iterator[tuple[str, Use]]:
-    """Yield each expression of a hook with the hook's name; open conditions are followed, as of every tenth epoch."""
+    """Yield each expression of a hook with the hook's name; open conditions are followed, as of every tenth epoch.
+
+    Of one callback after the other, its hooks in the order in which fit comes to them.
+    """
     if case.frame is None or case.call is None:
         return
     text = ProgramText(case.frame)
     for callback in callbacks_of(case):
-        for hook in () if isinstance(callback, type) else (*OF_EPOCHS, *OF_BATCHES, *WITHOUT_LOGS):
+        for hook in () if isinstance(callback, type) else IN_TURN:
             own = inspect.getattr_static(callback, hook, None)
             function = getattr(callback, hook) if inspect.isfunction(own) else None
             inner = function_block(function, text, case.call.model, conditional=True)

@@ -1,9 +1,10 @@
-"""Check of images that are read behind the fit and given to predict() as bytes, where train's pixels were scaled."""
+"""Checks of images that are read behind the fit and given to predict() otherwise than train's: as bytes, in colour."""
 
 from __future__ import annotations
 
 import ast
 import builtins
+import math
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,78 @@ UNSCALED_LATER = Rule(
     summary="Behind the fit an image is read and given to predict() as bytes, where train's pixels were scaled.",
     why="The network has never seen such numbers: it mostly gives one and the same answer.",
 )
+COLOURS_AS_EXAMPLES = Rule(
+    code="P146",
+    name="colours-taken-for-examples",
+    field="fit.afterwards",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.IMAGES),
+    summary="Behind the fit an image is read in three colours and reshaped with -1 to train's shape, of one channel.",
+    why="One image becomes three, each of every third number of it: none of them looks like what was trained on.",
+)
+LEAVING_COLOURS = ("load_img", "img_to_array", "reshape", "astype", "array", "asarray", "expand_dims", "float32")
+
+
+@check(COLOURS_AS_EXAMPLES)
+def check_colours(case: Case) -> Iterator[Finding]:
+    """Yield at most one image whose three channels become three examples."""
+    call, images = case.call, case.train.images
+    if call is None or call.verb != "fit" or images is None or case.train.inputs:
+        return
+    shape = tuple(images.shape[1:])
+    for use in after_fit(case.frame, call.model):
+        node = use.called_on(call.model, *JUDGING)
+        read = _read_in_colour(use, node, shape) if node is not None and node.args else None
+        if read is not None:
+            text = use.scope.text
+            yield COLOURS_AS_EXAMPLES.found(
+                expected=f"one image of {shape}",
+                received=f"three, of one that {ast.unparse(read)} reads in three colours, at {text.at(use.node)}",
+                fix=text.rewritten(read, color_mode=ast.Constant("grayscale"))
+                or 'Read the image with color_mode="grayscale".',
+            )
+            return
+
+
+def _read_in_colour(use: Use, node: ast.Call, shape: tuple[int, ...]) -> ast.Call | None:
+    """Return the load_img() in colour whose numbers a reshape(-1, …) makes three examples of; None of others."""
+    values = Lineage(use.scope.text, use.scope.text.around(node)).of(node.args[0], place_of(node))
+    nodes = {id(each): each for value in values for each in ast.walk(value)}.values()
+    calls = [each for each in nodes if isinstance(each, ast.Call)]
+    is_cut = any(isinstance(each, ast.Subscript) for each in nodes)
+    reads = [each for each in calls if called(each) == "load_img"]
+    shaped = [each for each in calls if called(each) == "reshape"]
+    if (
+        is_cut
+        or len(reads) != 1
+        or len(reads[0].args) > 1
+        or not shaped
+        or any(called(each) not in LEAVING_COLOURS for each in calls)
+    ):
+        return None
+    mode, size = keyword_of(reads[0], "color_mode"), keyword_of(reads[0], "target_size")
+    sides = _numbers(size) if size is not None else ()
+    is_grey = mode is not None and getattr(mode, "value", "") != "rgb"
+    if is_grey or len(sides) != 2 or math.prod(sides) != math.prod(shape):
+        return None
+    return reads[0] if all(_lengths(each) == (-1, *shape) for each in shaped) else None
+
+
+def _lengths(reshaping: ast.Call) -> tuple[int, ...]:
+    """Return the lengths that an array is reshaped to, by a method or by a function of numpy's."""
+    owner = reshaping.func.value if isinstance(reshaping.func, ast.Attribute) else None
+    given = reshaping.args[1:] if isinstance(owner, ast.Name) and owner.id in ("np", "numpy") else reshaping.args
+    return _numbers(given[0] if len(given) == 1 else ast.Tuple(list(given), ast.Load()))
+
+
+def _numbers(node: ast.expr) -> tuple[int, ...]:
+    """Return the whole numbers that an expression lists, () where it states others."""
+    try:
+        found = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ()
+    return found if isinstance(found, tuple) and all(isinstance(each, int) for each in found) else ()
 
 
 @check(UNSCALED_LATER)
