@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -28,9 +31,11 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.checks.training_code.steps.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
+PREDICTED, TRUE = re.compile(r"pred|_hat|yhat|output|logit"), re.compile(r"true|target|label|actual|truth|_gt")
 CLEARLY = 0.02  # of the losses' mean size, by which a right prediction must be worse to be called so
 SAME = 1e-5  # relative, of two sums of the same numbers in another order
 
@@ -40,6 +45,9 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
     """Yield the first thing that is wrong with a loss of the user's own."""
     trial = trial_of(case)
     rows = trial_rows(case) if trial is not None else None
+    if trial is not None and (named := _named_the_other_way(case, trial, rows)) is not None:
+        yield named
+        return
     if trial is None or rows is None:
         yield from swapped_in_outputs(case)
         return
@@ -53,6 +61,27 @@ def check_own_loss(case: Case) -> Iterator[Finding]:
         if found is not None:
             yield found
             return
+
+
+def _named_the_other_way(case: Case, trial: LossTrial, rows: Rows | None) -> Finding | None:
+    """A function of (y_pred, y_true), by its parameters' names, that is not the same either way."""
+    loss = trial.function if case.call is not None and case.call.step is None else None
+    if not isinstance(loss, FunctionType) or loss.__code__.co_argcount < 2:
+        return None
+    first, second, *others = loss.__code__.co_varnames[: loss.__code__.co_argcount]
+    if not PREDICTED.search(first) or not TRUE.search(second) or TRUE.search(first) or PREDICTED.search(second):
+        return None
+    if rows is not None and rows.y.size == rows.made.size:
+        turned = trial.evaluate(rows.made, rows.y.reshape(rows.made.shape).astype(rows.made.dtype)).mean
+        if _alike(trial.evaluate(rows.y, rows.made).mean, turned):
+            return None
+    place = f"{Path(loss.__code__.co_filename).name}:{loss.__code__.co_firstlineno}"
+    rest = "".join(f", {each}" for each in others)
+    return SWAPPED.found(
+        expected=f"a loss of (y_true, y_pred): Keras gives {trial.name} the targets first",
+        received=f"{trial.name}({first}, {second}{rest}), at {place}",
+        fix=f"def {loss.__name__}({second}, {first}{rest}):  # {IN_PLACE} {place}",
+    )
 
 
 def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001

@@ -7,6 +7,8 @@ import linecache
 import re
 from pathlib import Path
 
+import numpy as np
+
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.rules import VALUE_NONE, VALUE_OTHER
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of, names_set
@@ -157,18 +159,20 @@ def made_by(statement: ast.stmt) -> set[str]:
 
 
 def _rate_of_text(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
-    """A learning rate that YAML or a command line gives as text: YAML 1.1 reads 1e-3 without a dot so."""
+    """A learning rate that is text, as YAML 1.1 and a command line give 1e-3, or a whole number."""
     rate = crash.find("learning_rate", "__init__")
-    if RATE.search(crash.text) is None or not isinstance(rate, str) or step.call is None:
+    if RATE.search(crash.text) is None or not isinstance(rate, str | int | np.number) or step.call is None:
         return None
     stated = keyword_of(step.call, "learning_rate") or (step.call.args[0] if step.call.args else None)
     if stated is None:
         return None
     raw = linecache.getline(step.file, stated.lineno, step.frame.f_globals)
     text = raw[stated.col_offset : stated.end_col_offset]
-    line = f"{raw[: stated.col_offset]}float({text}){raw[stated.end_col_offset :]}".strip()
-    fix = line if _is_python(line) else f"float({text}), in the place of {text}"
-    return "a learning rate that is a number", f"the text {rate!r}", fix
+    number = f"{text}.0" if text.isdigit() else f"float({text})"
+    line = f"{raw[: stated.col_offset]}{number}{raw[stated.end_col_offset :]}".strip()
+    fix = line if _is_python(line) else f"{number}, in the place of {text}"
+    told = f"the text {rate!r}" if isinstance(rate, str) else f"{rate} of {type(rate).__name__}"
+    return "a learning rate that is a float", told, fix
 
 
 def _whole_momentum(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
