@@ -19,6 +19,7 @@ from deep_mnist.doctor.capture.draw import (
     is_kind,
     parts_of,
 )
+from deep_mnist.doctor.capture.fit_call import LOOPS, FitCall
 from deep_mnist.doctor.capture.rules import (
     GROUPS_OF_ARRAYS,
     NO_GENERATOR,
@@ -32,6 +33,7 @@ SPREAD = 16  # batches taken
 MOST_PASSED = 4096  # batches read to come to them
 MOST_BYTES = 1 << 18  # of one example: windows, no images
 ORDERED = ("Shuffle", "Filter", "Repeat", "GeneratorDataset", "Generator", "FlatMap", "Interleave")
+INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 MOST_AXES = 2  # of one example: steps, features
 
 
@@ -153,16 +155,19 @@ def _again(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def endless(split: str) -> Finding:
-    """Return the finding on validation or training data without an end and without a number of steps."""
-    train = split == "train"
-    argument, name = ("steps_per_epoch", "train_images") if train else ("validation_steps", "test_images")
-    return (TRAINING_ENDLESS if train else VALIDATION_ENDLESS).found(
-        split,
-        expected=f"data with an end, or {argument}",
-        received=f"{name} repeats without end, and fit has no {argument}",
-        fix=f"model.fit(..., {argument}=examples // batch_size)  # or leave out repeat()",
-    )
+def without_end(call: FitCall) -> Iterator[Finding]:
+    """Yield datasets without an end that fit is given without a number of steps; a loop ends in the program itself."""
+    for split, data, argument in (("train", call.x, "steps_per_epoch"), ("test", call.held_out, "validation_steps")):
+        if call.verb in LOOPS or call.facts.get(argument) is not None or not is_kind(data, "DatasetV2"):
+            continue
+        if int(data.cardinality()) == INFINITE:
+            name, rule = f"{split}_images", TRAINING_ENDLESS if split == "train" else VALIDATION_ENDLESS
+            yield rule.found(
+                split,
+                expected=f"data with an end, or {argument}",
+                received=f"{name} repeats without end, and fit has no {argument}",
+                fix=f"model.fit(..., {argument}=examples // batch_size)  # or leave out repeat()",
+            )
 
 
 def _batched(required: Shape | None) -> Any:

@@ -21,7 +21,7 @@ from deep_mnist.doctor.capture.draw import (
     items_of,
     parts_of,
 )
-from deep_mnist.doctor.capture.draw_batches import endless, windows_of_whole
+from deep_mnist.doctor.capture.draw_batches import windows_of_whole
 from deep_mnist.doctor.capture.rules import (
     AUGMENTATION_CACHED,
     BATCHED_TWICE,
@@ -35,7 +35,6 @@ from deep_mnist.doctor.finding import Finding
 
 KEEPING = ("Batch", "Shuffle", "Repeat", "Cache", "Prefetch", "Options", "PaddedBatch", "Model", "Assert", "Ragged")
 LONGEST_CHAIN = 64
-INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
 
 @dataclass(frozen=True)
@@ -171,19 +170,16 @@ def _examples(dataset: Any, sizes: Sequence[int]) -> int | None:
     return count * max(1, max(sizes, default=1)) if count else None
 
 
-def judge_pipeline(split: str, dataset: Any, drawn: Drawn, steps: Any, required: Shape | None) -> Iterator[Finding]:
+def judge_pipeline(split: str, dataset: Any, drawn: Drawn, required: Shape | None) -> Iterator[Finding]:
     """Yield what the order of a dataset's transformations does to training.
 
     Args:
         split: "train" or "test"; order matters in train only.
         drawn: The sample of it, with the labels in the source's order where they could be reached.
-        steps: steps_per_epoch or validation_steps as given, None without.
         required: One example's shape as the network takes it, None where that is not known.
     """
     chain = chain_of(dataset)
     kinds = [node.kind for node in chain]
-    if steps is None and int(dataset.cardinality()) == INFINITE:
-        yield endless(split)
     if split != "train":
         return
     if not _cuts_sequences(kinds, _image_shape(dataset), required):

@@ -28,6 +28,7 @@ class Verb(StrEnum):
 
 
 METHODS = (Verb.FIT, Verb.TRAIN_ON_BATCH, Verb.EVALUATE)  # of Keras's Model
+LOOPS = (Verb.TRAIN_ON_BATCH, Verb.CUSTOM_LOOP)  # the program itself takes one batch after another
 COMPILED = (Verb.FIT, Verb.CHECK, Verb.TRAIN_ON_BATCH)  # Keras refuses these before compile()
 
 

@@ -18,6 +18,7 @@ from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.acceptance import Accept, Choices, choices_of
 from deep_mnist.doctor.capture.batches import batches_found
 from deep_mnist.doctor.capture.draw import Drawn, is_kind
+from deep_mnist.doctor.capture.draw_batches import without_end
 from deep_mnist.doctor.capture.draw_call import (
     draw_train,
     draw_validation,
@@ -242,15 +243,15 @@ def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Co
 def _of_pipelines(call: FitCall, train: Drawn, test: Drawn | None) -> Iterator[Finding]:
     yield from train.findings
     yield from test.findings if test is not None else ()
+    yield from without_end(call)
     if is_kind(call.x, "DatasetV2"):
-        taken = shape_taken(call.model, call.x)
-        yield from judge_pipeline("train", call.x, train, call.facts.get("steps_per_epoch"), taken)
+        yield from judge_pipeline("train", call.x, train, shape_taken(call.model, call.x))
     elif not train.in_order or train.source == "array":
         pass
     elif runs_of(train.labels, train.batch_sizes) is not None and train.source != "keras sequence":
         yield _sorted_batches(train)
     if test is not None and is_kind(call.held_out, "DatasetV2"):
-        yield from judge_pipeline("test", call.held_out, test, call.facts.get("validation_steps"), None)
+        yield from judge_pipeline("test", call.held_out, test, None)
 
 
 def _of_batches(call: FitCall, train: Drawn, test: Drawn | None, case: Case) -> list[Finding]:

@@ -28,6 +28,7 @@ from deep_mnist.doctor.capture.intercept import ImportWatch, methods_watch
 from deep_mnist.doctor.case import NotUsableError
 from deep_mnist.doctor.checks.crashes.explain import finding_of
 from deep_mnist.doctor.report.own_fault import STATUS, is_ours, is_own_fault, is_refusal, tell_fault
+from deep_mnist.doctor.script.bare_loops import watch_tapes
 from deep_mnist.doctor.script.child_process import spawned_children
 from deep_mnist.doctor.script.failures import diagnosis_of, keep_frames, own_frames, sentence_of
 from deep_mnist.doctor.script.hidden_modules import error_of_hidden_module
@@ -77,8 +78,9 @@ class ProgramRun:
         methods, restore_methods = methods_watch(METHODS, self.judge.before)
         calls, restore_calls = watch_calls(self.judge.before)
         sessions, restore_sessions = watch_sessions(self.judge.before_run, self.judge.wants_runs)
+        tapes, restore_tapes = watch_tapes(self.judge.before_bare_loop)
         frames = ImportWatch({"keras.src.utils.traceback_utils": keep_frames})
-        watches = [methods, calls, sessions, ImportWatch(dataset_patches()), frames]
+        watches = [methods, calls, sessions, tapes, ImportWatch(dataset_patches()), frames]
         tutorials = TutorialFinder()
         sys.meta_path.append(tutorials)
         os._exit = self._os_exit  # type: ignore[assignment]
@@ -94,6 +96,7 @@ class ProgramRun:
             restore_methods()
             restore_calls()
             restore_sessions()
+            restore_tapes()
             sys.meta_path.remove(tutorials)
             signal.signal(signal.SIGUSR1, own_signal)
             os._exit = self.judge.exit_process

@@ -109,6 +109,20 @@ class ScriptJudge:
             return resume()
         return self.judge_run(run, frame, resume)
 
+    def before_bare_loop(self, place: str) -> None:
+        """End the script at a training loop without a network of Keras, which would run in whole for nothing."""
+        if self.code is not None:
+            self.leave(self.code)
+        if self.options.train or self.verdicts or self.faults:
+            return
+        print(
+            f"doctor: Expected the training of a Keras network. Received: a loop at {place} that changes variables of "
+            "its own by their gradients, and no network to judge. Fix: put the variables into layers of a keras.Model, "
+            "and call it in the loop.",
+            file=sys.stderr,
+        )
+        self.end(2)
+
     def after_last_run(self) -> None:
         """Judge the last run that only read, of a script that has ended without one that trains."""
         if self.read and not (self.verdicts or self.faults) and self.code is None:

@@ -32,11 +32,7 @@ SENTENCES |= {"attention_to_the_padding_of_texts"}
 SENTENCES |= {"pictures_and_labels_in_a_zip", "outlines_beside_scenes_in_one_flow"}
 SENTENCES |= {"none_beside_a_callback", "one_sum_for_all_rows", "postal_codes_as_classes"}
 SENTENCES |= {"thirty_kinds_in_turn_a_few_in_each_batch", "a_share_of_a_sequence_for_validation"}
-SENTENCES |= {
-    "single_rows_without_end_in_a_dataset",
-    "turned_pictures_around_a_flow",
-    "a_repeated_dataset_walked_through",
-}
+SENTENCES |= {"single_rows_without_end_in_a_dataset", "turned_pictures_around_a_flow"}
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 SENTENCES |= {"one_board_kept_a_hundred_times", "yesterday_in_the_window_in_another_scale"}
 SENTENCES |= {"five_amounts_to_come_from_one_unit_at_each_step"}

@@ -8,7 +8,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES, SPARSE_LOSSES
-from deep_mnist.doctor.case import Split
+from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import compiled_with, last_layer
 from deep_mnist.doctor.evidence.chunks import extent
 from deep_mnist.doctor.finding import Finding
@@ -18,6 +18,7 @@ AMOUNTS_AMONG = 2000  # labels looked at
 MOST_CLASSES_LIKELY = 20  # different fractions; more are no classes
 SPARSE = 10  # range of whole numbers relative to how many of them occur; that of classes is near 1
 FEWEST_LABELS = 8
+NO_LABELS, YES_LABELS = (-0.2, 0.4), (0.6, 1.3)  # of answers of no and of yes that are smoothed, or moved by chance
 COUNTED_AMONG = 1 << 20  # labels looked at for class numbers without a gap
 FEWEST_CLASSES, MOST_CLASSES = 3, 100  # whole numbers without a gap that are likely classes
 FEWEST_COUNTS, FEWEST_COUNTED = 6, 100  # different whole numbers, of so many labels, that may be told to be counts
@@ -102,6 +103,34 @@ def are_counts(labels: np.ndarray) -> bool:
     rises_then_falls = (step[:top] >= -chance[:top]).all() and (step[top:] <= chance[top:]).all()
     thins_out = often[-1] < MOST_IN_TAIL * often[top] and often[len(often) // 2 :].sum() < len(labels) / 4
     return bool(rises_then_falls and thins_out)
+
+
+def are_moved_answers(case: Case, labels: np.ndarray) -> bool:
+    """Whether fractions are answers of yes or no that are moved beyond 0 and 1: all lie about these, none between.
+
+    About one of both alone lie those of a loop's batch, which is all real or all made up for a discriminator.
+    """
+    if case.contract.loss not in BINARY_LOSSES or case.contract.output_units != 1:
+        return False
+    low, high = extent(labels)
+    if 0 <= low <= high <= 1:
+        return False
+    no, yes = ((labels >= least) & (labels <= most) for least, most in (NO_LABELS, YES_LABELS))
+    in_a_loop = case.call is not None and case.call.verb in ("train_on_batch", "a custom loop")
+    return bool((no | yes).all()) and (in_a_loop or bool(no.any() and yes.any()))
+
+
+def moved_answers(split: Split, labels: np.ndarray) -> Finding:
+    """Return the note on answers of yes or no that are moved beyond 0 and 1."""
+    low, high = extent(labels)
+    return AMOUNTS_FOR_BINARY_LOSS.found(
+        split.name,
+        severity="note",
+        expected="answers of 0 and 1, or between them",
+        received=f"answers that are moved by chance or smoothed, {low:.4g} to {high:.4g}",
+        why="Where a target lies beyond 0 or 1, the loss falls without an end.",
+        fix=f"{split.name}_labels = {split.name}_labels.clip(0, 1)",
+    )
 
 
 def amounts(contract: Contract, split: Split, labels: np.ndarray) -> Finding:

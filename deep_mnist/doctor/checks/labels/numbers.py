@@ -9,7 +9,14 @@ import numpy as np
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.labels.amounts import amounts, are_amounts, are_whole_amounts, classes_for_amount_loss
+from deep_mnist.doctor.checks.labels.amounts import (
+    amounts,
+    are_amounts,
+    are_moved_answers,
+    are_whole_amounts,
+    classes_for_amount_loss,
+    moved_answers,
+)
 from deep_mnist.doctor.checks.labels.values import fractions, values_found
 from deep_mnist.doctor.evidence.chunks import are_whole
 from deep_mnist.doctor.evidence.task import are_divided
@@ -64,6 +71,9 @@ def numbers_found(case: Case, split: Split, labels: np.ndarray) -> Iterator[Find
     """Yield what is wrong with one number per example, (n,), as a class of this network."""
     contract = case.contract
     if not are_whole(labels):
+        if are_moved_answers(case, labels):
+            yield moved_answers(split, labels)
+            return
         is_amount = contract.loss is not None and not are_divided(labels) and are_amounts(labels)
         yield amounts(contract, split, labels) if is_amount else fractions(split, labels)
         return

@@ -180,15 +180,16 @@ class LossLines:
                 return told, f"{out.kept}  # in place of {self.text.at(out.statement)}"
         return None
 
-    def with_training(self, model: Any) -> str:
-        """Return the lines that call the model, with training=True."""
+    def with_training(self, model: Any, flag: str) -> str:
+        """Return the lines that call the model, with training=True, or with what its call() names the flag."""
 
         def change(node: ast.AST) -> ast.AST | None:
             if not isinstance(node, ast.Call) or not self._is_of_model(node, model):
                 return None
-            return ast.Call(node.func, node.args, [*node.keywords, ast.keyword("training", ast.Constant(True))])
+            kept = [each for each in node.keywords if each.arg != flag]
+            return ast.Call(node.func, node.args, [*kept, ast.keyword(flag, ast.Constant(True))])
 
-        return self.changed(change) or f"Call the model with training=True inside of the tape, in {self.name}."
+        return self.changed(change) or f"Call the model with {flag}=True inside of the tape, in {self.name}."
 
     def with_gradients_applied(self, optimizer: str, variables: str) -> str:
         """Return the line that computes the gradients, and the one that applies them to what they are of."""

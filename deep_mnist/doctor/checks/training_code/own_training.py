@@ -11,6 +11,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
+from deep_mnist.doctor.checks.training_code.steps.own_flag import flag_of_call
 from deep_mnist.doctor.evidence.live.call_trial import MadeInCall, made_in_call
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers, names_in
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord
@@ -184,21 +185,23 @@ def _path(variable: Any) -> str:
 
 def _training_flag(case: Case, step: OwnStep, record: StepRecord) -> Iterator[Finding]:
     taped = [stated for stated, recorded in record.training if recorded]
-    layers = _differing(step.model)
+    differing = _differing(step.model)
+    layers = [str(each.name) for each in differing if id(each) not in record.in_training]
     if not taped or any(each is not None for each in taped) or not layers:
         return
+    own = flag_of_call(case.frame, step.model) if len(layers) == len(differing) else None
+    flag = own or "training"
     yield WITHOUT_TRAINING.found(
-        expected="model(x, training=True) inside of the tape",
+        expected=f"model(x, {flag}=True) inside of the tape",
         received=f"{step.name} ({step.place}) calls the model without it: {', '.join(layers[:3])} work as in inference",
-        fix=lines_of(case).with_training(step.model),
+        fix=lines_of(case).with_training(step.model, flag),
     )
 
 
-def _differing(model: Any) -> list[str]:
-    layers = all_layers(model)
+def _differing(model: Any) -> list[Any]:
     return [
-        str(layer.name)
-        for layer in layers
+        layer
+        for layer in all_layers(model)
         if type(layer).__name__ in DIFFERING and getattr(layer, "rate", 1) != 0 and getattr(layer, "trainable", True)
     ]
 

@@ -32,6 +32,7 @@ class StepRecord:
         applied: (gradient, variable) of each optimizer's step.
         produced: Variable of each gradient, by the gradient's id.
         training: What `training` each outermost call of the model was given, and whether a tape was open.
+        in_training: Ids of the layers that a call of the model put into training by name, inside of a tape.
         swapped: Names of losses of Keras that were given predictions as y_true and targets as y_pred.
         taken: What losses of Keras were given: the loss, y_true and y_pred.
         error: That ended the step, None where it came to its end.
@@ -45,6 +46,7 @@ class StepRecord:
     produced: dict[int, Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     training: list[tuple[Any, bool]] = field(default_factory=list)
+    in_training: set[int] = field(default_factory=set)
     swapped: list[str] = field(default_factory=list)
     taken: list[tuple[Any, Any, Any]] = field(default_factory=list)
     error: Exception | None = None
@@ -133,6 +135,7 @@ def _watched(model: Any, record: StepRecord, predictions: Any, y: Any) -> Iterat
             stack.enter_context(patched(owner, "apply_gradients", _apply_watch(record)))
         for owner in (each for each in base.__mro__ if "apply" in vars(each)):
             stack.enter_context(patched(owner, "apply", _plain_apply_watch(record)))
+        stack.enter_context(patched(keras.layers.Layer, "__call__", _layer_watch(record)))
         stack.enter_context(patched(type(model), "__call__", _call_watch(record, model, predictions)))
         loss = keras.losses.Loss
         stack.enter_context(patched(loss, "__call__", _loss_watch(record, predictions, y)))
@@ -208,7 +211,7 @@ def _call_watch(record: StepRecord, model: Any, predictions: Any) -> Callable[[A
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             if self is not model or depth:
                 return own(self, *args, **kwargs)
-            record.training.append((kwargs.get("training", args[1] if len(args) > 1 else None), is_recording()))
+            record.training.append((_stated(args, kwargs), is_recording()))
             if predictions is not None:
                 return predictions
             depth.append(1)
@@ -220,6 +223,24 @@ def _call_watch(record: StepRecord, model: Any, predictions: Any) -> Callable[[A
         return call
 
     return wrap
+
+
+def _layer_watch(record: StepRecord) -> Callable[[Any], Any]:
+    def wrap(own: Any) -> Any:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            stated = _stated(args, kwargs)
+            if stated is not None and stated is not False and is_recording():
+                record.in_training.add(id(self))
+            return own(self, *args, **kwargs)
+
+        return call
+
+    return wrap
+
+
+def _stated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return what a call of a layer states as training, None where it does not."""
+    return kwargs.get("training", args[1] if len(args) > 1 else None)
 
 
 def _loss_watch(record: StepRecord, predictions: Any, y: Any) -> Callable[[Any], Any]:

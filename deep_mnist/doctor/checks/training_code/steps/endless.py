@@ -67,7 +67,7 @@ def _of_dataset(dataset: Any, frame: FrameType, depth: int) -> Endless | None:
     if count >= 0:
         return None
     if count == INFINITE:
-        return Endless("a dataset that repeats without end", None)
+        return Endless("a dataset that repeats without end", _steps_before_repeat(dataset))
     for node in below(dataset):
         make = _generator_of(node)
         ways = [*paths_to(dataset, node)] if make is not None else []
@@ -83,6 +83,17 @@ def _of_dataset(dataset: Any, frame: FrameType, depth: int) -> Endless | None:
             return found
         return found._replace(steps=math.ceil(found.steps / math.prod(sizes)))
     return None
+
+
+def _steps_before_repeat(dataset: Any) -> int | None:
+    """Return how many batches hold each element once that a dataset repeats, None where that is not known."""
+    repeated = [each for each in below(dataset) if kind_of(each) == "Repeat"]
+    ways = [*paths_to(dataset, repeated[0])] if len(repeated) == 1 else []
+    if len(ways) != 1 or not {*ways[0]} <= {*KEPT} - {"Unbatch"}:
+        return None
+    sizes = [int(each._batch_size) for each in below(dataset)[: len(ways[0])] if "Batch" in kind_of(each)]
+    count = int(repeated[0]._input_dataset.cardinality())
+    return math.ceil(count / math.prod(sizes)) if count > 0 else None
 
 
 def _generator_of(node: Any) -> Any:
@@ -195,8 +206,8 @@ def endless_expression(node: ast.expr, names: Mapping[str, Any], frame: FrameTyp
         return endless(held, frame, depth + 1)
     if not isinstance(node, ast.Call):
         return None
-    if called(node) in ("enumerate", "iter", "tqdm") and node.args:
-        return endless_expression(node.args[0], names, frame, depth)
+    if (held := what_is_walked(node)) is not node:
+        return endless_expression(held, names, frame, depth)
     function = node.func
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.attr in FLOWS:
         if type(names.get(function.value.id)).__name__ == "ImageDataGenerator":
@@ -210,6 +221,13 @@ def endless_expression(node: ast.expr, names: Mapping[str, Any], frame: FrameTyp
     if isinstance(held, FunctionType) and inspect.isgeneratorfunction(held):
         return _of_code(held.__code__, {**held.__globals__, **inspect.getclosurevars(held).nonlocals}, frame, depth + 1)
     return None
+
+
+def what_is_walked(node: ast.expr) -> ast.expr:
+    """Return what an expression yields one by one, without enumerate() and the like around it."""
+    while isinstance(node, ast.Call) and called(node) in ("enumerate", "iter", "tqdm") and node.args:
+        node = node.args[0]
+    return node
 
 
 def _steps_of(code: CodeType, names: Mapping[str, Any]) -> int | None:

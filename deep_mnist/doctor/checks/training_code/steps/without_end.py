@@ -10,7 +10,15 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.batch_fixes import source_of
 from deep_mnist.doctor.checks.program.steps import batches_in
-from deep_mnist.doctor.checks.training_code.steps.endless import FLOWS, Endless, endless, loop_without_end, yields
+from deep_mnist.doctor.checks.training_code.steps.endless import (
+    FLOWS,
+    Endless,
+    endless,
+    loop_without_end,
+    what_is_walked,
+    yields,
+)
+from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
@@ -104,6 +112,10 @@ def _goes_on_behind(text: ProgramText, loop: ast.For) -> bool:
 def _counted(text: ProgramText, loop: ast.For, reason: Endless) -> str:
     """Return the loop's first line, over as many batches as an epoch has."""
     target, source, steps = ast.unparse(loop.target), ast.unparse(loop.iter), str(reason.steps or "")
+    held = what_is_walked(loop.iter)
+    if is_dataset(text.value_of(held)):
+        taken = ast.parse(f"{ast.unparse(held)}.take({steps or 'examples // batch_size'})", mode="eval").body
+        return f"for {target} in {ast.unparse(exchanged(loop.iter, [(held, taken)]))}:  # {IN_PLACE} {text.at(loop)}"
     for each in ast.walk(loop.iter):
         if isinstance(each, ast.Call) and called(each) in FLOWS:
             steps = f"len(flow := {ast.unparse(each)})"
