@@ -40,6 +40,7 @@ SENTENCES |= {
 SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_with_numpy"}
 SENTENCES |= {"one_board_kept_a_hundred_times", "yesterday_in_the_window_in_another_scale"}
 SENTENCES |= {"what_moves_brought_in_place_of_the_moves", "signs_without_a_class_behind_the_end"}
+SENTENCES |= {"weights_of_classes_for_a_generator"}
 
 
 def graver(diagnosis):
