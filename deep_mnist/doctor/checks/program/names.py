@@ -7,8 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
+from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
+from deep_mnist.doctor.evidence.live.own_code import own_names
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
+
+OWN_WAYS = {"train_step", "compute_loss", "fit"}  # that may pass over the names
 
 UNKNOWN_NAMES = Rule(
     code="P015",
@@ -68,3 +75,63 @@ def _found(given: Any, place: str, names: list[str], *, extra: bool, lacking: bo
         received=f"the keys {', '.join(map(str, given)) or 'of none'}",
         fix=fix,
     )
+
+
+# --- names that only a dataset, or a call of the model, tells -----------------------------------------
+
+
+@check(UNKNOWN_NAMES)
+def check_names_of_targets(case: Case) -> Iterator[Finding]:
+    """Yield a dataset's targets, and the targets and losses of a model of a class of its own, by names of no output."""
+    call = case.call
+    model: Any = call.model if call is not None else None
+    loss = getattr(model, "loss", None)
+    if call is None or call.verb != "fit" or loss is None or OWN_WAYS & own_names(model):
+        return
+    is_functional = hasattr(model, "_outputs_struct")
+    given = _targets(call.x) if call.y is None else None if is_functional else call.y
+    if not isinstance(given, Mapping) and (is_functional or not isinstance(loss, Mapping)):
+        return
+    outputs = _names(model._outputs_struct, list(model.output_names)) if is_functional else _called_names(case, model)
+    of_loss = [] if is_functional else list(_found(loss, "the loss of compile()", outputs, extra=False, lacking=False))
+    yield from of_loss
+    learned = [each for each in outputs if not isinstance(loss, Mapping) or each in loss]
+    for found in () if of_loss else _found(given, "y", outputs, extra=False, lacking=False):
+        yield replace(found, fix=_renamed(case, given, learned) or found.fix)
+
+
+def _targets(x: Any) -> Any:
+    """Return a dataset's targets as their specification, None of anything else."""
+    spec = x.element_spec if is_dataset(x) else None
+    return spec[1] if isinstance(spec, tuple) and len(spec) > 1 else None
+
+
+def _called_names(case: Case, model: Any) -> list[str]:
+    """Return the keys of the dictionary that a model of a class of its own returns, [] of any other output."""
+    x = rows_of(case)[0] if can_be_tried(case) else None
+    x = _rows_of_several(case) if x is None and can_be_tried(case) else x
+    if x is None:
+        return []
+    with unchanged(model):
+        try:
+            made = model(x, training=False)
+        except Exception:  # the user's own code may raise anything, and does so in fit
+            return []
+    return [each for each in made if isinstance(each, str)] if isinstance(made, Mapping) else []
+
+
+def _rows_of_several(case: Case) -> Any:
+    """Return some rows of the one input of a network with several targets, None without."""
+    train = case.train
+    return train.images[:2] if train.images is not None and train.targets and not train.inputs else None
+
+
+def _renamed(case: Case, given: Mapping[str, Any], outputs: list[str]) -> str:
+    """Return the line that gives a dataset's targets the outputs' names, where one alone has another; else ""."""
+    unknown, missing = [each for each in given if each not in outputs], [each for each in outputs if each not in given]
+    call, text = case.call, ProgramText(case.frame) if case.frame is not None else None
+    name = text.name_of(call.x) if text is not None and call is not None and is_dataset(call.x) else None
+    if name is None or call is None or len(unknown) != 1 or len(missing) != 1 or len(call.x.element_spec) != 2:
+        return ""
+    pairs = ", ".join(f'"{missing[0] if each == unknown[0] else each}": y["{each}"]' for each in given)
+    return f"{name} = {name}.map(lambda x, y: (x, {{{pairs}}}))"
