@@ -41,7 +41,7 @@ SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_w
 SENTENCES |= {"one_board_kept_a_hundred_times", "yesterday_in_the_window_in_another_scale"}
 SENTENCES |= {"what_moves_brought_in_place_of_the_moves", "signs_without_a_class_behind_the_end"}
 SENTENCES |= {"weights_of_classes_for_a_generator", "shares_of_a_whole_by_whole_numbers"}
-SENTENCES |= {"outlines_read_from_an_empty_folder"}
+SENTENCES |= {"outlines_read_from_an_empty_folder", "bands_of_a_scene_before_its_rows"}
 
 
 def graver(diagnosis):
