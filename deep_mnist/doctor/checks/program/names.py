@@ -1,4 +1,4 @@
-"""Check of the names by which data, losses and their weights are given to a network with multiple inputs or outputs."""
+"""Checks of names: of what is given to a network of multiple inputs or outputs, and of what a network's class sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
-from deep_mnist.doctor.evidence.live.own_code import own_names
+from deep_mnist.doctor.evidence.live.following import after_fit
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
@@ -26,6 +27,17 @@ UNKNOWN_NAMES = Rule(
     needs=(Need.LIVE_MODEL,),
     summary="A dictionary of inputs, targets, losses or weights of losses has other keys than the network has names.",
     why="Keras stops before the first step: a key is missing, or the structures differ.",
+)
+METHODS = ("predict", "evaluate", "summary", "save", "compile", "save_weights", "load_weights", "get_config")
+HIDDEN_METHOD = Rule(
+    code="P152",
+    name="method-hidden-by-attribute",
+    field="fit.names",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="A model's class gives a layer or a value the name of a method of keras.Model.",
+    why="model.predict(...) and the like then call the layer, or nothing that can be called.",
 )
 
 
@@ -135,3 +147,42 @@ def _renamed(case: Case, given: Mapping[str, Any], outputs: list[str]) -> str:
         return ""
     pairs = ", ".join(f'"{missing[0] if each == unknown[0] else each}": y["{each}"]' for each in given)
     return f"{name} = {name}.map(lambda x, y: (x, {{{pairs}}}))"
+
+
+# --- names of Keras's own -----------------------------------------------------------------------------
+
+
+@check(HIDDEN_METHOD)
+def check_hidden_methods(case: Case) -> Iterator[Finding]:
+    """Yield the layers and values of a model that hide methods of its class, which the program may call later."""
+    model: Any = case.call.model if case.call is not None and case.call.verb == "fit" else None
+    if model is None or not _is_a("Model", model):
+        return
+    for name in METHODS:
+        value = vars(model).get(name)
+        if not _is_a("Layer", value) and (value is None or callable(value)):
+            continue  # a function may stand for a method on purpose
+        used = _later_call(case, model, name)
+        what = f"{type(value).__name__} of its own" if _is_a("Layer", value) else f"{value!r:.40}"
+        yield HIDDEN_METHOD.found(
+            severity="error" if used else "",
+            expected=f"model.{name} to be Keras's method" + (f", which {used} calls" if used else ""),
+            received=f"the attribute {name} of {type(model).__name__}, a {what}",
+            fix=f"Name it otherwise wherever {type(model).__name__} sets and reads it, such as self.{name}_layer.",
+        )
+
+
+def _is_a(kind: str, value: Any) -> bool:
+    """Whether a value is a Model or Layer of Keras, of either version."""
+    return any(each.__name__ == kind and each.__module__.startswith(OF_KERAS) for each in type(value).__mro__)
+
+
+def _later_call(case: Case, model: Any, method: str) -> str:
+    """Return where the program surely calls a method of the model behind fit, "" where it does not."""
+    for use in after_fit(case.frame, model):
+        if use.scope.made_anew:
+            return ""
+        node = use.called_on(model, method)
+        if node is not None and use.sure:
+            return use.scope.text.at(node)
+    return ""
