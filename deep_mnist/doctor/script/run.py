@@ -156,7 +156,7 @@ class ProgramRun:
         if skipped:
             print(f"\ndoctor: {self.program.name} ends here. {skipped}", file=sys.stderr)
             return self._ended("", 0)
-        when = "after" if self.judge.verdicts else "before"
+        when = "after" if self.judge.verdicts else "in" if _is_of_read_data(error) else "before"
         how = explained_by_surroundings(error, self.program.path)
         said = "" if is_refusal(error) else how or sentence_of(finding)
         print(f"\ndoctor: {self.program.name} failed {when} its first fit. {said}", file=sys.stderr)
@@ -208,3 +208,11 @@ def _links(trace: TracebackType | None) -> Iterator[TracebackType]:
 
 def _file(trace: TracebackType) -> str:
     return trace.tb_frame.f_code.co_filename
+
+
+def _is_of_read_data(error: BaseException) -> bool:
+    """Whether the data that fit was given raised when they were read to be judged, as they do in fit."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(
+        each.f_code.co_name == "judge_call" for each in frames if "deep_mnist" in str(each.f_globals["__name__"])
+    )

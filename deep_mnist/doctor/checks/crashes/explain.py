@@ -29,7 +29,7 @@ from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
 from deep_mnist.doctor.checks.crashes.files.gaps import explain_gap
-from deep_mnist.doctor.checks.crashes.files.ragged import explain_ragged
+from deep_mnist.doctor.checks.crashes.files.ragged import explain_batched, explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
@@ -56,6 +56,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_stored,
     explain_compiled,
     explain_ragged,
+    explain_batched,
     explain_gap,
     machine.explain_machine,
     machine.explain_key,

@@ -246,6 +246,8 @@ def check_constant_columns(case: Case, split: Split) -> Iterator[Finding]:
     constant = np.ptp(values, axis=0) == 0 if len(values) > 1 else np.zeros(0, bool)
     if not constant.any() or constant.all() or _are_one_hot(values) or _is_padding(values, constant):
         return
+    if _is_mask(values):
+        return
     places = np.flatnonzero(constant)
     yield CONSTANT.found(
         "train",
@@ -259,6 +261,13 @@ def check_constant_columns(case: Case, split: Split) -> Iterator[Finding]:
 def _are_one_hot(rows: np.ndarray) -> bool:
     """Whether each row marks one of several states, of which some may not have come up yet."""
     return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+
+
+def _is_mask(rows: np.ndarray) -> bool:
+    """Whether each row is a run of 1 beside a run of 0, of various lengths: what is there of a list."""
+    steps = np.diff(rows, axis=1)
+    runs = bool((steps <= 0).all() or (steps >= 0).all())
+    return runs and bool(((rows == 0) | (rows == 1)).all()) and len(np.unique(rows.sum(axis=1))) > 2
 
 
 def _is_padding(rows: np.ndarray, constant: np.ndarray) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.output_weights import weights_of_outputs
+from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
@@ -97,9 +100,9 @@ def check_form(case: Case) -> Iterator[Finding]:
         reason = "a network of several outputs"
     elif _stated(case, "sample_weight") is not None:
         reason = "class_weight and sample_weight together"
-    elif hasattr(call.x, "__next__") or any(each.__name__ == "DataLoader" for each in type(call.x).__mro__):
+    elif isinstance(call.x, GeneratorType) or _is_of_a_loader(call.x):
         reason = f"class_weight for a {type(call.x).__name__}"
-    elif labels is not None and labels.ndim > 2:
+    elif labels is not None and labels.ndim > 2 and not (is_dataset(call.x) and _tells_classes(case, labels)):
         reason = f"labels of shape {('n', *labels.shape[1:])}".replace("'", "")
     if reason:
         yield REFUSED.found(
@@ -107,8 +110,22 @@ def check_form(case: Case) -> Iterator[Finding]:
             received=reason,
             fix=_balanced(case) if isinstance(call.y, np.ndarray) and labels is not None and labels.ndim < 3
             else weights_of_outputs(case)
-            or "Give fit sample_weight, one weight for each label, in the place of class_weight.",
+            or ("Yield a weight for each label as the third of a batch, and give fit no class_weight."
+                if hasattr(call.x, "__next__") else
+                "Give fit sample_weight, one weight for each label, in the place of class_weight."),
         )  # fmt: skip
+
+
+def _is_of_a_loader(x: Any) -> bool:
+    """Whether data are those of torch or grain, which Keras reads without weights; its own iterators take them."""
+    kinds = [f"{each.__module__}.{each.__name__}" for each in type(x).__mro__]
+    torch = any(each.startswith("torch.utils.data") and each.endswith("DataLoader") for each in kinds)
+    return torch or any(re.fullmatch(r"grain\b.*\.(MapDataset|IterDataset|DataLoader)", each) for each in kinds)
+
+
+def _tells_classes(case: Case, labels: np.ndarray) -> bool:
+    """Whether the last axis is the classes, or is 1: a tf.data.Dataset weighs every place of such labels."""
+    return labels.shape[-1] in (1, case.contract.output_units)
 
 
 @check(OF_NO_CLASS, OF_FREQUENCY, NOT_POSITIVE)

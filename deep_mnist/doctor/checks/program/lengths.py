@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,8 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import is_put_off, is_trainable, is_untouched_norm, layers_of
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
 from deep_mnist.doctor.checks.program.logs import expression_of_callback, is_callback
-from deep_mnist.doctor.checks.program.steps import steps_of, whole_number
-from deep_mnist.doctor.evidence.live.source_text import is_in_a_loop
+from deep_mnist.doctor.checks.program.steps import batches_in, steps_of, whole_number
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, is_in_a_loop
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -96,6 +97,17 @@ AVERAGES_BEHIND = Rule(
     follows=(Follows(rules=("P002", "P003", "P004"), on=On.ANY_SPLIT),),
     summary="A new BatchNormalization gets too few updates for its moving averages, which still hold their beginning.",
     why="evaluate() and predict() normalize by the moving averages: they are far below what fit itself shows.",
+)
+NO_VALIDATION = Rule(
+    code="P151",
+    name="validation-of-no-batch",
+    field="fit.validation",
+    severity="error",
+    scope=Scope.CASE,
+    needs=LIVE,
+    summary="The validation data have a length of 0 batches, mostly because fewer examples than a batch are rounded "
+    "down.",
+    why="Nothing is validated: there is no val_loss, and callbacks that wait for it never act.",
 )
 
 
@@ -206,3 +218,40 @@ def _rate(case: Case) -> float | None:
         return float(optimizer.learning_rate) if optimizer is not None else None
     except Exception:  # a schedule, or an optimizer of the user's own
         return None
+
+
+@check(NO_VALIDATION)
+def check_validation_length(case: Case) -> Iterator[Finding]:
+    """Yield validation data that tell a length of 0."""
+    held = case.call.validation if case.call is not None and case.call.verb == "fit" else None
+    if held is None or isinstance(held, list | tuple | dict) or batches_in(held, {}, case) != 0:
+        return
+    kind = type(held).__name__
+    yield NO_VALIDATION.found(
+        "test",
+        expected="validation data of one batch or more",
+        received=f"a {kind} of 0 batches",
+        fix=_rounded_up(case, held) or f"Give the {kind} of validation examples, at least as many as one batch holds.",
+    )
+
+
+def _rounded_up(case: Case, data: Any) -> str:
+    """Return the line of a length with its division rounded up, "" where it is no such division of some examples."""
+    code = getattr(getattr(type(data), "__len__", None), "__code__", None)
+    text = ProgramText(case.frame, code.co_filename) if code is not None and case.frame is not None else None
+    function = text.function_at(code) if text is not None and code is not None else None
+    returned = [each for each in ast.walk(function) if isinstance(each, ast.Return)] if function is not None else []
+    value = returned[0].value if len(returned) == 1 else None
+    while isinstance(value, ast.Call) and called(value) in ("int", "floor") and len(value.args) == 1:
+        value = value.args[0]
+    if text is None or not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.FloorDiv | ast.Div):
+        return ""
+    again = ast.parse(f"return -(-({ast.unparse(value.left)}) // ({ast.unparse(value.right)}))").body[0]
+    return text.in_place(ast.unparse(again), returned[0]) if _holds_some(value.left, data) else ""
+
+
+def _holds_some(count: ast.expr, data: Any) -> bool:
+    """Whether `len(self.x)`, `self.x.shape[0]` or `self.n` is above 0 of these data."""
+    attributes = [each.attr for each in ast.walk(count) if isinstance(each, ast.Attribute)]
+    held = getattr(data, attributes[-1], None) if attributes else None
+    return (len(held) if hasattr(held, "__len__") else whole_number(held) or 0) > 0

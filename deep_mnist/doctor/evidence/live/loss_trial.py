@@ -169,7 +169,7 @@ def of_step(step: OwnStep) -> LossTrial:
             return Evaluated(error=record.error)
         try:
             value = np.asarray(tf.convert_to_tensor(record.loss))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, NotImplementedError):  # a symbol, of a step that is a tf.function
             return Evaluated(error=record.error)
         return Evaluated(value, record.gradient, record.error, next(iter(record.swapped), ""))
 

@@ -1,4 +1,4 @@
-"""A column that is 1 in every row, and one that is 0 or 1."""
+"""A column that is 1 in every row beside numbers, and one of a mask of what is there of lists that are never empty."""
 
 import numpy as np
 
@@ -19,4 +19,4 @@ def fires():
 
 
 def silent():
-    return found(np.c_[ROWS, np.arange(200) % 2])
+    return found((np.arange(6) <= np.arange(200)[:, None] % 4).astype("float32"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from deep_mnist.doctor.finding import Finding
 
 Shape = tuple[int, ...]
 SAYS = ("inhomogeneous shape", "Can't convert non-rectangular Python sequence", "input arrays must have the same shape")
+BATCHED = re.compile(
+    r"Cannot (?:batch tensors with different shapes|add tensor to the batch).*?\[([\d,]*)\].*?\[([\d,]*)\]", re.DOTALL
+)
 CHANNELS = (1, 3, 4)
 
 
@@ -119,3 +123,32 @@ def _of_network(step: TraceStep, channels: Shape) -> Shape | None:
 def _number(step: TraceStep, node: ast.expr) -> int:
     value = step.named(node.id) if isinstance(node, ast.Name) else getattr(node, "value", 0)
     return value if isinstance(value, int) else 0
+
+
+def explain_batched(crash: Crash) -> Finding | None:
+    """Name the two shapes that batch() cannot put into one, and the line of window() that leaves shorter ones."""
+    match, step = BATCHED.search(crash.text), crash.user
+    if match is None or step is None:
+        return None
+    one, other = match.groups()
+    return SHAPES_DIFFER.found(
+        expected="elements of one shape in each batch of the dataset",
+        received=f"({one}) and ({other}) in one batch, when {crash.place} reads the dataset",
+        fix=_of_one_shape(step, one.count(",") + 1),
+    )
+
+
+def _of_one_shape(step: TraceStep, axes: int) -> str:
+    windows = list(calls_named(step, "window"))
+    open_ended = [each for each in windows if keyword_of(each, "drop_remainder") is None and len(each.args) < 4]
+    if len(open_ended) == 1:
+        return line_with_keywords(step, open_ended[0], drop_remainder=True)
+    if axes > 2:
+        return (
+            "Bring all to one shape before batch(): dataset.map(lambda x, y: (tf.image.resize(x, (height, width)), y))."
+        )
+    batches = list(calls_named(step, "batch"))
+    if len(batches) != 1 or windows or not isinstance(batches[0].func, ast.Attribute):
+        return "Bring all to one length before batch(), or pad them: padded_batch(...) in the place of batch(...)."
+    padded = ast.Call(ast.Attribute(batches[0].func.value, "padded_batch"), batches[0].args, batches[0].keywords)
+    return line_changed(step, [(batches[0], ast.unparse(padded))])
