@@ -64,11 +64,13 @@ def check_one_value(case: Case, split: Split) -> Iterator[Finding]:
         yield from _channels_found(labels)
 
 
+def _is_throughout(values: np.ndarray, one: np.generic) -> bool:
+    return holds(values, lambda chunk: chunk == one)
+
+
 def _channels_found(labels: np.ndarray) -> Iterator[Finding]:
     last = labels[(0,) * (labels.ndim - 1)]
-    constant = np.array(
-        [holds(labels[..., each], lambda chunk, one=one: chunk == one) for each, one in enumerate(last)]
-    )
+    constant = np.array([_is_throughout(labels[..., each], one) for each, one in enumerate(last)])
     if constant.any():
         yield CHANNELS.found(
             "train",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -254,4 +254,4 @@ def _holds_some(count: ast.expr, data: Any) -> bool:
     """Whether `len(self.x)`, `self.x.shape[0]` or `self.n` is above 0 of these data."""
     attributes = [each.attr for each in ast.walk(count) if isinstance(each, ast.Attribute)]
     held = getattr(data, attributes[-1], None) if attributes else None
-    return (len(held) if hasattr(held, "__len__") else whole_number(held) or 0) > 0
+    return (len(held) if isinstance(held, Sized) else whole_number(held) or 0) > 0

@@ -109,7 +109,7 @@ def check_names_of_targets(case: Case) -> Iterator[Finding]:
     yield from of_loss
     learned = [each for each in outputs if not isinstance(loss, Mapping) or each in loss]
     for found in () if of_loss else _found(given, "y", outputs, extra=False, lacking=False):
-        yield replace(found, fix=_renamed(case, given, learned) or found.fix)
+        yield replace(found, fix=(_renamed(case, given, learned) if isinstance(given, Mapping) else "") or found.fix)
 
 
 def _targets(x: Any) -> Any:
