@@ -148,10 +148,17 @@ def _lost_in_format(text: ProgramText, made: ast.Call, given: ast.Call) -> list[
         each.arg is None for each in given.keywords
     ):
         return []
-    named = {name.split(".")[0].split("[")[0] for _, name, *_ in Formatter().parse(pattern) if name}
-    lost = [each for each in given.keywords if each.arg not in named]
+    lost = [each for each in given.keywords if each.arg not in _named_in(pattern)]
     free = {*inspect.signature(kind).parameters} - {each.arg for each in made.keywords}
     return lost if {each.arg for each in lost} <= free else []
+
+
+def _named_in(pattern: str) -> set[str]:
+    """Return what the braces of a text name, before a dot or a bracket."""
+    try:
+        return {name.split(".")[0].split("[")[0] for _, name, *_ in Formatter().parse(pattern) if name}
+    except ValueError:  # a brace alone, which format() refuses
+        return set()
 
 
 def _lost_found(text: ProgramText, made: ast.Call, given: ast.Call, lost: list[ast.keyword]) -> Finding:
