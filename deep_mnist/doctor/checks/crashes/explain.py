@@ -29,6 +29,8 @@ from deep_mnist.doctor.checks.crashes.files.gaps import explain_gap
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
+from deep_mnist.doctor.checks.crashes.files.tables import explain_table_file
+from deep_mnist.doctor.checks.crashes.files.texts import explain_text
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
@@ -50,6 +52,8 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_column,
     explain_encoding,
     explain_stored,
+    explain_table_file,
+    explain_text,
     explain_compiled,
     explain_ragged,
     explain_gap,
