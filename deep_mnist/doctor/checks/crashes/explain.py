@@ -37,6 +37,7 @@ from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
 from deep_mnist.doctor.checks.crashes.names.lazy import explain_lazy
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
+from deep_mnist.doctor.checks.crashes.names.tabular import explain_tabular
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
@@ -63,6 +64,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     nothing.explain_nothing,
     nothing.explain_value,
     symbols.explain_unlisted,
+    explain_tabular,
     explain_name,
     explain_read_only,
     explain_argument,
