@@ -42,7 +42,12 @@ from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
+from deep_mnist.doctor.checks.crashes.values.classes import explain_classes
+from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
+from deep_mnist.doctor.checks.crashes.values.gaps import explain_cells
+from deep_mnist.doctor.checks.crashes.values.kinds import explain_kind
+from deep_mnist.doctor.checks.crashes.values.parts import explain_parts
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
 from deep_mnist.doctor.finding import Finding
@@ -102,12 +107,17 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operands.explain_types,
     operations.explain_frames,
     operations.explain_operation,
+    explain_classes,
+    explain_cells,
     fitting.explain_objects,
     machine.explain_arrays,
     explain_no_array,
     explain_fraction,
     explain_table,
     explain_truth,
+    explain_fitted,
+    explain_kind,
+    explain_parts,
     explain_unmade,
 )
 

@@ -32,3 +32,22 @@ AXES_OTHER = _rule(
 MANY_TRUTHS = _rule(
     "E028", "truth-of-many-values", "A condition, `and`, `or` or `not` is asked of more than one value."
 )
+NOT_FITTED = _rule(
+    "E031",
+    "not-fitted-to-it",
+    "A scaler, encoder or split of scikit-learn is used before it is fitted, on classes that it has not seen, or with "
+    "a class of too few rows.",
+)
+MISSING_INT = _rule(
+    "E032", "missing-for-an-int", "Missing or infinite values of a table are made ints, which have none."
+)
+KIND_OTHER = _rule(
+    "E033",
+    "value-not-for-this-use",
+    "A number is gone through or joined with a text, a value is called as a function, a list is asked by a name.",
+)
+PARTS_DIFFER = _rule(
+    "E034",
+    "parts-that-do-not-fit",
+    "Arrays are joined, or a table is given rows, columns or names, whose sizes do not fit one another.",
+)
