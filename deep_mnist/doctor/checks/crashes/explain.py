@@ -43,6 +43,7 @@ from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
 from deep_mnist.doctor.checks.crashes.values.classes import explain_classes
+from deep_mnist.doctor.checks.crashes.values.columns import explain_column_type
 from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
 from deep_mnist.doctor.checks.crashes.values.gaps import explain_cells
@@ -117,6 +118,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_truth,
     explain_fitted,
     explain_kind,
+    explain_column_type,
     explain_parts,
     explain_unmade,
 )

@@ -44,7 +44,8 @@ MISSING_INT = _rule(
 KIND_OTHER = _rule(
     "E033",
     "value-not-for-this-use",
-    "A number is gone through or joined with a text, a value is called as a function, a list is asked by a name.",
+    "A number is gone through or joined with a text, a value is called as a function, a list is asked by a name, a "
+    "column of texts is used as dates, or joined with one of numbers.",
 )
 PARTS_DIFFER = _rule(
     "E034",
