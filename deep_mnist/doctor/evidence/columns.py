@@ -85,8 +85,13 @@ class Column(NamedTuple):
 
 
 def is_frame(table: Any) -> bool:
-    """Whether a table is a data frame: it has columns with a dtype each."""
-    return hasattr(table, "columns") and hasattr(table, "dtypes") and hasattr(table, "assign")
+    """Whether a table is a data frame, and no class of one: it has columns with a dtype each."""
+    return (
+        not isinstance(table, type)
+        and hasattr(table, "columns")
+        and hasattr(table, "dtypes")
+        and hasattr(table, "assign")
+    )
 
 
 def is_table(table: Any) -> bool:

@@ -16,6 +16,7 @@ FILES = (
     "crashes_graphs.txt",
     "crashes_old_code.txt",
     "crashes_reading.txt",
+    "crashes_tables.txt",
     "crashes_values.txt",
 )
 PROGRAMS = [each for file in FILES for each in crashing(file)]

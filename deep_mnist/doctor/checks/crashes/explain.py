@@ -32,18 +32,27 @@ from deep_mnist.doctor.checks.crashes.files.gaps import explain_gap
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_batched, explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
+from deep_mnist.doctor.checks.crashes.files.tables import explain_table_file
+from deep_mnist.doctor.checks.crashes.files.texts import explain_text
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
 from deep_mnist.doctor.checks.crashes.names.lazy import explain_lazy
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
 from deep_mnist.doctor.checks.crashes.names.read_only import explain_read_only
+from deep_mnist.doctor.checks.crashes.names.tabular import explain_tabular
 from deep_mnist.doctor.checks.crashes.names.unmade import explain_unmade
 from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
 from deep_mnist.doctor.checks.crashes.values.axes import explain_axes
+from deep_mnist.doctor.checks.crashes.values.classes import explain_classes
+from deep_mnist.doctor.checks.crashes.values.columns import explain_column_type
+from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
+from deep_mnist.doctor.checks.crashes.values.gaps import explain_cells
+from deep_mnist.doctor.checks.crashes.values.kinds import explain_kind
+from deep_mnist.doctor.checks.crashes.values.parts import explain_parts
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
 from deep_mnist.doctor.finding import Finding
@@ -54,6 +63,8 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_column,
     explain_encoding,
     explain_stored,
+    explain_table_file,
+    explain_text,
     explain_compiled,
     explain_ragged,
     explain_batched,
@@ -64,6 +75,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     nothing.explain_nothing,
     nothing.explain_value,
     symbols.explain_unlisted,
+    explain_tabular,
     explain_name,
     explain_read_only,
     explain_argument,
@@ -101,6 +113,8 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operands.explain_types,
     operations.explain_frames,
     operations.explain_operation,
+    explain_classes,
+    explain_cells,
     fitting.explain_objects,
     machine.explain_arrays,
     explain_class,
@@ -113,6 +127,10 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_table,
     explain_truth,
     explain_axes,
+    explain_fitted,
+    explain_kind,
+    explain_column_type,
+    explain_parts,
     explain_unmade,
 )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.layers import Shape
 from deep_mnist.doctor.checks.crashes.rules import DTYPE_REFUSED, OPERANDS
 from deep_mnist.doctor.finding import Finding
@@ -193,6 +194,8 @@ def explain_types(crash: Crash) -> Finding | None:
 
 
 def _cast(crash: Crash, step: TraceStep, kind: str, place: int, has: str, wants: str) -> Finding:
+    if place < 2 and wants.startswith("int") and has.startswith("float") and _takes_one_type(step, kind):
+        place, has, wants = 1 - place, wants, has  # an int of it would lose what stands behind the point
     value = names_of(step, 2)[place] if place < 2 else "it"
     if wants == "string":
         return DTYPE_REFUSED.found(
@@ -203,8 +206,23 @@ def _cast(crash: Crash, step: TraceStep, kind: str, place: int, has: str, wants:
     return DTYPE_REFUSED.found(
         expected=f"{kind}: both of {wants}",
         received=f"{value} of {has}, at {crash.place}",
-        fix=f"{value} = tf.cast({value}, tf.{wants})",
+        fix=_cast_line(step, place, value, wants),
     )
+
+
+def _takes_one_type(step: TraceStep, kind: str) -> bool:
+    return isinstance(operands_at(step), ast.BinOp) or kind in ("MatMul", "AddV2", "Mul", "Sub", "RealDiv", "Maximum")
+
+
+def _cast_line(step: TraceStep, place: int, value: str, wants: str) -> str:
+    """Return the line that casts a variable, or the user's line with the cast in it."""
+    node = operands_at(step)
+    operands = (
+        [node.left, node.right] if isinstance(node, ast.BinOp) else node.args if isinstance(node, ast.Call) else []
+    )
+    if value.replace(".", "").isidentifier() or place >= len(operands) or ast.unparse(operands[place]) != value:
+        return f"{value} = tf.cast({value}, tf.{wants})"
+    return line_changed(step, [(operands[place], f"tf.cast({value}, tf.{wants})")])
 
 
 def _old_order(step: TraceStep) -> str | None:

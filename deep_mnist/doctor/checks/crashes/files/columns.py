@@ -16,12 +16,15 @@ from deep_mnist.doctor.finding import Finding
 LIKENESS = 0.8  # of a name to the one that is meant, by difflib
 SEPARATORS = {";": ";", "\t": "\t", "|": "|", ",": ",", r"\s+": None}  # as pandas takes them -> as str.split does
 BY_COLUMN = ("set_index", "groupby", "sort_values", "_get_label_or_level_values", "__getattr__")
+NOT_IN_FILE = re.compile(r"columns expected but not found: .*|Missing column provided to 'parse_dates': .*")
 MOST_TOLD = 8  # columns of a table, by name
 
 
 def explain_column(crash: Crash) -> Finding | None:
     """Name the column that was meant, a separator that was not given, or what columns there are."""
     step, table = crash.user, _table(crash)
+    if step is not None and isinstance(crash.error, ValueError):
+        return _of_a_file(crash, step)
     if step is None or table is None:
         return None
     columns = [each for each in table.columns if isinstance(each, str)]
@@ -33,13 +36,26 @@ def explain_column(crash: Crash) -> Finding | None:
         return None
     name = ProgramText(step.frame, step.file).name_of(table) or ""
     told = _unparted(step, missing, columns, name) or _meant(crash, step, missing, columns, name)
-    if told is None:
-        return None
+    return None if told is None else _found(crash, missing, name or "the table", told)
+
+
+def _found(crash: Crash, missing: list[str], owner: str, told: tuple[str, str]) -> Finding:
     return COLUMN_UNKNOWN.found(
         expected=told[0],
-        received=f"{', '.join(map(repr, missing))}, which is no column of {name or 'the table'}, at {crash.place}",
+        received=f"{', '.join(map(repr, missing))}, which is no column of {owner}, at {crash.place}",
         fix=told[1],
     )
+
+
+def _of_a_file(crash: Crash, step: TraceStep) -> Finding | None:
+    """Name columns that are to be read of a file which does not have them."""
+    match = NOT_IN_FILE.search(crash.text)
+    names = crash.find("names", "_validate_usecols_names") or crash.find("columns", "_validate_parse_dates_presence")
+    if match is None or names is None:
+        return None
+    columns, missing = [str(each) for each in names], re.findall(r"'([^']*)'", match[0].rpartition(": ")[2])
+    told = _unparted(step, missing, columns, "") or _meant(crash, step, missing, columns, "")
+    return None if told is None else _found(crash, missing, "the file", told)
 
 
 def _table(crash: Crash) -> Any:
@@ -166,7 +182,9 @@ def _without_one(step: TraceStep, missing: list[str], columns: list[str]) -> str
     """Say why a table has no column of a name: it was taken away, or the file has no line of names."""
     for call in ProgramText(step.frame, step.file).calls("drop", "pop"):
         texts = {each.value for each in ast.walk(call) if isinstance(each, ast.Constant)}
-        if call.lineno <= step.line and texts & {*missing} and keyword_of(call, "index") is None:
+        if call.lineno < step.line and texts & {*missing} and keyword_of(call, "index") is None:
+            if step.call is not None and called(step.call) in ("drop", "pop"):
+                return f"Leave out line {step.line}: line {call.lineno} takes the column out before."
             return f"Take {missing[0]!r} before line {call.lineno}, which takes the column out of the table."
     numbers = [each for each in columns if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", each.strip())]
     if 2 * len(numbers) > len(columns):

@@ -37,8 +37,10 @@ RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))
 NAMES_3 = {"xrange": "range", "raw_input": "input", "unicode": "str", "reduce": "functools.reduce", "basestring": "str",
            "long": "int", "unichr": "chr", "reload": "importlib.reload",
             "execfile": "exec(open(…).read())"}  # fmt: skip
-CHECKPOINT = re.compile(
-    r"save_path is not a valid checkpoint: (\S+)|"
+NO_SUCH_FILE = re.compile(
+    r"save_path is not a valid checkpoint: (\S+)|unable to open file: name = '([^']+)', errno = 2|"
+    r"^(\S+) not found\.$|\}\} (.+?); No such file or directory|"
+    r"Could not find directory (\S+)|File not found: filepath=(\S+?)\. |"
     r"Unsuccessful TensorSliceReader constructor: Failed to find any matching files for (\S+)"
 )
 
@@ -48,10 +50,8 @@ def explain_machine(crash: Crash) -> Finding | None:
     error = crash.error
     if isinstance(error, FileNotFoundError) and error.filename:
         return of_missing(crash, str(error.filename))
-    if (match := CHECKPOINT.search(crash.text)) is not None:
+    if (match := NO_SUCH_FILE.search(crash.text)) is not None:
         return of_missing(crash, next(each for each in match.groups() if each))
-    if (match := re.search(r"File not found: filepath=(\S+?)\. ", crash.text)) is not None:
-        return of_missing(crash, match.group(1))
     if isinstance(error, MemoryError) or type(error).__name__ in ("ResourceExhaustedError", "_ArrayMemoryError"):
         size = re.search(r"Unable to allocate ([\d.]+ \w+)|shape ?(\[[\d,]+\])", crash.text)
         wanted = next((each for each in size.groups() if each), "more than there is") if size else "more than there is"

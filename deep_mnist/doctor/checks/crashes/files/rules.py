@@ -48,3 +48,9 @@ NO_TEXT = _rule(
     "missing-among-texts",
     "A missing value or a number stands among the texts of a column or list that the program reads.",
 )
+FORMAT_OTHER = _rule(
+    "E030",
+    "text-of-another-format",
+    "A text is read as a table, JSON or dates of a format that it is not in: lines with more fields than the first, "
+    "open quotes, no line at all, a value of Python, days before months.",
+)

@@ -28,9 +28,9 @@ METHODS = {
     "predict_classes": "{model}.predict({arguments}).argmax(axis=-1)",
     "predict_proba": "{model}.predict({arguments})", "fit_generator": "{model}.fit({arguments})",
     "evaluate_generator": "{model}.evaluate({arguments})", "predict_generator": "{model}.predict({arguments})",
-    "set_lr": "{model}.optimizer.learning_rate = {arguments}", "as_matrix": "{model}.to_numpy({arguments})",
+    "set_lr": "{model}.optimizer.learning_rate = {arguments}",
     "get_output_at": "{model}.output", "get_input_at": "{model}.input", "get_value": "{model}[{arguments}]",
-    "ix": "{model}.loc", "has_key": "{arguments} in {model}", "iteritems": "{model}.items()",
+    "has_key": "{arguments} in {model}", "iteritems": "{model}.items()",
     "itervalues": "{model}.values()", "iterkeys": "{model}.keys()", "get_shape_at": "{model}.output.shape",
     "to_yaml": "{model}.to_json()",
     "add_metric": "keras.metrics.Mean, updated in call(); add_metric went with Keras 3", "next": "next({model})",
@@ -44,7 +44,6 @@ METHODS = {
     "uses_learning_phase": "the argument training of call()", "_make_predict_function": "nothing: leave the line out",
     "make_predict_function": "nothing: leave the line out", "inbound_nodes": "{model}._inbound_nodes",
     "name": "{model}", "as_numpy_dtype": "{model}",  # of a dtype, which Keras 3 gives as its name
-    "append": "pd.concat([{model}, {arguments}])",
     "reset_states": '[each.reset_state() for each in {model}.layers if hasattr(each, "reset_state")]',
 }  # fmt: skip
 
@@ -235,8 +234,6 @@ def _is_of_a_kind(held: Any, name: str) -> bool:
     kinds = {each.__module__.partition(".")[0] for each in type(held).__mro__}
     if name in ("has_key", "iteritems", "itervalues", "iterkeys"):
         return isinstance(held, dict) or top == "pandas"
-    if name in ("append", "ix", "as_matrix"):
-        return top == "pandas"
     if name in ("name", "as_numpy_dtype"):
         return isinstance(held, str)
     if name == "next":

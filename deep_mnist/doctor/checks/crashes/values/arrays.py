@@ -25,6 +25,7 @@ INDEX = re.compile(
 )
 OPERATOR = re.compile(r"unsupported operand type\(s\) for [-+*/%]+=?: |can't multiply sequence by non-int of type")
 ASSIGNED = re.compile(r"EagerTensor' object does not support item assignment")
+NOT_CUT = re.compile(r"^'(\w*Dataset)' object is not subscriptable")
 BY_PLACE = re.compile(r"^\(?(?:slice\(|\(slice\()")
 OF_PANDAS = ("Series", "DataFrame")
 KINDS = {"list": "a list of Python", "tuple": "a tuple of Python", "Series": "a column of pandas",
@@ -36,7 +37,7 @@ def explain_no_array(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None:
         return None
-    ways = (_attribute, _operand, _index, _by_place, _assigned)
+    ways = (_attribute, _operand, _index, _by_place, _assigned, _element, _count)
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
         return None
@@ -143,3 +144,34 @@ def _assigned(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None
         return None
     name = ast.unparse(found[0])
     return found[0], "a tensor, whose elements never change", f"{name} = {name}.numpy().copy()  # before {crash.place}"
+
+
+def _element(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:
+    """An element, or a slice, of a dataset of tf.data."""
+    match = NOT_CUT.search(crash.text)
+    found = [each for each in step.on_line(ast.Subscript) if _is_dataset(held_by(each.value, step.frame))]
+    if match is None or len(found) != 1:
+        return None
+    name, place = ast.unparse(found[0].value), found[0].slice
+    if isinstance(place, ast.Slice):
+        first, last = (ast.unparse(each) if each is not None else "" for each in (place.lower, place.upper))
+        part = f"{name}.skip({first})" if first else name
+        part += f".take({last} - {first})" if first and last else f".take({last})" if last else ""
+    else:
+        first = ast.unparse(place)
+        part = f"next(iter({name}))" if first == "0" else f"next(iter({name}.skip({first})))"
+    return found[0].value, f"a dataset of tf.data ({match[1]})", line_changed(step, [(found[0], part)])
+
+
+def _is_dataset(value: Any) -> bool:
+    return hasattr(value, "element_spec") and hasattr(value, "take")
+
+
+def _count(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:
+    """The length of a dataset that does not know it."""
+    call = step.call
+    if "dataset length is unknown" not in crash.text or call is None or len(call.args) != 1:
+        return None
+    name = ast.unparse(call.args[0])
+    fix = f"{line_changed(step, [(call, f'sum(1 for _ in {name})')])}: goes through the dataset once"
+    return call.args[0], "a dataset of tf.data that does not know its length, as of a generator or a filter", fix

@@ -42,3 +42,23 @@ ROW_MISSING = _rule(
 )
 AXIS_MISSING = _rule("E040", "axis-missing", "An array is asked for an axis that it does not have.")
 SHAPE_OTHER = _rule("E041", "shapes-that-do-not-fit", "Arrays of shapes that do not fit are put together, or into one.")
+NOT_FITTED = _rule(
+    "E031",
+    "not-fitted-to-it",
+    "A scaler, encoder or split of scikit-learn is used before it is fitted, on classes that it has not seen, or with "
+    "a class of too few rows.",
+)
+MISSING_INT = _rule(
+    "E032", "missing-for-an-int", "Missing or infinite values of a table are made ints, which have none."
+)
+KIND_OTHER = _rule(
+    "E033",
+    "value-not-for-this-use",
+    "A number is gone through or joined with a text, a value is called as a function, a list is asked by a name, a "
+    "column of texts is used as dates, or joined with one of numbers.",
+)
+PARTS_DIFFER = _rule(
+    "E034",
+    "parts-that-do-not-fit",
+    "Arrays are joined, or a table is given rows, columns or names, whose sizes do not fit one another.",
+)
