@@ -28,7 +28,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
-from deep_mnist.doctor.checks.crashes.files.gaps import explain_gap
+from deep_mnist.doctor.checks.crashes.files.missing_texts import explain_missing_text
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_batched, explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
@@ -46,12 +46,12 @@ from deep_mnist.doctor.checks.crashes.names.whole_numbers import explain_number
 from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
 from deep_mnist.doctor.checks.crashes.values.axes import explain_axes
-from deep_mnist.doctor.checks.crashes.values.classes import explain_classes
-from deep_mnist.doctor.checks.crashes.values.columns import explain_column_type
+from deep_mnist.doctor.checks.crashes.values.class_numbers import explain_class_numbers
+from deep_mnist.doctor.checks.crashes.values.column_types import explain_column_type
 from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
-from deep_mnist.doctor.checks.crashes.values.gaps import explain_cells
 from deep_mnist.doctor.checks.crashes.values.kinds import explain_kind
+from deep_mnist.doctor.checks.crashes.values.missing_numbers import explain_missing_number
 from deep_mnist.doctor.checks.crashes.values.parts import explain_parts
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
@@ -68,7 +68,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_compiled,
     explain_ragged,
     explain_batched,
-    explain_gap,
+    explain_missing_text,
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,
@@ -113,8 +113,8 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     operands.explain_types,
     operations.explain_frames,
     operations.explain_operation,
-    explain_classes,
-    explain_cells,
+    explain_class_numbers,
+    explain_missing_number,
     fitting.explain_objects,
     machine.explain_arrays,
     explain_class,

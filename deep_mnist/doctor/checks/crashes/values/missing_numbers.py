@@ -30,7 +30,7 @@ NUMERIC_ONLY = ("corr", "cov")
 MOST_TOLD = 4  # columns, by name
 
 
-def explain_cells(crash: Crash) -> Finding | None:
+def explain_missing_number(crash: Crash) -> Finding | None:
     """Name the columns, and the line that leaves them or their gaps out."""
     step = crash.user
     if step is None or not isinstance(crash.error, TypeError | ValueError):

@@ -38,7 +38,7 @@ class Odd(NamedTuple):
         return " and ".join(f"{count} {kind}" for count, kind in counts if count)
 
 
-def explain_gap(crash: Crash) -> Finding | None:
+def explain_missing_text(crash: Crash) -> Finding | None:
     """Name the texts among which something else stands, where the error is that it is no text."""
     if not isinstance(crash.error, AttributeError | TypeError | ValueError) or not SAYS.search(crash.text):
         return None

@@ -17,7 +17,7 @@ from deep_mnist.doctor.finding import Finding
 GAPS = 2  # times as many numbers as classes, from which on the numbers are none of classes
 
 
-def explain_classes(crash: Crash) -> Finding | None:
+def explain_class_numbers(crash: Crash) -> Finding | None:
     """Name the labels, and the line that makes them class numbers or has classes enough."""
     step = crash.user
     call = step.call if step is not None else None
