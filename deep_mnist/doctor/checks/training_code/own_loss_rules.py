@@ -79,4 +79,10 @@ TAKES_PROBABILITIES = _rule(
     "logarithm, or clips them to 0..1.",
     "Outputs outside of 0..1 make the loss NaN, or have no gradient and are never put right.",
 )
+OF_LAST_ROUND = _rule(
+    "C042",
+    "losses-of-the-last-round",
+    "The losses of several outputs were made in a loop, and all read its variable, which has its last value.",
+    "Every output learns the same: a function looks its variable up when it is called, after the loop.",
+)
 RULES = (RAISES, BROADCASTS, NO_GRADIENT, NOT_FINITE, NOT_FINITE_WHEN_SURE, REVERSED, SWAPPED)
