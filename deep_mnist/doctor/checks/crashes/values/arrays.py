@@ -37,7 +37,7 @@ def explain_no_array(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None:
         return None
-    ways = (_attribute, _operand, _index, _by_place, _assigned, _element, _count)
+    ways = (_given, _attribute, _operand, _index, _by_place, _assigned, _element, _count)
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
         return None
@@ -47,6 +47,20 @@ def explain_no_array(crash: Crash) -> Finding | None:
         received=f"{KINDS.get(kind, kind)}, at {crash.place}",
         fix=fix,
     )
+
+
+def _given(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:
+    """A list of numbers given to a method of a model."""
+    call = step.call
+    if call is None or "Unrecognized data type: x=" not in crash.text:
+        return None
+    given = [*call.args, *(each.value for each in call.keywords if each.arg in ("x", "y"))]
+    lists = [each for each in given if _is_of_numbers(_value(each, step))]
+    if not lists:
+        return None
+    numpy, imported = alias_of(step.frame, "numpy", "np")
+    fix = line_changed(step, [(each, f"{numpy}.array({ast.unparse(each)})") for each in lists])
+    return lists[0], type(_value(lists[0], step)).__name__, fix if imported else f"import numpy as {numpy}; {fix}"
 
 
 def _attribute(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:

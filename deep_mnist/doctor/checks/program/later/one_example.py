@@ -1,4 +1,4 @@
-"""Check of predict() behind the fit: one example without the batch axis, such as x_test[0]."""
+"""Checks of predict() behind the fit: one example without the batch axis, such as x_test[0], and a list of numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.checks.program.later.image_ranks import image_rank
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
@@ -32,6 +33,63 @@ WITHOUT_BATCH = Rule(
     summary="Behind the fit predict() is given one example, such as x_test[0], without the axis of a batch.",
     why="Its first axis is taken for that of the examples: predict() stops, or answers for each of its rows.",
 )
+LISTED = Rule(
+    code="P147",
+    name="predicts-on-a-list",
+    field="fit.afterwards",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL, Need.IMAGES),
+    summary="Behind the fit predict() or evaluate() is given a number, or a list of numbers, in place of an array.",
+    why="Keras 3 takes arrays and tensors alone, and lists of them for several inputs: unrecognized data type.",
+)
+
+
+@check(LISTED)
+def check_listed(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding, at the first place."""
+    call, images = case.call, case.train.images
+    if call is None or call.verb != "fit" or images is None or case.train.inputs or _is_of_keras_2(call.model):
+        return
+    for use in after_fit(case.frame, call.model):
+        node = use.called_on(call.model, "predict", "evaluate")
+        given = (node.args[0] if node.args else keyword_of(node, "x")) if node is not None else None
+        depth = _depth(use, given) if given is not None else None
+        if given is not None and depth is not None:
+            numpy, imported = alias_of(case.frame, "numpy", "np")
+            text = f"[{ast.unparse(given)}]" if _is_one(depth, images.shape) else ast.unparse(given)
+            made = ast.parse(f"{numpy}.array({text})", mode="eval").body
+            first = "" if imported else f"import numpy as {numpy}; "
+            yield LISTED.found(
+                expected="an array of numpy, or a tensor",
+                received=f"{ast.unparse(given)[:60]}, at {use.scope.text.at(use.node)}",
+                fix=first + rewritten([(use, given, made)]),
+            )
+            return
+
+
+def _is_one(depth: int, shape: Shape) -> bool:
+    """Whether numbers nested so are one example of arrays of this shape: a number for numbers, a row for rows."""
+    return depth < len(shape) and not (depth == 1 and shape[1:] == (1,))
+
+
+def _is_of_keras_2(model: Any) -> bool:
+    return any(each.__module__.startswith("tf_keras") for each in type(model).__mro__)
+
+
+def _depth(use: Use, node: ast.expr) -> int | None:
+    """Return how deeply numbers are nested that a program states as a list, 0 of a number; None of anything else."""
+    if isinstance(node, ast.Name):
+        source = _source(use, node)
+        return _depth(use, source) if isinstance(source, ast.List) else None
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        return None
+    depth = 0
+    while isinstance(value, list) and value:
+        value, depth = value[0], depth + 1
+    return depth if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 @check(WITHOUT_BATCH)
