@@ -154,7 +154,7 @@ def check_classes(case: Case) -> Iterator[Finding]:
             "train",
             expected=f"keys among the classes of the labels: {_listed(sorted(counts))}",
             received=wrong,
-            fix=_balanced(case),
+            fix=_of_these_classes(weights, counts) or _balanced(case),
         )
     elif _is_by_frequency(weights, counts):
         yield OF_FREQUENCY.found(
@@ -253,6 +253,15 @@ def _of_other_classes(case: Case, weights: Mapping[Any, Any], counts: Mapping[in
 
 def _is_within(key: Any, units: int) -> bool:
     return isinstance(key, int | np.integer) and 0 <= int(key) < max(units, 2)
+
+
+def _of_these_classes(weights: Mapping[Any, Any], counts: Mapping[int, int]) -> str:
+    """Return the argument with the same weights, where keys are numbers as text, as of JSON, or begin with 1."""
+    if not all(isinstance(each, int | np.integer) or (isinstance(each, str) and each.isdigit()) for each in weights):
+        return ""
+    least = min(counts)
+    moved = {int(key) - (min(map(int, weights)) - least): float(value) for key, value in weights.items()}
+    return f"model.fit(..., class_weight={moved})" if set(moved) == set(counts) else ""
 
 
 def _listed(keys: list[Any]) -> str:
