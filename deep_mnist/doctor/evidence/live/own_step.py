@@ -240,7 +240,8 @@ def _layer_watch(record: StepRecord) -> Callable[[Any], Any]:
 
 def _stated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return what a call of a layer states as training, None where it does not."""
-    return kwargs.get("training", args[1] if len(args) > 1 else None)
+    second = args[1] if len(args) > 1 and isinstance(args[1], bool) else None  # another layer's is a tensor
+    return kwargs.get("training", second)
 
 
 def _loss_watch(record: StepRecord, predictions: Any, y: Any) -> Callable[[Any], Any]:
