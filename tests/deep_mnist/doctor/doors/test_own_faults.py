@@ -111,7 +111,7 @@ def test_what_the_users_data_raise_as_they_are_read_stays_theirs(ended, kind):
     run = ended[kind]
 
     assert run.status == 2, run.out
-    assert f"{kind}.py failed before its first fit" in run.err and "fault of" not in run.out + run.err
+    assert f"{kind}.py failed in its first fit" in run.err and "fault of" not in run.out + run.err
 
 
 def test_what_keras_raises_in_training_stays_theirs(ended):

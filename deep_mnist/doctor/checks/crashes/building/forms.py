@@ -182,7 +182,7 @@ def _module(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
     wanted = called(call).replace("_", "").lower()
     own = [each for each, value in vars(module).items() if callable(value)]
     names = [each for each in own if each.replace("_", "").lower() == wanted]
-    if len(names) != 1:
+    if len(names) != 1 or names[0] == called(call):
         return None
     name = f"{ast.unparse(call.func)}.{names[0]}"
     fix = line_changed(step, [(call.func, name)])
