@@ -9,7 +9,7 @@ import numpy as np
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import COLUMNS, Need, Rule, Scope, check
+from deep_mnist.doctor.rule import COLUMNS, Follows, Need, On, Rule, Scope, check
 
 FEWEST_ROWS, MOST_ROWS = 50, 200_000
 MOST_COLUMNS = 512
@@ -28,6 +28,7 @@ ROW_NUMBERS = Rule(
     inputs=COLUMNS,
     summary="A column counts the rows of the table that all splits come from.",
     why="It says nothing of new rows; where the file is sorted by class, the score is read off it and means nothing.",
+    follows=(Follows(rules=("D046",), on=On.ANY_SPLIT),),
 )
 
 
