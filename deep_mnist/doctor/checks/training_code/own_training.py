@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
-from deep_mnist.doctor.checks.training_code.steps.own_flag import flag_of_call
 from deep_mnist.doctor.evidence.live.call_trial import MadeInCall, made_in_call
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers, names_in
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -189,7 +191,7 @@ def _training_flag(case: Case, step: OwnStep, record: StepRecord) -> Iterator[Fi
     layers = [str(each.name) for each in differing if id(each) not in record.in_training]
     if not taped or any(each is not None for each in taped) or not layers:
         return
-    own = flag_of_call(case.frame, step.model) if len(layers) == len(differing) else None
+    own = _flag_of_call(case.frame, step.model) if len(layers) == len(differing) else None
     flag = own or "training"
     yield WITHOUT_TRAINING.found(
         expected=f"model(x, {flag}=True) inside of the tape",
@@ -259,3 +261,27 @@ def check_growing_state(case: Case) -> Iterator[Finding]:
             received=f"{step.name} ({step.place}) appends a tensor to self.{name}",
             fix=f"Leave self.{name} out of train_step, and return the value: {{'loss': loss}} is kept in history.",
         )
+
+
+def _flag_of_call(frame: FrameType | None, model: Any) -> str | None:
+    """Return the only parameter that a model's call() hands on as such a flag, and that is False or None by default.
+
+    It goes to layers as training=, or to layers of the user's own by its own name.
+    """
+    call = inspect.unwrap(getattr(type(model).call, "python_function", type(model).call))
+    code = getattr(call, "__code__", None)
+    definition = (
+        ProgramText(frame, code.co_filename).function_at(code) if frame and isinstance(code, CodeType) else None
+    )
+    if definition is None:
+        return None
+    handed = {
+        keyword.value.id
+        for each in ast.walk(definition)
+        if isinstance(each, ast.Call)
+        for keyword in each.keywords
+        if isinstance(keyword.value, ast.Name) and keyword.arg in ("training", keyword.value.id)
+    }
+    of_call = inspect.signature(call).parameters.values()
+    flags = [each.name for each in of_call if each.name in handed and (each.default is None or each.default is False)]
+    return flags[0] if len(flags) == 1 else None
