@@ -16,6 +16,8 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, TypeVar
 
 from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, is_of_library_file
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Rule
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OF_LAYER = re.compile(
@@ -129,6 +131,10 @@ class Crash:
     def place(self) -> str:
         """Return "train.py:12", "" where no line is the user's."""
         return f"{Path(self.user.file).name}:{self.user.line}" if self.user is not None else ""
+
+    def found(self, rule: Rule, expected: str, received: str, fix: str) -> Finding:
+        """Return the finding of a rule, with the place of the user's line behind what was received."""
+        return rule.found(expected=expected, received=f"{received}, at {self.place}", fix=fix)
 
     @cached_property
     def model(self) -> Any:

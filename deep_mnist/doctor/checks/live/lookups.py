@@ -9,6 +9,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
+from deep_mnist.doctor.evidence.live.own_code import is_of_keras_2
 from deep_mnist.doctor.evidence.live.text_inputs import is_empty_lookup, takes_text
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -63,7 +64,7 @@ def check_text_dtype(case: Case) -> Iterator[Finding]:
     call = case.call
     if call is None or not _is_refused(call.x) or not takes_text(call.model):
         return
-    if any(each.__module__.startswith("tf_keras") for each in type(call.model).__mro__):
+    if is_of_keras_2(call.model):
         return
     test = call.held_out[0] if isinstance(call.held_out, tuple | list) and call.held_out else None
     names = ["train_images", *(["test_images"] if _is_refused(test) else [])]

@@ -14,6 +14,11 @@ OF_KERAS = ("keras.", "tf_keras.", "tensorflow.")  # modules of the classes that
 INSTALLED = (f"{Path(os.__file__).parent}{os.sep}", "<frozen ")  # Python's own files
 
 
+def is_of_keras_2(model: Any) -> bool:
+    """Whether a model is of the package tf_keras, which takes what Keras 3 refuses."""
+    return any(each.__module__.startswith("tf_keras") for each in type(model).__mro__)
+
+
 def all_layers(model: Any) -> list[Any]:
     """Return a model of Keras and all layers within it, also those that layers of the user's own hold; [] of others."""
     return list(getattr(model, "_flatten_layers", lambda: ())())

@@ -30,8 +30,7 @@ def explain_class(crash: Crash) -> Finding | None:
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
         return None
-    expected, received, fix = found
-    return CLASS_OTHERWISE.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
+    return crash.found(CLASS_OTHERWISE, *found)
 
 
 def _class(step: TraceStep, name: str) -> tuple[ProgramText, ast.ClassDef] | None:

@@ -39,8 +39,7 @@ def explain_form(crash: Crash) -> Finding | None:
     found = next((told for way in ways if (told := way(crash, step, step.call)) is not None), None)
     if found is None:
         return None
-    expected, received, fix = found
-    return LAYER_OTHERWISE.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
+    return crash.found(LAYER_OTHERWISE, *found)
 
 
 def _is_symbol(node: ast.expr, step: TraceStep) -> bool:

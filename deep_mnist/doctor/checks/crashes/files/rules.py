@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-from deep_mnist.doctor.rule import Rule, Scope
+from deep_mnist.doctor.checks.crashes.rules import crash_rule
 
-
-def _rule(code: str, name: str, summary: str) -> Rule:
-    return Rule(
-        code=code,
-        name=name,
-        field="program.data",
-        severity="error",
-        scope=Scope.CRASH,
-        summary=summary,
-        why="The program stops with this error.",
-    )
-
-
-COLUMN_UNKNOWN = _rule(
+COLUMN_UNKNOWN = crash_rule(
     "E014",
     "column-unknown",
+    "program.data",
     "A table of pandas is asked for a column that it does not have under this name.",
 )
-ENCODING_OTHER = _rule(
+ENCODING_OTHER = crash_rule(
     "E015",
     "encoding-of-another",
+    "program.data",
     "A file is read as text of an encoding that it is not in, or opened as text where bytes are read or written.",
 )
-HEADER_READ = _rule(
+HEADER_READ = crash_rule(
     "E016",
     "header-read-as-numbers",
+    "program.data",
     "A file of numbers begins with a line of names, or parts its numbers by another mark than it is read with.",
 )
-SHAPES_DIFFER = _rule(
+SHAPES_DIFFER = crash_rule(
     "E017",
     "shapes-differ",
+    "program.data",
     "One array is made of pictures, sequences or windows of several shapes.",
 )
-JSON_LINES = _rule("E018", "json-of-lines", "A file with a value of JSON on each line is read as one value.")
-KEY_OTHER = _rule(
+JSON_LINES = crash_rule(
+    "E018", "json-of-lines", "program.data", "A file with a value of JSON on each line is read as one value."
+)
+KEY_OTHER = crash_rule(
     "E021",
     "key-of-another-name",
+    "program.data",
     "A file of h5py or a dictionary of a pickle is asked for a key that it has under another name, or as bytes.",
 )
-NO_TEXT = _rule(
+NO_TEXT = crash_rule(
     "E022",
     "missing-among-texts",
+    "program.data",
     "A missing value or a number stands among the texts of a column or list that the program reads.",
 )
-FORMAT_OTHER = _rule(
+FORMAT_OTHER = crash_rule(
     "E030",
     "text-of-another-format",
+    "program.data",
     "A text is read as a table, JSON or dates of a format that it is not in: lines with more fields than the first, "
     "open quotes, no line at all, a value of Python, days before months.",
 )

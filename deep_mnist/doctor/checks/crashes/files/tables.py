@@ -35,17 +35,13 @@ def explain_table_file(crash: Crash) -> Finding | None:
     if (match := FIELDS.search(crash.text)) is not None:
         return _of_other_lengths(crash, step, calls[0], source, match)
     if (match := OPEN_QUOTE.search(crash.text)) is not None:
-        return _found(
-            crash,
+        return crash.found(
+            FORMAT_OTHER,
             "quotes that are closed, or quotes that are letters of a text",
             f'a " that opens a text in row {match[1]} of the table and is never closed',
             line_with_keywords(step, calls[0], quoting=csv.QUOTE_NONE),
         )
     return _empty(crash, calls[0], source) if NO_LINE in crash.text else None
-
-
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return FORMAT_OTHER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
 
 
 def _of_other_lengths(crash: Crash, step: TraceStep, call: ast.Call, source: Any, match: re.Match[str]) -> Finding:
@@ -57,13 +53,15 @@ def _of_other_lengths(crash: Crash, step: TraceStep, call: ast.Call, source: Any
     other = next((each for each in MARKS if each != mark and _is_a_table(lines, each)), None)
     if other is not None:
         fix = line_with_keywords(step, call, ("delimiter",), sep=other)
-        return _found(crash, f"fields that are parted by {other!r}", f"lines parted by {mark!r}: {received}", fix)
+        return crash.found(
+            FORMAT_OTHER, f"fields that are parted by {other!r}", f"lines parted by {mark!r}: {received}", fix
+        )
     above = _lines_above(lines, mark) if isinstance(mark, str) and keyword_of(call, "skiprows") is None else 0
     if above:
         of_numbers = all(re.fullmatch(r"\s*-?[\d.]*\s*", each) for each in _fields(lines[above], mark))
         header: dict[str, Any] = {"header": None} if of_numbers else {}
-        return _found(
-            crash,
+        return crash.found(
+            FORMAT_OTHER,
             f"a table that begins in line {above + 1} of the file",
             f"{_lines_told(above)} above it: {received}, after {fields}",
             line_with_keywords(step, call, skiprows=above, **header),
@@ -71,12 +69,12 @@ def _of_other_lengths(crash: Crash, step: TraceStep, call: ast.Call, source: Any
     bad = [each for each in lines if len(_fields(each, mark)) > fields] if isinstance(mark, str) else []
     if bad and len(bad) <= max(1, MOST_BAD * len(lines)):
         fix = f"{line_with_keywords(step, call, on_bad_lines='skip')}: leaves out {_lines_told(len(bad))} like this one"
-        return _found(crash, expected, received, fix)
+        return crash.found(FORMAT_OTHER, expected, received, fix)
     fix = (
         f"Look at line {line} of the file: a text with {mark!r} in it belongs in quotes; else give sep= what parts "
         "its fields, or skiprows= how many lines stand above the table."
     )
-    return _found(crash, expected, received, fix)
+    return crash.found(FORMAT_OTHER, expected, received, fix)
 
 
 def _lines_told(count: int) -> str:
@@ -114,7 +112,7 @@ def _empty(crash: Crash, call: ast.Call, source: Any) -> Finding | None:
     given = ast.unparse(call.args[0]) if call.args else "the file"
     if hasattr(source, "read") and hasattr(source, "tell") and not source.closed and source.tell():
         fix = f"{given}.seek(0)  # before {crash.place}"
-        return _found(crash, f"the beginning of {given}", "its end: it has been read before", fix)
+        return crash.found(FORMAT_OTHER, f"the beginning of {given}", "its end: it has been read before", fix)
     name = str(source) if isinstance(source, str | Path) else given
     fix = f"Write or download {name} again: it is empty."
-    return _found(crash, "a table in the file", f"no line in {name}", fix)
+    return crash.found(FORMAT_OTHER, "a table in the file", f"no line in {name}", fix)

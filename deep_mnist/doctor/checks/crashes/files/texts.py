@@ -37,10 +37,6 @@ def explain_text(crash: Crash) -> Finding | None:
     return _no_json(crash, step) if isinstance(crash.error, json.JSONDecodeError) else _date(crash, step)
 
 
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return FORMAT_OTHER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
-
-
 def _no_json(crash: Crash, step: TraceStep) -> Finding | None:
     error, call = crash.error, step.call
     is_read = call is not None and called(call) in ("load", "loads") and bool(call.args)
@@ -50,16 +46,23 @@ def _no_json(crash: Crash, step: TraceStep) -> Finding | None:
     given = ast.unparse(call.args[0])
     if not text:
         what = "an empty text: the file holds nothing, or was read to its end before"
-        return _found(crash, "a value of JSON", what, f"Look where {given} comes from: print its first 100 letters.")
+        return crash.found(
+            FORMAT_OTHER, "a value of JSON", what, f"Look where {given} comes from: print its first 100 letters."
+        )
     if text.startswith("<"):
         what = f"a page of HTML or XML, {text[:40]!r}"
-        return _found(crash, "a value of JSON", what, "Look at the address or file: it gives a page, and no JSON.")
+        return crash.found(
+            FORMAT_OTHER, "a value of JSON", what, "Look at the address or file: it gives a page, and no JSON."
+        )
     if not _is_of_python(text):
         return None
     source = given if called(call) == "loads" else f"{given}.read()"
     changed = line_changed(step, [(call, f"ast.literal_eval({source})")])
-    return _found(
-        crash, "a value of JSON, with texts in double quotes", "a value of Python's own", f"import ast; {changed}"
+    return crash.found(
+        FORMAT_OTHER,
+        "a value of JSON, with texts in double quotes",
+        "a value of Python's own",
+        f"import ast; {changed}",
     )
 
 
@@ -88,17 +91,19 @@ def _date(crash: Crash, step: TraceStep) -> Finding | None:
             if stated is not None
             else line_with_keywords(step, call, ("dayfirst", "infer_datetime_format"), format=fitting[0])
         )
-        return _found(crash, f"dates as they are written, by {fitting[0]!r}", received, fix)
+        return crash.found(FORMAT_OTHER, f"dates as they are written, by {fitting[0]!r}", received, fix)
     if fitting or called(call) == "strptime":
         told = " or ".join(map(repr, fitting)) or "the format that it is written in"
-        return _found(crash, f"dates as they are written, by {told}", received, f"Give the format {told}.")
+        return crash.found(FORMAT_OTHER, f"dates as they are written, by {told}", received, f"Give the format {told}.")
     if not _is_read_as(texts, "mixed"):
         fix = line_with_keywords(step, call, errors="coerce")
-        return _found(
-            crash, "dates in every row", received, f"{fix}: texts that are no dates become NaT; dropna() then"
+        return crash.found(
+            FORMAT_OTHER, "dates in every row", received, f"{fix}: texts that are no dates become NaT; dropna() then"
         )
     fix = line_with_keywords(step, call, ("infer_datetime_format",), format="mixed")
-    return _found(crash, "dates in one format", received, f"{fix}: dayfirst=True where days stand before months")
+    return crash.found(
+        FORMAT_OTHER, "dates in one format", received, f"{fix}: dayfirst=True where days stand before months"
+    )
 
 
 def _keyword_format(call: ast.Call) -> ast.expr | None:

@@ -124,9 +124,7 @@ def _float_places(crash: Crash, step: TraceStep) -> Finding | None:
 
 
 def _missing(crash: Crash, name: str, shape: Any, asked: str, fix: str) -> Finding:
-    return AXIS_MISSING.found(
-        expected=f"an array with {asked}", received=f"{name} of shape {shape}, at {crash.place}", fix=fix
-    )
+    return crash.found(AXIS_MISSING, f"an array with {asked}", f"{name} of shape {shape}", fix)
 
 
 def _too_many(crash: Crash, step: TraceStep) -> Finding | None:

@@ -10,7 +10,7 @@ import numpy as np
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.rules import DTYPE_REFUSED, INDEX_RANGE
-from deep_mnist.doctor.checks.fix_lines import alias_of
+from deep_mnist.doctor.checks.fix_lines import imported_as
 from deep_mnist.doctor.evidence.live.source_text import argument_of
 from deep_mnist.doctor.finding import Finding
 
@@ -25,9 +25,8 @@ def explain_class_numbers(crash: Crash) -> Finding | None:
     node = argument_of(call, 0, "x") if call is not None else None
     if step is None or call is None or node is None or labels is None:
         return None
-    numpy, imported = alias_of(step.frame, "numpy", "np")
+    numpy, first = imported_as(step.frame, "numpy", "np")
     numbered = f"{numpy}.unique({ast.unparse(node)}, return_inverse=True)[1]"
-    first = "" if imported else f"import numpy as {numpy}; "
     if labels.dtype.kind in "OUS" and isinstance(crash.error, ValueError):
         word = str(labels.flat[0])[:40]
         return DTYPE_REFUSED.found(

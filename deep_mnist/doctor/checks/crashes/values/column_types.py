@@ -33,10 +33,6 @@ def explain_column_type(crash: Crash) -> Finding | None:
     return _several(crash, step) if SEVERAL in crash.text else None
 
 
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return KIND_OTHER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
-
-
 def _accessor(crash: Crash, step: TraceStep, name: str) -> Finding | None:
     """`.dt` of texts, `.str` of numbers."""
     nodes = [each.value for each in step.on_line(ast.Attribute) if each.attr == name]
@@ -47,13 +43,13 @@ def _accessor(crash: Crash, step: TraceStep, name: str) -> Finding | None:
     text = ast.unparse(node)
     if name == "str":
         fix = line_changed(step, [(node, f"{text}.astype(str)")])
-        return _found(crash, f"texts in {text}, for .str", f"values of {values.dtype}", fix)
+        return crash.found(KIND_OTHER, f"texts in {text}, for .str", f"values of {values.dtype}", fix)
     first = next((each for each in values if isinstance(each, str)), "")
     if not first or not _is_a_date(first):
         return None
     pandas = alias_of(step.frame, "pandas", "pd")[0]
     fix = line_changed(step, [(node, f"{pandas}.to_datetime({text})")])
-    return _found(crash, f"dates in {text}, for .dt", f"texts, such as {first[:40]!r}", fix)
+    return crash.found(KIND_OTHER, f"dates in {text}, for .dt", f"texts, such as {first[:40]!r}", fix)
 
 
 def _is_a_date(text: str) -> bool:
@@ -80,7 +76,7 @@ def _keys(crash: Crash, step: TraceStep, key: str) -> Finding | None:
     (name, _), made = (texts[0], "int") if digits else (numbers[0], "str")
     fix = f"{name}[{key!r}] = {name}[{key!r}].astype({made})  # before {crash.place}"
     received = f"texts in {texts[0][0]}, {numbers[0][1].dtype} in {numbers[0][0]}"
-    return _found(crash, f"keys {key!r} of one type in both tables", received, fix)
+    return crash.found(KIND_OTHER, f"keys {key!r} of one type in both tables", received, fix)
 
 
 def _is_of_texts(column: Any) -> bool:
@@ -95,4 +91,4 @@ def _several(crash: Crash, step: TraceStep) -> Finding | None:
         return None
     node, names = found[0], ast.unparse(found[0].slice).strip("()")
     fix = line_changed(step, [(node, f"{ast.unparse(node.value)}[[{names}]]")])
-    return _found(crash, f"a list of columns, [{names}]", f"{names} without a list", fix)
+    return crash.found(KIND_OTHER, f"a list of columns, [{names}]", f"{names} without a list", fix)

@@ -40,19 +40,15 @@ def explain_fitted(crash: Crash) -> Finding | None:
     return _unseen(crash, step, owner, next(each for each in match.groups() if each)) if match is not None else None
 
 
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return NOT_FITTED.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
-
-
 def _unfitted(crash: Crash, step: TraceStep, call: ast.Call, owner: str) -> Finding:
     expected, received = f"{owner}.fit(…) before {owner}.{called(call)}(…)", f"{owner}, which was never fitted"
     if called(call) == "transform" and isinstance(call.func, ast.Attribute):
         again = ast.Call(ast.Attribute(call.func.value, "fit_transform", ast.Load()), call.args, call.keywords)
         fix = line_changed(step, [(call, ast.unparse(again))])
         note = f"{fix}: of the rows for training, which come first; then {owner}.transform(…) for the others"
-        return _found(crash, expected, received, note)
+        return crash.found(NOT_FITTED, expected, received, note)
     fix = f"{owner}.fit(…)  # with the rows for training, before {crash.place}; keep this object, and make no new one"
-    return _found(crash, expected, received, fix)
+    return crash.found(NOT_FITTED, expected, received, fix)
 
 
 def _unseen(crash: Crash, step: TraceStep, owner: str, classes: str) -> Finding:
@@ -62,7 +58,7 @@ def _unseen(crash: Crash, step: TraceStep, owner: str, classes: str) -> Finding:
         fix = f"{owner}.set_params(handle_unknown='ignore')  # before {crash.place}: unseen ones are rows of 0"
     else:
         fix = f"Fit {owner} to all class names, of train and test, before the rows are split; or leave these rows out."
-    return _found(crash, f"classes that {owner}.fit(…) has seen", names, fix)
+    return crash.found(NOT_FITTED, f"classes that {owner}.fit(…) has seen", names, fix)
 
 
 def _too_few(crash: Crash, step: TraceStep, call: ast.Call, members: int) -> Finding:
@@ -72,10 +68,14 @@ def _too_few(crash: Crash, step: TraceStep, call: ast.Call, members: int) -> Fin
     told = f" ({', '.join(rare[:MOST_TOLD])})" if rare else ""
     expected, received = "two rows or more of each class, to split each", f"a class of {members}{told}"
     if stated is None:
-        return _found(crash, expected, received, "Leave out the rows of this class, or put it with another one.")
+        return crash.found(
+            NOT_FITTED, expected, received, "Leave out the rows of this class, or put it with another one."
+        )
     kept = [each for each in call.keywords if each.arg != "stratify"]
     fix = line_changed(step, [(call, ast.unparse(ast.Call(call.func, call.args, kept)))])
-    return _found(crash, expected, received, f"{fix}: without stratify; or leave out the rows of this class before")
+    return crash.found(
+        NOT_FITTED, expected, received, f"{fix}: without stratify; or leave out the rows of this class before"
+    )
 
 
 def _rare(values: Any, members: int) -> list[str]:

@@ -37,10 +37,6 @@ def explain_kind(crash: Crash) -> Finding | None:
     return None
 
 
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return KIND_OTHER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
-
-
 def _joined(crash: Crash, step: TraceStep) -> Finding | None:
     """A number behind a text and a plus."""
     node = operands_at(step)
@@ -55,8 +51,14 @@ def _joined(crash: Crash, step: TraceStep) -> Finding | None:
         return None
     told = ", ".join(map(ast.unparse, numbers))
     fix = line_changed(step, [(each, f"str({ast.unparse(each)})") for each in numbers])
-    return _found(crash, f"texts on both sides of +, or an f-string: {told} as str({told})" if len(numbers) == 1
-                  else "texts on both sides of each +", f"{told}, which is no text", fix)  # fmt: skip
+    return crash.found(
+        KIND_OTHER,
+        f"texts on both sides of +, or an f-string: {told} as str({told})"
+        if len(numbers) == 1
+        else "texts on both sides of each +",
+        f"{told}, which is no text",
+        fix,
+    )
 
 
 def _is_text(node: ast.expr, step: TraceStep) -> bool:
@@ -89,8 +91,12 @@ def _gone_through(crash: Crash, step: TraceStep) -> Finding | None:
         return None
     text = ast.unparse(found[0])
     whole = text if NOT_ITERABLE.findall(crash.text) == ["int"] else f"int({text})"
-    return _found(crash, f"range({whole}), each number below it", f"{text}, which is one number",
-                  line_changed(step, [(found[0], f"range({whole})")]))  # fmt: skip
+    return crash.found(
+        KIND_OTHER,
+        f"range({whole}), each number below it",
+        f"{text}, which is one number",
+        line_changed(step, [(found[0], f"range({whole})")]),
+    )
 
 
 def _is_count(node: ast.expr, step: TraceStep) -> bool:
@@ -110,19 +116,31 @@ def _called(crash: Crash, step: TraceStep) -> Finding | None:
         own = getattr(value, leaf, None)
         fix = line_changed(step, [(call.func, f"{name}.{leaf}")])
         return (
-            _found(crash, f"{name}.{leaf}, which the module has", f"the module {name}", fix) if callable(own) else None
+            crash.found(KIND_OTHER, f"{name}.{leaf}, which the module has", f"the module {name}", fix)
+            if callable(own)
+            else None
         )
     if isinstance(call.func, ast.Name) and callable(getattr(builtins, name, None)):
         fix = f"from builtins import {name}  # before {crash.place}; and give the program's own {name} another name"
-        return _found(crash, f"{name} of Python", f"a value of the program that has its name, of type {kind}", fix)
+        return crash.found(
+            KIND_OTHER, f"{name} of Python", f"a value of the program that has its name, of type {kind}", fix
+        )
     if not call.args and not call.keywords:
-        return _found(crash, f"{name} without ()", f"{name}(), where {name} is of type {kind}",
-                      line_changed(step, [(call, name)]))  # fmt: skip
+        return crash.found(
+            KIND_OTHER,
+            f"{name} without ()",
+            f"{name}(), where {name} is of type {kind}",
+            line_changed(step, [(call, name)]),
+        )
     if call.keywords or not hasattr(value, "__getitem__"):
         return None
     inner = ", ".join(map(ast.unparse, call.args))
-    return _found(crash, f"{name}[{inner}], in square brackets", f"{name}({inner}), where {name} is of type {kind}",
-                  line_changed(step, [(call, f"{name}[{inner}]")]))  # fmt: skip
+    return crash.found(
+        KIND_OTHER,
+        f"{name}[{inner}], in square brackets",
+        f"{name}({inner}), where {name} is of type {kind}",
+        line_changed(step, [(call, f"{name}[{inner}]")]),
+    )
 
 
 def _by_name(crash: Crash, step: TraceStep) -> Finding | None:
@@ -139,7 +157,7 @@ def _by_name(crash: Crash, step: TraceStep) -> Finding | None:
         if not isinstance(first, dict) or literal not in first:
             return None
         fix = line_changed(step, [(node, f"[each[{key}] for each in {name}]")])
-        return _found(crash, f"{key} of each of its {len(value)} dictionaries", f"{name}, a list", fix)
+        return crash.found(KIND_OTHER, f"{key} of each of its {len(value)} dictionaries", f"{name}, a list", fix)
     loops = [each for each in ProgramText(step.frame, step.file).loops_around(step.line)
              if ast.unparse(each.target) == name]  # fmt: skip
     if not loops:
@@ -152,10 +170,10 @@ def _of_keys(crash: Crash, step: TraceStep, loop: ast.For, owner: Any) -> Findin
     name, through = ast.unparse(loop.target), ast.unparse(loop.iter)
     if type(owner).__name__ == "DataFrame":
         fix = line_changed(step, [(loop.target, f"_, {name}"), (loop.iter, f"{through}.iterrows()")])
-        return _found(
-            crash, f"a row of {through}", f"{name}, the name of a column: a loop over a table gives those", fix
+        return crash.found(
+            KIND_OTHER, f"a row of {through}", f"{name}, the name of a column: a loop over a table gives those", fix
         )
     if not isinstance(owner, dict):
         return None
     fix = line_changed(step, [(loop.iter, f"{through}.values()")])
-    return _found(crash, f"a value of {through}", f"{name}, a key: a loop over a dictionary gives those", fix)
+    return crash.found(KIND_OTHER, f"a value of {through}", f"{name}, a key: a loop over a dictionary gives those", fix)

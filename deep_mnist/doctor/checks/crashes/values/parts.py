@@ -37,12 +37,10 @@ def explain_parts(crash: Crash) -> Finding | None:
     if SCALARS in crash.text and step.call is not None and step.call.args:
         given = step.call.args[0]
         fix = line_changed(step, [(given, f"[{ast.unparse(given)}]")])
-        return _found(crash, "a list of values for each column, or of rows", f"{ast.unparse(given)[:80]}: one row", fix)
+        return crash.found(
+            PARTS_DIFFER, "a list of values for each column, or of rows", f"{ast.unparse(given)[:80]}: one row", fix
+        )
     return _of_table(crash, step)
-
-
-def _found(crash: Crash, expected: str, received: str, fix: str) -> Finding:
-    return PARTS_DIFFER.found(expected=expected, received=f"{received}, at {crash.place}", fix=fix)
 
 
 def _of_table(crash: Crash, step: TraceStep) -> Finding | None:
@@ -51,15 +49,17 @@ def _of_table(crash: Crash, step: TraceStep) -> Finding | None:
                        and each.lineno <= step.line <= (each.end_lineno or 0)), None)  # fmt: skip
         name = ast.unparse(values) if isinstance(values, ast.Name | ast.Attribute | ast.Subscript) else "the values"
         fix = f"Make {name} from the same rows: one of the two has lost some, or has more, before {crash.place}."
-        return _found(crash, f"a value for each of the {match[2]} rows of the table", f"{match[1]} in {name}", fix)
+        return crash.found(
+            PARTS_DIFFER, f"a value for each of the {match[2]} rows of the table", f"{match[1]} in {name}", fix
+        )
     if (match := ROWS.search(crash.text)) is not None:
         fix = "Leave index= out, or take the index of the table that the rows come from."
-        return _found(crash, f"a label for each of the {match[1]} rows", f"{match[3]} labels", fix)
+        return crash.found(PARTS_DIFFER, f"a label for each of the {match[1]} rows", f"{match[3]} labels", fix)
     if (match := NAMES.search(crash.text)) is None:
         return None
     has, given = (each for each in match.groups() if each)
     fix = f"Give one name for each of the {has} columns, in their order; or take others out first."
-    return _found(crash, f"a name for each of the {has} columns", f"{given} names", fix)
+    return crash.found(PARTS_DIFFER, f"a name for each of the {has} columns", f"{given} names", fix)
 
 
 def _joined(crash: Crash, step: TraceStep) -> Finding | None:
@@ -74,8 +74,12 @@ def _joined(crash: Crash, step: TraceStep) -> Finding | None:
         return None
     received = ", ".join(f"{ast.unparse(each)[:60]} {shape}" for each, shape in zip(parts, known, strict=True))
     numpy = ast.unparse(call.func.value)
-    return _found(crash, "arrays that are alike on every axis but the one that they are joined on", received,
-                  _line(step, call, numpy, parts, known) or _sentence(parts, known))  # fmt: skip
+    return crash.found(
+        PARTS_DIFFER,
+        "arrays that are alike on every axis but the one that they are joined on",
+        received,
+        _line(step, call, numpy, parts, known) or _sentence(parts, known),
+    )
 
 
 def _shape(node: ast.expr, step: TraceStep) -> Shape | None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.fix_lines import alias_of
+from deep_mnist.doctor.checks.fix_lines import imported_as
 from deep_mnist.doctor.checks.program.later.image_ranks import image_rank
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
+from deep_mnist.doctor.evidence.live.own_code import is_of_keras_2
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -49,17 +50,16 @@ LISTED = Rule(
 def check_listed(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, at the first place."""
     call, images = case.call, case.train.images
-    if call is None or call.verb != "fit" or images is None or case.train.inputs or _is_of_keras_2(call.model):
+    if call is None or call.verb != "fit" or images is None or case.train.inputs or is_of_keras_2(call.model):
         return
     for use in after_fit(case.frame, call.model):
         node = use.called_on(call.model, "predict", "evaluate")
         given = (node.args[0] if node.args else keyword_of(node, "x")) if node is not None else None
         depth = _depth(use, given) if given is not None else None
         if given is not None and depth is not None:
-            numpy, imported = alias_of(case.frame, "numpy", "np")
+            numpy, first = imported_as(case.frame, "numpy", "np")
             text = f"[{ast.unparse(given)}]" if _is_one(depth, images.shape) else ast.unparse(given)
             made = ast.parse(f"{numpy}.array({text})", mode="eval").body
-            first = "" if imported else f"import numpy as {numpy}; "
             yield LISTED.found(
                 expected="an array of numpy, or a tensor",
                 received=f"{ast.unparse(given)[:60]}, at {use.scope.text.at(use.node)}",
@@ -71,10 +71,6 @@ def check_listed(case: Case) -> Iterator[Finding]:
 def _is_one(depth: int, shape: Shape) -> bool:
     """Whether numbers nested so are one example of arrays of this shape: a number for numbers, a row for rows."""
     return depth < len(shape) and not (depth == 1 and shape[1:] == (1,))
-
-
-def _is_of_keras_2(model: Any) -> bool:
-    return any(each.__module__.startswith("tf_keras") for each in type(model).__mro__)
 
 
 def _depth(use: Use, node: ast.expr) -> int | None:
