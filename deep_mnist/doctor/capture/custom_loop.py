@@ -21,7 +21,7 @@ import numpy as np
 from deep_mnist.contract.losses import loss_name
 from deep_mnist.doctor.capture.draw import as_array, is_kind
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
-from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, caller, inside, is_inside
+from deep_mnist.doctor.capture.intercept import MODEL_MODULES, Before, ImportWatch, inside, is_inside
 from deep_mnist.doctor.capture.source import attributes_of
 from deep_mnist.doctor.capture.training_step import (
     can_learn,
@@ -35,6 +35,7 @@ from deep_mnist.doctor.capture.training_step import (
     users_of,
 )
 from deep_mnist.doctor.evidence.live.loop_text import step_of_frames
+from deep_mnist.doctor.evidence.live.own_code import users_frame
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, is_trainer
 
 MOST_ATTRIBUTES = 64  # of one object, searched for the arrays that a batch was taken from
@@ -75,7 +76,7 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
             seen.add(id(self))
             resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731
             around = users_of(list(frames_around(sys._getframe(1))))
-            return before(found, caller(sys._getframe(1)) or next(iter(around), None), resume)
+            return before(found, users_frame(sys._getframe(1)) or next(iter(around), None), resume)
 
         inherited = "__call__" not in vars(model)
         model.__call__ = call

@@ -14,7 +14,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb, bound_call
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, users_frame
 
 # Where each Keras defines the class whose methods train; tf.keras is one of the first two.
 MODEL_MODULES = {"keras.src.models.model": "Model", "tf_keras.src.engine.training": "Model"}
@@ -73,7 +73,7 @@ def wrapped(function: Callable[..., Any], verb: Verb, before: Before) -> Callabl
         if call is None:
             return function(model, *args, **kwargs)
         call.by_library = is_of_a_library(sys._getframe(1))
-        return before(call, caller(sys._getframe(1)), lambda: _resumed(function, call, args, kwargs))
+        return before(call, users_frame(sys._getframe(1)), lambda: _resumed(function, call, args, kwargs))
 
     method.__wrapped_by_doctor__ = function  # type: ignore[attr-defined]
     return method
@@ -104,13 +104,6 @@ def inside() -> Iterator[None]:
 def is_inside() -> bool:
     """Whether this thread is within a call that was already seen."""
     return bool(getattr(_inside, "depth", 0))
-
-
-def caller(frame: FrameType | None) -> FrameType | None:
-    """Return the nearest frame that is no library's."""
-    while frame is not None and is_of_a_library(frame):
-        frame = frame.f_back
-    return frame
 
 
 def methods_watch(verbs: Sequence[Verb], before: Before) -> tuple[ImportWatch, Callable[[], None]]:

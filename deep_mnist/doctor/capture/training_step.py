@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.capture.fit_call import FitCall
-from deep_mnist.doctor.capture.intercept import caller, inside
+from deep_mnist.doctor.capture.intercept import inside
 from deep_mnist.doctor.evidence.live.loop_text import comes_to_a_tape
+from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, StepRecord, equals, is_recording
 from deep_mnist.doctor.evidence.live.restoring import is_small
 
@@ -41,7 +42,7 @@ def _trains(frame: FrameType | None) -> bool:
 
     The code that autograph made of the user's counts, and functions and methods that it names.
     """
-    users = [each for each in frames_around(frame) if caller(each) is each or AUTOGRAPH in each.f_code.co_filename]
+    users = [each for each in frames_around(frame) if not is_of_a_library(each) or AUTOGRAPH in each.f_code.co_filename]
     return any(_applies(code) for each in users for code in (each.f_code, *_named_code(each)))
 
 
@@ -126,4 +127,4 @@ def is_of_replica(frame: FrameType) -> bool:
 
 
 def users_of(frames: Sequence[FrameType]) -> list[FrameType]:
-    return [frame for frame in frames if caller(frame) is frame]
+    return [frame for frame in frames if not is_of_a_library(frame)]

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from deep_mnist.doctor.capture.fit_call import FitCall, Verb
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, statements_around
 
 FIT = ("fit", "fit_generator")
@@ -36,15 +36,11 @@ def later_fits(call: FitCall, frame: FrameType | None) -> tuple[str, ...]:
 
 def _behind(call: FitCall, frame: FrameType) -> Iterator[str]:
     """Yield the places of Keras's fits behind this one, in its function and in those that called it."""
-    outer: FrameType | None = frame
-    while outer is not None:
-        if not is_of_a_library(outer):
-            text = ProgramText(outer)
-            line = outer.f_lineno
-            for each in (node for statement in _own_statements(text, outer) for node in ast.walk(statement)):
-                if isinstance(each, ast.Call) and each.lineno > line and _is_of_keras(text, each, call.model):
-                    yield text.at(each)
-        outer = outer.f_back
+    for outer in users_frames(frame):
+        text = ProgramText(outer)
+        for each in (node for statement in _own_statements(text, outer) for node in ast.walk(statement)):
+            if isinstance(each, ast.Call) and each.lineno > outer.f_lineno and _is_of_keras(text, each, call.model):
+                yield text.at(each)
 
 
 def _own_statements(text: ProgramText, frame: FrameType) -> list[ast.stmt]:

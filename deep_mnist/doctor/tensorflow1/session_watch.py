@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
 
-from deep_mnist.doctor.capture.intercept import ImportWatch, caller, is_inside
+from deep_mnist.doctor.capture.intercept import ImportWatch, is_inside
+from deep_mnist.doctor.evidence.live.own_code import users_frame
 from deep_mnist.doctor.tensorflow1.graph_mode import FedRun, session_run
 from deep_mnist.doctor.tensorflow1.session_notes import notes_of
 
@@ -42,7 +43,7 @@ def watch_sessions(
                 return resume()
             seen = session_run(self, fetches, feed_dict)
             if seen.is_judged:
-                return before(seen, caller(sys._getframe(1)), resume)
+                return before(seen, users_frame(sys._getframe(1)), resume)
             notes = notes_of(self)
             notes.before(seen.fetches, seen.fed)
             result = resume()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.none_made import none_of
 from deep_mnist.doctor.finding import Finding
@@ -47,14 +47,11 @@ def check_became_none(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, of the innermost function of the program that reads such a name."""
     if case.frame is None or case.call is None or case.call.verb != "fit":
         return
-    frame: FrameType | None = case.frame
-    while frame is not None:
-        text = ProgramText(frame)
-        read = next(_reads(text), None) if not is_of_a_library(frame) else None
+    for text in map(ProgramText, users_frames(case.frame)):
+        read = next(_reads(text), None)
         if read is not None:
             yield from _found(text, read)
             return
-        frame = frame.f_back
 
 
 def _found(text: ProgramText, read: _Read) -> Iterator[Finding]:

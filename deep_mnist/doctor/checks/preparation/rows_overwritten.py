@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from random import Random
-from types import FrameType, ModuleType
+from types import ModuleType
 
 import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -31,9 +31,8 @@ OVERWRITTEN = Rule(
 @check(OVERWRITTEN)
 def check_rows_overwritten(case: Case) -> Iterator[Finding]:
     """Yield at most one finding, of the function that calls fit or of one that called it."""
-    frame: FrameType | None = case.frame if case.call is not None and case.call.verb == "fit" else None
-    while frame is not None and not is_of_a_library(frame):
-        text = ProgramText(frame)
+    frame = case.frame if case.call is not None and case.call.verb == "fit" else None
+    for text in map(ProgramText, users_frames(frame)):
         for call, name in _shuffled_rows(text):
             numpy = text.name_of(np) or "__import__('numpy')"
             function = ast.parse(f"{numpy}.random.shuffle", mode="eval").body
@@ -44,7 +43,6 @@ def check_rows_overwritten(case: Case) -> Iterator[Finding]:
                 fix=text.with_expression(call.func, function) or f"Call {numpy}.random.shuffle({name}).",
             )
             return
-        frame = frame.f_back
 
 
 def _shuffled_rows(text: ProgramText) -> Iterator[tuple[ast.Call, str]]:

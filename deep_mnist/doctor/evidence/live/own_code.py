@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -29,11 +29,17 @@ def is_of_a_library(frame: FrameType) -> bool:
     return _is_of_a_library(frame.f_code, frame.f_globals)
 
 
+def users_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that called it, the innermost first, without those that are not the user's own code."""
+    while frame is not None:
+        if not is_of_a_library(frame):
+            yield frame
+        frame = frame.f_back
+
+
 def users_frame(frame: FrameType | None) -> FrameType | None:
     """Return a frame, or the nearest that called it, of the user's own code; None where none is."""
-    while frame is not None and is_of_a_library(frame):
-        frame = frame.f_back
-    return frame
+    return next(users_frames(frame), None)
 
 
 def is_function_of_a_library(function: FunctionType) -> bool:

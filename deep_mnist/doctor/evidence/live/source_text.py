@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.statements.call_line import LONGEST, block_of, statement_of
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged, extent_of
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
@@ -164,14 +164,11 @@ class ProgramText:
 
 def is_in_a_loop(frame: FrameType) -> bool:
     """Whether the line that a frame is at stands in a loop, or in a function that is called from one."""
-    outer: FrameType | None = frame
-    while outer is not None:
-        if not is_of_a_library(outer):
-            tree, line = ProgramText(outer).tree, outer.f_lineno
-            loops = (node for node in ast.walk(_own_block(tree, outer)) if isinstance(node, ast.For | ast.While))
-            if any(each.body[0].lineno <= line <= (each.end_lineno or 0) for each in loops):
-                return True
-        outer = outer.f_back
+    for outer in users_frames(frame):
+        tree, line = ProgramText(outer).tree, outer.f_lineno
+        loops = (node for node in ast.walk(_own_block(tree, outer)) if isinstance(node, ast.For | ast.While))
+        if any(each.body[0].lineno <= line <= (each.end_lineno or 0) for each in loops):
+            return True
     return False
 
 
@@ -236,7 +233,7 @@ def _holds(statement: ast.AST, node: ast.AST) -> bool:
     return any(each is node for each in ast.walk(statement))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _parsed(text: str) -> tuple[ast.AST, tuple[ast.AST, ...]]:
     """Return a text's tree and the nodes of it, which each of many checks looks through."""
     try:

@@ -16,7 +16,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, step_of
 from deep_mnist.doctor.checks.training_code.two_ranges import Opponents, opponents_in
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library, users_frame
+from deep_mnist.doctor.evidence.live.own_code import users_frame, users_frames
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, patched
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
@@ -101,17 +101,14 @@ def _whole(case: Case, step: OwnStep) -> Callable[[Any, Any], Any] | None:
     """Return what runs a step from its beginning: a train_step, or the statement that calls the function of it."""
     if step.is_whole or step.code is None:
         return step.run if step.is_whole else None
-    frame = case.frame
-    while frame is not None:
-        if not is_of_a_library(frame):
-            text = ProgramText(frame)
-            call = text.call_on(frame.f_lineno, step.code.co_name)
-            statement = text.statement_of(call) if call is not None else None
-            if isinstance(statement, ast.Assign | ast.Expr):
-                code = compile(ast.Module([statement], []), text.file, "exec")
-                names = {**frame.f_globals, **frame.f_locals}
-                return lambda _x, _y: exec(code, names)
-        frame = frame.f_back
+    for frame in users_frames(case.frame):
+        text = ProgramText(frame)
+        call = text.call_on(frame.f_lineno, step.code.co_name)
+        statement = text.statement_of(call) if call is not None else None
+        if isinstance(statement, ast.Assign | ast.Expr):
+            code = compile(ast.Module([statement], []), text.file, "exec")
+            names = {**frame.f_globals, **frame.f_locals}
+            return lambda _x, _y: exec(code, names)
     return None
 
 

@@ -19,7 +19,7 @@ from deep_mnist.doctor.checks.training_code.steps.endless import (
     yields,
 )
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
-from deep_mnist.doctor.evidence.live.own_code import is_of_a_library
+from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
@@ -83,20 +83,17 @@ def _with_steps(frame: FrameType, argument: str, steps: int | None) -> str:
 
 def _of_loop(frame: FrameType) -> Finding | None:
     """Return the finding on the innermost loop around a step, where the program goes on behind it."""
-    outer: FrameType | None = frame
-    while outer is not None:
-        if not is_of_a_library(outer):
-            text, names = ProgramText(outer), {**outer.f_globals, **outer.f_locals}
-            for loop in reversed(text.loops_around(outer.f_lineno)):
-                if yields(loop) or not _goes_on_behind(text, loop):
-                    continue
-                if reason := loop_without_end(loop, names, outer):
-                    return EPOCH_WITHOUT_END.found(
-                        expected="a loop that ends with the epoch",
-                        received=f"the loop at {text.at(loop)} over {reason.words}: it has no break",
-                        fix=_counted(text, loop, reason),
-                    )
-        outer = outer.f_back
+    for outer in users_frames(frame):
+        text, names = ProgramText(outer), {**outer.f_globals, **outer.f_locals}
+        for loop in reversed(text.loops_around(outer.f_lineno)):
+            if yields(loop) or not _goes_on_behind(text, loop):
+                continue
+            if reason := loop_without_end(loop, names, outer):
+                return EPOCH_WITHOUT_END.found(
+                    expected="a loop that ends with the epoch",
+                    received=f"the loop at {text.at(loop)} over {reason.words}: it has no break",
+                    fix=_counted(text, loop, reason),
+                )
     return None
 
 
