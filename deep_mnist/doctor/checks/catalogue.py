@@ -14,7 +14,7 @@ import pkgutil
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -48,8 +48,7 @@ def checks(*, live: bool = True) -> tuple[Check, ...]:
     Args:
         live: Those too that need the call of fit in this process; without them thirty modules fewer are imported.
     """
-    found = {id(each): each for module in (*_own(live), *_of_packages(), *_added) for each in _checks_in(module)}
-    return tuple(sorted(found.values(), key=lambda each: min(rule.order for rule in each.rules)))
+    return _checks_of((*_own(live), *_of_packages(), *_added))
 
 
 def rules() -> tuple[Rule, ...]:
@@ -121,6 +120,12 @@ def _use(module: ModuleType, source: str) -> None:
     _added[:] = [each for each in _added if each.__name__ != module.__name__]
     _added.append(module)
     rules()  # two of one code are refused at once
+
+
+@lru_cache(maxsize=4)  # of a few sets of modules: every judgement asks
+def _checks_of(modules: tuple[ModuleType, ...]) -> tuple[Check, ...]:
+    found = {id(each): each for module in modules for each in _checks_in(module)}
+    return tuple(sorted(found.values(), key=lambda each: min(rule.order for rule in each.rules)))
 
 
 @cache
