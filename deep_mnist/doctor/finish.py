@@ -116,7 +116,7 @@ def _follows(row: Follows, finding: Finding, found: Sequence[Finding], case: Cas
 def _is_cause(finding: Finding, row: Follows, case: Case) -> bool:
     if SEVERITIES.index(finding.severity) > SEVERITIES.index(row.least):
         return False
-    if finding.field not in row.fields and finding.rule.code not in row.rules:
+    if not row.any_field and finding.field not in row.fields and finding.rule.code not in row.rules:
         return False
     return not (row.unless_paired and _one_for_one(case, finding.split))
 

@@ -111,6 +111,7 @@ class Follows:
     Attributes:
         rules: Codes of the causes.
         fields: Fields of the causes, whichever rule.
+        any_field: Whatever was found is a cause.
         on: In which split the cause counts.
         least: The least severity of a cause that counts.
         unless_paired: Only in a split that has another number of images than of labels.
@@ -118,6 +119,7 @@ class Follows:
 
     rules: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    any_field: bool = False
     on: On = On.SAME_SPLIT
     least: str = "note"
     unless_paired: bool = False

@@ -26,6 +26,7 @@ from deep_mnist.doctor.capture.rules import (
     SIZES_CHANGE,
     USED_UP,
 )
+from deep_mnist.doctor.capture.words.batch_lists import lists_in
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live import batch_fixes as fixes
 from deep_mnist.doctor.checks.live.batch_fixes import yielded_apart
@@ -72,10 +73,12 @@ def _of_sequence(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
     count = len(sequence)
     if count < 1:
         return
-    first = _batch_at(sequence, 0)
+    element = _element_at(sequence, 0)
+    first = None if element is None else _batch_of(element)
     second = _batch_at(sequence, 1) if count > 1 else None
     last = _batch_at(sequence, count - 1) if count > 2 else None
     code = fixes.code_of(type(sequence), "__getitem__")
+    yield from lists_in(split, element, case, code, of_sequence=True)
     if first is not None and count > 2 and (last is None or not _examples(last)):
         yield _ends_early(split, sequence, first, case)
     elif first is not None and second is not None and last is not None:
@@ -89,8 +92,13 @@ def _of_sequence(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
 
 def _batch_at(sequence: Any, index: int) -> Batch | None:
     """Return one batch, None where the user's code raises: fit would stop there."""
+    element = _element_at(sequence, index)
+    return None if element is None else _batch_of(element)
+
+
+def _element_at(sequence: Any, index: int) -> Any:
     try:
-        return _batch_of(sequence[index])
+        return sequence[index]
     except Exception:  # whatever a user's __getitem__ raises
         return None
 
@@ -174,6 +182,7 @@ def _of_iterator(split: str, replay: Any, drawn: Drawn, case: Case) -> Iterator[
     batches = [_batch_of(each) for each in drawn.elements]
     source = fixes.source_of(replay)
     code = getattr(source, "gi_code", None)
+    yield from lists_in(split, drawn.elements[0], case, code, of_sequence=False)
     if len(batches) >= FEWEST_BATCHES and all(_equal(batches[0], each) for each in batches[1:8]):
         if _holds_more(source, batches[0]):
             yield ONE_BATCH.found(

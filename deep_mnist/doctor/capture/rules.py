@@ -58,6 +58,15 @@ NO_GENERATOR = Rule(
     summary="fit is given an iterator that is no generator, such as zip(images, masks).",
     why='Keras 3 stops: "Unrecognized data type"; it takes arrays, datasets, PyDatasets, loaders and generators.',
 )
+LISTS_IN_BATCH = Rule(
+    code="D063",
+    name="lists-in-batch",
+    field="images.dtype",
+    severity="error",
+    scope=Scope.PIPELINE,
+    summary="A generator or sequence yields a list where Keras 3 takes a tuple: [images, table] for two inputs.",
+    why="Keras 3 stops: `output_signature` must contain objects that are subclass of `tf.TypeSpec`.",
+)
 GROUPS_OF_ARRAYS = Rule(
     code="D060",
     name="batch-of-groups",

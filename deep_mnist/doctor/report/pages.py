@@ -95,6 +95,8 @@ def _causes(row: Follows) -> Iterator[str]:
         cause = rule_named(code)
         name = code if cause is None else f"[{code}]({code}.md) {cause.name}"
         yield f"{name}, {WHERE[row.on]}{least}{unless}"
+    if row.any_field:
+        yield f"anything, {WHERE[row.on]}{least}{unless}"
     if row.fields:
         yield f"anything on {', '.join(f'`{each}`' for each in row.fields)}, {WHERE[row.on]}{least}{unless}"
 

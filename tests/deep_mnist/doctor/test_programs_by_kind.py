@@ -37,7 +37,11 @@ SENTENCES |= {"a_layer_that_takes_no_more_arguments", "tags_of_a_class_counted_w
 SENTENCES |= {"one_board_kept_a_hundred_times", "yesterday_in_the_window_in_another_scale"}
 SENTENCES |= {"five_amounts_to_come_from_one_unit_at_each_step"}
 SENTENCES |= {"what_moves_brought_in_place_of_the_moves", "signs_without_a_class_behind_the_end"}
-SENTENCES |= {"weights_of_classes_for_a_generator", "shares_of_a_whole_by_whole_numbers"}
+SENTENCES |= {
+    "an_optimizer_of_a_strategy_alone",
+    "weights_of_classes_for_a_generator",
+    "shares_of_a_whole_by_whole_numbers",
+}
 SENTENCES |= {"outlines_read_from_an_empty_folder", "bands_of_a_scene_before_its_rows"}
 SENTENCES |= {"a_dataset_to_validate_on_that_drops_its_only_batch", "a_layer_in_the_place_of_predict"}
 

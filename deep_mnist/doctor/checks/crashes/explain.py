@@ -23,6 +23,7 @@ from deep_mnist.doctor.checks.crashes.building import reshapes, sizes
 from deep_mnist.doctor.checks.crashes.building.classes import explain_class
 from deep_mnist.doctor.checks.crashes.building.connections import explain_disconnected, explain_layer_name
 from deep_mnist.doctor.checks.crashes.building.forms import explain_form
+from deep_mnist.doctor.checks.crashes.building.graph_sizes import explain_graph_size
 from deep_mnist.doctor.checks.crashes.building.symbols_read import explain_symbol_read
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
@@ -72,6 +73,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     machine.explain_machine,
     machine.explain_key,
     machine.explain_saved,
+    explain_graph_size,
     nothing.explain_nothing,
     nothing.explain_value,
     symbols.explain_unlisted,

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from deep_mnist.doctor.checks.crashes.building.graph_sizes import explain_graph_size
 from deep_mnist.doctor.checks.crashes.crash import Crash, is_kind_of
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines
 from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
 from deep_mnist.doctor.evidence.live.source_text import called
+from deep_mnist.doctor.evidence.live.statements.fix_statements import is_code
 
 OF_ARRAYS = ("scipy", "sklearn", "skimage", "cv2", "librosa", "pandas", "PIL", "torch")  # packages that take no tensors
 OF_PYTHON = re.compile(r"numpy|bool|iterat|symbolic|not allowed|float|must be real number", re.IGNORECASE)
@@ -34,6 +36,26 @@ def symbol_in(trial: LossTrial) -> str:
     held = {name: trial.function.__globals__.get(name) for name in code.co_names}
     held |= {name: cell.cell_contents for name, cell in cells}
     return next((name for name, value in held.items() if is_kind_of(value, "KerasTensor")), "")
+
+
+def size_asked(error: Exception) -> str:
+    """Return the line that asks for a size as the graph runs, "" for an error of another kind."""
+    found = explain_graph_size(Crash(error))
+    return found.fix if found is not None and is_code(found.fix) else ""
+
+
+def with_return(lines: LossLines) -> str:
+    """Return the last line of a loss that returns nothing, with its value returned; "" of one that returns some."""
+    if lines.text is None or not lines.statements or lines.of_step:
+        return ""
+    if any(isinstance(each, ast.Return) and each.value is not None for each in lines.statements):
+        return ""
+    last = lines.statements[-1]
+    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Constant):
+        return lines.text.in_place(f"return {ast.unparse(last.value)}", last)
+    if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
+        return lines.text.in_place(f"{ast.unparse(last)}; return {last.targets[0].id}", last)
+    return f"Let {lines.name} return its loss."
 
 
 def fix_of_error(error: Exception, lines: LossLines, shapes: tuple[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import warnings
@@ -14,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.training_code.loss_errors import fix_of_error, has_exchanged, symbol_in
+from deep_mnist.doctor.checks.fix_lines import alias_of
+from deep_mnist.doctor.checks.training_code.loss_errors import (
+    fix_of_error,
+    has_exchanged,
+    size_asked,
+    symbol_in,
+    with_return,
+)
 from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.loss_rows import Rows, trial_of, trial_rows
 from deep_mnist.doctor.checks.training_code.losses_of_outputs import swapped_in_outputs
@@ -30,8 +38,10 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
 )
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.checks.training_code.steps.fixed_batch import asks_for_whole_batches
-from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial
-from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
+from deep_mnist.doctor.checks.training_code.steps.untraceable_step import run_eagerly
+from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, error_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
@@ -84,11 +94,18 @@ def _named_the_other_way(case: Case, trial: LossTrial, rows: Rows | None) -> Fin
     )
 
 
-def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:  # noqa: ARG001
+def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
+    lines = lines_of(case, trial)
+    if error is None and first.error is not None and (fix := with_return(lines)):
+        return RAISES.found(
+            expected=f"a number, or one for each example, from {trial.name}",
+            received=f"{trial.name} returns nothing",
+            fix=fix,
+        )
     if error is None or asks_for_whole_batches(case):
         return None
-    lines, symbol = lines_of(case, trial), symbol_in(trial)
+    symbol = symbol_in(trial)
     if has_exchanged(error, lines):
         return SWAPPED.found(
             expected="a loss of Keras of (y_true, y_pred): targets first",
@@ -105,8 +122,28 @@ def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Findi
     return RAISES.found(
         expected="a loss of operations of Keras or TensorFlow",
         received=f"{trial.name} {told(error)}",
-        fix=renamed(error) or fix_of_error(error, lines, (rows.y.shape, rows.made.shape)),
+        fix=renamed(error)
+        or size_asked(error)
+        or _as_it_stands(case, trial, rows, first, fix_of_error(error, lines, (rows.y.shape, rows.made.shape))),
     )
+
+
+def _as_it_stands(case: Case, trial: LossTrial, rows: Rows, first: Evaluated, fix: str) -> str:
+    """Return a fix, of one in words a line that lets a loss stand as it is, where it runs eagerly with a gradient.
+
+    That is by autograph, which makes if, for and float() parts of a graph, else by no graph at all.
+    """
+    if is_code(fix) or first.gradient is None or not np.any(first.gradient) or trial.function is None:
+        return fix
+    text = ProgramText(case.frame) if case.frame is not None else None
+    name = text.name_of(trial.function) if text is not None else None
+    calls = [each for each in text.calls("compile") if name and name in ast.unparse(each)] if text is not None else []
+    tf = sys.modules["tensorflow"]
+    if name and len(calls) == 1 and text is not None and trial.traced is not None:
+        if error_of(tf.function(trial.function), rows.y, rows.made) is None:
+            module = alias_of(case.frame, "tensorflow", "tf")[0]
+            return f"{name} = {module}.function({name})  # before {text.at(calls[0])}"
+    return run_eagerly(case)
 
 
 def _swapped(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:

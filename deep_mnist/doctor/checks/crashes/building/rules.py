@@ -25,6 +25,12 @@ SYMBOL_AS_ARRAY = crash_rule(
     "model.layers",
     "A tensor of keras.Input, which holds no numbers, is used as an array that holds some.",
 )
+SIZE_UNKNOWN = crash_rule(
+    "E043",
+    "size-unknown-in-graph",
+    "model.layers",
+    "A layer or loss of one's own asks for a size of the batch that a graph does not know yet.",
+)
 CLASS_OTHERWISE = crash_rule(
     "E042",
     "class-otherwise",

@@ -43,7 +43,7 @@ def check_step_is_traceable(case: Case) -> Iterator[Finding]:
     if call is None or call.verb != "fit" or call.step is not None or OWN_WAYS & own_names(call.model):
         return
     step = step_of(case)
-    if step is None or step.first.error is not None or _runs_eagerly(call.model):
+    if step is None or step.first.error is not None or runs_eagerly(call.model):
         return
     error = _error_of(step)
     user = Crash(error).user if error is not None and OF_SYMBOLS.search(str(error)) else None
@@ -52,11 +52,12 @@ def check_step_is_traceable(case: Case) -> Iterator[Finding]:
     yield UNTRACEABLE.found(
         expected=f"operations of TensorFlow and Keras in {step.name} ({step.place}), or run_eagerly=True in compile()",
         received=f"{user.text}, which as a graph {told(error)}",
-        fix=_eagerly(case),
+        fix=run_eagerly(case),
     )
 
 
-def _runs_eagerly(model: Any) -> bool:
+def runs_eagerly(model: Any) -> bool:
+    """Whether fit makes no graph of a model's steps."""
     return bool(model.run_eagerly or sys.modules["tensorflow"].config.functions_run_eagerly())
 
 
@@ -75,7 +76,7 @@ def _error_of(step: OwnStep) -> Exception | None:
     return replace(step, run=traced).record().error
 
 
-def _eagerly(case: Case) -> str:
+def run_eagerly(case: Case) -> str:
     """Return the source's own call of compile() with run_eagerly=True, or what to write there."""
     text = ProgramText(case.frame) if case.frame is not None else None
     calls = [each for each in text.calls("compile") if ast.unparse(each.func) != "re.compile"] if text else []

@@ -1,0 +1,227 @@
+"""The first step of fit, traced as fit traces it: the graph of the user's own layers, losses and data raises there.
+
+Nothing is computed. A network of Keras's layers and losses alone, on arrays, is not traced: what it takes is read from
+its configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.raised import told
+from deep_mnist.doctor.checks.training_code.steps.step_error import is_of_a_machine
+from deep_mnist.doctor.checks.training_code.steps.untraceable_step import run_eagerly, runs_eagerly
+from deep_mnist.doctor.evidence.live.own_code import all_layers, own_names
+from deep_mnist.doctor.evidence.live.own_step import OwnStep, recording
+from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
+from deep_mnist.doctor.finding import Finding
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
+
+ROWS = 2  # of a dataset that leaves open how many
+BATCH = 32  # where fit is not told
+LENGTH = 8  # of axes whose length a dataset leaves open
+SURE = "Make the network"  # how sentences begin that nothing is to take the place of
+OF_SCOPE = "strategy.scope()"
+OWN_WAYS = {"fit", "make_train_function"}  # of stepping
+
+NOT_TRACED = Rule(
+    code="P153",
+    name="fit-cannot-be-traced",
+    field="rehearsal.updates",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The step of fit cannot be made a graph: a layer, loss or metric of one's own raises on tensors whose "
+    "batch axis is not known yet, or the data or a strategy do not go with the network.",
+    why="fit stops at its first step.",
+    follows=(
+        Follows(any_field=True, on=On.ANY_SPLIT, least="error"),
+        Follows(any_field=True, on=On.MODEL, least="error"),
+    ),
+)
+
+
+@check(NOT_TRACED)
+def check_fit_is_traceable(case: Case) -> Iterator[Finding]:
+    """Yield what a step of fit raises when it is traced, where the program brings something of its own into it."""
+    from deep_mnist.doctor.checks.crashes.explain import finding_of
+
+    call = case.call
+    if call is None or call.verb != "fit" or call.step is not None or not can_be_tried(case):
+        return
+    if OWN_WAYS & own_names(call.model) or runs_eagerly(call.model) or not _brings_its_own(case):
+        return
+    error = _error_of(case)
+    if error is None or is_of_a_machine(error):
+        return
+    known = _of_parts(case, error) or finding_of(error, model=call.model, caller=case.frame)
+    place = Crash(error).place
+    fix = known.fix if known is not None else ""
+    if fix and is_code(fix):
+        fix = fix if "  # " in fix or not place else f"{fix}  # {IN_PLACE} {place}"
+    elif not fix.startswith(SURE) and _runs_eagerly(case):
+        fix = run_eagerly(case)
+    yield NOT_TRACED.found(
+        expected=known.expected if known is not None else "a step of fit that can be made a graph",
+        received=known.received if known is not None else f"it {told(error)}",
+        fix=fix or "Mend that line: fit ends there.",
+    )
+
+
+def _brings_its_own(case: Case) -> bool:
+    """Whether anything takes part in a step that Keras has not written, or that it may not take."""
+    call, tf = case.call, sys.modules["tensorflow"]
+    if call is None:
+        return False
+    parts = [call.model, *all_layers(call.model), getattr(call.model, "optimizer", None)]
+    if any(not _is_of_keras(type(each)) or type(each).__name__ == "Lambda" for each in parts if each is not None):
+        return True
+    compiled = getattr(call.model, "_compile_config", None)
+    stated = tf.nest.flatten(getattr(compiled, "config", None) or {})
+    if any(callable(each) and not _is_of_keras(each) for each in stated):
+        return True
+    if any(hasattr(each, "row_splits") for each in (call.x, call.y)):
+        return True
+    optimizer = getattr(call.model, "optimizer", None)
+    strategies = (call.model.distribute_strategy, getattr(optimizer, "_distribution_strategy", None))
+    return any(type(each).__name__ not in ("NoneType", "_DefaultDistributionStrategy") for each in strategies)
+
+
+def _is_of_keras(value: Any) -> bool:
+    """Whether a class, function or object is of Keras."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return str(module).startswith("keras.")
+
+
+def _of_parts(case: Case, error: Exception) -> Finding | None:
+    """Return what is known of an error by what the call is given, None where it is of other things."""
+    call = case.call
+    if call is None:
+        return None
+    if OF_SCOPE in str(error):
+        return NOT_TRACED.found(
+            expected="the network, its optimizer and compile() within one strategy.scope()",
+            received="a network whose variables were made outside of the scope, or its optimizer was",
+            fix=f"{SURE}, and compile it, within one `with strategy.scope():`.",
+        )
+    ragged = [name for name, each in (("x", call.x), ("y", call.y)) if hasattr(each, "row_splits")]
+    if ragged and not Crash(error).place:
+        text = ProgramText(case.frame) if case.frame is not None else None
+        names = [text.name_of(getattr(call, each)) if text is not None else None for each in ragged]
+        lines = [f"{name} = {name}.to_tensor()" for name in names if name]
+        return NOT_TRACED.found(
+            expected="dense tensors: Keras 3's layers take no ragged ones",
+            received=f"a tf.RaggedTensor as {' and '.join(ragged)}, and the step {told(error)}",
+            fix="; ".join(lines) + "  # padded with 0: keras.layers.Masking() in front leaves that out"
+            if len(lines) == len(ragged)
+            else "Give fit x.to_tensor(), and leave the padding out by keras.layers.Masking().",
+        )
+    return None
+
+
+def _runs_eagerly(case: Case) -> bool:
+    """Whether a step without a graph comes to its end, with a gradient for every weight."""
+    call, given = case.call, _given(case)
+    if call is None or given is None:
+        return False
+    model = call.model
+    owners = tuple(each for each in (model.optimizer,) if each is not None)
+    record = OwnStep(model, None, None, lambda *_: _step(model, given, eagerly=True), owners).record()
+    return record.error is None and bool(record.missing) and not any(record.missing)
+
+
+def _error_of(case: Case) -> Exception | None:
+    """Return what a step raises when fit's own graph of it is made, None where it is made or cannot be tried."""
+    call, keras = case.call, sys.modules["keras"]
+    given = _given(case)
+    if call is None or given is None:
+        return None
+    kept = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        with recording(), unchanged(call.model):
+            _step(call.model, given, eagerly=False)
+    except Exception as error:  # the user's own code may raise anything
+        return error
+    finally:
+        if kept:
+            keras.config.enable_traceback_filtering()
+    return None
+
+
+def _step(model: Any, given: dict[str, Any], *, eagerly: bool) -> None:
+    """Do what fit does before its first step, and make the graph of one, or run it as run_eagerly does."""
+    tf, trainer = sys.modules["tensorflow"], sys.modules["keras.src.backend.tensorflow.trainer"]
+    strategy = model.distribute_strategy
+    batches = trainer.TFEpochIterator(shuffle=False, distribute_strategy=strategy, steps_per_execution=1, **given)
+    model._maybe_symbolic_build(iterator=batches)
+    batches.reset()
+
+    def step(iterator: Any) -> Any:
+        return strategy.run(model.train_step, args=(iterator.get_next(),))
+
+    if eagerly:
+        strategy.run(model.train_step, args=(next(iter(batches._get_iterator())),))
+        return
+    tf.function(step, autograph=False).get_concrete_function(iter(batches._get_iterator()))
+
+
+def _given(case: Case) -> dict[str, Any] | None:
+    """Return the data of a call for one small batch, None where they are not at hand."""
+    call, tf = case.call, sys.modules["tensorflow"]
+    if call is None or call.x is None:
+        return None
+    said = {
+        name: call.arguments[name] for name in ("sample_weight", "class_weight") if call.arguments.get(name) is not None
+    }
+    if isinstance(call.x, tf.data.Dataset):
+        return {"x": _batch_of(call.x), **said} if call.y is None else None
+    parts = {"x": call.x, "y": call.y, **said}
+    weights = parts.pop("class_weight", None)
+    if not all(map(_is_of_rows, tf.nest.flatten(list(parts.values())))):
+        return None
+    size = call.facts.get("batch_size") or BATCH
+    count = int(tf.nest.flatten(call.x)[0].shape[0] * (1 - (call.facts.get("validation_split") or 0)))
+    rows = size if count % size == 0 else size + 1  # whose last batch is a smaller one, too
+    first = {name: tf.nest.map_structure(lambda each: _first(each, rows), each) for name, each in parts.items()}
+    return {**first, "class_weight": weights, "batch_size": size}
+
+
+def _is_of_rows(value: Any) -> bool:
+    return (
+        value is None
+        or isinstance(value, np.ndarray)
+        or hasattr(value, "row_splits")
+        or hasattr(value, "iloc")
+        or (hasattr(value, "shape") and hasattr(value, "numpy"))
+    )
+
+
+def _first(value: Any, rows: int) -> Any:
+    return None if value is None else value[:rows]
+
+
+def _batch_of(dataset: Any) -> Any:
+    """Return a dataset of one batch of zeros, in the form that a dataset says it has; of ragged ones itself."""
+    tf = sys.modules["tensorflow"]
+    specs = tf.nest.flatten(dataset.element_spec)
+    if any(type(each) is not tf.TensorSpec or each.shape.rank is None for each in specs):
+        return dataset
+
+    def zeros(spec: Any) -> Any:
+        sizes = [length if length is not None else (LENGTH if axis else ROWS) for axis, length in enumerate(spec.shape)]
+        return tf.zeros(sizes, spec.dtype) if spec.dtype != tf.string else tf.fill(sizes, "")
+
+    def batches() -> Iterator[Any]:
+        yield tf.nest.map_structure(zeros, dataset.element_spec)
+
+    return tf.data.Dataset.from_generator(batches, output_signature=dataset.element_spec)
