@@ -128,4 +128,4 @@ def alias_of(frame: FrameType | None, module: str, usual: str) -> tuple[str, boo
 def imported_as(frame: FrameType | None, module: str, usual: str) -> tuple[str, str]:
     """Return what the code of a frame calls a module, and what to write before it: "" where it is imported."""
     name, imported = alias_of(frame, module, usual)
-    return name, "" if imported else f"import {module} as {name}; "
+    return name, "" if imported else f"import {module}; " if name == module else f"import {module} as {name}; "

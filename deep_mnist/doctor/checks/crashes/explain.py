@@ -31,7 +31,7 @@ from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
 from deep_mnist.doctor.checks.crashes.files.missing_texts import explain_missing_text
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_batched, explain_ragged
-from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled
+from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled, explain_saved_layer
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
 from deep_mnist.doctor.checks.crashes.files.tables import explain_table_file
 from deep_mnist.doctor.checks.crashes.files.texts import explain_text
@@ -66,6 +66,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_stored,
     explain_table_file,
     explain_text,
+    explain_saved_layer,
     explain_compiled,
     explain_ragged,
     explain_batched,

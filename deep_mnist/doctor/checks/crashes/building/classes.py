@@ -14,7 +14,10 @@ from deep_mnist.doctor.finding import Finding
 
 NO_SUPER = re.compile(r"In layer '(\w+)', you forgot to call `super\(\).__init__\(\)`")
 NO_CALL = re.compile(r"(?:Model|Layer) (\w+) does not have a `call\(\)` method")
-BY_PLACE = re.compile(r"`name` must be passed as a keyword argument. Received: add_weight\(")
+BY_PLACE = re.compile(  # Keras 2 took the name first, Keras 3 takes the shape
+    r"`name` must be passed as a keyword argument. Received: add_weight\(|Cannot convert '\w+' to a shape"
+    r"|add_weight\(\) got multiple values for argument 'shape'"
+)
 TOO_MANY = re.compile(r"too many positional arguments|takes \d+ positional arguments? but \d+ w")
 METHODS = ("call", "build", "train_step", "test_step", "compute_loss", "on_epoch_end", "on_epoch_begin", "get_config")
 

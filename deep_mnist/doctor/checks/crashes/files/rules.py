@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from deep_mnist.doctor.checks.crashes.rules import crash_rule
 
+SAVED_OTHERWISE = crash_rule(
+    "E044",
+    "model-saved-otherwise",
+    "files.model",
+    "A saved model holds arguments that layers of this Keras do not take, or code that it does not run unasked.",
+)
 COLUMN_UNKNOWN = crash_rule(
     "E014",
     "column-unknown",

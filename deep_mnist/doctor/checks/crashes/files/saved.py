@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash
-from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_with_keywords
+from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed, line_with_keywords
+from deep_mnist.doctor.checks.crashes.files.rules import SAVED_OTHERWISE
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNKNOWN
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.checks.fix_lines import imported_as
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.finding import Finding
+
+LOADERS = ("load_model", "model_from_json", "clone_model", "from_config", "deserialize_keras_object")
+OF_LAMBDA = re.compile(r"deserialization of a `?Lambda`? layer")
+OTHER_ARGUMENTS = re.compile(r"Unrecognized keyword arguments passed to (\w+): (\{[^}]*\})")
+
+
+def explain_saved_layer(crash: Crash) -> Finding | None:
+    """Name the arguments of a saved layer that its class does not take, or the Lambda whose code is in the file."""
+    step = crash.user
+    calls = calls_at(step, *LOADERS) if step is not None else []
+    if step is None or len(calls) != 1:
+        return None
+    call = calls[0]
+    if OF_LAMBDA.search(crash.text) is not None:
+        keras, before = imported_as(step.frame, "keras", "keras")
+        allowed = line_with_keywords(step, call, safe_mode=False)
+        if called(call) != "load_model":
+            text = ProgramText(step.frame, step.file)
+            allowed = f"{before}{keras}.config.enable_unsafe_deserialization()  # before {text.at(call)}"
+        return crash.found(
+            SAVED_OTHERWISE,
+            "a model without code, or leave to run the code of one that you made yourself",
+            f"a Lambda layer, in {ast.unparse(call)}",
+            allowed,
+        )
+    match = OTHER_ARGUMENTS.search(crash.text)
+    layer = getattr(getattr(sys.modules.get("keras"), "layers", None), match[1], None) if match is not None else None
+    names = re.findall(r"'(\w+)':", match[2]) if match is not None else []
+    if match is None or layer is None or not names or any(each.arg == "custom_objects" for each in call.keywords):
+        return None
+    keras, before = imported_as(step.frame, "keras", "keras")
+    left_out = ", ".join(f"{each}=None" for each in names)
+    made = f"{{{match[1]!r}: lambda {left_out}, **config: {keras}.layers.{match[1]}(**config)}}"
+    again = ast.Call(
+        call.func, call.args, [*call.keywords, ast.keyword("custom_objects", ast.parse(made, mode="eval").body)]
+    )
+    return crash.found(
+        SAVED_OTHERWISE,
+        f"a model whose {match[1]} has the arguments of the installed Keras",
+        f"one of another version, with {' and '.join(names)}",
+        before + line_changed(step, [(call, ast.unparse(again))]),
+    )
 
 
 def explain_compiled(crash: Crash) -> Finding | None:

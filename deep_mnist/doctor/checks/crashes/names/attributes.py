@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -96,7 +97,7 @@ def _attribute(crash: Crash, module: str, name: str) -> Finding | None:
         if "contrib" in whole:
             fix = f"{one}  # and {new} for {chain}: compat.v1 has no contrib" if new else fix
     else:
-        fix = _other_module(step, chain, new or "") or _with_call(step, chain, new or "")
+        fix = _keras_itself(step, chain) or _other_module(step, chain) or _with_call(step, chain, new or "")
     return NAME_GONE.found(
         expected=f"what was {chain}",
         received=f"none of this name in the installed {library_of(module)}, at {crash.place}",
@@ -138,7 +139,20 @@ def _chain(step: TraceStep, module: str, name: str) -> tuple[str, str]:
     return best, f"{home}.{rest}"
 
 
-def _other_module(step: TraceStep, chain: str, new: str) -> str:
+def _keras_itself(step: TraceStep, chain: str) -> str:
+    """Return the import of Keras in the place of tensorflow's, where what tf.keras lacks is there by the same name."""
+    root = chain.partition(".")[0]
+    home = step.frame.f_globals.get(root)
+    if root != "keras" or getattr(home, "__name__", "") == "keras" or not exists(chain):
+        return ""
+    imports = [each for each in ast.walk(step.tree) if isinstance(each, ast.ImportFrom)]
+    found = [each for each in imports if [name.asname or name.name for name in each.names] == [root]]
+    return (
+        f"import keras  # in place of {Path(step.file).name}:{found[0].lineno}" if len(found) == 1 else "import keras"
+    )
+
+
+def _other_module(step: TraceStep, chain: str) -> str:
     """Return an import by which all that the program takes of a module is there, where one module has it all."""
     root, _, leaf = chain.partition(".")
     home = step.frame.f_globals.get(root)
@@ -150,7 +164,6 @@ def _other_module(step: TraceStep, chain: str, new: str) -> str:
     for package, name in (("keras", "ops"), ("tensorflow.keras", "backend")):
         if all(exists(f"{package}.{name}.{each}") for each in used):
             return f"from {package} import {name} as {root}"
-    del new
     return ""
 
 

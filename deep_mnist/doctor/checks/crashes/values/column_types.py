@@ -12,25 +12,45 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import KIND_OTHER
 from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.evidence.live.source_text import argument_of, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
 ACCESSOR = re.compile(r"Can only use \.(dt|str) accessor with")
 KEYS = re.compile(r"You are trying to merge on \S+ and \S+ columns for key '([^']+)'")
+CLASS_MODE = re.compile(r'If class_mode="(\w+)", y_col="([^"]+)" column\s+values must be strings')
 SEVERAL = "Cannot subset columns with a tuple with more than one element"
 
 
 def explain_column_type(crash: Crash) -> Finding | None:
     """Name the column and its type, and the line that makes it what it is used as."""
     step = crash.user
-    if step is None or not isinstance(crash.error, AttributeError | ValueError):
+    if step is None or not isinstance(crash.error, AttributeError | TypeError | ValueError):
         return None
     if (match := ACCESSOR.search(crash.text)) is not None:
         return _accessor(crash, step, match[1])
     if (keys := KEYS.search(crash.text)) is not None:
         return _keys(crash, step, keys[1])
+    if (mode := CLASS_MODE.search(crash.text)) is not None:
+        return _class_mode(crash, step, mode[1], mode[2])
     return _several(crash, step) if SEVERAL in crash.text else None
+
+
+def _class_mode(crash: Crash, step: TraceStep, mode: str, column: str) -> Finding | None:
+    """Labels of a table that flow_from_dataframe takes as texts alone."""
+    text = ProgramText(step.frame, step.file)
+    calls = text.calls_on(step.line, "flow_from_dataframe")
+    table = argument_of(calls[0], 0, "dataframe") if len(calls) == 1 else None
+    statement = text.statement_of(calls[0]) if table is not None else None
+    if table is None or statement is None:
+        return None
+    name = f"{ast.unparse(table)}[{column!r}]"
+    return crash.found(
+        KIND_OTHER,
+        f"texts in {name}, for class_mode={mode!r}",
+        "a column of numbers",
+        f"{name} = {name}.astype(str)  # before {text.at(statement)}",
+    )
 
 
 def _accessor(crash: Crash, step: TraceStep, name: str) -> Finding | None:

@@ -30,6 +30,7 @@ ROWS = 2  # of a dataset that leaves open how many
 BATCH = 32  # where fit is not told
 LENGTH = 8  # of axes whose length a dataset leaves open
 SURE = "Make the network"  # how sentences begin that nothing is to take the place of
+OF_GRAPHS = "graph.mode"
 OF_SCOPE = "strategy.scope()"
 OWN_WAYS = {"fit", "make_train_function"}  # of stepping
 
@@ -66,7 +67,7 @@ def check_fit_is_traceable(case: Case) -> Iterator[Finding]:
     known = _of_parts(case, error) or finding_of(error, model=call.model, caller=case.frame)
     place = Crash(error).place
     fix = known.fix if known is not None else ""
-    if fix and is_code(fix):
+    if fix and is_code(fix) and not (known is not None and known.field == OF_GRAPHS):  # which is told for all graphs
         fix = fix if "  # " in fix or not place else f"{fix}  # {IN_PLACE} {place}"
     elif not fix.startswith(SURE) and _runs_eagerly(case):
         fix = run_eagerly(case)
