@@ -74,7 +74,7 @@ def _of_sequence(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
     if count < 1:
         return
     element = _element_at(sequence, 0)
-    first = None if element is None else _batch_of(element)
+    first = _batch_in(element)
     second = _batch_at(sequence, 1) if count > 1 else None
     last = _batch_at(sequence, count - 1) if count > 2 else None
     code = fixes.code_of(type(sequence), "__getitem__")
@@ -92,14 +92,20 @@ def _of_sequence(split: str, sequence: Any, case: Case) -> Iterator[Finding]:
 
 def _batch_at(sequence: Any, index: int) -> Batch | None:
     """Return one batch, None where the user's code raises: fit would stop there."""
-    element = _element_at(sequence, index)
-    return None if element is None else _batch_of(element)
+    return _batch_in(_element_at(sequence, index))
 
 
 def _element_at(sequence: Any, index: int) -> Any:
     try:
         return sequence[index]
     except Exception:  # whatever a user's __getitem__ raises
+        return None
+
+
+def _batch_in(element: Any) -> Batch | None:
+    try:
+        return None if element is None else _batch_of(element)
+    except Exception:  # of what a user's __getitem__ returns
         return None
 
 

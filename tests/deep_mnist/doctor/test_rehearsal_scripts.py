@@ -67,8 +67,7 @@ for start in range(0, 320, 32):
     "raises": NETWORK.replace("layers.Dense(10)", "layers.Dense(10), Broken()").replace("model =", """
 class Broken(layers.Layer):
     def call(self, x, training=False):
-        eagerly = keras.src.backend.tensorflow.core.tf.executing_eagerly()
-        if training and eagerly: raise RuntimeError("this layer runs as a graph alone")
+        if training and tf.executing_eagerly(): raise RuntimeError("this layer runs as a graph alone")
         return x
 model =""", 1) + "model.fit(images, labels)\n",
     "trained_after": NETWORK + """

@@ -13,7 +13,7 @@ import numpy as np
 from deep_mnist.doctor.capture.rules import LISTS_IN_BATCH
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.checks.live.batch_fixes import function_of, plain_statements
+from deep_mnist.doctor.checks.live.batch_fixes import function_of, given_by, plain_statements
 from deep_mnist.doctor.evidence.live.own_code import is_of_keras_2
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
@@ -54,7 +54,7 @@ def _with_tuples(case: Case, code: CodeType | None, parts: list[Any]) -> str:
     if found is None:
         return ""
     text, definition = found
-    given = [(each, value) for each in plain_statements(definition) if (value := _given(each)) is not None]
+    given = [(each, value) for each in plain_statements(definition) if (value := given_by(each)) is not None]
     if len(given) != 1:
         return ""
     statement, value = given[0]
@@ -66,14 +66,6 @@ def _with_tuples(case: Case, code: CodeType | None, parts: list[Any]) -> str:
         _as_tuple(each, part, numpy) if type(part) is list else each for each, part in zip(held, parts, strict=True)
     ]
     return text.in_place(ast.unparse(exchanged(statement, [(value, ast.Tuple(again, ast.Load()))])), statement)
-
-
-def _given(statement: ast.stmt) -> ast.expr | None:
-    """Return what a statement yields or returns, None where it does neither."""
-    if isinstance(statement, ast.Return):
-        return statement.value
-    given = statement.value if isinstance(statement, ast.Expr) else None
-    return given.value if isinstance(given, ast.Yield) else None
 
 
 def _as_tuple(node: ast.expr, part: list[Any], numpy: str) -> ast.expr:

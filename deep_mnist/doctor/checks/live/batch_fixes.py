@@ -273,11 +273,15 @@ def resized(case: Case, code: CodeType | None, required: tuple[int | None, ...])
     return ""
 
 
+def given_by(statement: ast.stmt) -> ast.expr | None:
+    """Return what a statement yields or returns, None where it does neither."""
+    value = statement.value if isinstance(statement, ast.Expr | ast.Return) else None
+    return value.value if isinstance(value, ast.Yield) else value if isinstance(statement, ast.Return) else None
+
+
 def _given(statement: ast.stmt) -> ast.Tuple | None:
     """Return the tuple that a statement yields or returns, None of others."""
-    value = statement.value if isinstance(statement, ast.Expr | ast.Return) else None
-    value = value.value if isinstance(value, ast.Yield) else value if isinstance(statement, ast.Return) else None
-    return value if isinstance(value, ast.Tuple) else None
+    return value if isinstance(value := given_by(statement), ast.Tuple) else None
 
 
 def yielded_apart(case: Case, code: CodeType | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.rules import STEP_FAILS
-from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged
+from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged, whole_tracebacks
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
@@ -86,20 +86,14 @@ def _rows(case: Case, part: str) -> Any:
 
 def _error_of(model: Any, x: Any, y: Any, case: Case) -> Finding | None:
     """Return what is known of the error that a step on these rows raises, None where it raises none."""
-    import keras
-
     from deep_mnist.doctor.checks.crashes.explain import finding_of
 
-    kept = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()
+    changed = [] if getattr(model, "outputs", None) else [model]  # whose output is then not computed
     try:
-        with unchanged(*([] if getattr(model, "outputs", None) else [model])):  # whose output is then not computed
+        with whole_tracebacks(), unchanged(*changed):
             _step(model, x, y)
     except Exception as error:  # the user's own layers may raise anything
         return finding_of(error, model=model, caller=case.frame)
-    finally:
-        if kept:
-            keras.config.enable_traceback_filtering()
     return None
 
 

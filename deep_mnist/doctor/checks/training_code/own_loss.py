@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import warnings
@@ -39,6 +38,7 @@ from deep_mnist.doctor.checks.training_code.own_loss_rules import (
 from deep_mnist.doctor.checks.training_code.raised import renamed, told
 from deep_mnist.doctor.checks.training_code.steps.fixed_batch import asks_for_whole_batches
 from deep_mnist.doctor.checks.training_code.steps.untraceable_step import run_eagerly
+from deep_mnist.doctor.evidence.live.lineage import names_in
 from deep_mnist.doctor.evidence.live.loss_trial import Evaluated, LossTrial, error_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
@@ -96,8 +96,10 @@ def _named_the_other_way(case: Case, trial: LossTrial, rows: Rows | None) -> Fin
 
 def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Finding | None:
     error = trial.traced(rows.y, rows.made) if trial.traced is not None else None
+    if error is None and first.error is None:
+        return None
     lines = lines_of(case, trial)
-    if error is None and first.error is not None and (fix := with_return(lines)):
+    if error is None and (fix := with_return(lines)):
         return RAISES.found(
             expected=f"a number, or one for each example, from {trial.name}",
             received=f"{trial.name} returns nothing",
@@ -137,7 +139,7 @@ def _as_it_stands(case: Case, trial: LossTrial, rows: Rows, first: Evaluated, fi
         return fix
     text = ProgramText(case.frame) if case.frame is not None else None
     name = text.name_of(trial.function) if text is not None else None
-    calls = [each for each in text.calls("compile") if name and name in ast.unparse(each)] if text is not None else []
+    calls = [each for each in text.calls("compile") if name in names_in(each)] if text is not None else []
     tf = sys.modules["tensorflow"]
     if name and len(calls) == 1 and text is not None and trial.traced is not None:
         if error_of(tf.function(trial.function), rows.y, rows.made) is None:

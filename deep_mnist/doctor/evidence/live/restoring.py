@@ -48,6 +48,19 @@ def unchanged(*owners: Any) -> Iterator[None]:
             each()
 
 
+@contextlib.contextmanager
+def whole_tracebacks() -> Iterator[None]:
+    """Within the block Keras leaves its own frames in tracebacks: they hold the layer and the shapes."""
+    config = sys.modules["keras"].config
+    kept = config.is_traceback_filtering_enabled()
+    config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if kept:
+            config.enable_traceback_filtering()
+
+
 def _remembered(owner: Any) -> list[Callable[[], None]]:
     """Return what gives a model, its layers and its optimizer their attributes and variables' values back."""
     objects = list(_parts(owner))

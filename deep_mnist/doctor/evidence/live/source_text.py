@@ -143,7 +143,7 @@ class ProgramText:
     def repeated_around(self, node: ast.AST) -> list[int]:
         """Return the ids of the loops, comprehensions and functions that a node stands in."""
         around = (ast.For, ast.While, ast.FunctionDef, ast.Lambda, *COMPREHENSIONS)
-        return [id(each) for each in self.nodes if isinstance(each, around) and _holds(each, node)]
+        return [id(each) for each in self.nodes if isinstance(each, around) and holds(each, node)]
 
     def with_expression(self, old: ast.expr, new: ast.expr) -> str:
         """Return the statement around an expression with another one in its place; "" where it is no plain one."""
@@ -229,7 +229,8 @@ def names_set(nodes: list[ast.stmt]) -> Iterator[str]:
                 yield node.id
 
 
-def _holds(statement: ast.AST, node: ast.AST) -> bool:
+def holds(statement: ast.AST, node: ast.AST) -> bool:
+    """Whether a node is a part of another one, or that itself."""
     return any(each is node for each in ast.walk(statement))
 
 

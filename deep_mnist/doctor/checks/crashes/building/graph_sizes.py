@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from deep_mnist.doctor.checks.crashes.building.rules import SIZE_UNKNOWN
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, holds
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
@@ -24,7 +25,7 @@ ALL_AT_ONCE = (
 )
 
 
-class _Size:
+class _Size(NamedTuple):
     """A size that a line asks of a tensor.
 
     Attributes:
@@ -34,15 +35,17 @@ class _Size:
         axis: None for all of its sizes.
     """
 
-    def __init__(self, node: ast.expr, tensor: ast.expr, value: Any, axis: int | None) -> None:
-        self.node, self.tensor, self.value, self.axis = node, tensor, value, axis
+    node: ast.expr
+    tensor: ast.expr
+    value: Any
+    axis: int | None
 
     @property
     def is_unknown(self) -> bool:
         sizes = tuple(self.value.shape)
-        return (
-            None in sizes if self.axis is None else -len(sizes) <= self.axis < len(sizes) and sizes[self.axis] is None
-        )
+        if self.axis is None:
+            return None in sizes
+        return -len(sizes) <= self.axis < len(sizes) and sizes[self.axis] is None
 
 
 def explain_graph_size(crash: Crash) -> Finding | None:
@@ -58,7 +61,7 @@ def explain_graph_size(crash: Crash) -> Finding | None:
 
 
 def _statement(text: ProgramText, line: int) -> ast.stmt | None:
-    """Return the innermost statement around a line; of a loop or condition its head alone counts."""
+    """Return the innermost statement around a line."""
     around = [
         each for each in text.nodes if isinstance(each, ast.stmt) and each.lineno <= line <= (each.end_lineno or 0)
     ]
@@ -67,19 +70,19 @@ def _statement(text: ProgramText, line: int) -> ast.stmt | None:
 
 def _at_once(crash: Crash, text: ProgramText, statement: ast.stmt, step: TraceStep) -> Finding | None:
     """Return the finding where the line itself asks for the size."""
-    parts = list(_parts(statement))
     unpacked = _unpacked(statement, step)
     if unpacked is not None:
         new = ast.Call(ast.Attribute(unpacked.func.value, "unstack"), [unpacked], [])  # type: ignore[attr-defined]
         return _found(crash, ast.unparse(unpacked), _written(text, statement, [(unpacked, new)]))
-    for node in (each for each in parts if isinstance(each, ast.Call) and called(each) == "range"):
+    counted = _counted(statement)
+    for node in counted:
         if (known := _known_length(node, step)) is not None:
             return _found(crash, ast.unparse(known[0]), _written(text, statement, [known]))
     sizes = [each for each in _sizes(statement, step) if each.is_unknown]
     if not sizes:
         return None
     name = ast.unparse(sizes[0].node)
-    if any(_is_within(each.node, part) for each in sizes for part in parts if _counts(part)):
+    if any(holds(each, size.node) for size in sizes for each in counted):
         return _found(crash, name, f"{name} counts rows of a batch that are not there yet: {ALL_AT_ONCE}.")
     return _found(
         crash, name, _written(text, statement, [(each.node, _asked(each, statement, step)) for each in sizes])
@@ -90,17 +93,18 @@ def _set_before(crash: Crash, text: ProgramText, statement: ast.stmt, step: Trac
     """Return the finding where a name of the line was set to a size that is None."""
     read = [each for each in _parts(statement) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)]
     for name in (each for each in read if each.id in step.held and step.held[each.id] is None):
-        setting = _setting(text, name.id, statement)
-        size = _size_set(setting, name.id, step) if setting is not None else None
-        if setting is None or size is None:
+        last = next(Lineage(text, text.around(name)).before(name.id, place_of(name)), None)
+        setting = text.statement_of(last.value) if last is not None else None
+        size = _size_set(setting, name.id, step) if isinstance(setting, ast.Assign) else None
+        if not isinstance(setting, ast.Assign) or size is None:
             continue
-        if any(_is_within(name, part) for part in _parts(statement) if _counts(part)):
+        if any(holds(each, name) for each in _counted(statement)):
             told = f"{name.id} counts rows of a batch that are not there yet: {ALL_AT_ONCE}."
             return _found(crash, f"{name.id} = {ast.unparse(size.node)}", told)
         new = _asked(size, statement, step, name)
         if isinstance(setting.targets[0], ast.Tuple):
             shown = [
-                _asked(_Size(size.node, size.tensor, size.value, axis), statement, step, name)
+                _asked(size._replace(axis=axis), statement, step, name)
                 if length is None
                 else ast.parse(f"{ast.unparse(size.tensor)}.shape[{axis}]", mode="eval").body
                 for axis, length in enumerate(size.value.shape)
@@ -149,7 +153,7 @@ def _size(node: ast.expr, step: TraceStep) -> _Size | None:
     axis = _number(node.slice) if isinstance(node, ast.Subscript) else None
     if isinstance(node, ast.Subscript) and axis is not None:
         whole = _size(node.value, step)
-        return _Size(node, whole.tensor, whole.value, axis) if whole is not None and whole.axis is None else None
+        return whole._replace(node=node, axis=axis) if whole is not None and whole.axis is None else None
     if isinstance(node, ast.Call) and called(node) == "len" and len(node.args) == 1:
         return _of_tensor(node, node.args[0], step, 0)
     if isinstance(node, ast.Call) and called(node) in STATIC:
@@ -198,18 +202,15 @@ def _module(step: TraceStep, value: Any) -> str:
 def _is_calculated_with(node: ast.expr, statement: ast.stmt) -> bool:
     """Whether a size is an operand of numbers, and no part of a shape."""
     shapes = (each for each in _parts(statement) if isinstance(each, ast.Tuple | ast.List | ast.Subscript))
-    if any(_is_within(node, each) for each in shapes if each is not node):
+    if any(holds(each, node) for each in shapes if each is not node):
         return False
     operands = [each for each in _parts(statement) if isinstance(each, ast.BinOp)]
     return any(node is part for each in operands for part in (each.left, each.right))
 
 
-def _is_within(node: ast.AST, other: ast.AST) -> bool:
-    return any(each is node for each in ast.walk(other))
-
-
-def _counts(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and called(node) == "range"
+def _counted(statement: ast.stmt) -> list[ast.Call]:
+    """Return the calls of range() of a statement."""
+    return [each for each in _parts(statement) if isinstance(each, ast.Call) and called(each) == "range"]
 
 
 def _known_length(call: ast.Call, step: TraceStep) -> tuple[ast.expr, ast.expr] | None:
@@ -236,17 +237,6 @@ def _unpacked(statement: ast.stmt, step: TraceStep) -> ast.Call | None:
     return call if call.args and hasattr(module, "unstack") else None
 
 
-def _setting(text: ProgramText, name: str, statement: ast.stmt) -> ast.Assign | None:
-    """Return the last plain assignment to a name before a statement."""
-    found = [
-        each
-        for each in text.nodes
-        if isinstance(each, ast.Assign) and each.lineno < statement.lineno
-        if any(isinstance(part, ast.Name) and part.id == name for target in each.targets for part in ast.walk(target))
-    ]
-    return max(found, key=lambda each: each.lineno, default=None)
-
-
 def _size_set(setting: ast.Assign, name: str, step: TraceStep) -> _Size | None:
     size = _size(setting.value, step)
     target = setting.targets[0]
@@ -255,5 +245,5 @@ def _size_set(setting: ast.Assign, name: str, step: TraceStep) -> _Size | None:
     if isinstance(target, ast.Tuple):
         names = [getattr(each, "id", "") for each in target.elts]
         whole = size.axis is None and len(names) == len(tuple(size.value.shape)) and name in names
-        return _Size(size.node, size.tensor, size.value, names.index(name)) if whole else None
+        return size._replace(axis=names.index(name)) if whole else None
     return size if isinstance(target, ast.Name) and size.axis is not None else None

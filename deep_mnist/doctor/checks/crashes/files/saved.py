@@ -1,4 +1,4 @@
-"""How a model of an .h5 file was compiled, which Keras 3 cannot always read."""
+"""What a saved model holds that Keras 3 does not read: how it was compiled, arguments of another Keras, code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 import sys
 from typing import Any
 
-from deep_mnist.doctor.checks.crashes.crash import Crash
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed, line_with_keywords
 from deep_mnist.doctor.checks.crashes.files.rules import SAVED_OTHERWISE
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNKNOWN
 from deep_mnist.doctor.checks.fix_lines import imported_as
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 from deep_mnist.doctor.finding import Finding
 
 LOADERS = ("load_model", "model_from_json", "clone_model", "from_config", "deserialize_keras_object")
@@ -26,33 +26,39 @@ def explain_saved_layer(crash: Crash) -> Finding | None:
     calls = calls_at(step, *LOADERS) if step is not None else []
     if step is None or len(calls) != 1:
         return None
-    call = calls[0]
     if OF_LAMBDA.search(crash.text) is not None:
-        keras, before = imported_as(step.frame, "keras", "keras")
-        allowed = line_with_keywords(step, call, safe_mode=False)
-        if called(call) != "load_model":
-            text = ProgramText(step.frame, step.file)
-            allowed = f"{before}{keras}.config.enable_unsafe_deserialization()  # before {text.at(call)}"
-        return crash.found(
-            SAVED_OTHERWISE,
-            "a model without code, or leave to run the code of one that you made yourself",
-            f"a Lambda layer, in {ast.unparse(call)}",
-            allowed,
-        )
+        return _of_lambda(crash, step, calls[0])
     match = OTHER_ARGUMENTS.search(crash.text)
-    layer = getattr(getattr(sys.modules.get("keras"), "layers", None), match[1], None) if match is not None else None
-    names = re.findall(r"'(\w+)':", match[2]) if match is not None else []
-    if match is None or layer is None or not names or any(each.arg == "custom_objects" for each in call.keywords):
+    return _of_arguments(crash, step, calls[0], match[1], match[2]) if match is not None else None
+
+
+def _of_lambda(crash: Crash, step: TraceStep, call: ast.Call) -> Finding:
+    fix = line_with_keywords(step, call, safe_mode=False)
+    if called(call) != "load_model":  # which alone takes it
+        keras, before = imported_as(step.frame, "keras", "keras")
+        place = ProgramText(step.frame, step.file).at(call)
+        fix = f"{before}{keras}.config.enable_unsafe_deserialization()  # before {place}"
+    return crash.found(
+        SAVED_OTHERWISE,
+        "a model without code, or leave to run the code of one that you made yourself",
+        f"a Lambda layer, in {ast.unparse(call)}",
+        fix,
+    )
+
+
+def _of_arguments(crash: Crash, step: TraceStep, call: ast.Call, layer: str, arguments: str) -> Finding | None:
+    """Return the finding on arguments, the text of a dictionary, that a layer of Keras does not take."""
+    names = re.findall(r"'(\w+)':", arguments)
+    if not hasattr(sys.modules["keras"].layers, layer) or not names or keyword_of(call, "custom_objects") is not None:
         return None
     keras, before = imported_as(step.frame, "keras", "keras")
     left_out = ", ".join(f"{each}=None" for each in names)
-    made = f"{{{match[1]!r}: lambda {left_out}, **config: {keras}.layers.{match[1]}(**config)}}"
-    again = ast.Call(
-        call.func, call.args, [*call.keywords, ast.keyword("custom_objects", ast.parse(made, mode="eval").body)]
-    )
+    made = f"{{{layer!r}: lambda {left_out}, **config: {keras}.layers.{layer}(**config)}}"
+    objects = ast.keyword("custom_objects", ast.parse(made, mode="eval").body)
+    again = ast.Call(call.func, call.args, [*call.keywords, objects])
     return crash.found(
         SAVED_OTHERWISE,
-        f"a model whose {match[1]} has the arguments of the installed Keras",
+        f"a model whose {layer} has the arguments of the installed Keras",
         f"one of another version, with {' and '.join(names)}",
         before + line_changed(step, [(call, ast.unparse(again))]),
     )

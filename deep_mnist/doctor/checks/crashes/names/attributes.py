@@ -6,7 +6,6 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +15,7 @@ from deep_mnist.doctor.checks.crashes.names.imports import explain_import
 from deep_mnist.doctor.checks.crashes.names.libraries import as_written, library_of, version_of
 from deep_mnist.doctor.checks.crashes.names.successors import exists, successor
 from deep_mnist.doctor.checks.crashes.rules import NAME_GONE
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 
 ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
@@ -145,11 +145,10 @@ def _keras_itself(step: TraceStep, chain: str) -> str:
     home = step.frame.f_globals.get(root)
     if root != "keras" or getattr(home, "__name__", "") == "keras" or not exists(chain):
         return ""
-    imports = [each for each in ast.walk(step.tree) if isinstance(each, ast.ImportFrom)]
+    text = ProgramText(step.frame, step.file)
+    imports = [each for each in text.nodes if isinstance(each, ast.ImportFrom)]
     found = [each for each in imports if [name.asname or name.name for name in each.names] == [root]]
-    return (
-        f"import keras  # in place of {Path(step.file).name}:{found[0].lineno}" if len(found) == 1 else "import keras"
-    )
+    return text.in_place("import keras", found[0]) if len(found) == 1 else "import keras"
 
 
 def _other_module(step: TraceStep, chain: str) -> str:

@@ -95,11 +95,11 @@ def check_call_runs(case: Case) -> Iterator[Finding]:
     yield CALL_RAISES.found(
         expected=known.expected if known is not None else f"{name} to run on a batch of train",
         received=known.received if known is not None else f"it {told(error)}",
-        fix=_in_place(known.fix, Crash(error).place) if known is not None else "Mend that line: fit ends there.",
+        fix=placed(known.fix, Crash(error).place) if known is not None else "Mend that line: fit ends there.",
     )
 
 
-def _in_place(fix: str, place: str) -> str:
+def placed(fix: str, place: str) -> str:
     """Return a statement with the line that it stands for; a fix that tells more, or a sentence, as it is."""
     return f"{fix}  # {IN_PLACE} {place}" if is_code(fix) and "  # " not in fix else fix
 

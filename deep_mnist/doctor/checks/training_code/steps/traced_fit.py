@@ -16,13 +16,13 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
 from deep_mnist.doctor.checks.training_code.raised import told
-from deep_mnist.doctor.checks.training_code.steps.step_error import is_of_a_machine
-from deep_mnist.doctor.checks.training_code.steps.untraceable_step import run_eagerly, runs_eagerly
+from deep_mnist.doctor.checks.training_code.steps.step_error import is_of_a_machine, placed
+from deep_mnist.doctor.checks.training_code.steps.untraceable_step import OWN_WAYS, run_eagerly, runs_eagerly
 from deep_mnist.doctor.evidence.live.own_code import all_layers, own_names
 from deep_mnist.doctor.evidence.live.own_step import OwnStep, recording
-from deep_mnist.doctor.evidence.live.restoring import unchanged
+from deep_mnist.doctor.evidence.live.restoring import unchanged, whole_tracebacks
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
-from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code
+from deep_mnist.doctor.evidence.live.statements.fix_statements import is_code
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -32,7 +32,6 @@ LENGTH = 8  # of axes whose length a dataset leaves open
 SURE = "Make the network"  # how sentences begin that nothing is to take the place of
 OF_GRAPHS = "graph.mode"
 OF_SCOPE = "strategy.scope()"
-OWN_WAYS = {"fit", "make_train_function"}  # of stepping
 
 NOT_TRACED = Rule(
     code="P153",
@@ -44,10 +43,7 @@ NOT_TRACED = Rule(
     summary="The step of fit cannot be made a graph: a layer, loss or metric of one's own raises on tensors whose "
     "batch axis is not known yet, or the data or a strategy do not go with the network.",
     why="fit stops at its first step.",
-    follows=(
-        Follows(any_field=True, on=On.ANY_SPLIT, least="error"),
-        Follows(any_field=True, on=On.MODEL, least="error"),
-    ),
+    follows=(Follows(any_field=True, on=On.ANY_SPLIT, least="error"),),
 )
 
 
@@ -68,8 +64,8 @@ def check_fit_is_traceable(case: Case) -> Iterator[Finding]:
     place = Crash(error).place
     fix = known.fix if known is not None else ""
     if fix and is_code(fix) and not (known is not None and known.field == OF_GRAPHS):  # which is told for all graphs
-        fix = fix if "  # " in fix or not place else f"{fix}  # {IN_PLACE} {place}"
-    elif not fix.startswith(SURE) and _runs_eagerly(case):
+        fix = placed(fix, place) if place else fix
+    elif not fix.startswith(SURE) and _ends_eagerly(case):
         fix = run_eagerly(case)
     yield NOT_TRACED.found(
         expected=known.expected if known is not None else "a step of fit that can be made a graph",
@@ -129,33 +125,27 @@ def _of_parts(case: Case, error: Exception) -> Finding | None:
     return None
 
 
-def _runs_eagerly(case: Case) -> bool:
+def _ends_eagerly(case: Case) -> bool:
     """Whether a step without a graph comes to its end, with a gradient for every weight."""
     call, given = case.call, _given(case)
     if call is None or given is None:
         return False
     model = call.model
-    owners = tuple(each for each in (model.optimizer,) if each is not None)
+    owners = (model.optimizer,) if model.optimizer is not None else ()
     record = OwnStep(model, None, None, lambda *_: _step(model, given, eagerly=True), owners).record()
     return record.error is None and bool(record.missing) and not any(record.missing)
 
 
 def _error_of(case: Case) -> Exception | None:
     """Return what a step raises when fit's own graph of it is made, None where it is made or cannot be tried."""
-    call, keras = case.call, sys.modules["keras"]
-    given = _given(case)
+    call, given = case.call, _given(case)
     if call is None or given is None:
         return None
-    kept = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()
     try:
-        with recording(), unchanged(call.model):
+        with whole_tracebacks(), recording(), unchanged(call.model):
             _step(call.model, given, eagerly=False)
     except Exception as error:  # the user's own code may raise anything
         return error
-    finally:
-        if kept:
-            keras.config.enable_traceback_filtering()
     return None
 
 
@@ -181,20 +171,17 @@ def _given(case: Case) -> dict[str, Any] | None:
     call, tf = case.call, sys.modules["tensorflow"]
     if call is None or call.x is None:
         return None
-    said = {
-        name: call.arguments[name] for name in ("sample_weight", "class_weight") if call.arguments.get(name) is not None
-    }
+    weights = {name: call.arguments.get(name) for name in ("sample_weight", "class_weight")}
     if isinstance(call.x, tf.data.Dataset):
-        return {"x": _batch_of(call.x), **said} if call.y is None else None
-    parts = {"x": call.x, "y": call.y, **said}
-    weights = parts.pop("class_weight", None)
+        return {"x": _batch_of(call.x), **weights} if call.y is None else None
+    parts = {"x": call.x, "y": call.y, "sample_weight": weights["sample_weight"]}
     if not all(map(_is_of_rows, tf.nest.flatten(list(parts.values())))):
         return None
     size = call.facts.get("batch_size") or BATCH
     count = int(tf.nest.flatten(call.x)[0].shape[0] * (1 - (call.facts.get("validation_split") or 0)))
     rows = size if count % size == 0 else size + 1  # whose last batch is a smaller one, too
     first = {name: tf.nest.map_structure(lambda each: _first(each, rows), each) for name, each in parts.items()}
-    return {**first, "class_weight": weights, "batch_size": size}
+    return {**weights, **first, "batch_size": size}
 
 
 def _is_of_rows(value: Any) -> bool:
