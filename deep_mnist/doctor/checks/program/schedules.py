@@ -162,8 +162,9 @@ def _counts_epochs(walk: Walk, steps: FitSteps) -> bool:
 def _longer(schedule: Any, steps: FitSteps) -> str:
     """Return the statement that gives the optimizer the same schedule, counted in updates."""
     total, per_epoch = steps.total or 1, steps.per_epoch or 1
-    config = {key: value for key, value in schedule.get_config().items() if key != "name"}
-    kind = type(schedule).__name__
+    config, kind = _config_of(schedule), type(schedule).__name__
+    if not config:
+        return f"Count the schedule in updates: {per_epoch} in an epoch, {total} in all."
     if kind in ("CosineDecay", "PolynomialDecay", "InverseTimeDecay"):
         config["decay_steps"] = total
     elif kind == "ExponentialDecay":
@@ -177,9 +178,14 @@ def _longer(schedule: Any, steps: FitSteps) -> str:
             int(bound) if fits else total * (i + 1) // (len(each) + 1) for i, bound in enumerate(each)
         ]
         config["values"] = [float(f"{float(value):.6g}") for value in config["values"]]
-    else:
-        return f"Count the schedule in updates: {per_epoch} in an epoch, {total} in all."
     return f"model.optimizer.learning_rate = {_expression(kind, config)}"
+
+
+def _config_of(schedule: Any) -> dict[str, Any]:
+    """Return the arguments that a schedule of Keras was made with, none of one of the user's own."""
+    if not type(schedule).__module__.startswith("keras."):
+        return {}
+    return {key: value for key, value in schedule.get_config().items() if key != "name"}
 
 
 def _expression(kind: str, config: dict[str, Any]) -> str:
@@ -212,8 +218,7 @@ def _name(function: Any) -> str:
 def _no_number(callback: Any, error: NotANumberError) -> Finding:
     function, name = callback.schedule, _name(callback.schedule)
     fix = f"Return a float in every epoch from {name}."
-    if hasattr(function, "get_config"):
-        config = {key: value for key, value in function.get_config().items() if key != "name"}
+    if config := _config_of(function):
         made = f"{_expression(type(function).__name__, config)}(epoch)"
         fix = f"keras.callbacks.LearningRateScheduler(lambda epoch: float({made}))"
     elif error.value is not None and name.isidentifier():
