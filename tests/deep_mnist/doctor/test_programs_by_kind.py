@@ -25,7 +25,6 @@ SENTENCES |= {"fewer_units_in_a_class", "one_unit_of_softmax_in_a_class", "targe
 SENTENCES |= {"stars_of_five_under_a_sigmoid_in_a_class", "predicted_of_a_table_as_it_was_read"}
 SENTENCES |= {
     "tested_on_rows_that_were_trained_on",
-    "labels_of_a_dataset_read_once_more",
     "a_layer_of_functions_is_saved",
 }
 SENTENCES |= {"attention_to_the_padding_of_texts"}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.later.predicted import is_changed_in_place
+from deep_mnist.doctor.checks.program.later.given.predicted import is_changed_in_place
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, nodes_behind, place_of

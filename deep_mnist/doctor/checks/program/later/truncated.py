@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.later.predicted import is_changed_in_place
+from deep_mnist.doctor.checks.program.later.given.predicted import is_changed_in_place
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.checks.program.later.scored import (
     PREDICT,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.program.later.predicted import NEUTRAL
+from deep_mnist.doctor.checks.program.later.given.predicted import NEUTRAL
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, names_in, nodes_behind, place_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of

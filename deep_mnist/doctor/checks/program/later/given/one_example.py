@@ -11,7 +11,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import imported_as
-from deep_mnist.doctor.checks.program.later.image_ranks import image_rank
+from deep_mnist.doctor.checks.program.later.given.image_ranks import image_rank
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of

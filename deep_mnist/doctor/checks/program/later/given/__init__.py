@@ -1,0 +1,1 @@
+"""Checks of what predict() and evaluate() will be given behind the fit."""
