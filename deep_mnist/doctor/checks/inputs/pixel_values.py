@@ -12,6 +12,8 @@ from deep_mnist.doctor.evidence.sampling import sample_chunks, sample_indices
 
 STANDARD_MEAN = 0.25  # of pixels standardized by their own data; MNIST's constants on Fashion give 0.5
 STANDARD_DEVIATION = (0.7, 1.4)  # likewise; 256 digits under MNIST's constants give 0.99
+LIKE_UNIT = 0.75  # root mean square; pixels of 0..1 have 0.2 to 0.7, and need no centre
+UNIT_SLACK = 0.3  # resizing with bicubic filters overshoots 0..1 by up to a quarter
 NEAR_ONE_VALUE = 0.2  # of the range: dark images with a few bright pixels span more
 LOW_CONTRAST = 12 / 255  # of the range; scaled twice, pixels span 1 / 255
 CAFFE, CAFFE_DARK, CAFFE_BRIGHT = (-123.68, 151.061), -80.0, 40.0  # 0..255 minus ImageNet's means
@@ -19,6 +21,7 @@ TOPS = (1 / 255**2, 1 / 255, 1.0, 255.0, 4095.0, 65535.0)  # of pixels scaled tw
 TORCH, TORCH_DARK = (-2.118, 2.64), -1.5  # (0..1 minus ImageNet's means) over its deviations
 SAMPLE = 500  # examples looked at for whole numbers
 SAMPLED, LEAST_SAMPLED = 1 << 16, 4096  # numbers looked at for noise
+MANY_LEVELS = 2048  # of numbers: noise has one for each pixel, bytes 256 for each channel; images may be repeated
 EDGE, FEW_AT_EDGE = 0.1, 0.001  # of the way to the median; of pixels: smooth scenes 0.003, noise 0.0003
 
 
@@ -88,7 +91,7 @@ def ends_in_noise(split: Split) -> bool:
         return False
     some = np.asarray(images[:: max(1, images.size // SAMPLED)], np.float64).ravel()
     some = some[np.isfinite(some)]
-    if some.size < LEAST_SAMPLED or len(np.unique(some)) < some.size // 2:
+    if some.size < LEAST_SAMPLED or len(np.unique(some)) < min(some.size // 2, MANY_LEVELS):
         return False
     low, middle = some.min(), np.median(some)
     return bool((some < low + EDGE * (middle - low)).mean() < FEW_AT_EDGE)
@@ -97,6 +100,12 @@ def ends_in_noise(split: Split) -> bool:
 def is_standard(values: Values) -> bool:
     low, high = STANDARD_DEVIATION
     return abs(values.mean) <= STANDARD_MEAN and low <= values.deviation <= high
+
+
+def is_off_centre(split: Split, values: Values) -> bool:
+    """Whether pixels are centred and scaled by other numbers than their own, further off than those of 0..1 are."""
+    usual = is_symmetric(values) or is_standard(values) or values.rms <= LIKE_UNIT
+    return values.low < -UNIT_SLACK and not usual and not ends_in_noise(split)
 
 
 def back_to(name: str, values: Values, high: int) -> str:

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.doctor.case import Case, Split
-from deep_mnist.doctor.checks.inputs.divisions import keeps_greys, true_division
+from deep_mnist.doctor.checks.inputs.divisions import keeps_greys, true_division, undivided
 from deep_mnist.doctor.checks.inputs.pixel_values import (
     NEAR_ONE_VALUE,
+    UNIT_SLACK,
     Values,
     back_to,
-    ends_in_noise,
     has_levels,
+    is_off_centre,
     is_official,
     is_standard,
-    is_symmetric,
     number,
     values_of,
 )
@@ -27,7 +27,6 @@ from deep_mnist.doctor.rule import AXES_UNSOUND, IMAGES, Follows, Need, On, Rule
 UNSCALED = 10.0  # root mean square; 0..1, -1..1 and standardized pixels stay below 1.5, MNIST in 0..255 has 84
 LARGE = 3.0  # root mean square worth a warning; MNIST under ImageNet's constants has 2.1, in 0..16 about 5
 FLAT = 0.02  # deviation; MNIST has 0.31 in 0..1, rows of unit length 0.035, scaled twice 0.0012
-UNIT_SLACK = 0.3  # resizing with bicubic filters overshoots 0..1 by up to a quarter
 DOCUMENTED = {
     "tf": ("pixels -1..1", '{name} = {name}.astype("float32") / 127.5 - 1'),
     "torch": (
@@ -149,8 +148,13 @@ def check_range(case: Case, split: Split) -> Iterator[Finding]:
     if seen is None or values is None or by_pixel or _are_signed_bytes(split):
         return
     if seen.constant < seen.count - seen.not_finite:
-        for each in _check_range(case.contract, split, values, values_of(case.train, case.contract) or values):
-            if each.rule is not GREYS_LOST:
+        train = values_of(case.train, case.contract) or values
+        for each in _check_range(case.contract, split, values, train):
+            if each.rule is OTHER_STATISTICS and not is_off_centre(case.train, train):
+                continue  # S110 says where a split differs from train
+            if each.rule is SCALED_TWICE and case.contract.scales_inside:
+                yield replace(each, fix=undivided(case) or each.fix)
+            elif each.rule is not GREYS_LOST:
                 yield each
             elif split.images is None or split.images.dtype.kind != "f" or not keeps_greys(case):
                 yield replace(each, fix=true_division(case) or each.fix)
@@ -225,7 +229,7 @@ def _check_raw(contract: Contract, split: Split, values: Values) -> Iterator[Fin
         if has_levels((values.raw_low - low) / span, width / span):
             yield _low_contrast(split, values)
             return
-        fix = f"{name} = {name} * 255  # or remove the scaling layers"
+        fix = f"{name} = {name} * 255  # or do not divide by 255, in every split"
         if values.raw_low < 0:
             fix = f"{name} = ({name} - {number(values.raw_low)}) * {255 / width:.6g}"
         seen = f"{values.low:.4g}..{values.high:.4g}"
@@ -256,7 +260,7 @@ def _check_scaled(contract: Contract, split: Split, values: Values, train: Value
     elif values.rms > LARGE:
         why = "Inputs several times larger than usual: training is unstable or slow."
         yield OUT_OF_RANGE.found(split.name, severity="note", expected=required, received=received, fix=fix, why=why)
-    elif values.low < -UNIT_SLACK and not (is_symmetric(values) or is_standard(values) or ends_in_noise(split)):
+    elif is_off_centre(split, values):
         words = f"mean {values.mean:.3g}, deviation {values.deviation:.3g}: those of other data were used"
         fix = f"{name} = ({name} - {number(train.mean)}) / {train.deviation:.6g}  # train's, in every split"
         expected = "standardized pixels: mean 0, deviation 1"

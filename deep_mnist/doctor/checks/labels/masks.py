@@ -1,4 +1,4 @@
-"""Checks of masks, a class for each pixel: values of 0 and 255, and masks that are not their image's.
+"""Checks of masks, a class for each pixel: values of 0 and 255 or divided by it, and masks that are not their image's.
 
 A mask belongs to its image when the edges of both coincide. Each image's edges are compared with its own mask's, with
 those of other masks, and with its own mask's mirrored: only where some masks fit clearly (better than any mask fits
@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deep_mnist.contract.losses import BINARY_LOSSES
+from deep_mnist.contract.losses import BINARY_LOSSES, SPARSE_LOSSES
 from deep_mnist.doctor.case import Case, Split
+from deep_mnist.doctor.checks.labels.values import DIVIDED
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
+from deep_mnist.doctor.evidence.task import are_divided
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
@@ -24,6 +26,7 @@ FEWEST = 16
 SIDE = 32  # pixels a side of the edges compared
 SMALLEST = 16  # pixels a side of a mask
 MOST_LEVELS = 24  # distinct values of masks; more are pictures
+MOST_CLASSES = 25  # numbers of classes that are told from soft targets, once divided by 255
 NEAR = 0.08  # of the highest value: JPEG's ringing around the two values of a mask
 BIMODAL = 0.97
 CLEARLY = 5.0  # standard errors
@@ -69,40 +72,64 @@ TURNED_MASKS = Rule(
 # --- values ----------------------------------------------------------------------------------------
 
 
-@check(ZERO_AND_255)
+@check(ZERO_AND_255, DIVIDED)
 def check_mask_values(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield masks of two values, 0 and one above 1, under a sigmoid or a loss of probabilities."""
+    """Yield masks of two values, 0 and one above 1 or 1 / 255, under a sigmoid or a loss of probabilities.
+
+    And of class numbers that were divided by 255, under a loss that takes the numbers themselves.
+    """
     labels, contract = split.labels, case.contract
     if labels is None or labels.ndim < 3 or (contract.output_rank or 0) <= 2 or labels.dtype.kind not in "fiu":
         return
-    probabilities = contract.loss in BINARY_LOSSES or contract.output_activation == "sigmoid"
-    if not probabilities or not labels.size:
-        return
+    if not labels.size or (split.name != "train" and case.call is not None and case.call.held_out is None):
+        return  # a part of train's own array, which one line puts right
     some = take(labels, sample_indices(len(labels), SAMPLE))
-    high = float(some.max())
-    if float(some.min()) < 0 or not 1 < high <= 65535 or not np.isfinite(high):
+    if contract.loss in BINARY_LOSSES or contract.output_activation == "sigmoid":
+        yield from _of_two_values(case, split, some)
+    elif contract.loss in SPARSE_LOSSES and 0 < float(some.max()) < 1 and are_divided(some):
+        yield _divided(case, split, float(some.max()), "({} * 255 + 0.5) // 1")
+
+
+def _of_two_values(case: Case, split: Split, masks: np.ndarray) -> Iterator[Finding]:
+    """Yield what is wrong with the higher value of masks (n, …) that are all but 0 and it."""
+    high = float(masks.max())
+    if float(masks.min()) < 0 or not 0 < high <= 65535 or not np.isfinite(high):
         return
-    ends = (some <= NEAR * high) | (some >= (1 - NEAR) * high)
-    if float(ends.mean()) < BIMODAL:
+    exact = float(((masks == 0) | (masks == high)).mean())
+    if float(((masks <= NEAR * high) | (masks >= (1 - NEAR) * high)).mean()) < BIMODAL:
         return
+    if _is_small_number(255 * high) or _is_small_number(256 * high, most=1):
+        yield _divided(case, split, high, f"({{}} / {high:.6g} + 0.5) // 1")
+    elif high > 1:
+        between = "" if exact == 1 else f" and {1 - exact:.1%} of values between them, as JPEG files leave"
+        yield ZERO_AND_255.found(
+            split.name,
+            expected=f"masks of 0 and 1 for {case.contract.loss or 'a sigmoid'}",
+            received=f"0 and {high:g}{between}",
+            fix=_changed(case, split, f"{{}} / {high:g}" if exact == 1 else f"({{}} / {high:g} + 0.5) // 1")
+            or f"Divide the masks by {high:g} where the batch is made.",
+        )
+
+
+def _is_small_number(value: float, most: int = MOST_CLASSES) -> bool:
+    return 0.99 < value < most + 0.01 and abs(value - round(value)) < 0.01
+
+
+def _divided(case: Case, split: Split, high: float, again: str) -> Finding:
+    sparse = case.contract.loss in SPARSE_LOSSES
+    return DIVIDED.found(
+        split.name,
+        expected="whole class numbers" if sparse else f"masks of 0 and 1 for {case.contract.loss or 'a sigmoid'}",
+        received=f"values from 0 to {high:.4g}: class numbers divided by 255 with the images",
+        fix=_changed(case, split, again) or "Divide the images by 255, and the masks not, where the batch is made.",
+        why=DIVIDED.why if sparse else "Against targets of nearly 0 the network learns to find nothing, anywhere.",
+    )
+
+
+def _changed(case: Case, split: Split, expression: str) -> str:
     from deep_mnist.doctor.checks.live.own_words import changed  # reads programs: for the few that have masks
 
-    exact = bool(((some == 0) | (some == high)).all())
-    if split.name != "train" and case.call is not None and case.call.held_out is None:
-        return  # a part of train's own array, which one line puts right
-    yield ZERO_AND_255.found(
-        split.name,
-        expected=f"masks of 0 and 1 for {contract.loss or 'a sigmoid'}",
-        received=f"0 and {high:g}"
-        + (
-            ""
-            if exact
-            else f" and {1 - float(((some == 0) | (some == high)).mean()):.1%} "
-            "of values between them, as JPEG files leave"
-        ),
-        fix=changed(case, split.name, "labels", f"{{}} / {high:g}" if exact else f"({{}} > {high / 2:g}) * 1.0")
-        or f"Divide the masks by {high:g} where the batch is made.",
-    )
+    return changed(case, split.name, "labels", expression)
 
 
 # --- pairs -----------------------------------------------------------------------------------------

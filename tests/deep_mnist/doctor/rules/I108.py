@@ -1,4 +1,6 @@
-"""Grey digits under the mean and deviation of CIFAR, and under their own."""
+"""Grey digits under the mean and deviation of CIFAR; under their own, and a few noisy images that are repeated."""
+
+import numpy as np
 
 from tests.support.rule_examples import digits, judged
 
@@ -8,4 +10,9 @@ def fires():
 
 
 def silent():
-    return judged(digits().images(lambda x: (x - x.mean()) / x.std()))
+    return judged(digits().images(lambda x: (x - x.mean()) / x.std())) + judged(digits().images(_noisy))
+
+
+def _noisy(images: np.ndarray) -> np.ndarray:
+    few = np.random.default_rng(0).normal(1.0, 0.5, (len(images) // 4, *images.shape[1:]))
+    return np.concatenate([few] * 4).astype("float32")[: len(images)]
