@@ -123,9 +123,3 @@ def alias_of(frame: FrameType | None, module: str, usual: str) -> tuple[str, boo
             if isinstance(value, ModuleType) and value.__name__ == module:
                 return name, True
     return usual, False
-
-
-def imported_as(frame: FrameType | None, module: str, usual: str) -> tuple[str, str]:
-    """Return what the code of a frame calls a module, and what to write before it: "" where it is imported."""
-    name, imported = alias_of(frame, module, usual)
-    return name, "" if imported else f"import {module}; " if name == module else f"import {module} as {name}; "

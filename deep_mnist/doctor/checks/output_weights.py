@@ -1,4 +1,7 @@
-"""The line of fit with weights of the examples, of several outputs or of steps and pixels, for class_weight."""
+"""The line of fit with weights of the examples, of several outputs or of steps and pixels, for class_weight.
+
+A tf.data.Dataset holds the weights itself, behind inputs and targets.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import numpy as np
 
 from deep_mnist.contract.losses import DISTRIBUTION_LOSSES
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, keyword_of
 
 WEIGHT = "np.vectorize({}.get, otypes=[float])(y)"
 
@@ -21,6 +25,8 @@ def weights_of_outputs(case: Case) -> str:
     if call is None or case.frame is None:
         return ""
     text = ProgramText(case.frame)
+    if is_dataset(call.x):
+        return _in_the_dataset(case, text, text.call_on(case.frame.f_lineno, "fit"))
     for fit in text.calls_on(case.frame.f_lineno, "fit"):
         stated, given = keyword_of(fit, "class_weight"), keyword_of(fit, "y")
         given = given if given is not None or len(fit.args) < 2 else fit.args[1]
@@ -75,3 +81,58 @@ def _hold_all(weights: Mapping[Any, Any], y: Any, names: Sequence[str]) -> bool:
         isinstance(own, Mapping) and each.dtype.kind in "fiub" and set(np.unique(each).tolist()) <= set(own)
         for own, each in held
     )
+
+
+# --- of a dataset -------------------------------------------------------------------------------------------
+
+
+def _in_the_dataset(case: Case, text: ProgramText, fit: ast.Call | None) -> str:
+    """Return fit's own line on the dataset with weights as the third part of each batch, "" of another form."""
+    call = case.call
+    data = argument_of(fit, 0, "x") if fit is not None else None
+    spec = call.x.element_spec if call is not None else None
+    if call is None or fit is None or data is None or not isinstance(spec, tuple) or len(spec) != 2:
+        return ""
+    weights = _nested(getattr(call.model, "_outputs_struct", None), spec[1], call.arguments["class_weight"], case)
+    if not weights:
+        return ""
+    mapped = ast.parse(f"{ast.unparse(data)}.map(lambda x, y: (x, y, {weights}))", mode="eval").body
+    kept = [each for each in fit.keywords if each.arg not in ("x", "class_weight")]
+    return text.with_expression(fit, ast.Call(fit.func, [mapped, *fit.args[1:]], kept))
+
+
+def _nested(outputs: Any, targets: Any, weights: Any, case: Case) -> str:
+    """Return the weights of a batch in the form of the model's outputs: one expression, a tuple, or a dictionary."""
+    if not isinstance(weights, Mapping):
+        return ""
+    if not case.contract.outputs:
+        return _gathered(weights, targets, "y", is_one_hot=case.contract.loss in DISTRIBUTION_LOSSES)
+    names = [each.output_name for each in case.contract.outputs]
+    one_hot = [each.loss in DISTRIBUTION_LOSSES for each in case.contract.outputs]
+    by_output = set(weights) >= set(names)
+    parts = []
+    for place, name in enumerate(names):
+        key = name if isinstance(targets, Mapping) else place
+        held = targets[key] if key in (targets if isinstance(targets, Mapping) else range(len(targets))) else None
+        parts.append(_gathered(weights[name] if by_output else weights, held, f"y[{key!r}]", is_one_hot=one_hot[place]))
+    if not all(parts):
+        return ""
+    if isinstance(outputs, Mapping):
+        both = ", ".join(f"{name!r}: {each}" for name, each in zip(names, parts, strict=True))
+        return f"{{{both}}}" if set(outputs) == set(names) else ""
+    return f"({', '.join(parts)})" if isinstance(outputs, list | tuple) else ""
+
+
+def _gathered(weights: Any, spec: Any, labels: str, *, is_one_hot: bool) -> str:
+    """Return what takes the weight of each label, "" where the classes are not 0, 1, 2 … or the labels no tensor."""
+    if not isinstance(weights, Mapping) or not hasattr(spec, "dtype") or set(weights) != {*range(len(weights))}:
+        return ""
+    shape = getattr(spec, "shape", None)
+    if shape is None or shape.rank is None:
+        return ""
+    numbers = f"tf.argmax({labels}, axis=-1)" if is_one_hot else labels
+    if not is_one_hot and shape.rank > 2 and shape[-1] == 1:
+        numbers = f"{labels}[..., 0]"
+    if not is_one_hot and not spec.dtype.is_integer:
+        numbers = f"tf.cast({numbers}, 'int32')"
+    return f"tf.gather({[float(weights[each]) for each in range(len(weights))]}, {numbers})"

@@ -29,6 +29,10 @@ CASES = {
         "x = x.map(lambda x, y: (tensorflow.cast(x, 'float32'), y))"
     ),
     ("", "keras.callbacks.EarlyStopping(patience=2)"): "keras.callbacks.EarlyStopping(patience=2)  # import keras",
+    ("", "from keras.layers import Dense  # in place of a.py:1"): (
+        "from keras.layers import Dense  # in place of a.py:1"
+    ),
+    ("", "y = pd.to_datetime(y)"): "import pandas as pd; y = pd.to_datetime(y)",
     ("", "return keras.ops.mean(x)  # in place of a.py:3"): (
         "import keras; return keras.ops.mean(x)  # in place of a.py:3"
     ),

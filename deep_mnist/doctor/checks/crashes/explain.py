@@ -56,6 +56,7 @@ from deep_mnist.doctor.checks.crashes.values.missing_numbers import explain_miss
 from deep_mnist.doctor.checks.crashes.values.parts import explain_parts
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
+from deep_mnist.doctor.evidence.live.statements.module_names import in_own_modules
 from deep_mnist.doctor.finding import Finding
 
 # In this order: what names the cause most exactly first.
@@ -156,5 +157,5 @@ def finding_of(
         except Exception:  # half-made objects of the user's may raise anything: the error is then told as it is
             continue
         if found is not None:
-            return found
+            return in_own_modules(found, crash.user.frame if crash.user is not None else None)
     return None

@@ -111,7 +111,7 @@ def check_form(case: Case) -> Iterator[Finding]:
             fix=_balanced(case) if isinstance(call.y, np.ndarray) and labels is not None and labels.ndim < 3
             else weights_of_outputs(case)
             or ("Yield a weight for each label as the third of a batch, and give fit no class_weight."
-                if hasattr(call.x, "__next__") else
+                if hasattr(call.x, "__next__") or is_dataset(call.x) else
                 "Give fit sample_weight, one weight for each label, in the place of class_weight."),
         )  # fmt: skip
 

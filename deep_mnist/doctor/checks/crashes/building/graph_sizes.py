@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from deep_mnist.doctor.checks.crashes.building.rules import SIZE_UNKNOWN
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, holds
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
@@ -84,9 +83,7 @@ def _at_once(crash: Crash, text: ProgramText, statement: ast.stmt, step: TraceSt
     name = ast.unparse(sizes[0].node)
     if any(holds(each, size.node) for size in sizes for each in counted):
         return _found(crash, name, f"{name} counts rows of a batch that are not there yet: {ALL_AT_ONCE}.")
-    return _found(
-        crash, name, _written(text, statement, [(each.node, _asked(each, statement, step)) for each in sizes])
-    )
+    return _found(crash, name, _written(text, statement, [(each.node, _asked(each, statement)) for each in sizes]))
 
 
 def _set_before(crash: Crash, text: ProgramText, statement: ast.stmt, step: TraceStep) -> Finding | None:
@@ -101,10 +98,10 @@ def _set_before(crash: Crash, text: ProgramText, statement: ast.stmt, step: Trac
         if any(holds(each, name) for each in _counted(statement)):
             told = f"{name.id} counts rows of a batch that are not there yet: {ALL_AT_ONCE}."
             return _found(crash, f"{name.id} = {ast.unparse(size.node)}", told)
-        new = _asked(size, statement, step, name)
+        new = _asked(size, statement, name)
         if isinstance(setting.targets[0], ast.Tuple):
             shown = [
-                _asked(size._replace(axis=axis), statement, step, name)
+                _asked(size._replace(axis=axis), statement, name)
                 if length is None
                 else ast.parse(f"{ast.unparse(size.tensor)}.shape[{axis}]", mode="eval").body
                 for axis, length in enumerate(size.value.shape)
@@ -180,9 +177,9 @@ def _number(node: ast.expr) -> int | None:
     return value if type(value) is int else None
 
 
-def _asked(size: _Size, statement: ast.stmt, step: TraceStep, node: ast.expr | None = None) -> ast.expr:
+def _asked(size: _Size, statement: ast.stmt, node: ast.expr | None = None) -> ast.expr:
     """Return what asks for a size as the graph runs, of the tensor's type where it is calculated with."""
-    name = _module(step, size.value)
+    name = "keras.ops" if type(size.value).__name__ == "KerasTensor" else "tf"
     whole = f"{name}.shape({ast.unparse(size.tensor)})"
     asked = whole if size.axis is None else f"{whole}[{size.axis}]"
     dtype = getattr(size.value, "dtype", None)
@@ -190,13 +187,6 @@ def _asked(size: _Size, statement: ast.stmt, step: TraceStep, node: ast.expr | N
     if size.axis is not None and floats and _is_calculated_with(node or size.node, statement):
         asked = f"{name}.cast({asked}, {ast.unparse(size.tensor)}.dtype)"
     return ast.parse(asked, mode="eval").body
-
-
-def _module(step: TraceStep, value: Any) -> str:
-    """Return the user's name for TensorFlow, of symbols of Keras for keras.ops."""
-    if type(value).__name__ == "KerasTensor":
-        return f"{alias_of(step.frame, 'keras', 'keras')[0]}.ops"
-    return alias_of(step.frame, "tensorflow", "tf")[0]
 
 
 def _is_calculated_with(node: ast.expr, statement: ast.stmt) -> bool:

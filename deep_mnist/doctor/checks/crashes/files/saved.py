@@ -11,7 +11,6 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed, line_with_keywords
 from deep_mnist.doctor.checks.crashes.files.rules import SAVED_OTHERWISE
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNKNOWN
-from deep_mnist.doctor.checks.fix_lines import imported_as
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
 from deep_mnist.doctor.finding import Finding
 
@@ -35,9 +34,8 @@ def explain_saved_layer(crash: Crash) -> Finding | None:
 def _of_lambda(crash: Crash, step: TraceStep, call: ast.Call) -> Finding:
     fix = line_with_keywords(step, call, safe_mode=False)
     if called(call) != "load_model":  # which alone takes it
-        keras, before = imported_as(step.frame, "keras", "keras")
         place = ProgramText(step.frame, step.file).at(call)
-        fix = f"{before}{keras}.config.enable_unsafe_deserialization()  # before {place}"
+        fix = f"keras.config.enable_unsafe_deserialization()  # before {place}"
     return crash.found(
         SAVED_OTHERWISE,
         "a model without code, or leave to run the code of one that you made yourself",
@@ -51,16 +49,15 @@ def _of_arguments(crash: Crash, step: TraceStep, call: ast.Call, layer: str, arg
     names = re.findall(r"'(\w+)':", arguments)
     if not hasattr(sys.modules["keras"].layers, layer) or not names or keyword_of(call, "custom_objects") is not None:
         return None
-    keras, before = imported_as(step.frame, "keras", "keras")
     left_out = ", ".join(f"{each}=None" for each in names)
-    made = f"{{{layer!r}: lambda {left_out}, **config: {keras}.layers.{layer}(**config)}}"
+    made = f"{{{layer!r}: lambda {left_out}, **config: keras.layers.{layer}(**config)}}"
     objects = ast.keyword("custom_objects", ast.parse(made, mode="eval").body)
     again = ast.Call(call.func, call.args, [*call.keywords, objects])
     return crash.found(
         SAVED_OTHERWISE,
         f"a model whose {layer} has the arguments of the installed Keras",
         f"one of another version, with {' and '.join(names)}",
-        before + line_changed(step, [(call, ast.unparse(again))]),
+        line_changed(step, [(call, ast.unparse(again))]),
     )
 
 

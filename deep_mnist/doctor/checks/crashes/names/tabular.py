@@ -11,7 +11,6 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.names.libraries import library_of
 from deep_mnist.doctor.checks.crashes.rules import ARGUMENT_GONE, NAME_GONE
-from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
@@ -100,16 +99,15 @@ def _is_by_number(step: TraceStep, node: ast.Attribute) -> bool:
 
 def _joined(step: TraceStep, owner: str, kind: str, call: ast.Call) -> str:
     """Return the code that joins a table and rows, which were appended as a table, column, dictionary or list."""
-    pandas = alias_of(step.frame, "pandas", "pd")[0]
     rows, value = ast.unparse(call.args[0]), held_by(call.args[0], step.frame)
     if isinstance(call.args[0], ast.Dict) or isinstance(value, dict):
-        rows = f"{pandas}.DataFrame([{rows}])"
+        rows = f"pd.DataFrame([{rows}])"
     elif isinstance(call.args[0], ast.List) or isinstance(value, list):
         rows = f"*{rows}"
     elif type(value).__name__ == "Series" and kind != "Series":
         rows = f"{rows}.to_frame().T"
     kept = "".join(f", {ast.unparse(each)}" for each in call.keywords)
-    return f"{pandas}.concat([{owner}, {rows}]{kept})"
+    return f"pd.concat([{owner}, {rows}]{kept})"
 
 
 def _argument(crash: Crash, step: TraceStep, call: ast.Call, name: str) -> Finding | None:

@@ -12,7 +12,6 @@ from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.operands import operands_at
 from deep_mnist.doctor.checks.crashes.values.rules import NO_ARRAY
-from deep_mnist.doctor.checks.fix_lines import imported_as
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
@@ -58,9 +57,8 @@ def _given(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:
     lists = [each for each in given if _is_of_numbers(_value(each, step))]
     if not lists:
         return None
-    numpy, first = imported_as(step.frame, "numpy", "np")
-    fix = line_changed(step, [(each, f"{numpy}.array({ast.unparse(each)})") for each in lists])
-    return lists[0], type(_value(lists[0], step)).__name__, first + fix
+    fix = line_changed(step, [(each, f"np.array({ast.unparse(each)})") for each in lists])
+    return lists[0], type(_value(lists[0], step)).__name__, fix
 
 
 def _attribute(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:
@@ -89,11 +87,10 @@ def _first(node: ast.expr) -> str:
 
 def _as_array(crash: Crash, step: TraceStep, node: ast.expr) -> str:
     """Return the line that makes a name an array before it is used; else the user's line with an array in it."""
-    numpy, first = imported_as(step.frame, "numpy", "np")
-    made = f"{numpy}.array({ast.unparse(node)})"
+    made = f"np.array({ast.unparse(node)})"
     if isinstance(node, ast.Name | ast.Attribute):
-        return f"{first}{ast.unparse(node)} = {made}  # before {crash.place}"
-    return f"{first}{line_changed(step, [(node, made)])}"
+        return f"{ast.unparse(node)} = {made}  # before {crash.place}"
+    return line_changed(step, [(node, made)])
 
 
 def _operand(crash: Crash, step: TraceStep) -> tuple[ast.expr, str, str] | None:

@@ -11,7 +11,6 @@ from typing import Any
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import KIND_OTHER
-from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
@@ -67,8 +66,7 @@ def _accessor(crash: Crash, step: TraceStep, name: str) -> Finding | None:
     first = next((each for each in values if isinstance(each, str)), "")
     if not first or not _is_a_date(first):
         return None
-    pandas = alias_of(step.frame, "pandas", "pd")[0]
-    fix = line_changed(step, [(node, f"{pandas}.to_datetime({text})")])
+    fix = line_changed(step, [(node, f"pd.to_datetime({text})")])
     return crash.found(KIND_OTHER, f"dates in {text}, for .dt", f"texts, such as {first[:40]!r}", fix)
 
 

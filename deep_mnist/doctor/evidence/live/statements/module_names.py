@@ -1,6 +1,7 @@
-"""A fix in the names by which the user's own module reaches Keras, NumPy and TensorFlow.
+"""A fix in the names by which the user's own module reaches Keras, NumPy, pandas and TensorFlow.
 
-Fixes are written with `keras.`, `np.` and `tf.`; a script that has `import tensorflow as tf` alone knows no `keras`.
+Fixes are written with `keras.`, `np.`, `pd.` and `tf.`; a script that has `import tensorflow as tf` alone knows no
+`keras`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE, is_code, root_of
 from deep_mnist.doctor.finding import Finding
 
-MODULES = {"keras": "keras", "np": "numpy", "tf": "tensorflow"}  # name in fixes -> module
-IMPORTS = {"keras": "import keras", "np": "import numpy as np", "tf": "import tensorflow as tf"}
-CHAIN = re.compile(r"(?<![\w.'\"])(keras|np|tf)((?:\.[A-Za-z_]\w*)+)")
+MODULES = {"keras": "keras", "np": "numpy", "pd": "pandas", "tf": "tensorflow"}  # name in fixes -> module
+IMPORTS = {name: f"import {module}" + f" as {name}" * (name != module) for name, module in MODULES.items()}
+CHAIN = re.compile(r"(?<!from )(?<!import )(?<![\w.'\"])(keras|np|pd|tf)((?:\.[A-Za-z_]\w*)+)")
 OTHER_KERAS = r"^(?:tensorflow\.keras|keras\._tf_keras\.keras|keras\.api\._v2\.keras|keras\.api)(?=\.|$)"
 FILE = re.compile(r"([\w.-]+\.py):\d+")
 

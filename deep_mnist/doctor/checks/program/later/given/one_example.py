@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.fix_lines import imported_as
 from deep_mnist.doctor.checks.program.later.given.image_ranks import image_rank
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
@@ -57,13 +56,12 @@ def check_listed(case: Case) -> Iterator[Finding]:
         given = (node.args[0] if node.args else keyword_of(node, "x")) if node is not None else None
         depth = _depth(use, given) if given is not None else None
         if given is not None and depth is not None:
-            numpy, first = imported_as(case.frame, "numpy", "np")
             text = f"[{ast.unparse(given)}]" if _is_one(depth, images.shape) else ast.unparse(given)
-            made = ast.parse(f"{numpy}.array({text})", mode="eval").body
+            made = ast.parse(f"np.array({text})", mode="eval").body
             yield LISTED.found(
                 expected="an array of numpy, or a tensor",
                 received=f"{ast.unparse(given)[:60]}, at {use.scope.text.at(use.node)}",
-                fix=first + rewritten([(use, given, made)]),
+                fix=rewritten([(use, given, made)]),
             )
             return
 
