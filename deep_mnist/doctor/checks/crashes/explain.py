@@ -20,6 +20,7 @@ from deep_mnist.doctor.checks.crashes import (
     targets,
 )
 from deep_mnist.doctor.checks.crashes.building import reshapes, sizes
+from deep_mnist.doctor.checks.crashes.building.arguments import explain_own_method
 from deep_mnist.doctor.checks.crashes.building.classes import explain_class
 from deep_mnist.doctor.checks.crashes.building.connections import explain_disconnected, explain_layer_name
 from deep_mnist.doctor.checks.crashes.building.forms import explain_form
@@ -35,6 +36,7 @@ from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled, expla
 from deep_mnist.doctor.checks.crashes.files.stored import explain_stored
 from deep_mnist.doctor.checks.crashes.files.tables import explain_table_file
 from deep_mnist.doctor.checks.crashes.files.texts import explain_text
+from deep_mnist.doctor.checks.crashes.names.added_metrics import explain_added_metric
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
@@ -79,6 +81,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     nothing.explain_nothing,
     nothing.explain_value,
     symbols.explain_unlisted,
+    explain_added_metric,
     explain_tabular,
     explain_name,
     explain_read_only,
@@ -121,6 +124,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_missing_number,
     fitting.explain_objects,
     machine.explain_arrays,
+    explain_own_method,
     explain_class,
     explain_form,
     explain_disconnected,

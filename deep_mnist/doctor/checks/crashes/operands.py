@@ -34,13 +34,13 @@ def names_of(step: TraceStep, count: int) -> list[str]:
 
 
 def operands_at(step: TraceStep) -> ast.expr | None:
-    """Return the call or the operator that a frame was in."""
+    """Return the call or the operator that a frame was in; that of `x *= y` is `x * y`."""
     positions = list(step.frame.f_code.co_positions())
     where = positions[step.offset // 2] if 0 <= step.offset // 2 < len(positions) else None
     for node in ast.walk(step.tree):
-        if isinstance(node, ast.Call | ast.BinOp):
+        if isinstance(node, ast.Call | ast.BinOp | ast.AugAssign):
             if where == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset):
-                return node
+                return ast.BinOp(node.target, node.op, node.value) if isinstance(node, ast.AugAssign) else node
     return None
 
 
@@ -220,9 +220,13 @@ def _cast_line(step: TraceStep, place: int, value: str, wants: str) -> str:
     operands = (
         [node.left, node.right] if isinstance(node, ast.BinOp) else node.args if isinstance(node, ast.Call) else []
     )
-    if value.replace(".", "").isidentifier() or place >= len(operands) or ast.unparse(operands[place]) != value:
+    names = [ast.unparse(each) for each in operands]
+    if value.isidentifier() or names[place : place + 1] != [value]:
         return f"{value} = tf.cast({value}, tf.{wants})"
-    return line_changed(step, [(operands[place], f"tf.cast({value}, tf.{wants})")])
+    other = names[1 - place] if len(names) == 2 else ""
+    is_named = other.replace(".", "").isidentifier() and wants.startswith(("float", "bfloat"))
+    changed = f"tf.cast({value}, {other + '.dtype' if is_named else 'tf.' + wants})"
+    return line_changed(step, [(operands[place], changed)])
 
 
 def _old_order(step: TraceStep) -> str | None:

@@ -19,6 +19,7 @@ BY_PLACE = re.compile(  # Keras 2 took the name first, Keras 3 takes the shape
     r"|add_weight\(\) got multiple values for argument 'shape'"
 )
 TOO_MANY = re.compile(r"too many positional arguments|takes \d+ positional arguments? but \d+ w")
+ADDING, MOST_OTHERS = ("add_weight", "add_variable"), 5
 METHODS = ("call", "build", "train_step", "test_step", "compute_loss", "on_epoch_end", "on_epoch_begin", "get_config")
 
 
@@ -98,10 +99,19 @@ def _no_self(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
 
 
 def _weight_by_place(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
-    calls = [each for each in step.on_line(ast.Call) if called(each) in ("add_weight", "add_variable") and each.args]
+    """A name given first, as Keras 2 took it: here, and in the other lines of the file that do so."""
+    calls = [each for each in step.on_line(ast.Call) if called(each) in ADDING and each.args]
     if not BY_PLACE.search(crash.text) or len(calls) != 1 or len(calls[0].args) > 3:
         return None
-    call = calls[0]
+    others = [each for each in ProgramText(step.frame, step.file).calls(*ADDING) if each.lineno != step.line
+              and 0 < len(each.args) < 4 and isinstance(each.args[0], ast.Constant)
+              and isinstance(each.args[0].value, str)]  # fmt: skip
+    first, *more = (line_changed(step, [(each, _named(each))]) for each in (*calls, *others))
+    parts = (each.partition("  # ") for each in more[:MOST_OTHERS])
+    fix = first + "".join(f", and {place}: {line}" for line, _, place in parts)
+    return "add_weight(shape=…, name=…)", ast.unparse(calls[0]), fix
+
+
+def _named(call: ast.Call) -> str:
     named = [ast.keyword(name, each) for name, each in zip(("name", "shape", "dtype"), call.args, strict=False)]
-    again = ast.unparse(ast.Call(call.func, [], [*named, *call.keywords]))
-    return "add_weight(shape=…, name=…)", ast.unparse(call), line_changed(step, [(call, again)])
+    return ast.unparse(ast.Call(call.func, [], [*named, *call.keywords]))

@@ -29,6 +29,11 @@ from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.exchange import exchanged
 from deep_mnist.doctor.finding import Finding
 
+OF_TRAINING = ("compile", "fit", "trainable", "layers", "trainable_variables", "get_layer")
+TRAINED_ON = (
+    "Make the network anew, in the program that has the SavedModel's code, and save it as .keras or .weights.h5: "
+    "keras.layers.TFSMLayer runs a SavedModel, but has no weights to train."
+)
 TRUSTED = "only of a file that you trust; or write it again as one array of numbers"
 CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
 PATH = re.compile(r"""(?<![\w\\])(['"])(?=[^'"]*\\[UuxN])""")  # the beginning of a text with such a backslash
@@ -89,8 +94,9 @@ def explain_saved(crash: Crash) -> Finding | None:
         return NAME_GONE.found(
             expected="a .keras or .h5 file",
             received=f"{path}, a folder of TensorFlow's SavedModel, which Keras 3 does not train, at {crash.place}",
-            fix=f'keras.layers.TFSMLayer("{path}", call_endpoint="serving_default")  # to train on, save the model as '
-            ".keras where it was made",
+            fix=TRAINED_ON
+            if _is_trained_on(step)
+            else f'keras.layers.TFSMLayer("{path}", call_endpoint="serving_default")',
         )
     if (match := CUSTOM.search(crash.text)) is None:
         return None
@@ -103,6 +109,15 @@ def explain_saved(crash: Crash) -> Finding | None:
         received=f"{given}, without it, at {crash.place}",
         fix=f'{given[:-1]}, custom_objects={{"{name}": {name}}}){comment}',
     )
+
+
+def _is_trained_on(step: TraceStep) -> bool:
+    """Whether what a frame's line loads is compiled, trained or taken apart further below."""
+    text = ProgramText(step.frame, step.file)
+    statements = (text.statement_of(each) for each in text.calls_on(step.line, "load_model"))
+    names = {ast.unparse(each.targets[0]) for each in statements if isinstance(each, ast.Assign)}
+    used = (each for each in text.nodes if isinstance(each, ast.Attribute) and each.lineno > step.line)
+    return any(each.attr in OF_TRAINING and ast.unparse(each.value) in names for each in used)
 
 
 def explain_key(crash: Crash) -> Finding | None:

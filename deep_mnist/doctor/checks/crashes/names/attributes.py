@@ -34,7 +34,7 @@ METHODS = {
     "has_key": "{arguments} in {model}", "iteritems": "{model}.items()",
     "itervalues": "{model}.values()", "iterkeys": "{model}.keys()", "get_shape_at": "{model}.output.shape",
     "to_yaml": "{model}.to_json()",
-    "add_metric": "keras.metrics.Mean, updated in call(); add_metric went with Keras 3", "next": "next({model})",
+    "next": "next({model})",
     "output_shape": "{model}.output.shape", "validation_data": "the data given to the callback by its own __init__",
     "_get_distribution_strategy": "a callback of the installed Keras: from keras.callbacks import TensorBoard",
     "get_initial_value": "{model}", "lr": "{model}.learning_rate", "make_one_shot_iterator": "iter({model})",
