@@ -51,7 +51,7 @@ def check_padded_steps(case: Case) -> Iterator[Finding]:
         return
     if not _counts_every_step(case):
         return
-    padded, classes = _padded(case.train.images), _classes(case.train.labels)
+    padded, classes = padding_of(case.train.images), _classes(case.train.labels)
     if padded is None or classes is None or padded.shape != classes.shape or padded.mean() <= MOST:
         return
     of_padding = np.unique(classes[padded])
@@ -77,7 +77,7 @@ def check_steps_without_class(case: Case) -> Iterator[Finding]:
         return
     stated = stated_metrics(case.call.model)[0]
     metrics = [each for each in (stated if isinstance(stated, list | tuple) else [stated]) if each in ACCURACIES]
-    some, padded = labels[:LOOKED_AT], _padded(labels)
+    some, padded = labels[:LOOKED_AT], padding_of(labels)
     empty = ~some.any(axis=2)
     one_hot = bool(np.isin(some, (0, 1)).all()) and bool((some.sum(axis=2) == ~empty).all())
     if padded is None or not np.array_equal(empty, padded) or empty.mean() < LEAST_EMPTY:
@@ -107,8 +107,8 @@ def _counts_every_step(case: Case) -> bool:
     return not own and not any(type(each).__name__ == "Masking" or getattr(each, "mask_zero", 0) for each in layers)
 
 
-def _padded(images: np.ndarray | None) -> np.ndarray | None:
-    """Return which steps (n, steps) are zeros up to the end of a sequence; None of what are no sequences."""
+def padding_of(images: np.ndarray | None) -> np.ndarray | None:
+    """Return which steps (n, steps) of some are zeros up to the end of a sequence; None of what are no sequences."""
     if images is None or images.dtype.kind not in "fiu" or images.ndim not in (2, 3):
         return None
     some = np.asarray(images[:LOOKED_AT])
