@@ -20,6 +20,7 @@ from deep_mnist.doctor.checks.preparation.in_functions import (
     maker_within,
 )
 from deep_mnist.doctor.checks.preparation.parts import Part, Parts, parts_of
+from deep_mnist.doctor.checks.program.later.given.fitted_anew import LEARNING, NOT_LEARNING
 from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, place_of
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of
 from deep_mnist.doctor.finding import Finding
@@ -28,9 +29,6 @@ from deep_mnist.doctor.rule import Need, Rule, Scope, check
 WORDS = ("Vectorizer", "Tokenizer", "TextVectorization", "StringLookup", "IntegerLookup")
 NUMBERING = ("Encoder", "LabelBinarizer")
 CODING = (*WORDS, *NUMBERING)
-LEARNING = (*CODING, "Scaler", "Imputer", "PCA", "SVD", "PowerTransformer", "QuantileTransformer", "Discretizer",
-            "Normalization", "Discretization")  # fmt: skip
-NOT_LEARNING = ("HashingVectorizer",)
 FITTED_FOR = {"transform": ("fit",), "texts_to_sequences": ("fit_on_texts",), "texts_to_matrix": ("fit_on_texts",)}
 STATED = ("categories", "classes", "vocabulary")  # arguments that leave nothing to learn
 AT_ONCE = "fit_transform"

@@ -10,7 +10,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.preparation.parts import Parts, parts_of
-from deep_mnist.doctor.checks.preparation.refitted import LEARNING
+from deep_mnist.doctor.checks.program.later.given.fitted_anew import LEARNING
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.live.lineage import data_in, place_of
 from deep_mnist.doctor.evidence.live.source_text import called, keyword_of

@@ -162,6 +162,15 @@ class ProgramText:
         return self.in_place(text, statement) if len(text) <= LONGEST else ""
 
 
+def texts_around(frame: FrameType | None) -> list[ProgramText]:
+    """Return the texts of the user's files that a frame and its callers are of, and of all cells of a notebook."""
+    frames: dict[str, FrameType] = {}
+    for each in users_frames(frame):
+        file = each.f_code.co_filename
+        frames |= {name: each for name in (*code_before(file), file, *code_behind(file)) if name not in frames}
+    return [ProgramText(each, name) for name, each in frames.items()]
+
+
 def is_in_a_loop(frame: FrameType) -> bool:
     """Whether the line that a frame is at stands in a loop, or in a function that is called from one."""
     for outer in users_frames(frame):
