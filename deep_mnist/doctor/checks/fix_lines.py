@@ -14,7 +14,7 @@ import numpy as np
 
 from deep_mnist.contract.contract import Contract
 from deep_mnist.contract.losses import BINARY_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, keyword_of, side_by_side
 from deep_mnist.doctor.evidence.live.statements.call_line import line_with
 
 # Metrics that a string names for every loss; accuracy is whichever fits the loss.
@@ -123,3 +123,38 @@ def alias_of(frame: FrameType | None, module: str, usual: str) -> tuple[str, boo
             if isinstance(value, ModuleType) and value.__name__ == module:
                 return name, True
     return usual, False
+
+
+def behind_windows(frame: FrameType | None, step: int, steps: int) -> str:
+    """Return the lines that cut windows of a series with what follows each as its target; a sentence without any.
+
+    Args:
+        frame: Of the call.
+        step: Of a window, whose number is now the target; from 0 on.
+        steps: Of a window.
+    """
+    text = ProgramText(frame) if frame is not None else None
+    calls = text.calls("timeseries_dataset_from_array") if text is not None else []
+    lines = [_with_later_targets(text, each, step, steps) for each in calls] if text is not None else []
+    if step == steps - 1:
+        words = "End each window one step before its target: the window of target t is series[t - steps:t]."
+    else:
+        words = "Take each target from behind its window: series[i + steps] for the window series[i:i + steps]."
+    return side_by_side(lines) or words
+
+
+def _with_later_targets(text: ProgramText, call: ast.Call, step: int, steps: int) -> str:
+    """Return the statement of windows with targets that begin later; "" where it is no plain one."""
+    data, targets, length = (argument_of(call, *each) for each in ((0, "data"), (1, "targets"), (2, "sequence_length")))
+    if data is None or targets is None or length is None or keyword_of(call, "sampling_rate") is not None:
+        return ""
+    later = length if step == 0 else ast.Constant(steps - step)
+    if isinstance(targets, ast.Subscript) and isinstance(targets.slice, ast.Slice) and not targets.slice.step:
+        first = targets.slice.lower
+        start = later if first is None else ast.BinOp(first, ast.Add(), later)
+        behind = ast.Subscript(targets.value, ast.Slice(start, targets.slice.upper))
+    else:
+        behind = ast.Subscript(targets, ast.Slice(later))
+    if keyword_of(call, "targets") is not None:
+        return text.rewritten(call, targets=behind)
+    return text.rewritten(call, (data, behind))

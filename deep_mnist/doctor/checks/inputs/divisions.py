@@ -8,7 +8,7 @@ import copy
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, side_by_side
 
 LARGE = 100  # pixels are divided by 255, 256 or 127.5
 # What brings images into a program: whether they were divided before, nothing in it tells.
@@ -62,11 +62,7 @@ def undivided(case: Case) -> str:
     mended = _without_division(sets)
     if not mended and len(_without_division(_in_functions(text))) == 1:
         mended = _without_division(_in_functions(text))
-    if not mended or len({each.lineno for _, each in mended}) < len(mended):
-        return ""
-    parts = [text.in_place(ast.unparse(ast.fix_missing_locations(again)), each) for again, each in mended]
-    lines, places = zip(*(each.rsplit("  # in place of ", 1) for each in parts), strict=True)
-    return f"{'; '.join(lines)}  # in place of {' and '.join(places)}"
+    return side_by_side([text.in_place(ast.unparse(ast.fix_missing_locations(again)), each) for again, each in mended])
 
 
 def _without_division(statements: list[ast.stmt]) -> list[tuple[ast.stmt, ast.stmt]]:

@@ -14,7 +14,7 @@ from deep_mnist.doctor.checks.live import batch_fixes
 from deep_mnist.doctor.checks.live.class_folders import READERS, class_names
 from deep_mnist.doctor.checks.live.pipelines import without_rescale
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, side_by_side
 from deep_mnist.doctor.evidence.live.statements.fix_statements import IN_PLACE
 from deep_mnist.doctor.finding import Finding
 
@@ -113,14 +113,12 @@ def _read_again(case: Case, finding: Finding) -> str:
     mode = MODES.get(case.contract.loss or "") if finding.rule.code in ("L120", "L121") else None
     if mode is None or case.frame is None or not class_names(data_of(case, finding.split)):
         return ""
-    text, lines, places = ProgramText(case.frame), [], []
+    text, lines = ProgramText(case.frame), []
     for call in text.calls(*READERS, "flow_from_dataframe"):
         keyword, stated = ("class_mode", mode[0]) if called(call).startswith("flow") else ("label_mode", mode[1])
         changes: dict[str, Any] = {keyword: ast.Constant(stated)}
-        line, _, place = text.rewritten(call, **changes).partition("  # in place of ")
-        lines += [line] if place else []
-        places += [place] if place else []
-    return f"{'; '.join(lines)}  # in place of {' and '.join(places)}" if lines else ""
+        lines += [line] if (line := text.rewritten(call, **changes)) else []
+    return side_by_side(lines)
 
 
 def with_another_line(finding: Finding, frame: FrameType | None) -> Finding:

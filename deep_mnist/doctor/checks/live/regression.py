@@ -11,6 +11,7 @@ import numpy as np
 
 from deep_mnist.contract.losses import MARGIN_LOSSES, REGRESSION_LOSSES
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.fix_lines import behind_windows
 from deep_mnist.doctor.checks.multiple import by_output
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
 from deep_mnist.doctor.evidence.columns import is_frame, name_in_frames
@@ -291,7 +292,8 @@ def _without(case: Case, place: int) -> str:
         key = list(table.columns)[place]
         return "; ".join(f"{name} = {name}.assign(**{{{str(key)!r}: 0.0}})" for name in names) + comment
     if images is None or not _has_columns(images):
-        return "End each window one step before its target: the window of target t is series[t - steps:t]."
+        steps, width = images.shape[1:] if images is not None and images.ndim == 3 else (place + 1, 1)
+        return behind_windows(case.frame, place // width, steps)
     return (
         "; ".join(f"{name} = np.where(np.arange({images.shape[-1]}) == {place}, 0, {name})" for name in names) + comment
     )

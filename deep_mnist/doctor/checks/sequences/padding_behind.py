@@ -11,7 +11,7 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.sequences.padded_steps import padding_of
 from deep_mnist.doctor.checks.training_code.live_batch import as_float, can_be_tried, outputs_of
 from deep_mnist.doctor.evidence.live.own_code import all_layers
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of, side_by_side
 from deep_mnist.doctor.evidence.sampling import sample_indices
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
@@ -92,11 +92,7 @@ def _fix(case: Case) -> str:
     if len(embeddings) == len(read_by) == 1 and _masks_arrive(case):
         return text.rewritten(embeddings[0], mask_zero=ast.Constant(True)) or "Make the Embedding with mask_zero=True."
     padding = [each for each in text.calls("pad_sequences") if keyword_of(each, "padding") is not None]
-    lines = [text.rewritten(each, padding=ast.Constant("pre")) for each in padding]
-    if not lines or not all(lines):
-        return words
-    pairs = [each.rsplit("  # in place of ", 1) for each in lines]
-    return f"{'; '.join(each for each, _ in pairs)}  # in place of {' and '.join(place for _, place in pairs)}"
+    return side_by_side([text.rewritten(each, padding=ast.Constant("pre")) for each in padding]) or words
 
 
 def _masks_arrive(case: Case) -> bool:

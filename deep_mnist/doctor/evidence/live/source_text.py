@@ -171,6 +171,15 @@ def texts_around(frame: FrameType | None) -> list[ProgramText]:
     return [ProgramText(each, name) for name, each in frames.items()]
 
 
+def side_by_side(fixes: Sequence[str]) -> str:
+    """Return fixes that each stand in the place of a statement as one; "" where one is none, or two share a line."""
+    parts = [each.rsplit(f"  # {IN_PLACE} ", 1) for each in fixes]
+    places = [each[-1] for each in parts]
+    if not parts or any(len(each) != 2 for each in parts) or len(set(places)) < len(places):
+        return ""
+    return f"{'; '.join(each[0] for each in parts)}  # {IN_PLACE} {' and '.join(places)}"
+
+
 def is_in_a_loop(frame: FrameType) -> bool:
     """Whether the line that a frame is at stands in a loop, or in a function that is called from one."""
     for outer in users_frames(frame):
