@@ -16,6 +16,7 @@ import numpy as np
 
 from deep_mnist.doctor.evidence.live.own_code import own_names
 
+INTERNAL = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*")  # of TensorFlow's messages
 COUNTERS = "object_name_uids"  # of keras's global state: how often each name was given
 OVERRIDES = (
     "train_step",
@@ -254,3 +255,18 @@ def _default_name(kind: str) -> str:
 
 def _quoted(value: Any) -> str:
     return repr(value).replace("'", '"')
+
+
+def value_of(metric: Any, labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the least number that a metric comes to on labels and outputs (n, …), its state begun anew."""
+    from keras import ops
+
+    metric.reset_state()
+    metric.update_state(*map(ops.convert_to_tensor, (labels, predicted)))
+    return float(np.min(np.asarray(metric.result(), np.float64)))
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, without TensorFlow's own marks."""
+    lines = [line for line in INTERNAL.sub("", str(error)).splitlines() if line.strip()]
+    return lines[0].strip()[:160] if lines else "no message"

@@ -85,6 +85,10 @@ def _fitting(wrong: OutputMetric, predictions: Predictions) -> str:
         return _with_argument(wrong, form, "from_logits", True)
     if form == "AUC":
         return "keras.metrics.AUC()" if not predictions.is_sparse else '"accuracy"'
+    if kind is Predicted.SEVERAL_LABELS and form == "BinaryAccuracy" and not predictions.logits:
+        return 'keras.metrics.F1Score(average="micro", threshold=0.5)'
+    if predictions.logits and of_answers and form == "BinaryAccuracy" and takes_logits(wrong.metric):
+        return "keras.metrics.Recall(thresholds=0)"
     if predictions.logits and of_answers:
         asked = form if form in ("Precision", "Recall", *COUNTS) else "BinaryAccuracy"
         return _with_argument(wrong, asked, "threshold" if asked == "BinaryAccuracy" else "thresholds", 0)

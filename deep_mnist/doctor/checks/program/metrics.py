@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,11 @@ from deep_mnist.doctor.checks.program.compiled_metrics import (
     MetricsError,
     OutputMetric,
     compiled_of,
+    first_line,
     is_of_keras_3,
     stated_metrics,
     trains_in_own_way,
+    value_of,
 )
 from deep_mnist.doctor.checks.program.given_callbacks import is_monitored
 from deep_mnist.doctor.checks.program.metric_fixes import COUNTS, mended, remade, takes_logits
@@ -29,9 +30,9 @@ LEAST_OF_BEST = 0.9  # that right predictions must come to
 MOST_OF_WRONG = 0.5  # that predictions without one right class may come to, of four classes or more
 MOST_OF_ALIKE = 0.6  # that equal predictions may come to
 RARE = 1 / 3  # share of a class, below which accuracy says little of it
+RARE_TAGS = 0.1  # share of ones among several labels, likewise
 EXACTLY = 1e-5  # of two means of float32
 SAME = 0.02  # by which logits and probabilities may differ
-INTERNAL = re.compile(r"\{\{.*?\}\} ?| ?\[Op:.*")  # of TensorFlow's messages
 LABELS_FIRST = (  # what is wrong with labels, loss or output is said of these
     Follows(
         fields=("labels.encoding", "labels.values", "labels.rank", "labels.width", "model.output_units",
@@ -142,7 +143,7 @@ def check_metrics(case: Case) -> Iterator[Finding]:
         for each in compiled.metrics
         if each.metric is not None
         and (predictions := outputs[each.output].predictions) is not None
-        and (fault := _fault_of(case, each, predictions)) is not None
+        and (fault := _fault_of(case, each, predictions) or _of_rare_labels(case, compiled.metrics, each, predictions))
     ]
     graver = [each for each in judged if each[2].severity != "note"]
     fix = mended(model, [(each, predictions) for each, predictions, _ in graver or judged])
@@ -188,7 +189,7 @@ def _usual(predictions: Predictions | None) -> str:
 
 def _fault_of(case: Case, each: OutputMetric, predictions: Predictions) -> MetricFault | None:
     try:
-        right = _value(each.metric, predictions.labels, predictions.right)
+        right = value_of(each.metric, predictions.labels, predictions.right)
     except Exception as error:  # whatever it raises here it raises in fit, and that is what is reported
         return _raised(predictions, error) if each.is_kerass else None
     if each.is_kerass and each.kind in COUNTS and predictions.kind is not Predicted.ONE_CLASS:
@@ -218,22 +219,9 @@ def _of_logits(each: OutputMetric, predictions: Predictions) -> MetricFault | No
     return MetricFault(TAKES_PROBABILITIES, expected, ", of probabilities", severity)
 
 
-def _value(metric: Any, labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the least number that the metric comes to, its state begun anew."""
-    metric.reset_state()
-    metric.update_state(_tensor(labels), _tensor(predicted))
-    return float(np.min(np.asarray(metric.result(), np.float64)))
-
-
-def _tensor(array: np.ndarray) -> Any:
-    from keras import ops
-
-    return ops.convert_to_tensor(array)
-
-
 def _differs(metric: Any, predictions: Predictions) -> bool:
-    logits = _value(metric, predictions.labels, predictions.mixed)
-    return abs(logits - _value(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
+    logits = value_of(metric, predictions.labels, predictions.mixed)
+    return abs(logits - value_of(metric, predictions.labels, predictions.mixed_probabilities)) > SAME
 
 
 def _is_by_the_way(case: Case, each: OutputMetric, predictions: Predictions) -> bool:
@@ -250,15 +238,31 @@ def _undeserved(each: OutputMetric, predictions: Predictions) -> str | None:
     several = predictions.kind is Predicted.ONE_CLASS and predictions.units > 2 and "TopK" not in each.kind
     if not several and predictions.kind is not Predicted.YES_OR_NO:
         return None
-    wrong = _value(each.metric, predictions.labels, predictions.wrong)
+    wrong = value_of(each.metric, predictions.labels, predictions.wrong)
     if not several:
         return f"{wrong:.2g} when not one answer is right" if wrong >= MOST_OF_WRONG else None
     if predictions.units > 3 and wrong >= MOST_OF_WRONG:
         return f"{wrong:.2g} when not one class is right"
-    alike = _value(each.metric, predictions.labels, predictions.alike)
+    alike = value_of(each.metric, predictions.labels, predictions.alike)
     if each.kind == "BinaryAccuracy" and alike >= MOST_OF_ALIKE:
         return f"{alike:.2g} when every example is predicted alike"
     return None
+
+
+def _of_rare_labels(
+    case: Case, metrics: Sequence[OutputMetric], each: OutputMetric, predictions: Predictions
+) -> MetricFault | None:
+    """Return the fault of an accuracy that is all that is told of many labels, of which few are ever given."""
+    alone = {other.kind for other in metrics if other.output == each.output} == {"BinaryAccuracy"}
+    labels = predictions.labels
+    if predictions.kind is not Predicted.SEVERAL_LABELS or not alone or labels.ndim != 2 or labels.mean() >= RARE_TAGS:
+        return None
+    nothing = value_of(each.metric, labels, np.full_like(predictions.right, predictions.right.min()))
+    if nothing <= 1 - RARE_TAGS:
+        return None
+    severity = "" if is_monitored(case, each.logged) else "note"
+    expected = f"a metric that falls when none of {predictions.units} labels is ever given"
+    return MetricFault(CANNOT_FALL, expected, f": {nothing:.3f} when none is, of {labels.mean():.1%} ones", severity)
 
 
 def _counts_both(each: OutputMetric, predictions: Predictions) -> MetricFault | None:
@@ -270,7 +274,7 @@ def _counts_both(each: OutputMetric, predictions: Predictions) -> MetricFault | 
     if labels.shape != predictions.mixed.shape or labels.shape[1:] != (2,) or predictions.logits:
         return None
     accuracy = float((predictions.mixed.argmax(axis=1) == labels.argmax(axis=1)).mean())
-    if abs(_value(each.metric, labels, predictions.mixed) - accuracy) > EXACTLY:
+    if abs(value_of(each.metric, labels, predictions.mixed) - accuracy) > EXACTLY:
         return None
     severity = "" if labels.mean(axis=0).min() < RARE else "note"
     return MetricFault(SAME_AS_ACCURACY, "a metric of one of both classes", ", of both columns: the accuracy", severity)
@@ -289,10 +293,5 @@ def _raised(predictions: Predictions, error: Exception) -> MetricFault:
     return MetricFault(
         RAISES,
         expected=f"a metric for labels {labels} and outputs {output}: {_what(predictions)}",
-        received=f" raises {type(error).__name__}: {_first_line(error)}",
+        received=f" raises {type(error).__name__}: {first_line(error)}",
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in INTERNAL.sub("", str(error)).splitlines() if line.strip()]
-    return lines[0].strip()[:160] if lines else "no message"
