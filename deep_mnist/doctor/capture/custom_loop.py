@@ -30,6 +30,7 @@ from deep_mnist.doctor.capture.training_step import (
     in_step,
     is_given_to_loss,
     is_of_replica,
+    makes_no_scores,
     outside_of_graphs,
     trains_another,
     users_of,
@@ -68,10 +69,11 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
             with outside_of_graphs():
                 found = loop_call(self, first, sys._getframe(1))
                 is_of_another = training is None and trains_another(found)
+                is_noise = found.x is None or makes_no_scores(found)
             if is_of_another:
                 others.add((id(self), sys._getframe(1).f_code))
                 return made[0] if made else own(self, *args, **kwargs)
-            if found.x is None and _another_learns(self, sys._getframe(1)):
+            if is_noise and _another_learns(self, sys._getframe(1)):
                 return made[0] if made else own(self, *args, **kwargs)  # a generator's noise; the other model has data
             seen.add(id(self))
             resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731

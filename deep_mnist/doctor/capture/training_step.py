@@ -84,6 +84,14 @@ def is_given_to_loss(step: OwnStep | None, labels: Any) -> bool:
     return not given or any(equals(each, labels) for each in given)
 
 
+def makes_no_scores(call: FitCall) -> bool:
+    """Whether a batch without labels of its own is made into what no loss of Keras is given: noise by a generator."""
+    record = _record(call.step) if call.y is None and isinstance(call.x, sys.modules["tensorflow"].Tensor) else None
+    given = record.compared if record is not None else []
+    made = record.made if record is not None else []
+    return bool(given and made) and not any(equals(one, each) for one in made for each in given)
+
+
 def compares_constants(step: OwnStep | None, targets: Any) -> bool:
     """Whether losses of Keras compare with constants alone, of another form than the targets: as for a discriminator.
 

@@ -72,7 +72,7 @@ NEVER_STOPS = Rule(
     severity="note",
     scope=Scope.CASE,
     needs=LIVE,
-    summary="A callback waits for longer than the fit lasts.",
+    summary="A callback waits for longer than the fit lasts, or a plateau for longer than early stopping does.",
     follows=(Follows(rules=("P020", "P021", "P022"), on=On.MODEL),),  # whose line it would contradict
     why="It cannot act: training is not stopped early, or the rate not lowered.",
 )
@@ -188,6 +188,7 @@ def check_patience(case: Case) -> Iterator[Finding]:
     """Yield callbacks that cannot act within this fit."""
     steps = steps_of(case)
     lasts = steps.epochs - steps.initial
+    yield from _behind_the_end(case)
     for each in callbacks_of(case):
         if not is_callback(each, "EarlyStopping", "ReduceLROnPlateau"):
             continue
@@ -209,6 +210,22 @@ def check_patience(case: Case) -> Iterator[Finding]:
                 expected=f"a min_lr below the rate of {rate:.3g}",
                 received=f"ReduceLROnPlateau with min_lr={floor:g}",
                 fix=expression_of_callback(each, min_lr=float(f"{rate / 100:.3g}")),
+            )
+
+
+def _behind_the_end(case: Case) -> Iterator[Finding]:
+    """Yield plateaus that are waited for longer than the fit goes on without the same improvement."""
+    stops = [each for each in callbacks_of(case) if is_callback(each, "EarlyStopping")]
+    ends = [each for each in stops if not getattr(each, "start_from_epoch", 0)]
+    for each in callbacks_of(case):
+        if not is_callback(each, "ReduceLROnPlateau") or not isinstance(each.patience, int):
+            continue
+        first = next((end for end in ends if end.monitor == each.monitor and end.patience < each.patience), None)
+        if first is not None:
+            yield NEVER_STOPS.found(
+                expected=f"a patience below EarlyStopping's {first.patience} epochs of the same {each.monitor}",
+                received=f"ReduceLROnPlateau with patience={each.patience}: the fit has ended by then",
+                fix=expression_of_callback(each, patience=max(first.patience // 2, 1)),
             )
 
 

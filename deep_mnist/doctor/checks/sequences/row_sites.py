@@ -16,7 +16,9 @@ REDUCTIONS = ("reduce_mean", "reduce_max", "reduce_min", "reduce_sum", "reduce_p
               "amin", "sum", "prod", "norm")  # fmt: skip
 SCORES = ("softmax", "log_softmax")
 SHAPING = ("transpose", "reshape")
-FUNCTIONS = (*REDUCTIONS, *SCORES, *SHAPING, "l2_normalize")
+PRODUCT = "tensordot"  # of all axes: one number for the whole batch
+FUNCTIONS = (*REDUCTIONS, *SCORES, *SHAPING, "l2_normalize", PRODUCT)
+AXES_AT = {"norm": 2, PRODUCT: 2}  # among the arguments; of the others 1
 OPERATIONS = {
     "Mean": "mean",
     "Max": "max",
@@ -106,7 +108,7 @@ class RowsWatch:
 def _site(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], frame: Any) -> Site | None:
     """Return a call that runs over the rows of a batch, None for any other."""
     given = args[0] if args else next(iter(kwargs.values()), None)
-    at = 2 if name == "norm" else 1
+    at = AXES_AT.get(name, 1)
     stated = [*args[at : at + 1], *(kwargs[each] for each in AXIS_NAMES if each in kwargs)]
     shape = tuple(getattr(given, "shape", None) or ())
     perm, keywords = _perm(name, stated, shape), _keywords(name, stated, shape)
@@ -135,11 +137,18 @@ def _keywords(name: str, stated: Sequence[Any], shape: tuple[int, ...]) -> dict[
     if name in SCORES:
         over_steps = rank > 2 and shape[-1] == 1
         return {"axis": 1 if over_steps else -1} if isinstance(axis, int) and axis in (0, -rank) else {}
-    if axis is not None:
+    if axis is not None and not (name == PRODUCT and _sums_all(axis, rank)):
         return {}
     if name == "l2_normalize":
         return {"axis": -1}
     return {"axis": -1 if rank == 2 else tuple(range(1, rank)), "keepdims": True}
+
+
+def _sums_all(axes: Any, rank: int) -> bool:
+    """Whether a product sums over every axis of both that it is given."""
+    every = list(range(rank))
+    listed = [list(each) for each in axes if isinstance(each, list | tuple)] if isinstance(axes, list | tuple) else []
+    return bool(axes == rank) or (len(listed) == 2 and listed[0] == listed[1] and sorted(listed[0]) == every)
 
 
 def _perm(name: str, stated: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -162,7 +171,9 @@ def _kept(own: Any, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         return own(args[0], site.perm)
     if site.perm:
         return own(sys.modules["tensorflow"].raw_ops.Transpose(x=args[0], perm=site.perm), *args[1:], **kwargs)
-    return own(*args[: 2 if site.name == "norm" else 1], **{**kwargs, **site.keywords})
+    if site.name == PRODUCT:
+        return sys.modules["tensorflow"].reduce_sum(args[0] * args[1], **site.keywords)
+    return own(*args[: AXES_AT.get(site.name, 1)], **{**kwargs, **site.keywords})
 
 
 @contextmanager

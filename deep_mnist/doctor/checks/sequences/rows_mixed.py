@@ -11,11 +11,22 @@ from typing import Any
 import numpy as np
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.checks.sequences.row_sites import AXIS_NAMES, FEWER, OPERATIONS, ROWS, RowsWatch, Site, watching
+from deep_mnist.doctor.checks.sequences.row_sites import (
+    AXES_AT,
+    AXIS_NAMES,
+    FEWER,
+    OPERATIONS,
+    PRODUCT,
+    ROWS,
+    RowsWatch,
+    Site,
+    watching,
+)
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, all_layers
 from deep_mnist.doctor.evidence.live.restoring import unchanged
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.statements.fix_statements import root_of
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -114,7 +125,9 @@ def _apart(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> str:
         apart = np.abs(a[: len(b)] - b)
         if apart.max(initial=0) > (MUCH if a.dtype.itemsize > 2 else HALF) * a.std():
             place = np.unravel_index(apart.argmax(), apart.shape)
-            return f"row {place[0]} gives {a[place]:.3g} among {ROWS} rows and {b[place]:.3g} among {len(b)}"
+            digits = next((each for each in (3, 6) if f"{a[place]:.{each}g}" != f"{b[place]:.{each}g}"), 9)
+            one, other = (f"{each[place]:.{digits}g}" for each in (a, b))
+            return f"row {place[0]} gives {one} among {ROWS} rows and {other} among {len(b)}"
     return ""
 
 
@@ -159,9 +172,14 @@ def _fix(case: Case, site: Site) -> str:
 
 def _again(site: Site, call: ast.Call) -> ast.Call:
     """Return a call that keeps to each row."""
-    kept = call.args[: 2 if site.name == "norm" else 1]
+    kept = call.args[: AXES_AT.get(site.name, 1)]
     keywords = [each for each in call.keywords if each.arg not in site.keywords]
     added = [ast.keyword(name, ast.Constant(value)) for name, value in site.keywords.items() if name != "axes"]
+    if site.name == PRODUCT and len(kept) > 1:
+        root = root_of(call.func)
+        of_tensorflow = f"{root}.reduce_sum" if root in ("tf", "tensorflow") else ""
+        summed = ast.parse(of_tensorflow or f"{ast.unparse(call.func).rpartition('.')[0]}.sum", mode="eval").body
+        return ast.Call(summed, [ast.BinOp(kept[0], ast.Mult(), kept[1])], added)
     perm = ast.parse(repr(site.perm), mode="eval").body
     if site.name == "transpose":
         return ast.Call(call.func, [*kept, perm], [])

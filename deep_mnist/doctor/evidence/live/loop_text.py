@@ -143,22 +143,35 @@ def _asks(statement: ast.stmt) -> bool:
 
 
 def _rest_of_with(block: ast.With, line: int) -> ast.With | None:
-    """Return a `with` whose body begins at the statement of a line."""
+    """Return a `with` whose body begins at the statement of a line, or whole where what is before may run again."""
     place = next((i for i, each in enumerate(block.body) if each.lineno <= line <= (each.end_lineno or 0)), None)
     if place is None:
         return None
-    return ast.copy_location(ast.With(items=block.items, body=block.body[place:]), block)
+    body = block.body if _may_run_again(block.body[:place]) else block.body[place:]
+    return ast.copy_location(ast.With(items=block.items, body=body), block)
+
+
+def _may_run_again(statements: Sequence[ast.stmt]) -> bool:
+    """Whether statements only set names, none of which they have read before: they give the same once more."""
+    read: set[str] = set()
+    for each in statements:
+        if not isinstance(each, ast.Assign) or not all(isinstance(to, ast.Name | ast.Tuple) for to in each.targets):
+            return False
+        read |= {to.id for to in ast.walk(each.value) if isinstance(to, ast.Name)}
+        if read & set(names_set([each])):
+            return False
+    return True
 
 
 def _compiled(statements: list[ast.stmt], file: str) -> CodeType | None:
-    """Compile statements, up to a return, break or continue; None where they hold what only a function may."""
-    kept: list[ast.stmt] = []
-    for each in statements:
-        if isinstance(each, ast.Return | ast.Break | ast.Continue):
-            break
-        kept.append(each)
-        if isinstance(each, ast.Expr) and _applies(each):
-            break
+    """Compile statements, up to a return, break or continue, and up to the last that applies gradients, where one does.
+
+    None where they hold what only a function may.
+    """
+    ends = (each for each in statements if isinstance(each, ast.Return | ast.Break | ast.Continue))
+    whole = list(statements[: statements.index(end)] if (end := next(ends, None)) is not None else statements)
+    last = max((place for place, each in enumerate(whole) if isinstance(each, ast.Expr) and _applies(each)), default=-1)
+    kept = whole[: last + 1] or whole
     try:
         return compile(ast.fix_missing_locations(ast.Module(kept, [])), file, "exec")
     except SyntaxError:

@@ -30,8 +30,10 @@ class StepRecord:
         asked: Variables of each call of gradient().
         missing: How many of them got None, in each call.
         applied: (gradient, variable) of each optimizer's step.
+        updates: The optimizer and the variables of each of its steps.
         produced: Variable of each gradient, by the gradient's id.
         training: What `training` each outermost call of the model was given, and whether a tape was open.
+        made: What each of these calls returned.
         in_training: Ids of the layers that a call of the model put into training by name, inside of a tape.
         swapped: Names of losses of Keras that were given predictions as y_true and targets as y_pred.
         taken: What losses of Keras were given: the loss, y_true and y_pred.
@@ -43,9 +45,11 @@ class StepRecord:
     asked: list[list[Any]] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     applied: list[tuple[Any, Any]] = field(default_factory=list)
+    updates: list[tuple[Any, list[Any]]] = field(default_factory=list)
     produced: dict[int, Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     training: list[tuple[Any, bool]] = field(default_factory=list)
+    made: list[Any] = field(default_factory=list)
     in_training: set[int] = field(default_factory=set)
     swapped: list[str] = field(default_factory=list)
     taken: list[tuple[Any, Any, Any]] = field(default_factory=list)
@@ -184,7 +188,9 @@ def _gradient_watch(record: StepRecord, is_forced: bool) -> Callable[[Any], Any]
 def _apply_watch(record: StepRecord) -> Callable[[Any], Any]:
     def wrap(own: Any) -> Any:  # noqa: ARG001
         def apply_gradients(optimizer: Any, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
-            record.applied += list(grads_and_vars)
+            pairs = list(grads_and_vars)
+            record.applied += pairs
+            record.updates.append((optimizer, [each for _, each in pairs]))
             return getattr(optimizer, "iterations", None)
 
         return apply_gradients
@@ -197,6 +203,7 @@ def _plain_apply_watch(record: StepRecord) -> Callable[[Any], Any]:
         def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
             of = trainable_variables or getattr(optimizer, "_trainable_variables", [])
             record.applied += list(zip(grads, of, strict=False))
+            record.updates.append((optimizer, list(of)))
             return getattr(optimizer, "iterations", None)
 
         return apply
@@ -216,7 +223,8 @@ def _call_watch(record: StepRecord, model: Any, predictions: Any) -> Callable[[A
                 return predictions
             depth.append(1)
             try:
-                return own(self, *args, **kwargs)
+                record.made.append(own(self, *args, **kwargs))
+                return record.made[-1]
             finally:
                 depth.pop()
 

@@ -17,7 +17,9 @@ from deep_mnist.doctor.finding import Finding
 
 LIBRARIES = ("pandas", "sklearn")
 UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
-BY_PLACE = re.compile(r"takes (?:from \d+ to )?\d+ positional arguments? but \d+ were given")
+BY_PLACE = re.compile(
+    r"takes (?:from \d+ to )?\d+ positional arguments? but \d+ were given|too many positional arguments"
+)
 
 # What stands for an argument today: {0} is its value, "" where it is left out.
 ARGUMENTS = {
