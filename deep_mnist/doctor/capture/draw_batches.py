@@ -39,7 +39,7 @@ MOST_AXES = 2  # of one example: steps, features
 
 def draw_sequence(split: str, sequence: Any, required: Shape | None) -> Drawn:
     """Return a sample of a keras PyDataset or Sequence: batches spread over the whole of it."""
-    count, batched = len(sequence), _batched(required)
+    count, batched = _count(sequence), _batched(required)
     first = next(_items(sequence, [0])) if count else None
     x = None if first is None else array_of(parts_of(first)[0])
     size = len(x) if x is not None and batched(x) else 1
@@ -52,6 +52,11 @@ def draw_sequence(split: str, sequence: Any, required: Shape | None) -> Drawn:
     drawn = _drawn(split, collected, "keras sequence", None if collected.ended else count * largest)
     drawn.steps = count
     return drawn
+
+
+def _count(sequence: Any) -> int:
+    """Return how many batches there are: what `__len__` raises, or gives that is no int, is the user's error."""
+    return len(sequence)
 
 
 def _items(sequence: Any, indices: Iterable[int], *, after_first: bool = False) -> Iterator[Any]:

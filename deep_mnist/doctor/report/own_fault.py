@@ -22,7 +22,7 @@ PASSING = {
     "capture/intercept.py": ("method", "_resumed", "<lambda>", "execute_and_patch"),
     "capture/custom_loop.py": ("call", "_resumed", "<lambda>"),
     "capture/collected.py": ("_read",),  # what follows are the user's data, read as training reads them
-    "capture/draw_batches.py": ("_items", "<genexpr>"),
+    "capture/draw_batches.py": ("_items", "_count", "<genexpr>"),
     "capture/draw_call.py": ("read_rows",),
     "tensorflow1/session_watch.py": ("run", "resume"),
     "script/served_data.py": ("load_data",),

@@ -25,11 +25,13 @@ from deep_mnist.doctor.checks.crashes.building.classes import explain_class
 from deep_mnist.doctor.checks.crashes.building.connections import explain_disconnected, explain_layer_name
 from deep_mnist.doctor.checks.crashes.building.forms import explain_form
 from deep_mnist.doctor.checks.crashes.building.graph_sizes import explain_graph_size
+from deep_mnist.doctor.checks.crashes.building.lacking import explain_lacking
 from deep_mnist.doctor.checks.crashes.building.symbols_read import explain_symbol_read
 from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.files import machine
 from deep_mnist.doctor.checks.crashes.files.columns import explain_column
 from deep_mnist.doctor.checks.crashes.files.encodings import explain_encoding
+from deep_mnist.doctor.checks.crashes.files.folders import explain_folder
 from deep_mnist.doctor.checks.crashes.files.missing_texts import explain_missing_text
 from deep_mnist.doctor.checks.crashes.files.ragged import explain_batched, explain_ragged
 from deep_mnist.doctor.checks.crashes.files.saved import explain_compiled, explain_saved_layer
@@ -69,6 +71,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_stored,
     explain_table_file,
     explain_text,
+    explain_folder,
     explain_saved_layer,
     explain_compiled,
     explain_ragged,
@@ -125,6 +128,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     fitting.explain_objects,
     machine.explain_arrays,
     explain_own_method,
+    explain_lacking,
     explain_class,
     explain_form,
     explain_disconnected,

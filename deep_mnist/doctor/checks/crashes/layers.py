@@ -20,6 +20,7 @@ from deep_mnist.doctor.checks.crashes.source_code import (
     told,
     with_keywords,
 )
+from deep_mnist.doctor.checks.crashes.tops import without_top
 from deep_mnist.doctor.finding import Finding
 
 RANK = re.compile(r"expected (min_|max_)?ndim=(\d+), found ndim=(\d+)\. Full shape received: (\([^)]*\))")
@@ -131,6 +132,8 @@ def explain_width(crash: Crash) -> Finding | None:
 def _mend_rank(crash: Crash, layer: Any, rank: int, shape: Shape, before: Any) -> str:
     own = told(layer)
     name = type(before).__name__ if before is not None else ""
+    if rank == 4 and (line := without_top(crash, before)):
+        return line
     ended = _last_step_alone(crash, before) if len(shape) == rank - 1 else None
     if ended is not None:
         made = with_keywords(crash, getattr(ended, "forward_layer", ended), return_sequences="True")

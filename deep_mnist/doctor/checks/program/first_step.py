@@ -6,6 +6,7 @@ never told its input, and the loss between output and labels. Nothing of the mod
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.rules import STEP_FAILS
 from deep_mnist.doctor.evidence.live.restoring import is_small, unchanged, whole_tracebacks
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import check
 
@@ -43,6 +45,14 @@ def check_first_step(case: Case) -> Iterator[Finding]:
     x, y = _rows(case, "inputs"), _rows(case, "targets")
     if x is None:
         return
+    for inner, given in _unchecked(call.model):
+        if _raises(call.model, x):
+            yield STEP_FAILS.found(
+                expected=f"{inner.inputs[0].shape} for the model {inner.name!r} within the network",
+                received=f"{given.shape}",
+                fix=_in_colours(case, inner, given) or f"Make what {inner.name!r} is called on, and it, of one shape.",
+            )
+            return
     found = _error_of(call.model, x, y, case)
     if found is not None and found.rule.code in SURE:
         field = found.field if found.field in (STEP_FAILS.field, *STEP_FAILS.other_fields) else STEP_FAILS.field
@@ -65,6 +75,48 @@ def steps_as_keras_does(model: Any) -> bool:
         and type(model).fit.__qualname__.startswith(("TensorFlowTrainer", "Model"))
         and not any(each.shape[0] is not None for each in getattr(model, "inputs", None) or ())
     )
+
+
+def _unchecked(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the models within a network that are called on another shape than theirs, with the tensor they are given.
+
+    Keras compares neither when the network is made.
+    """
+    held = getattr(getattr(model, "_functional", model), "_nodes_by_depth", {})
+    for node in (each for nodes in held.values() for each in nodes):
+        inner, given = node.operation, node.input_tensors
+        own: list[Any] = getattr(inner, "inputs", None) or []
+        if len(own) == len(given) == 1 and len(own[0].shape) == len(given[0].shape):
+            sides = zip(own[0].shape[1:], given[0].shape[1:], strict=True)
+            if any(None not in each and each[0] != each[1] for each in sides):
+                yield inner, given[0]
+
+
+def _raises(model: Any, x: Any) -> bool:
+    """Whether a network cannot be made a graph for rows of this shape."""
+    tf = sys.modules["tensorflow"]
+    try:
+        tf.function(lambda rows: model(rows, training=False), autograph=False).get_concrete_function(
+            tf.TensorSpec((None, *x.shape[1:]), "float32")
+        )
+    except Exception:  # of whichever layer
+        return True
+    return False
+
+
+def _in_colours(case: Case, inner: Any, given: Any) -> str:
+    """Return the line that calls a model for three channels, on one channel thrice; "" of another mismatch."""
+    shape = (*given.shape[1:-1], 3)
+    if case.frame is None or given.shape[-1] != 1 or tuple(inner.inputs[0].shape[1:]) != shape:
+        return ""
+    text = ProgramText(case.frame)
+    calls = [each for each in text.nodes if isinstance(each, ast.Call) and len(each.args) == 1
+             and isinstance(each.func, ast.Name) and text.value_of(each.func) is inner]  # fmt: skip
+    if len(calls) != 1:
+        return ""
+    one = ast.unparse(calls[0].args[0])
+    thrice = ast.parse(f"keras.layers.Concatenate()([{one}, {one}, {one}])", mode="eval").body
+    return text.with_expression(calls[0].args[0], thrice)
 
 
 def _rows(case: Case, part: str) -> Any:

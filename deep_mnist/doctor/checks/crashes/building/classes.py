@@ -19,6 +19,7 @@ BY_PLACE = re.compile(  # Keras 2 took the name first, Keras 3 takes the shape
     r"|add_weight\(\) got multiple values for argument 'shape'"
 )
 TOO_MANY = re.compile(r"too many positional arguments|takes \d+ positional arguments? but \d+ w")
+NO_SIZE = re.compile(r"must be fully-defined \(no `None` dimensions\)\. Received: shape=(\(.*?\)) for")
 ADDING, MOST_OTHERS = ("add_weight", "add_variable"), 5
 METHODS = ("call", "build", "train_step", "test_step", "compute_loss", "on_epoch_end", "on_epoch_begin", "get_config")
 
@@ -29,7 +30,7 @@ def explain_class(crash: Crash) -> Finding | None:
     if step is None:
         return None
     ways: tuple[Callable[[Crash, TraceStep], tuple[str, str, str] | None], ...] = (
-        _no_super, _no_call, _no_self, _weight_by_place,
+        _no_super, _no_call, _no_self, _weight_by_place, _weight_without_size,
     )  # fmt: skip
     found = next((told for way in ways if (told := way(crash, step)) is not None), None)
     if found is None:
@@ -115,3 +116,15 @@ def _weight_by_place(crash: Crash, step: TraceStep) -> tuple[str, str, str] | No
 def _named(call: ast.Call) -> str:
     named = [ast.keyword(name, each) for name, each in zip(("name", "shape", "dtype"), call.args, strict=False)]
     return ast.unparse(ast.Call(call.func, [], [*named, *call.keywords]))
+
+
+def _weight_without_size(crash: Crash, step: TraceStep) -> tuple[str, str, str] | None:
+    """A weight for each step, of sequences of which Input states no length."""
+    match = NO_SIZE.search(crash.text)
+    if match is None:
+        return None
+    text = ProgramText(step.frame, step.file)
+    calls = [each for each in text.calls("Input", "InputLayer") if "None" in ast.unparse(each)]
+    where = f", which {ast.unparse(calls[0])} at {text.at(calls[0])} leaves open" if len(calls) == 1 else ""
+    fix = f"State that length in Input{where}; or make the weight of a size that does not hang on it."
+    return "a weight whose sizes are all known", f"add_weight of shape {match[1]}", fix

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from deep_mnist.doctor.checks.crashes.building.rules import LAYER_OTHERWISE
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_kind_of, is_layer
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
-from deep_mnist.doctor.evidence.live.source_text import called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
@@ -21,6 +21,7 @@ MISSING = re.compile(r"(\w+)\.__init__\(\) missing \d+ required positional argum
 TUPLE = re.compile(r"The `(\w+)` argument must be a tuple of (\d) integers\. Received \w+=(\(.*\))")
 SMALLEST = re.compile(r"Input size must be at least (\d+)x(\d+).*input_shape=(\(.*\))")
 VALUE = re.compile(r"missing a required argument: 'value'")
+NO_ADD = re.compile(r"'(?:Functional|Model)' object has no attribute 'add'")
 MODULE = re.compile(r"'module' object is not callable")
 USUAL = {"units": "64", "kernel_size": "3", "output_dim": "64", "activation": '"relu"', "pool_size": "2",
          "target_shape": "(…)", "rate": "0.5", "filters": "32", "n": "…", "dims": "(…)", "layer": "…", "input_dim": "…",
@@ -30,8 +31,11 @@ USUAL = {"units": "64", "kernel_size": "3", "output_dim": "64", "activation": '"
 def explain_form(crash: Crash) -> Finding | None:
     """Name what a layer is given and does not take in this form, and the user's line in the right one."""
     step = crash.user
-    if step is None or step.call is None:
+    if step is None:
         return None
+    if step.call is None:
+        added = _added(crash, step)
+        return crash.found(LAYER_OTHERWISE, *added) if added is not None else None
     ways: tuple[Callable[[Crash, TraceStep, ast.Call], Told | None], ...] = (
         _tensors_as_settings, _tensors_apart, _no_value, _number_as_shape, _rate_in_percent, _no_units, _missing,
         _tuple, _small, _module,
@@ -186,3 +190,13 @@ def _module(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
     name = f"{ast.unparse(call.func)}.{names[0]}"
     fix = line_changed(step, [(call.func, name)])
     return f"the class or function {name}", f"the module {ast.unparse(call.func)}", fix
+
+
+def _added(crash: Crash, step: TraceStep) -> Told | None:
+    """`model.add(…)` of a network that is no Sequential, as those of keras.applications."""
+    nodes = [each for each in step.on_line(ast.Attribute) if each.attr == "add"]
+    if not NO_ADD.search(crash.text) or len(nodes) != 1:
+        return None
+    name = ast.unparse(nodes[0].value)
+    fix = f"{name} = keras.Sequential([{name}])  # before {ProgramText(step.frame, step.file).at(nodes[0])}"
+    return f"keras.Sequential([{name}]), to which layers are added", f"add() of {name}, a functional network", fix

@@ -7,17 +7,19 @@ import re
 
 from deep_mnist.doctor.checks.crashes.building.rules import SYMBOL_AS_ARRAY
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
-from deep_mnist.doctor.checks.crashes.files.lines import line_changed
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.checks.crashes.files.lines import line_changed, line_with_keywords
+from deep_mnist.doctor.checks.crashes.layers import RECURRENT
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
 ATTRIBUTE = re.compile(r"'KerasTensor' object has no attribute '(\w+)'")
 RESHAPED = re.compile(r"KerasTensor\.reshape\(\) takes 2 positional arguments")
+ITERATED = re.compile(r"Iterating over a symbolic KerasTensor is not supported")
 WAYS = (
     (re.compile(r"KerasTensor cannot be used as a boolean"),
      "A condition on its values is keras.ops.where(condition, a, b), in a layer's call()."),
-    (re.compile(r"Iterating over a symbolic KerasTensor is not supported"),
+    (ITERATED,
      "Take its parts by place, x[:, 0], or keras.ops.unstack(x, axis=1): it cannot be gone through or unpacked."),
     (re.compile(r"object of type 'KerasTensor' has no len\(\)"), "Ask x.shape: it holds no rows to count."),
     (re.compile(r"'KerasTensor' object does not support item assignment"),
@@ -31,6 +33,8 @@ def explain_symbol_read(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None:
         return None
+    if ITERATED.search(crash.text) and (states := _states(step)):
+        return crash.found(SYMBOL_AS_ARRAY, "return_state=True of the layer whose states are taken", *states)
     found = _attribute(crash, step) or next(((_name(step), way) for said, way in WAYS if said.search(crash.text)), None)
     if found is None:
         return None
@@ -39,6 +43,24 @@ def explain_symbol_read(crash: Crash) -> Finding | None:
         expected=f"an operation of keras.ops, or a layer, on {name}",
         received=f"{name}, a symbol that holds no numbers before fit or predict, at {crash.place}",
         fix=fix,
+    )
+
+
+def _states(step: TraceStep) -> tuple[str, str] | None:
+    """Return `output, state = LSTM(8)(x)` and that with return_state, None of other names for one tensor."""
+    text = ProgramText(step.frame, step.file)
+    made = next((each.value for each in text.nodes if isinstance(each, ast.Assign) and each.lineno == step.line
+                 and isinstance(each.targets[0], ast.Tuple)), None)  # fmt: skip
+    layer = made.func if isinstance(made, ast.Call) else None
+    if isinstance(layer, ast.Name):
+        of_name = [each.value for each in text.nodes if isinstance(each, ast.Assign) and each.lineno < step.line
+                   and ast.unparse(each.targets[0]) == layer.id]  # fmt: skip
+        layer = of_name[-1] if of_name else None
+    if made is None or not isinstance(layer, ast.Call) or called(layer) not in RECURRENT:
+        return None
+    inner = layer.args[0] if called(layer) == "Bidirectional" and layer.args else layer
+    return (
+        (ast.unparse(made), line_with_keywords(step, inner, return_state=True)) if isinstance(inner, ast.Call) else None
     )
 
 

@@ -15,7 +15,7 @@ from deep_mnist.doctor.finding import Finding
 
 LIKENESS = 0.8  # of a name to the one that is meant, by difflib
 SEPARATORS = {";": ";", "\t": "\t", "|": "|", ",": ",", r"\s+": None}  # as pandas takes them -> as str.split does
-BY_COLUMN = ("set_index", "groupby", "sort_values", "_get_label_or_level_values", "__getattr__")
+BY_COLUMN = ("set_index", "groupby", "get_grouper", "sort_values", "_get_label_or_level_values", "__getattr__")
 NOT_IN_FILE = re.compile(r"columns expected but not found: .*|Missing column provided to 'parse_dates': .*")
 MOST_TOLD = 8  # columns of a table, by name
 
@@ -66,7 +66,7 @@ def _table(crash: Crash) -> Any:
         table = getattr(crash.error, "obj", None)
         return table if type(table).__name__ == "DataFrame" and hasattr(table, "columns") else None
     behind = crash.steps[crash.steps.index(crash.user) + 1 :]
-    owner = behind[0].held.get("self") if behind else None
+    owner = next((each.held["self"] for each in behind[:2] if "self" in each.held), None)  # below a decorator
     table = getattr(owner, "obj", None) if type(owner).__name__ == "_LocIndexer" else owner
     return table if type(table).__name__ == "DataFrame" and hasattr(table, "columns") else None
 

@@ -35,7 +35,7 @@ TRAINED_ON = (
     "keras.layers.TFSMLayer runs a SavedModel, but has no weights to train."
 )
 TRUSTED = "only of a file that you trust; or write it again as one array of numbers"
-CUSTOM = re.compile(r"Could not locate '?(function|class) '?(\w+)")
+CUSTOM = re.compile(r"(?:Could not locate|Unknown) '?(function|class|layer|loss function)'?:? '?(\w+)")
 PATH = re.compile(r"""(?<![\w\\])(['"])(?=[^'"]*\\[UuxN])""")  # the beginning of a text with such a backslash
 PRINT = re.compile(r"^\s*print\s+[^(=]")
 RESHAPE = re.compile(r"cannot reshape array of size (\d+) into shape (\([^)]*\))")

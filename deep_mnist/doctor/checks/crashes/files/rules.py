@@ -56,3 +56,9 @@ FORMAT_OTHER = crash_rule(
     "A text is read as a table, JSON or dates of a format that it is not in: lines with more fields than the first, "
     "open quotes, no line at all, a value of Python, days before months.",
 )
+FOLDER_OTHERWISE = crash_rule(
+    "E045",
+    "folder-read-otherwise",
+    "program.data",
+    "A folder is read as a dataset by arguments that do not go together, such as validation_split without a seed.",
+)

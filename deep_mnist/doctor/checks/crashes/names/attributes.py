@@ -145,10 +145,15 @@ def _keras_itself(step: TraceStep, chain: str) -> str:
     home = step.frame.f_globals.get(root)
     if root != "keras" or getattr(home, "__name__", "") == "keras" or not exists(chain):
         return ""
+    return _imported(step, root, "import keras")
+
+
+def _imported(step: TraceStep, root: str, line: str) -> str:
+    """Return an import in the place of the only one that gives the program a name."""
     text = ProgramText(step.frame, step.file)
-    imports = [each for each in text.nodes if isinstance(each, ast.ImportFrom)]
+    imports = [each for each in text.nodes if isinstance(each, ast.Import | ast.ImportFrom)]
     found = [each for each in imports if [name.asname or name.name for name in each.names] == [root]]
-    return text.in_place("import keras", found[0]) if len(found) == 1 else "import keras"
+    return text.in_place(line, found[0]) if len(found) == 1 else line
 
 
 def _other_module(step: TraceStep, chain: str) -> str:
@@ -162,7 +167,7 @@ def _other_module(step: TraceStep, chain: str) -> str:
     }
     for package, name in (("keras", "ops"), ("tensorflow.keras", "backend")):
         if all(exists(f"{package}.{name}.{each}") for each in used):
-            return f"from {package} import {name} as {root}"
+            return _imported(step, root, f"from {package} import {name} as {root}")
     return ""
 
 

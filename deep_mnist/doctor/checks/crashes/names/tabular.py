@@ -21,6 +21,8 @@ BY_PLACE = re.compile(
     r"takes (?:from \d+ to )?\d+ positional arguments? but \d+ were given|too many positional arguments"
 )
 
+OFFSET = re.compile(r"'(\w+)' is no longer supported for offsets\. Please use '(\w+)' instead")
+
 # What stands for an argument today: {0} is its value, "" where it is left out.
 ARGUMENTS = {
     "error_bad_lines": 'on_bad_lines="skip"', "warn_bad_lines": "", "delim_whitespace": r"sep='\s+'",
@@ -49,12 +51,25 @@ def explain_tabular(crash: Crash) -> Finding | None:
         return None
     if isinstance(crash.error, AttributeError):
         return _attribute(crash, step)
+    if (match := OFFSET.search(crash.text)) is not None:
+        return _offset(crash, step, match[1], match[2])
     call = step.call
     if not isinstance(crash.error, TypeError) or call is None:
         return None
     if (match := UNEXPECTED.search(crash.text)) is not None:
         return _argument(crash, step, call, match[1])
     return _by_place(crash, step, call) if BY_PLACE.search(crash.text) else None
+
+
+def _offset(crash: Crash, step: TraceStep, old: str, new: str) -> Finding | None:
+    """`resample("M")`: the end of months is "ME" today."""
+    texts = [each for each in step.on_line(ast.Constant) if isinstance(each.value, str) and each.value.endswith(old)]
+    if len(texts) != 1:
+        return None
+    again = repr(str(texts[0].value).removesuffix(old) + new)
+    return crash.found(
+        NAME_GONE, f"{again}, as pandas calls it today", repr(texts[0].value), line_changed(step, [(texts[0], again)])
+    )
 
 
 def _is_of(value: Any) -> bool:

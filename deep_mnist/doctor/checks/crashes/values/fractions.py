@@ -8,6 +8,7 @@ import re
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import FRACTION
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
@@ -23,6 +24,8 @@ def explain_fraction(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None or not isinstance(crash.error, TypeError | IndexError) or not SAYS.search(crash.text):
         return None
+    if (length := _length(crash, step)) is not None:
+        return length
     divided = [each for each in _asked(step) if isinstance(each, ast.BinOp)]
     named = [each for each in _asked(step) if not isinstance(each, ast.BinOp)]
     found = divided or named
@@ -34,6 +37,25 @@ def explain_fraction(crash: Crash) -> Finding | None:
         expected="a whole number, an int",
         received=f"{values}, at {crash.place}",
         fix=line_changed(step, changes),
+    )
+
+
+def _length(crash: Crash, step: TraceStep) -> Finding | None:
+    """`__len__` of a sequence of batches that divides, or rounds by numpy, and gives a float."""
+    held = crash.find("sequence", "_count")
+    held = crash.find("self", "num_batches") if held is None else held  # whose truth is its length
+    code = getattr(getattr(type(held), "__len__", None), "__code__", None)
+    text = ProgramText(step.frame, code.co_filename) if code is not None else None
+    definition = text.function_at(code) if text is not None and code is not None else None
+    given = [each for each in ast.walk(definition) if isinstance(each, ast.Return)] if definition is not None else []
+    if text is None or len(given) != 1 or given[0].value is None:
+        return None
+    value = ast.unparse(given[0].value)
+    is_quotient = isinstance(given[0].value, ast.BinOp) and isinstance(given[0].value.op, ast.Div)
+    return FRACTION.found(
+        expected=f"a number of batches, an int, of __len__ of {type(held).__name__}",
+        received=f"{value}, a float, at {text.at(given[0])}",
+        fix=text.in_place(f"return int({f'np.ceil({value})' if is_quotient else value})", given[0]),
     )
 
 

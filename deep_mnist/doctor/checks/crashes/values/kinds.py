@@ -21,6 +21,7 @@ JOINED = re.compile(
 )
 NOT_ITERABLE = re.compile(r"^'(?:numpy\.)?(int|float)\d*' object is not iterable")
 NOT_CALLABLE = re.compile(r"^'([\w.]+)' object is not callable")
+COUNTED = re.compile(r"object of type '(?:numpy\.)?(int|float)\d*' has no len\(\)")
 BY_NAME = re.compile(r"(?:list|string) indices must be integers(?: or slices)?, not '?str")
 TEXTS = ("str", "repr", "format", "join", "strip", "lower", "upper", "replace", "input")
 OF_TENSORS = ("Tensor", "EagerTensor", "KerasTensor", "SymbolicTensor")
@@ -31,7 +32,7 @@ def explain_kind(crash: Crash) -> Finding | None:
     step = crash.user
     if step is None or not isinstance(crash.error, TypeError):
         return None
-    for says, way in ((JOINED, _joined), (NOT_ITERABLE, _gone_through), (NOT_CALLABLE, _called), (BY_NAME, _by_name)):
+    for says, way in WAYS:
         if says.search(crash.text) is not None:
             return way(crash, step)
     return None
@@ -102,6 +103,18 @@ def _gone_through(crash: Crash, step: TraceStep) -> Finding | None:
 def _is_count(node: ast.expr, step: TraceStep) -> bool:
     is_length = isinstance(node, ast.Call) and called(node) == "len"
     return is_length or _is_number(node, step) or (isinstance(node, ast.Subscript) and ".shape" in ast.unparse(node))
+
+
+def _counted(crash: Crash, step: TraceStep) -> Finding | None:
+    """len() of what is a count already."""
+    calls = [each for each in step.on_line(ast.Call) if called(each) == "len" and len(each.args) == 1
+             and _is_number(each.args[0], step)]  # fmt: skip
+    if len(calls) != 1:
+        return None
+    text = ast.unparse(calls[0].args[0])
+    return crash.found(
+        KIND_OTHER, f"{text} itself, which is a number", f"len({text})", line_changed(step, [(calls[0], text)])
+    )
 
 
 def _called(crash: Crash, step: TraceStep) -> Finding | None:
@@ -177,3 +190,8 @@ def _of_keys(crash: Crash, step: TraceStep, loop: ast.For, owner: Any) -> Findin
         return None
     fix = line_changed(step, [(loop.iter, f"{through}.values()")])
     return crash.found(KIND_OTHER, f"a value of {through}", f"{name}, a key: a loop over a dictionary gives those", fix)
+
+
+WAYS = (
+    (JOINED, _joined), (NOT_ITERABLE, _gone_through), (NOT_CALLABLE, _called), (BY_NAME, _by_name), (COUNTED, _counted),
+)  # fmt: skip

@@ -102,6 +102,14 @@ def _line(step: TraceStep, call: ast.Call, numpy: str, parts: list[ast.expr], sh
         texts = [ast.unparse(each) if len(shape) == 2 else f"{numpy}.reshape({ast.unparse(each)}, {ends[0]})"
                  for each, shape in zip(parts, shapes, strict=True)]  # fmt: skip
         full = [each if len(each) == 2 else ends[1](each[0]) for each in shapes]
+    elif {len(each) for each in shapes} == {most, most - 1} and all(
+        each[-1] == 1 for each in shapes if len(each) == most
+    ):
+        texts = [ast.unparse(each) + "[..., None]" * (len(shape) < most)
+                 for each, shape in zip(parts, shapes, strict=True)]  # fmt: skip
+        full = [each if len(each) == most else (*each, 1) for each in shapes]
+        if len({*full}) == 1:  # whichever axis they are joined on
+            return line_changed(step, list(zip(parts, texts, strict=True)))
     else:
         return ""
     axes = [axis for axis in range(most) if len({(*each[:axis], *each[axis + 1 :]) for each in full}) == 1]
