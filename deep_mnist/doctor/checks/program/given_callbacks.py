@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from string import Formatter
 from typing import Any
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, keyword_of
+from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called, keyword_of, texts_around
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.evidence.live.statements.none_made import none_of
 from deep_mnist.doctor.finding import Finding
@@ -26,6 +28,35 @@ GIVEN_TO_FORMAT = Rule(
     summary="Arguments of a callback stand within the brackets of str.format(), which its text does not name.",
     why="format() drops what its text does not name: the callback has its defaults, and says nothing.",
 )
+NOT_THE_BEST = Rule(
+    code="P158",
+    name="best-epoch-never-taken",
+    field="fit.callbacks",
+    severity="note",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="The best epoch is saved or waited for, and behind the fit the model is used as the last epoch left it.",
+    why="What is measured, predicted or saved is a later epoch than the best one of validation.",
+)
+USING = ("evaluate", "predict", "save", "save_weights", "export")
+TAKING = (
+    "load_weights",
+    "load_model",
+    "restore",
+    "read",
+    "latest_checkpoint",
+    "set_weights",
+    "get_best_models",
+    "copy",
+    "copyfile",
+    "move",
+    "rename",
+    "load_checkpoint",
+    "load_from_checkpoint",
+    "swap_ema_weights",
+    "finalize_variable_values",
+)  # calls that may bring the best epoch back, or bring its file to another program
+PATIENT = 5  # epochs behind the best one, from which they matter
 HOOKS = ("on_epoch_", "on_train_", "on_batch_", "on_test_", "on_predict_")  # a callback's methods that Keras calls
 
 
@@ -172,3 +203,74 @@ def _lost_found(text: ProgramText, made: ast.Call, given: ast.Call, lost: list[a
         fix=text.with_expression(made, ast.Call(made.func, args, [*keywords, *lost]))
         or f"Close the bracket of format() before {names.split(',')[0]}: it belongs to {called(made)}.",
     )
+
+
+# --- the best epoch, which the program does not take --------------------------------------------------------
+
+
+@check(NOT_THE_BEST)
+def check_best_taken(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding: the first use of the model behind the fit, as the last epoch left it."""
+    call, given = case.call, callbacks_of(case)
+    if call is None or call.verb != "fit" or case.frame is None or any(map(_restores, given)):
+        return
+    texts = texts_around(case.frame)
+    saving = next((each for each in given if _is_kept(each, "ModelCheckpoint", "save_best_only")), None)
+    waiting = next((each for each in given if _is_kept(each, "EarlyStopping", "patience")), None)
+    if saving is None and (waiting is None or not isinstance(waiting.patience, int) or waiting.patience < PATIENT):
+        return
+    if any(text.calls(*TAKING) for text in texts):
+        return
+    for use in after_fit(case.frame, call.model):
+        node = use.called_on(call.model, *USING)
+        if use.scope.made_anew:
+            return
+        if node is not None:
+            yield NOT_THE_BEST.found(
+                expected="the model of the best epoch, by "
+                + (saving.monitor if saving is not None else getattr(waiting, "monitor", "val_loss")),
+                received=f"{ast.unparse(node)[:60]}, at {use.scope.text.at(node)}, of the last epoch's"
+                + (
+                    f"; {called(_maker(texts, 'ModelCheckpoint') or node)} saves the best, and nothing loads it"
+                    if saving is not None
+                    else f", up to {getattr(waiting, 'patience', 0)} behind the best"
+                ),
+                fix=_taken(texts, use, saving, ast.unparse(node.func).rpartition(".")[0]),
+            )
+            return
+
+
+def _is_kept(callback: Any, kind: str, setting: str) -> bool:
+    """Whether a callback is one of Keras's own of a class, goes by validation and has a setting."""
+    if type(callback).__name__ != kind or not type(callback).__module__.startswith(OF_KERAS):
+        return False
+    return bool(getattr(callback, setting, False)) and str(getattr(callback, "monitor", "")).startswith("val_")
+
+
+def _restores(callback: Any) -> bool:
+    """Whether a callback brings the best epoch back, or is the user's own and may do so."""
+    own = not type(callback).__module__.startswith(OF_KERAS)
+    return own or getattr(callback, "restore_best_weights", False) is True
+
+
+def _maker(texts: Sequence[ProgramText], kind: str) -> ast.Call | None:
+    """Return the only call of a program that makes a callback of a class, None without."""
+    calls = [each for text in texts for each in text.calls(kind)]
+    return calls[0] if len(calls) == 1 else None
+
+
+def _taken(texts: Sequence[ProgramText], use: Use, saving: Any, owner: str) -> str:
+    """Return the line that takes the best epoch: from the file, or by the callback that waits for it."""
+    kind = "EarlyStopping" if saving is None else "ModelCheckpoint"
+    made = _maker(texts, kind)
+    text = next((each for each in texts if made is not None and any(node is made for node in each.nodes)), None)
+    if made is None or text is None:
+        return "Give EarlyStopping restore_best_weights=True, or load the best epoch's weights."
+    if saving is None:
+        line = text.rewritten(made, restore_best_weights=ast.Constant(True))
+        return line or "Give EarlyStopping restore_best_weights=True."
+    path = argument_of(made, 0, "filepath")
+    is_here = text.file == use.scope.text.file and text.around(made) == text.around(use.node)
+    if isinstance(path, ast.Constant | ast.Name) and is_here and "{" not in str(getattr(saving, "filepath", "{")):
+        return f"{owner}.load_weights({ast.unparse(path)})  # before {text.at(use.statement)}"
+    return f"Load the weights that ModelCheckpoint saved, {owner}.load_weights(...), before {text.at(use.statement)}."
