@@ -118,6 +118,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     graphs.explain_variables,
     graphs.explain_loop,
     graphs.explain_gradients,
+    graphs.explain_tape,
     graphs.explain_mode,
     reshapes.explain_reshape_at_run,
     operands.explain_types,

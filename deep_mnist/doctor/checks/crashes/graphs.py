@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, shape_of
+from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.layers import parsed_shape
 from deep_mnist.doctor.checks.crashes.rules import (
     GRAPH_MODE,
@@ -15,9 +16,11 @@ from deep_mnist.doctor.checks.crashes.rules import (
     NO_GRADIENT,
     NOT_INITIALIZED,
     OTHER_GRAPH,
+    TAPE_ASKED_TWICE,
     VARIABLE_EXISTS,
 )
 from deep_mnist.doctor.checks.crashes.sessions import feed_shape_text, own_name, session_name, tensorflow_name
+from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.tape_blocks import blocks_of, way_out
 from deep_mnist.doctor.finding import Finding
 
@@ -238,3 +241,21 @@ def explain_mode(crash: Crash) -> Finding | None:
 def _before(step: TraceStep, method: str) -> str:
     match = re.search(rf"([\w.\[\]]+){re.escape(method)}\(", step.text)
     return match.group(1) if match else "the tensor"
+
+
+def explain_tape(crash: Crash) -> Finding | None:
+    """Name the tape that forgets what it recorded, and its line as one that keeps it."""
+    step = crash.user
+    if step is None or "non-persistent GradientTape" not in crash.text:
+        return None
+    names = {ast.unparse(each.value) for each in step.on_line(ast.Attribute) if each.attr in ("gradient", "jacobian")}
+    blocks = [each for each in ProgramText(step.frame, step.file).nodes if isinstance(each, ast.With)]
+    tapes = [of.context_expr for each in blocks for of in each.items if each.lineno <= step.line
+             and of.optional_vars is not None and ast.unparse(of.optional_vars) in names]  # fmt: skip
+    fix = "tf.GradientTape(persistent=True), where the tape is made"
+    if tapes and isinstance(tapes[-1], ast.Call):
+        keywords = [*tapes[-1].keywords, ast.keyword("persistent", ast.Constant(value=True))]
+        fix = line_changed(step, [(tapes[-1], ast.unparse(ast.Call(tapes[-1].func, tapes[-1].args, keywords)))])
+    return crash.found(
+        TAPE_ASKED_TWICE, "persistent=True of a tape that is asked more than once", f"{step.text}, the second time", fix
+    )

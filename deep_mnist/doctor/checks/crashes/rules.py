@@ -246,6 +246,13 @@ NOT_AN_INT = crash_rule(
     "A layer is given a number of numpy's, or a float, where Keras takes an int of Python alone.",
 )
 
+TAPE_ASKED_TWICE = crash_rule(
+    "E046",
+    "tape-asked-twice",
+    "graph.gradients",
+    "A GradientTape that is not persistent is asked for gradients a second time.",
+)
+
 # --- graphs of TensorFlow 1 --------------------------------------------------------------------------
 
 FEED_SHAPE = crash_rule(

@@ -15,7 +15,7 @@ from deep_mnist.doctor.checks.crashes.crash import Crash
 from deep_mnist.doctor.checks.crashes.rules import NAMED_BY_OTHERS
 from deep_mnist.doctor.checks.program.first_step import TRIED
 from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of, step_of
-from deep_mnist.doctor.checks.training_code.loss_lines import LossLines, lines_of
+from deep_mnist.doctor.checks.training_code.loss_lines import lines_of
 from deep_mnist.doctor.checks.training_code.raised import told
 from deep_mnist.doctor.evidence.live.own_step import OwnStep
 from deep_mnist.doctor.evidence.live.restoring import unchanged
@@ -123,22 +123,8 @@ def _error_of(model: Any, x: Any) -> Exception | None:
 
 
 def _mended(error: Exception, case: Case) -> str:
-    """Return the lines for a tape that is asked twice, and for losses scaled as Keras 2 did; "" for other errors."""
-    lines, text = lines_of(case), str(error)
-    if "non-persistent GradientTape" in text and lines.text is not None:
-        tapes = [each for each in lines.text.calls("GradientTape") if _is_around(each, lines)]
-        keyword = ast.keyword("persistent", ast.Constant(True))
-        made = [ast.Call(each.func, each.args, [*each.keywords, keyword]) for each in tapes]
-        again = " and ".join(
-            f"{ast.unparse(new)} in {lines.text.at(old)}" for new, old in zip(made, tapes, strict=True)
-        )
-        return again or "tf.GradientTape(persistent=True), where the tape is made"
-    return lines.changed(_of_keras_3) if OLD_SCALING.search(text) else ""
-
-
-def _is_around(tape: ast.Call, lines: LossLines) -> bool:
-    first, last = lines.statements[0].lineno, lines.statements[-1].lineno
-    return first - 2 <= tape.lineno <= last
+    """Return the lines for losses scaled as Keras 2 did; "" for other errors."""
+    return lines_of(case).changed(_of_keras_3) if OLD_SCALING.search(str(error)) else ""
 
 
 def _of_keras_3(node: ast.AST) -> ast.AST | None:
