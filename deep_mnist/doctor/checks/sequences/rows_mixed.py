@@ -126,8 +126,8 @@ def _apart(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> str:
         if apart.max(initial=0) > (MUCH if a.dtype.itemsize > 2 else HALF) * a.std():
             place = np.unravel_index(apart.argmax(), apart.shape)
             digits = next((each for each in (3, 6) if f"{a[place]:.{each}g}" != f"{b[place]:.{each}g}"), 9)
-            one, other = (f"{each[place]:.{digits}g}" for each in (a, b))
-            return f"row {place[0]} gives {one} among {ROWS} rows and {other} among {len(b)}"
+            many, few = (f"{each[place]:.{digits}g}" for each in (a, b))
+            return f"row {place[0]} gives {many} among {ROWS} rows and {few} among {len(b)}"
     return ""
 
 
