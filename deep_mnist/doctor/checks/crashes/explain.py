@@ -52,6 +52,7 @@ from deep_mnist.doctor.checks.crashes.values import nothing
 from deep_mnist.doctor.checks.crashes.values.arrays import explain_no_array
 from deep_mnist.doctor.checks.crashes.values.axes import explain_axes
 from deep_mnist.doctor.checks.crashes.values.class_numbers import explain_class_numbers
+from deep_mnist.doctor.checks.crashes.values.class_targets import explain_class_targets
 from deep_mnist.doctor.checks.crashes.values.column_types import explain_column_type
 from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
@@ -138,6 +139,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_no_array,
     explain_fraction,
     explain_table,
+    explain_class_targets,
     explain_truth,
     explain_axes,
     explain_fitted,
