@@ -15,7 +15,7 @@ from deep_mnist.doctor.checks.network.output import NUMBERS_AS_TARGETS
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.task import Task
 from deep_mnist.doctor.finding import Finding
-from deep_mnist.doctor.rule import Need, Rule, Scope, check
+from deep_mnist.doctor.rule import Follows, Need, On, Rule, Scope, check
 
 LOOKED_AT = 100  # examples with a class at every position
 MANY_UNITS = 10  # of which nine in ten are rightly 0 whatever is predicted
@@ -49,6 +49,7 @@ LOSS_NOT_RECOGNIZED = Rule(
     needs=(Need.LOSS,),
     summary="The loss is none of Keras's for classes and numbers, so the form of the labels is not judged.",
     why="What labels an unrecognized loss wants cannot be derived, so their encoding is not judged.",
+    follows=(Follows(rules=("C045",), on=On.MODEL),),
 )
 SOFTMAX_THEN_FROM_LOGITS = Rule(
     code="C010",
