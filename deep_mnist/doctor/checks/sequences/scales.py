@@ -8,8 +8,10 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case, Split
 from deep_mnist.doctor.checks.fix_lines import alias_of
+from deep_mnist.doctor.checks.inputs.columns import too_little
 from deep_mnist.doctor.checks.live.own_words import changed, data_of
 from deep_mnist.doctor.evidence.chunks import REAL_KINDS
+from deep_mnist.doctor.evidence.input_kind import InputKind
 from deep_mnist.doctor.evidence.live.dataset_graph import is_dataset
 from deep_mnist.doctor.evidence.sampling import sample_indices, take
 from deep_mnist.doctor.finding import Finding
@@ -32,15 +34,35 @@ FAR_TOO_LARGE = Rule(
     why="Gates saturate, or activations and gradients start thousands of times too large: the loss is huge, or NaN.",
     follows=(Follows(fields=("images.dtype", "images.rank", "images.finite"), least="error"),),
 )
+TOO_SMALL = Rule(
+    code="I169",
+    name="sequences-too-small-to-tell-apart",
+    field="images.range",
+    severity="warning",
+    scope=Scope.INPUT,
+    needs=(Need.LIVE_MODEL, Need.IMAGES),
+    inputs=SEQUENCES,
+    summary="The numbers of sequences differ by a thousandth and less, as returns of a minute do, and nothing scales "
+    "them.",
+    why="To the first layer all sequences are nearly one and the same: the network predicts the mean, or one class.",
+)
 
 
-@check(FAR_TOO_LARGE)
+@check(FAR_TOO_LARGE, TOO_SMALL)
 def check_sequence_scale(case: Case, split: Split) -> Iterator[Finding]:
-    """Yield sequences whose largest feature is far beyond what first weights are made for."""
+    """Yield sequences whose largest feature is far beyond what first weights are made for, or all of which are tiny."""
     contract, train = case.contract, _sample(case.train)
     known = contract.scaling_is_known and not contract.normalizes_input and contract.normalization is None
     if not known or contract.vocabulary is not None or train is None or (own := _sample(split)) is None:
         return
+    if split.name == "train" and case.input_kind is InputKind.SEQUENCES:
+        if spread := too_little(case, own.reshape(-1, own.shape[2]) * abs(contract.pixel_scale)):
+            yield TOO_SMALL.found(
+                "train",
+                expected="sequences that deviate by about 1, or a Normalization layer first",
+                received=f"a deviation of {spread:.2g}" + (" of all features together" if own.shape[2] > 1 else ""),
+                fix=_standardized(case, split, train),
+            )
     sizes = _sizes(own) * abs(contract.pixel_scale)
     largest = int(sizes.argmax())
     if (
