@@ -15,7 +15,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.crashes.crash import Crash
-from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried
+from deep_mnist.doctor.checks.training_code.live_batch import can_be_tried, rows_of
 from deep_mnist.doctor.checks.training_code.raised import told
 from deep_mnist.doctor.checks.training_code.steps.step_error import is_of_a_machine, placed
 from deep_mnist.doctor.checks.training_code.steps.untraceable_step import OWN_WAYS, run_eagerly, runs_eagerly
@@ -203,12 +203,22 @@ def _given(case: Case) -> dict[str, Any] | None:
         return {"x": _batch_of(call.x), **weights} if call.y is None else None
     parts = {"x": call.x, "y": call.y, "sample_weight": weights["sample_weight"]}
     if not all(map(_is_of_rows, tf.nest.flatten(list(parts.values())))):
-        return None
+        return _drawn(case) if not any(each is not None for each in weights.values()) else None
     size = call.facts.get("batch_size") or BATCH
     count = int(tf.nest.flatten(call.x)[0].shape[0] * (1 - (call.facts.get("validation_split") or 0)))
     rows = size if count % size == 0 else size + 1  # whose last batch is a smaller one, too
     first = {name: tf.nest.map_structure(lambda each: _first(each, rows), each) for name, each in parts.items()}
     return {**weights, **first, "batch_size": size}
+
+
+def _drawn(case: Case) -> dict[str, Any] | None:
+    """Return rows that were drawn of a generator or sequence, None where they are not one array for each part."""
+    call = case.call
+    if call is None or call.y is not None or isinstance(call.x, list | tuple | dict):
+        return None
+    x, y = rows_of(case)
+    first = sys.modules["tensorflow"].nest.flatten(x)[0] if x is not None and y is not None else ()
+    return {"x": x, "y": y, "batch_size": len(first) - 1} if len(first) > 1 else None  # of which the last is smaller
 
 
 def _is_of_rows(value: Any) -> bool:
