@@ -1,4 +1,4 @@
-"""Methods of one's own that take less than Keras, or the program's own line, gives them: compile and __init__."""
+"""Methods of one's own that take less than they are given: compile, __init__, update_state of a metric."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ OF_KERAS = {  # what Keras's own method takes, which a method of one's own is to
     "__init__": ("name", "dtype", "trainable", "activity_regularizer", "autocast", "reduction", "inputs", "outputs"),
     "compile": ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "jit_compile",
                 "steps_per_execution", "auto_scale_loss"),
+    "update_state": ("sample_weight",),
 }  # fmt: skip
 
 
@@ -49,6 +50,10 @@ def _taking(text: ProgramText, definition: ast.FunctionDef, argument: str) -> st
     """Return the head of a method that takes an argument, and its call of the method above; "" without that."""
     again = copy.deepcopy(definition)
     place = f"in place of {text.at(definition)}"
+    if definition.name == "update_state":
+        again.args.args.append(ast.arg(argument))
+        again.args.defaults.append(ast.Constant(None))
+        return f"{_head(again)}  # {place}"
     calls = (each for each in ast.walk(definition) if isinstance(each, ast.Call) and called(each) == definition.name)
     above = [each for each in calls if ast.unparse(each.func).startswith("super(")]
     statement = text.statement_of(above[0]) if len(above) == 1 else None

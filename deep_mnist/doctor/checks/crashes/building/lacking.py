@@ -80,6 +80,8 @@ def _written(attribute: str, value: Any) -> str:
 def _several_inputs(crash: Crash, step: TraceStep) -> Told | None:
     """`def call(self, a, b)` of a model, which fit gives one list."""
     match, model = NO_INPUT.search(crash.text), crash.model
+    if match is not None and match[1] in ("training", "mask"):
+        return _no_default(crash, step, match[1])
     text = _text_of(step, getattr(type(model), "call", None)) if match is not None else None
     call = _method(text, type(model).call) if text is not None else None
     if text is None or call is None or match is None:
@@ -93,6 +95,21 @@ def _several_inputs(crash: Crash, step: TraceStep) -> Told | None:
         f"one parameter for all inputs in call() of {type(model).__name__}",
         f"def call({ast.unparse(call.args)}), which fit gives one list",
         f"{head}, and before {text.at(call.body[0])}: {', '.join(needed)} = inputs",
+    )
+
+
+def _no_default(crash: Crash, step: TraceStep, name: str) -> Told | None:
+    """`def call(self, x, training)` of a layer that is called on x alone."""
+    layer = crash.layer if crash.layer is not None else crash.model
+    text = _text_of(step, getattr(type(layer), "call", None))
+    call = _method(text, type(layer).call) if text is not None else None
+    if text is None or call is None or [each.arg for each in call.args.args][-1:] != [name] or call.args.defaults:
+        return None
+    told = ast.unparse(call.args)
+    return (
+        f"a default for {name} in call() of {type(layer).__name__}",
+        f"def call({told}), called without it",
+        f"def call({told}=None):  # in place of {text.at(call)}",
     )
 
 

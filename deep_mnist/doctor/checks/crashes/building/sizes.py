@@ -236,7 +236,25 @@ def _mend_sum(crash: Crash, shapes: list[Shape]) -> str:
         if len(shapes[0]) == 4:
             dense = f"{spoken(crash, 'Conv2D')}({last}, 1)"
         return f"{_each(crash, dense, shapes, lambda each: each[-1] != last)}  # before it: the first one's width"
+    if len(shapes) == 2 and (shortcut := _shortcut(crash, shapes)):
+        return shortcut
     return f"{_each(crash, spoken(crash, 'Flatten') + '()', shapes, lambda e: len(e) > 2)}  # before it, then one width"
+
+
+def _shortcut(crash: Crash, shapes: list[Shape]) -> str:
+    """Return the line that brings the input of a residual block to the block's shape, "" of other tensors."""
+    call = crash.user.call if crash.user is not None else None
+    held = call.args[0] if call is not None and call.args else None
+    names = [ast.unparse(each) for each in held.elts] if isinstance(held, ast.List | ast.Tuple) else []
+    if len(names) != 2 or not all(each.isidentifier() for each in names) or any(len(each) != 4 for each in shapes):
+        return ""
+    first, second = sorted(zip(shapes, names, strict=True), key=lambda pair: -(pair[0][1] or 0))
+    (large, own), (small, other) = first, second
+    ratios = {a // b for a, b in zip(large[1:3], small[1:3], strict=True) if a and b and a % b == 0}
+    if len(ratios) != 1 or None in (*large[1:], *small[1:]):
+        return ""
+    conv = f"{spoken(crash, 'Conv2D')}({other}.shape[-1], 1, strides={own}.shape[1] // {other}.shape[1])"
+    return f"if {own}.shape != {other}.shape: {own} = {conv}({own})  # before it, by a convolution of the shortcut"
 
 
 def _mend_dot(crash: Crash, one: Shape, other: Shape) -> str:
