@@ -8,7 +8,7 @@ from typing import Any
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3
-from deep_mnist.doctor.checks.program.later.saved import path_of
+from deep_mnist.doctor.checks.program.later.kept.saved import path_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS, own_names

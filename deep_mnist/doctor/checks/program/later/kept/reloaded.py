@@ -12,8 +12,8 @@ from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.live.live_layers import layers_of
 from deep_mnist.doctor.checks.program.compiled_metrics import is_of_keras_3, names_kept
 from deep_mnist.doctor.checks.program.given_callbacks import callbacks_of
+from deep_mnist.doctor.checks.program.later.kept.saved import path_of
 from deep_mnist.doctor.checks.program.later.rewriting import rewritten
-from deep_mnist.doctor.checks.program.later.saved import path_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
 from deep_mnist.doctor.evidence.live.randomness import unchanged_random_states
