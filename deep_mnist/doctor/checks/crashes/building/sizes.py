@@ -254,7 +254,7 @@ def _shortcut(crash: Crash, shapes: list[Shape]) -> str:
     if len(ratios) != 1 or None in (*large[1:], *small[1:]):
         return ""
     conv = f"{spoken(crash, 'Conv2D')}({other}.shape[-1], 1, strides={own}.shape[1] // {other}.shape[1])"
-    return f"if {own}.shape != {other}.shape: {own} = {conv}({own})  # before it, by a convolution of the shortcut"
+    return f"if {own}.shape != {other}.shape: {own} = {conv}({own})  # before {crash.place}"
 
 
 def _mend_dot(crash: Crash, one: Shape, other: Shape) -> str:

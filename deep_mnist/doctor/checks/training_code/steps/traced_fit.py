@@ -7,7 +7,7 @@ its configuration.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ SURE = "Make the network"  # how sentences begin that nothing is to take the pla
 DEFAULT_STRATEGY = "_DefaultDistributionStrategy"
 OF_GRAPHS = "graph.mode"
 OF_SCOPE = "strategy.scope()"
+ONE_INPUT = "expects 1 input(s), but it received"
 
 NOT_TRACED = Rule(
     code="P153",
@@ -91,8 +92,31 @@ def _brings_its_own(case: Case) -> bool:
         return True
     if any(hasattr(each, "row_splits") for each in (call.x, call.y)):
         return True
+    if _is_of_columns(call.x) and type(call.model).__name__ == "Sequential":
+        return True
     strategies = (call.model.distribute_strategy, getattr(optimizer, "_distribution_strategy", None))
     return any(type(each).__name__ not in ("NoneType", DEFAULT_STRATEGY) for each in strategies)
+
+
+def _is_of_columns(x: Any) -> bool:
+    """Whether inputs are a dictionary, as of the columns of a table, by themselves or in a dataset."""
+    spec = getattr(x, "element_spec", x)
+    return isinstance(spec[0] if isinstance(spec, tuple) and spec else spec, Mapping)
+
+
+def _side_by_side(case: Case) -> str:
+    """Return what makes one tensor of columns of numbers in each batch, "" of arrays, or where there are others."""
+    spec = getattr(case.call.x, "element_spec", None) if case.call is not None else None
+    name = ProgramText(case.frame).name_of(case.call.x) if case.call is not None and case.frame is not None else None
+    if not isinstance(spec, tuple) or len(spec) != 2 or name is None:
+        return ""
+    columns = list(spec[0].values())
+    ranks = {getattr(getattr(each, "shape", None), "rank", None) for each in columns}
+    if ranks not in ({1}, {2}) or not all(each.dtype.is_integer or each.dtype.is_floating for each in columns):
+        return ""
+    joined = "tf.stack" if ranks == {1} else "tf.concat"
+    parts = "[tf.cast(each, 'float32') for each in x.values()]"
+    return f"{name} = {name}.map(lambda x, y: ({joined}({parts}, axis=-1), y))"
 
 
 def _is_of_keras(value: Any) -> bool:
@@ -111,6 +135,12 @@ def _of_parts(case: Case, error: Exception) -> Finding | None:
             expected="the network, its optimizer and compile() within one strategy.scope()",
             received="a network whose variables were made outside of the scope, or its optimizer was",
             fix=f"{SURE}, and compile it, within one `with strategy.scope():`.",
+        )
+    if _is_of_columns(call.x) and ONE_INPUT in str(error):
+        return NOT_TRACED.found(
+            expected="one array of all columns: a Sequential has one input",
+            received="a dictionary of columns",
+            fix=_side_by_side(case) or "Put the columns side by side in one array, of numbers alone.",
         )
     ragged = [name for name, each in (("x", call.x), ("y", call.y)) if hasattr(each, "row_splits")]
     if ragged and not Crash(error).place:
