@@ -41,6 +41,7 @@ from deep_mnist.doctor.checks.crashes.files.texts import explain_text
 from deep_mnist.doctor.checks.crashes.names.added_metrics import explain_added_metric
 from deep_mnist.doctor.checks.crashes.names.arguments import explain_argument
 from deep_mnist.doctor.checks.crashes.names.attributes import explain_name
+from deep_mnist.doctor.checks.crashes.names.choices import explain_choice
 from deep_mnist.doctor.checks.crashes.names.hidden import explain_hidden
 from deep_mnist.doctor.checks.crashes.names.lazy import explain_lazy
 from deep_mnist.doctor.checks.crashes.names.misspelled import explain_misspelled
@@ -138,6 +139,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_symbol_read,
     explain_no_array,
     explain_fraction,
+    explain_choice,
     explain_table,
     explain_class_targets,
     explain_truth,

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from deep_mnist.doctor.checks.crashes.building.rules import NAME_AGAIN, NOT_CONNECTED
-from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
+from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, layers_of
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.source_code import argument
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, keyword_of
+from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
 DISCONNECTED = re.compile(r"is not connected to `inputs`")
@@ -97,8 +98,10 @@ def _unknown(crash: Crash, step: TraceStep, name: str, names: list[str]) -> Find
     stem = re.sub(r"_\d+$", "", name)
     of_kind = [each for each in names if re.sub(r"_\d+$", "", each) == stem]
     number = int(name[len(stem) + 1 :] or 0) if name[len(stem) + 1 :].isdigit() or name == stem else -1
-    if call is None or not call.args or not of_kind:
+    if call is None or not call.args:
         return None
+    if not of_kind:
+        return _within(crash, step, call, name)
     meant = of_kind[number] if 0 <= number < len(of_kind) else of_kind[0] if len(of_kind) == 1 else None
     told = f"one of {', '.join(map(repr, of_kind[:8]))}"
     fix = f"Give the layer a name of its own where it is made, name={name!r}: Keras counts on over all models."
@@ -107,3 +110,17 @@ def _unknown(crash: Crash, step: TraceStep, name: str, names: list[str]) -> Find
         by_place = ast.Call(call.func, [], [ast.keyword("index", ast.Constant(place))])
         fix = f"{line_changed(step, [(call, ast.unparse(by_place))])}, which is {meant!r} here"
     return NAME_AGAIN.found(expected=told, received=f"{name!r}, at {crash.place}", fix=fix)
+
+
+def _within(crash: Crash, step: TraceStep, call: ast.Call, name: str) -> Finding | None:
+    """A layer of a network that is itself one layer of the model, as a pretrained base is."""
+    owner = held_by(call.func.value, step.frame) if isinstance(call.func, ast.Attribute) else None
+    inner = [each for each in getattr(owner, "layers", ()) if any(one.name == name for one in layers_of(each))]
+    if len(inner) != 1 or not isinstance(call.func, ast.Attribute):
+        return None
+    base = f"{ast.unparse(call.func.value)}.get_layer({inner[0].name!r})"
+    return NAME_AGAIN.found(
+        expected=f"a layer of the model itself, such as {inner[0].name!r}, which holds {name!r}",
+        received=f"{name!r}, at {crash.place}",
+        fix=line_changed(step, [(call.func.value, base)]),
+    )

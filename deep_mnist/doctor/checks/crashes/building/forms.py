@@ -9,7 +9,7 @@ from collections.abc import Callable
 from deep_mnist.doctor.checks.crashes.building.rules import LAYER_OTHERWISE
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep, is_kind_of, is_layer
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, argument_of, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
@@ -20,12 +20,38 @@ UNITS = re.compile(r"invalid value for `units`, expected a positive integer\. Re
 MISSING = re.compile(r"(\w+)\.__init__\(\) missing \d+ required positional arguments?: (.*)")
 TUPLE = re.compile(r"The `(\w+)` argument must be a tuple of (\d) integers\. Received \w+=(\(.*\))")
 SMALLEST = re.compile(r"Input size must be at least (\d+)x(\d+).*input_shape=(\(.*\))")
-VALUE = re.compile(r"missing a required argument: 'value'")
+CHANNELS = re.compile(r"input must have 3 channels; Received `?input_shape=(\(.*?\))")
+THOUSAND = re.compile(r"with `include_top`?=?True`?, `classes` should be 1000\.?\s+Received `?classes=(\d+)")
+SLICED = ("from_tensor_slices", "from_tensors")
+VALUE = re.compile(r"missing a required argument: 'value'|called on a list of inputs, namely \[query, value\]")
+UNCALLED = re.compile(r"All `outputs` values must be KerasTensors")
 NO_ADD = re.compile(r"'(?:Functional|Model)' object has no attribute 'add'")
 MODULE = re.compile(r"'module' object is not callable")
-USUAL = {"units": "64", "kernel_size": "3", "output_dim": "64", "activation": '"relu"', "pool_size": "2",
-         "target_shape": "(…)", "rate": "0.5", "filters": "32", "n": "…", "dims": "(…)", "layer": "…", "input_dim": "…",
-         "cell": "…", "num_heads": "4", "key_dim": "32", "cropping": "…", "axes": "1", "function": "…"}  # fmt: skip
+USUAL = {
+    "units": "64",
+    "kernel_size": "3",
+    "output_dim": "64",
+    "activation": '"relu"',
+    "pool_size": "2",
+    "target_shape": "(…)",
+    "rate": "0.5",
+    "filters": "32",
+    "n": "…",
+    "dims": "(…)",
+    "layer": "…",
+    "input_dim": "…",
+    "cell": "…",
+    "num_heads": "4",
+    "key_dim": "32",
+    "cropping": "…",
+    "axes": "1",
+    "function": "…",
+    "initial_learning_rate": "0.001",
+    "decay_steps": "1000",
+    "decay_rate": "0.96",
+    "filepath": '"best.keras"',
+}
+UPDATES = "counted in updates: batches of an epoch times epochs"
 
 
 def explain_form(crash: Crash) -> Finding | None:
@@ -37,8 +63,8 @@ def explain_form(crash: Crash) -> Finding | None:
         added = _added(crash, step)
         return crash.found(LAYER_OTHERWISE, *added) if added is not None else None
     ways: tuple[Callable[[Crash, TraceStep, ast.Call], Told | None], ...] = (
-        _tensors_as_settings, _tensors_apart, _no_value, _number_as_shape, _rate_in_percent, _no_units, _missing,
-        _tuple, _small, _module,
+        _tensors_as_settings, _tensors_apart, _no_value, _uncalled, _number_as_shape, _rate_in_percent, _no_units,
+        _missing, _tuple, _small, _channels, _thousand, _apart, _module,
     )  # fmt: skip
     found = next((told for way in ways if (told := way(crash, step, step.call)) is not None), None)
     if found is None:
@@ -96,8 +122,22 @@ def _no_value(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
     """`MultiHeadAttention(2, 4)(x)`: attention of a sequence to itself takes it twice."""
     if not VALUE.search(crash.text) or len(call.args) != 1 or not _is_symbol(call.args[0], step):
         return None
-    again = ast.Call(call.func, [call.args[0], call.args[0]], call.keywords)
+    both: list[ast.expr] = [call.args[0], call.args[0]]
+    again = ast.Call(call.func, [ast.List(both, ast.Load())] if "a list of" in crash.text else both, call.keywords)
     return "a query and a value", f"{ast.unparse(call.args[0])} alone", line_changed(step, [(call, ast.unparse(again))])
+
+
+def _uncalled(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
+    """`Model(x, Dense(1))`: a layer stands where what it makes is meant."""
+    inputs, outputs = argument_of(call, 0, "inputs"), argument_of(call, 1, "outputs")
+    if UNCALLED.search(crash.text) is None or inputs is None or outputs is None or not _is_symbol(inputs, step):
+        return None
+    is_made = isinstance(outputs, ast.Call) and _is_class_of_layer(outputs.func, step)
+    if not is_made and not is_layer(held_by(outputs, step.frame)):
+        return None
+    made = f"{ast.unparse(outputs)}({ast.unparse(inputs)})"
+    fix = f"{line_changed(step, [(outputs, made)])}: or of the tensor before it"
+    return "the tensor that a layer makes of another", f"the layer {ast.unparse(outputs)} itself", fix
 
 
 def _number_as_shape(crash: Crash, step: TraceStep, _: ast.Call) -> Told | None:
@@ -142,12 +182,13 @@ def _no_units(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
 
 def _missing(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
     match = MISSING.search(crash.text)
-    if match is None or not _is_class_of_layer(call.func, step):
+    kind = held_by(call.func, step.frame)
+    if match is None or not isinstance(kind, type) or not kind.__module__.startswith("keras."):
         return None
     names = re.findall(r"'(\w+)'", match[2])
     keywords = [*call.keywords, *(ast.keyword(each, ast.Name(USUAL.get(each, "…"), ast.Load())) for each in names)]
     again = ast.unparse(ast.Call(call.func, call.args, keywords))
-    fix = line_changed(step, [(call, again)])
+    fix = line_changed(step, [(call, again)]) + (f": {UPDATES}" if "decay_steps" in names else "")
     return f"{match[1]} with {' and '.join(names)}", ast.unparse(call), fix
 
 
@@ -175,6 +216,40 @@ def _small(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
     resized = f"images as keras.ops.image.resize(x, ({size})), of 3 channels"
     fix = f"{line_changed(step, [(stated, f'({size}, 3)')])}; {resized}"
     return f"images of at least {match[1]} x {match[2]}", f"input_shape={match[3]}", fix
+
+
+def _channels(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
+    """Images of one channel for weights that were trained on three."""
+    match = CHANNELS.search(crash.text)
+    stated = next((each.value for each in call.keywords if each.arg == "input_shape"), None)
+    sizes = ast.literal_eval(match[1]) if match is not None else ()
+    if stated is None or len(sizes) != 3:
+        return None
+    fix = line_changed(step, [(stated, str((*sizes[:2], 3)))])
+    return "images of 3 channels", f"input_shape={sizes}", f"{fix}; images as np.repeat(x, 3, axis=-1)"
+
+
+def _thousand(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
+    """Classes of one's own on top of a network with the weights of ImageNet's thousand."""
+    match = THOUSAND.search(crash.text)
+    if match is None:
+        return None
+    kept = [each for each in call.keywords if each.arg not in ("classes", "include_top", "pooling")]
+    added = [ast.keyword("include_top", ast.Constant(False)), ast.keyword("pooling", ast.Constant("avg"))]
+    fix = line_changed(step, [(call, ast.unparse(ast.Call(call.func, call.args, [*kept, *added])))])
+    last = f'Dense({match[1]}, activation="softmax")'
+    return "1000 classes with this last layer", f"classes={match[1]}", f"{fix}; behind it a layer of one's own, {last}"
+
+
+def _apart(_: Crash, step: TraceStep, call: ast.Call) -> Told | None:
+    """`from_tensor_slices(x, y)`: what belongs together is one tuple; the second argument is a name."""
+    calls = [each for each in step.on_line(ast.Call) if called(each) in SLICED and len(each.args) > 1]
+    if len(calls) != 1 or (calls[0] is not call and call not in ast.walk(calls[0])):
+        return None
+    given = calls[0]
+    again = ast.unparse(ast.Call(given.func, [ast.Tuple(given.args, ast.Load())], given.keywords))
+    told = " and ".join(map(ast.unparse, given.args))
+    return f"one tuple of {told}", f"{told} side by side", line_changed(step, [(given, again)])
 
 
 def _module(crash: Crash, step: TraceStep, call: ast.Call) -> Told | None:
