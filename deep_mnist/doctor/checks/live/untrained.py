@@ -141,7 +141,9 @@ def check_moments(case: Case) -> Iterator[Finding]:
 def _other_scale(case: Case, norm: Any, images: np.ndarray, deviation: float, ratio: float) -> Finding:
     """Return the finding on a normalization that was trained on one deviation and gets `ratio` times that."""
     fix, line = _scaled(case, ratio, float(images.max()))
-    received = f"of {deviation * ratio:.3g} there, of inputs {float(images.min()):.4g}..{float(images.max()):.4g}"
+    received = (
+        f"a deviation of {deviation * ratio:.3g} there, of inputs {float(images.min()):.4g}..{float(images.max()):.4g}"
+    )
     found = OTHER_SCALE.found(
         "train",
         expected=f"inputs as the frozen layers were trained on: a deviation of {deviation:.3g} at {norm.name}",
