@@ -181,7 +181,7 @@ def explain_types(crash: Crash) -> Finding | None:
         return DTYPE_REFUSED.found(
             expected=f"{name} of {allowed}",
             received=f"{has}, at {crash.place}",
-            fix=f"{value} = tf.cast({value}, tf.{wants})",
+            fix=_cast_line(step, 0, value, wants),
         )
     if (match := RANKS.search(crash.text)) is not None:
         labels = argument_named(step, "labels") or "labels"
@@ -221,8 +221,10 @@ def _cast_line(step: TraceStep, place: int, value: str, wants: str) -> str:
         [node.left, node.right] if isinstance(node, ast.BinOp) else node.args if isinstance(node, ast.Call) else []
     )
     names = [ast.unparse(each) for each in operands]
-    if value.isidentifier() or names[place : place + 1] != [value]:
-        return f"{value} = tf.cast({value}, tf.{wants})"
+    if value.isidentifier():
+        return f"{value} = tf.cast({value}, tf.{wants})  # before {place_of(step)}"
+    if names[place : place + 1] != [value]:
+        return f"Cast {value} of what {place_of(step)} joins: tf.cast(…, tf.{wants})."
     other = names[1 - place] if len(names) == 2 else ""
     is_named = other.replace(".", "").isidentifier() and wants.startswith(("float", "bfloat"))
     changed = f"tf.cast({value}, {other + '.dtype' if is_named else 'tf.' + wants})"

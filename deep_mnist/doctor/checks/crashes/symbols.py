@@ -100,7 +100,7 @@ def explain_symbol(crash: Crash) -> Finding | None:
         return _all_at_once(crash, step, calls)
     function, again = ast.unparse(call.func), _of_keras(call)
     if again is not None:
-        fix = f"{ast.unparse(again)}  # import keras"
+        fix = ast.unparse(again)
     else:
         value = ast.unparse(call.args[0]) if call.args else "x"
         rest = ", ".join(map(ast.unparse, [*call.args[1:], *(each.value for each in call.keywords)]))

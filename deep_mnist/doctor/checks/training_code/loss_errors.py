@@ -9,6 +9,7 @@ from typing import Any
 
 from deep_mnist.doctor.checks.crashes.building.graph_sizes import explain_graph_size
 from deep_mnist.doctor.checks.crashes.crash import Crash, is_kind_of
+from deep_mnist.doctor.checks.crashes.operands import explain_types
 from deep_mnist.doctor.checks.training_code.loss_lines import LossLines
 from deep_mnist.doctor.evidence.live.loss_trial import LossTrial
 from deep_mnist.doctor.evidence.live.source_text import called
@@ -38,9 +39,9 @@ def symbol_in(trial: LossTrial) -> str:
     return next((name for name, value in held.items() if is_kind_of(value, "KerasTensor")), "")
 
 
-def size_asked(error: Exception) -> str:
-    """Return the line that asks for a size as the graph runs, "" for an error of another kind."""
-    found = explain_graph_size(Crash(error))
+def size_or_type(error: Exception) -> str:
+    """Return the line that asks for a size as the graph runs, or casts to a type; "" for an error of another kind."""
+    found = explain_graph_size(Crash(error)) or explain_types(Crash(error))
     return found.fix if found is not None and is_code(found.fix) else ""
 
 

@@ -18,7 +18,7 @@ from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.checks.training_code.loss_errors import (
     fix_of_error,
     has_exchanged,
-    size_asked,
+    size_or_type,
     symbol_in,
     with_return,
 )
@@ -125,7 +125,7 @@ def _raised(case: Case, trial: LossTrial, rows: Rows, first: Evaluated) -> Findi
         expected="a loss of operations of Keras or TensorFlow",
         received=f"{trial.name} {told(error)}",
         fix=renamed(error)
-        or size_asked(error)
+        or size_or_type(error)
         or _as_it_stands(case, trial, rows, first, fix_of_error(error, lines, (rows.y.shape, rows.made.shape))),
     )
 
