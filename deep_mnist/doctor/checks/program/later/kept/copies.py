@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from deep_mnist.doctor.case import Case
-from deep_mnist.doctor.evidence.live.lineage import Lineage, calls_in, names_in
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, holds, texts_around
+from deep_mnist.doctor.checks.live.live_layers import layers_of
+from deep_mnist.doctor.evidence.live.following import after_fit
+from deep_mnist.doctor.evidence.live.lineage import Lineage, Place, calls_in, names_in, place_of
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, holds, keyword_of, texts_around
 from deep_mnist.doctor.finding import Finding
 from deep_mnist.doctor.rule import Need, Rule, Scope, check
 
@@ -28,6 +31,17 @@ NO_WEIGHTS = Rule(
     needs=(Need.LIVE_MODEL,),
     summary="A trained network is copied by its structure alone, and the copy is frozen or used as it is.",
     why="clone_model() and from_config() draw new weights: what was learned is not in the copy.",
+)
+
+NO_NAME = Rule(
+    code="P162",
+    name="weights-by-names-of-no-layer",
+    field="fit.afterwards",
+    severity="warning",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="Weights are loaded by name into a second network of the same process, whose layers Keras named onwards.",
+    why="Keras counts on, dense_3 for dense: no name is in the file, nothing is loaded, and nothing is said of it.",
 )
 
 
@@ -132,3 +146,51 @@ def _gives(call: ast.Call, name: str, source: str, *, as_part: bool) -> bool:
     handed = [each for each in (*call.args, *(key.value for key in call.keywords)) if name in names_in(each)]
     leaves = called(call) in (*LOOKING, *USING) or (as_part and called(call)[:1].isupper())
     return bool(handed) and not leaves
+
+
+@check(NO_NAME)
+def check_by_name(case: Case) -> Iterator[Finding]:
+    """Yield at most one finding: load_weights(by_name=True) of a second network that one function makes of both."""
+    call = case.call
+    if call is None or call.verb != "fit" or case.frame is None or not _are_counted(layers_of(case)):
+        return
+    text = ProgramText(case.frame)
+    first = _made(text, Lineage(text), text.name_of(call.model) or "", (case.frame.f_lineno, 0))
+    if first is None or text.calls("clear_session"):
+        return
+    for use in after_fit(case.frame, call.model):
+        node = use.node
+        by_name = keyword_of(node, "by_name") if isinstance(node, ast.Call) and called(node) == "load_weights" else None
+        if not isinstance(node, ast.Call) or by_name is None or use.value(by_name) is not True:
+            continue
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        name = owner.id if isinstance(owner, ast.Name) else ""
+        lineage = Lineage(use.scope.text, use.scope.text.around(node))
+        second = _made(use.scope.text, lineage, name, place_of(node))
+        if second is not None and second is not first and ast.unparse(second) == ast.unparse(first):
+            kept = [each for each in node.keywords if each.arg not in ("by_name", "skip_mismatch")]
+            names = [each.name for each in layers_of(case) if each.weights]
+            yield NO_NAME.found(
+                expected=f"layers of the names in the file, as {', '.join(names[:3])}",
+                received=f"{ast.unparse(node)[:80]}, at {use.scope.text.at(node)}: {name} is made behind them, and "
+                "its layers have the next numbers",
+                fix=use.scope.text.with_expression(node, ast.Call(node.func, node.args, kept))
+                or "Load the weights without by_name, layer by layer.",
+            )
+            return
+
+
+def _made(text: ProgramText, lineage: Lineage, name: str, at: Place) -> ast.Call | None:
+    """Return the call of the program's own function, which names no layer, that makes a network; None of others."""
+    setting = next(lineage.before(name, at), None)
+    made = setting.value if setting is not None else None
+    functions = text.functions(called(made)) if isinstance(made, ast.Call) else []
+    named = [key for of in functions for key in ast.walk(of) if isinstance(key, ast.keyword) and key.arg == "name"]
+    return made if isinstance(made, ast.Call) and len(functions) == 1 and not named else None
+
+
+def _are_counted(layers: Sequence[Any]) -> bool:
+    """Whether all layers with weights have the names that Keras gave them, by their classes and numbers."""
+    names = [(each.name, type(each).__name__) for each in layers if each.weights]
+    plain = [(re.sub(r"_\d+$", "", name).replace("_", ""), kind.lower()) for name, kind in names]
+    return bool(plain) and all(one == other for one, other in plain)
