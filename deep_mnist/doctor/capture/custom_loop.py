@@ -30,6 +30,7 @@ from deep_mnist.doctor.capture.training_step import (
     in_step,
     is_given_to_loss,
     is_of_replica,
+    is_scored_by_another,
     makes_no_scores,
     outside_of_graphs,
     trains_another,
@@ -116,12 +117,14 @@ def loop_call(model: Any, x: Any, frame: FrameType | None) -> FitCall:
     step = _step_of(model, batch, labels, frames)
     if dataset is None and overrides and labels is not None and not is_given_to_loss(step, labels):
         labels, step = None, _step_of(model, batch, None, frames)
+    if is_inner := bool(overrides) and is_scored_by_another(step):
+        overrides = {}
+    if dataset is not None and overrides and compares_constants(step, dataset.element_spec[1]):
+        overrides = {}
+    call = FitCall(model, None, verb=Verb.CUSTOM_LOOP, overrides=overrides, direct=False, step=step, is_inner=is_inner)
     if dataset is not None:
-        if overrides and compares_constants(step, dataset.element_spec[1]):
-            overrides = {}
-        return FitCall(model, dataset, None, None, {}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
-    call = FitCall(model, batch, labels, None, {"shuffle": True}, Verb.CUSTOM_LOOP, overrides, direct=False, step=step)
-    return whole_of_batch(call, frame)
+        return replace(call, x=dataset)
+    return whole_of_batch(replace(call, x=batch, y=labels, facts={"shuffle": True}), frame)
 
 
 def _step_of(model: Any, batch: Any, labels: Any, frames: Sequence[FrameType]) -> OwnStep | None:

@@ -64,6 +64,7 @@ class FitCall:
         train_step: Of a model that overrides it, as it was last made ready to be run; None before.
         later: What the program tests the model on behind the fit, where that is to be judged as the test split.
         direct: x and y are the call's own arguments; else they were found where the call's batch came from.
+        is_inner: The network's output goes into another network, and that one's into the loss.
         by_library: A library calls the method, as scikit-learn does for a wrapped network.
     """
 
@@ -76,6 +77,7 @@ class FitCall:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     direct: bool = True
     by_library: bool = False
+    is_inner: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[EarlierFit, ...] = ()
     step: OwnStep | None = None

@@ -172,7 +172,7 @@ def _judge(
     )
     test = isolated(broken, "draw_validation", ("the validation data",), lambda: draw_validation(call, required), None)
     contract = contract_of_live(call.model, example_shape(train, required))
-    contract = _with_options(contract, overrides)
+    contract = _with_options(_without_output(contract) if call.is_inner else contract, overrides)
     for each in (train, test):
         if each is not None:
             each.inputs = named_in_order(each.inputs, [of.input_name for of in contract.inputs])
@@ -232,6 +232,14 @@ def diagnose_drawn(
     unseen = ("The data were not judged: the loop that makes the batches was not found.",)
     return Diagnosis(findings, seconds, case, origin, broken=judged.broken, ignored=choices.ignore,
                      not_judged=unseen if nothing and not origin.path else ())  # fmt: skip
+
+
+def _without_output(contract: Contract) -> Contract:
+    """Return the contract of a network whose output is not what the loss takes: nothing is to be said of it."""
+    return replace(
+        contract, loss=None, from_logits=None, num_classes=None, label_encoding=None, output_units=None,
+        output_rank=None, output_shape=None, output_tail=(),
+    )  # fmt: skip
 
 
 def _with_options(contract: Contract, overrides: Mapping[str, Any] | None) -> Contract:

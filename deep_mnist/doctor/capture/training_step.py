@@ -92,6 +92,15 @@ def makes_no_scores(call: FitCall) -> bool:
     return bool(given and made) and not any(equals(one, each) for one in made for each in given)
 
 
+def is_scored_by_another(step: OwnStep | None) -> bool:
+    """Whether losses of Keras compare what another network makes, as of an encoder's output, and not what this one."""
+    record = _record(step)
+    given = record.compared if record is not None else []
+    if record is None or any(equals(one, each) for one in record.made for each in given):
+        return False
+    return any(equals(one, each) for one in record.made_by_others for each in given)
+
+
 def compares_constants(step: OwnStep | None, targets: Any) -> bool:
     """Whether losses of Keras compare with constants alone, of another form than the targets: as for a discriminator.
 

@@ -34,6 +34,7 @@ class StepRecord:
         produced: Variable of each gradient, by the gradient's id.
         training: What `training` each outermost call of the model was given, and whether a tape was open.
         made: What each of these calls returned.
+        made_by_others: What calls of other networks returned.
         in_training: Ids of the layers that a call of the model put into training by name, inside of a tape.
         swapped: Names of losses of Keras that were given predictions as y_true and targets as y_pred.
         taken: What losses of Keras were given: the loss, y_true and y_pred.
@@ -50,6 +51,7 @@ class StepRecord:
     kept: list[Any] = field(default_factory=list)
     training: list[tuple[Any, bool]] = field(default_factory=list)
     made: list[Any] = field(default_factory=list)
+    made_by_others: list[Any] = field(default_factory=list)
     in_training: set[int] = field(default_factory=set)
     swapped: list[str] = field(default_factory=list)
     taken: list[tuple[Any, Any, Any]] = field(default_factory=list)
@@ -140,6 +142,7 @@ def _watched(model: Any, record: StepRecord, predictions: Any, y: Any) -> Iterat
         for owner in (each for each in base.__mro__ if "apply" in vars(each)):
             stack.enter_context(patched(owner, "apply", _plain_apply_watch(record)))
         stack.enter_context(patched(keras.layers.Layer, "__call__", _layer_watch(record)))
+        stack.enter_context(patched(keras.Model, "__call__", _model_watch(record, model)))
         stack.enter_context(patched(type(model), "__call__", _call_watch(record, model, predictions)))
         loss = keras.losses.Loss
         stack.enter_context(patched(loss, "__call__", _loss_watch(record, predictions, y)))
@@ -227,6 +230,19 @@ def _call_watch(record: StepRecord, model: Any, predictions: Any) -> Callable[[A
                 return record.made[-1]
             finally:
                 depth.pop()
+
+        return call
+
+    return wrap
+
+
+def _model_watch(record: StepRecord, model: Any) -> Callable[[Any], Any]:
+    def wrap(own: Any) -> Any:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            result = own(self, *args, **kwargs)
+            if self is not model:
+                record.made_by_others.append(result)
+            return result
 
         return call
 
