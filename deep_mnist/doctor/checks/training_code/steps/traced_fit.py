@@ -94,7 +94,12 @@ def _brings_its_own(case: Case) -> bool:
         return True
     if _is_of_columns(call.x) and type(call.model).__name__ == "Sequential":
         return True
-    strategies = (call.model.distribute_strategy, getattr(optimizer, "_distribution_strategy", None))
+    return _is_distributed(call.model)
+
+
+def _is_distributed(model: Any) -> bool:
+    """Whether a model or its optimizer was made within a strategy's scope."""
+    strategies = (model.distribute_strategy, getattr(model.optimizer, "_distribution_strategy", None))
     return any(type(each).__name__ not in ("NoneType", DEFAULT_STRATEGY) for each in strategies)
 
 
@@ -208,7 +213,7 @@ def _updates_as_keras_does(model: Any) -> bool:
         optimizer is not None
         and _is_of_keras(type(optimizer))
         and _is_of_keras(type(getattr(optimizer, "_learning_rate", None)))
-        and type(model.distribute_strategy).__name__ == DEFAULT_STRATEGY
+        and not _is_distributed(model)
         and not {"train_step", "make_train_function"} & own_names(model)
     )
 
