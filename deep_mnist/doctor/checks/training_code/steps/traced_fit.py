@@ -99,7 +99,8 @@ def _brings_its_own(case: Case) -> bool:
 
 def _is_distributed(model: Any) -> bool:
     """Whether a model or its optimizer was made within a strategy's scope."""
-    strategies = (model.distribute_strategy, getattr(model.optimizer, "_distribution_strategy", None))
+    optimizer = getattr(model, "optimizer", None)
+    strategies = (model.distribute_strategy, getattr(optimizer, "_distribution_strategy", None))
     return any(type(each).__name__ not in ("NoneType", DEFAULT_STRATEGY) for each in strategies)
 
 
