@@ -59,6 +59,7 @@ from deep_mnist.doctor.checks.crashes.values.fitted import explain_fitted
 from deep_mnist.doctor.checks.crashes.values.fractions import explain_fraction
 from deep_mnist.doctor.checks.crashes.values.kinds import explain_kind
 from deep_mnist.doctor.checks.crashes.values.missing_numbers import explain_missing_number
+from deep_mnist.doctor.checks.crashes.values.no_table import explain_no_table
 from deep_mnist.doctor.checks.crashes.values.parts import explain_parts
 from deep_mnist.doctor.checks.crashes.values.tables import explain_table
 from deep_mnist.doctor.checks.crashes.values.truths import explain_truth
@@ -138,6 +139,7 @@ EXPLAINERS: tuple[Callable[[Crash], Finding | None], ...] = (
     explain_layer_name,
     explain_symbol_read,
     explain_no_array,
+    explain_no_table,
     explain_fraction,
     explain_choice,
     explain_table,

@@ -78,3 +78,6 @@ PARTS_DIFFER = crash_rule(
     "program.values",
     "Arrays are joined, or a table is given rows, columns or names, whose sizes do not fit one another.",
 )
+NO_TABLE = crash_rule(
+    "E047", "used-as-a-table", "program.values", "An array of numpy is used as only a table of pandas can be."
+)
