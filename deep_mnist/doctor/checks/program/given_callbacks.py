@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from string import Formatter
 from typing import Any
@@ -39,23 +40,20 @@ NOT_THE_BEST = Rule(
     why="What is measured, predicted or saved is a later epoch than the best one of validation.",
 )
 USING = ("evaluate", "predict", "save", "save_weights", "export")
-TAKING = (
-    "load_weights",
-    "load_model",
-    "restore",
-    "read",
-    "latest_checkpoint",
-    "set_weights",
-    "get_best_models",
-    "copy",
-    "copyfile",
-    "move",
-    "rename",
-    "load_checkpoint",
-    "load_from_checkpoint",
-    "swap_ema_weights",
-    "finalize_variable_values",
-)  # calls that may bring the best epoch back, or bring its file to another program
+# calls that may bring the best epoch back, or bring its file to another program
+TAKING = ("load_weights", "load_model", "restore", "read", "latest_checkpoint", "set_weights",
+          "get_best_models", "copy", "copyfile", "move", "rename", "load_checkpoint", "load_from_checkpoint",
+          "swap_ema_weights", "finalize_variable_values")  # fmt: skip
+TAKES_LESS = Rule(
+    code="P163",
+    name="hook-takes-less",
+    field="fit.callbacks",
+    severity="error",
+    scope=Scope.CASE,
+    needs=(Need.LIVE_MODEL,),
+    summary="A method of a callback of one's own does not take what Keras calls it with.",
+    why="fit stops with a TypeError where Keras calls it.",
+)
 PATIENT = 5  # epochs behind the best one, from which they matter
 HOOKS = ("on_epoch_", "on_train_", "on_batch_", "on_test_", "on_predict_")  # a callback's methods that Keras calls
 
@@ -206,6 +204,32 @@ def _lost_found(text: ProgramText, made: ast.Call, given: ast.Call, lost: list[a
 
 
 # --- the best epoch, which the program does not take --------------------------------------------------------
+
+
+@check(TAKES_LESS)
+def check_hooks(case: Case) -> Iterator[Finding]:
+    """Yield each method of a callback that cannot be called as Keras calls it."""
+    for each in callbacks_of(case):
+        for name in (one for one in dir(type(each)) if re.fullmatch(r"on_(\w+_)?(begin|end)", one)):
+            hook, first = getattr(each, name), [0] if name.split("_")[-2] in ("epoch", "batch") else []
+            if not inspect.ismethod(hook) or hook.__func__.__module__.startswith(OF_KERAS):
+                continue
+            named: dict[str, Any] = {"logs": {}} if name.split("_")[-2] == "batch" else {}
+            try:
+                inspect.signature(hook).bind(*first, *([] if named else [{}]), **named)
+            except TypeError as error:
+                takes = ", ".join(["self", *(["epoch" if "epoch" in name else "batch"] if first else []), "logs=None"])
+                yield TAKES_LESS.found(
+                    expected=f"def {name}({takes})",
+                    received=f"{type(each).__name__}.{name}{inspect.signature(hook)}: {error}",
+                    fix=_hook_line(case, hook.__func__, f"def {name}({takes}):"),
+                )
+
+
+def _hook_line(case: Case, function: Any, line: str) -> str:
+    text = ProgramText(case.frame, function.__code__.co_filename) if case.frame is not None else None
+    made = text.function_at(function.__code__) if text is not None else None
+    return f"{line}  # in place of {text.at(made)}" if text and made else f"Let it take what Keras gives it: {line}"
 
 
 @check(NOT_THE_BEST)

@@ -215,6 +215,8 @@ def _reshape(crash: Crash, size: int, target: str) -> Finding:
     array = array if re.fullmatch(r"[\w.\[\]]+", array) else "x"
     if held and size % held == 0:
         fix = f"{array}.reshape({', '.join(map(str, (-1, *inner)))})  # {size // held} of them"
+    elif inner and size % (flat := math.prod(inner[:-1])) == 0 and numbers[0] in (-1, size // flat):
+        fix = f"{array}.reshape({', '.join(map(str, (-1, *inner[:-1], 1)))})  # {size // flat} of one channel"
     else:
         sides = " x ".join(map(str, inner))
         fix = f"{array}.reshape(len({array}), -1)  # {size} values are no multiple of {sides} = {held}"

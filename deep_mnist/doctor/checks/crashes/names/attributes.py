@@ -25,6 +25,7 @@ TF1 = re.compile(r"\bSession\(|\.placeholder\(|\.train\.\w+Optimizer\(|\.app\.ru
 OPTIMIZERS = "`keras.optimizers.legacy` is not supported"
 ONE_INTERFACE = "import tensorflow.compat.v1 as tf; tf.disable_v2_behavior()"
 LEGACY_KERAS = 'import os; os.environ["TF_USE_LEGACY_KERAS"] = "1"'
+OF_ONE_UNIT = '({model}.predict({arguments}) > 0.5).astype("int32")'  # for predict_classes
 METHODS = {
     "predict_classes": "{model}.predict({arguments}).argmax(axis=-1)",
     "predict_proba": "{model}.predict({arguments})", "fit_generator": "{model}.fit({arguments})",
@@ -68,9 +69,6 @@ def explain_name(crash: Crash) -> Finding | None:
     if (match := OWN.search(crash.text)) is not None:
         return _method(crash, match.group(2))
     return None
-
-
-# --- import lines ----------------------------------------------------------------------------------------
 
 
 # --- attributes of modules -----------------------------------------------------------------------------------
@@ -228,7 +226,7 @@ def _method(crash: Crash, name: str) -> Finding | None:
     node = next(_attributes_at(step, name), None)
     if node is None or (isinstance(held, str) and not ast.unparse(node.value).endswith("dtype")):
         return None
-    owner, fix = ast.unparse(node.value), todays(node, step.tree)
+    owner, fix = ast.unparse(node.value), todays(node, step.tree, held)
     return NAME_GONE.found(
         expected=f"what was {owner}.{name}",
         received=f"none of this name in {library_of(type(held).__module__)}, at {crash.place}",
@@ -236,11 +234,14 @@ def _method(crash: Crash, name: str) -> Finding | None:
     )
 
 
-def todays(node: ast.Attribute, tree: ast.AST) -> str:
-    """Return what stands for an attribute of old, or for the call of it, today; "" where that is not known."""
+def todays(node: ast.Attribute, tree: ast.AST, held: Any) -> str:
+    """Return what stands for an attribute of what was held, or for the call of it, today; "" where it is not known."""
     call = next((each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.func is node), None)
     arguments = ", ".join(ast.unparse(each) for each in [*call.args, *_keywords(call)]) if call is not None else ""
-    return METHODS.get(node.attr, "").format(model=ast.unparse(node.value), arguments=arguments)
+    one_unit = node.attr == "predict_classes" and (getattr(held, "output_shape", None) or (0,))[-1] == 1
+    return (OF_ONE_UNIT if one_unit else METHODS.get(node.attr, "")).format(
+        model=ast.unparse(node.value), arguments=arguments
+    )
 
 
 def _is_of_a_kind(held: Any, name: str) -> bool:

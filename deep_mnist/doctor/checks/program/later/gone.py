@@ -101,7 +101,7 @@ def _gone(use: Use, model: Any) -> tuple[ast.expr, str] | None:
     owner = use.value(node.value)
     if owner is None or not (owner is model or owner is getattr(model, "optimizer", None)) or _has(owner, node, use):
         return None
-    again = todays(node, use.statement) or _nearest(owner, node)
+    again = todays(node, use.statement, owner) or _nearest(owner, node)
     call = next((e for e in ast.walk(use.statement) if isinstance(e, ast.Call) and e.func is node), None)
     return (call or node) if node.attr in METHODS else node, again
 
