@@ -55,6 +55,7 @@ TAKES_LESS = Rule(
     why="fit stops with a TypeError where Keras calls it.",
 )
 PATIENT = 5  # epochs behind the best one, from which they matter
+IN_FIT = re.compile(r"on_(epoch|train|batch|train_batch)_(begin|end)")  # which every fit calls
 HOOKS = ("on_epoch_", "on_train_", "on_batch_", "on_test_", "on_predict_")  # a callback's methods that Keras calls
 
 
@@ -203,14 +204,11 @@ def _lost_found(text: ProgramText, made: ast.Call, given: ast.Call, lost: list[a
     )
 
 
-# --- the best epoch, which the program does not take --------------------------------------------------------
-
-
 @check(TAKES_LESS)
 def check_hooks(case: Case) -> Iterator[Finding]:
     """Yield each method of a callback that cannot be called as Keras calls it."""
     for each in callbacks_of(case):
-        for name in (one for one in dir(type(each)) if re.fullmatch(r"on_(\w+_)?(begin|end)", one)):
+        for name in filter(IN_FIT.fullmatch, dir(type(each))):
             hook, first = getattr(each, name), [0] if name.split("_")[-2] in ("epoch", "batch") else []
             if not inspect.ismethod(hook) or hook.__func__.__module__.startswith(OF_KERAS):
                 continue
