@@ -47,7 +47,7 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
     """Return a watch that puts `before` before the first training call of each model, and what takes it away."""
     undo: list[Callable[[], None]] = []
     seen: set[int] = set()
-    others: set[tuple[int, CodeType]] = set()  # models and the steps that call them and train something else
+    others: set[tuple[int, CodeType]] = set()  # models and the steps that train something else, or call them on noise
 
     def patch(module: ModuleType) -> None:
         model = getattr(module, MODEL_MODULES[module.__name__])
@@ -71,11 +71,9 @@ def watch_calls(before: Before) -> tuple[ImportWatch, Callable[[], None]]:
                 found = loop_call(self, first, sys._getframe(1))
                 is_of_another = training is None and trains_another(found)
                 is_noise = found.x is None or makes_no_scores(found)
-            if is_of_another:
+            if is_of_another or (is_noise and _another_learns(self, sys._getframe(1))):  # which has data, of two
                 others.add((id(self), sys._getframe(1).f_code))
                 return made[0] if made else own(self, *args, **kwargs)
-            if is_noise and _another_learns(self, sys._getframe(1)):
-                return made[0] if made else own(self, *args, **kwargs)  # a generator's noise; the other model has data
             seen.add(id(self))
             resume = lambda: made[0] if made else _resumed(own, self, args, kwargs)  # noqa: E731
             around = users_of(list(frames_around(sys._getframe(1))))

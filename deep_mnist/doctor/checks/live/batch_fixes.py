@@ -15,7 +15,7 @@ import numpy as np
 
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.fix_lines import alias_of
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, function_in
 
 
 def code_of(owner: type, method: str) -> CodeType | None:
@@ -33,11 +33,7 @@ def source_of(replay: Any) -> Any:
 
 def function_of(case: Case, code: CodeType | None) -> tuple[ProgramText, ast.FunctionDef] | None:
     """Return a function's program and definition by its code, None without source."""
-    if case.frame is None or code is None:
-        return None
-    text = ProgramText(case.frame, code.co_filename)
-    definition = text.function_at(code)
-    return None if definition is None else (text, definition)
+    return function_in(case.frame, code)
 
 
 # --- sequences --------------------------------------------------------------------------------------

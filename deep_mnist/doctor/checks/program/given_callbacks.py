@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 from deep_mnist.doctor.case import Case
+from deep_mnist.doctor.checks.live.batch_fixes import function_of
 from deep_mnist.doctor.evidence.live.following import Use, after_fit
 from deep_mnist.doctor.evidence.live.lineage import Lineage, place_of
 from deep_mnist.doctor.evidence.live.own_code import OF_KERAS
@@ -225,8 +226,7 @@ def check_hooks(case: Case) -> Iterator[Finding]:
 
 
 def _hook_line(case: Case, function: Any, line: str) -> str:
-    text = ProgramText(case.frame, function.__code__.co_filename) if case.frame is not None else None
-    made = text.function_at(function.__code__) if text is not None else None
+    text, made = function_of(case, function.__code__) or (None, None)
     return f"{line}  # in place of {text.at(made)}" if text and made else f"Let it take what Keras gives it: {line}"
 
 

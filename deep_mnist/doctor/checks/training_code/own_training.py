@@ -170,7 +170,7 @@ def _other_variables(case: Case, step: OwnStep, record: StepRecord) -> Iterator[
     of, to = wrong[0] if wrong else (record.asked[0][0], record.applied[0][1])
     yield OTHER_VARIABLES.found(
         expected="each gradient applied to the variable that it is of",
-        received=f"in {step.name} ({step.place}) the gradient of {_path(of)} is applied to {_path(to)}",
+        received=f"in {step.name} ({step.place}) the gradient of {path_of(of)} is applied to {path_of(to)}",
         fix=lines_of(case).with_same_variables(),
     )
 
@@ -181,7 +181,7 @@ def _names(step: OwnStep) -> tuple[str, str]:
     return ("self.optimizer", "self.trainable_variables") if own else ("optimizer", "model.trainable_variables")
 
 
-def _path(variable: Any) -> str:
+def path_of(variable: Any) -> str:
     return str(getattr(variable, "path", None) or getattr(variable, "name", "a variable"))
 
 

@@ -180,6 +180,13 @@ def side_by_side(fixes: Sequence[str]) -> str:
     return f"{'; '.join(each[0] for each in parts)}  # {IN_PLACE} {' and '.join(places)}"
 
 
+def function_in(frame: FrameType | None, code: CodeType | None) -> tuple[ProgramText, ast.FunctionDef] | None:
+    """Return the text of the file that a function's code is of, and its definition; None without source."""
+    text = ProgramText(frame, code.co_filename) if frame is not None and code is not None else None
+    definition = text.function_at(code) if text is not None and code is not None else None
+    return (text, definition) if text is not None and definition is not None else None
+
+
 def is_in_a_loop(frame: FrameType) -> bool:
     """Whether the line that a frame is at stands in a loop, or in a function that is called from one."""
     for outer in users_frames(frame):

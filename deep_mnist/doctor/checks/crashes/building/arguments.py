@@ -9,7 +9,7 @@ from typing import Any
 from deep_mnist.doctor.checks.crashes.building.rules import CLASS_OTHERWISE
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.names.arguments import UNEXPECTED
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, function_in
 from deep_mnist.doctor.finding import Finding
 
 OF_KERAS = {  # what Keras's own method takes, which a method of one's own is to hand on
@@ -40,10 +40,7 @@ def explain_own_method(crash: Crash) -> Finding | None:
 def _definition(step: TraceStep, owner: str | None, method: str) -> tuple[ProgramText, ast.FunctionDef] | None:
     """Return a method of a class of the user's own, by the names in an error; None of a library's."""
     held: Any = vars(step.named(owner)).get(method) if owner and isinstance(step.named(owner), type) else None
-    code = getattr(held, "__code__", None)
-    text = ProgramText(step.frame, code.co_filename) if code is not None else None
-    definition = text.function_at(code) if text is not None and code is not None else None
-    return (text, definition) if text is not None and definition is not None else None
+    return function_in(step.frame, getattr(held, "__code__", None))
 
 
 def _taking(text: ProgramText, definition: ast.FunctionDef, argument: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from deep_mnist.doctor.checks.crashes.building.rules import CLASS_OTHERWISE
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import calls_at, line_changed
-from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
+from deep_mnist.doctor.evidence.live.source_text import ProgramText, called, function_in
 from deep_mnist.doctor.finding import Finding
 
 Told = tuple[str, str, str]  # expected, received, fix
@@ -33,21 +33,15 @@ def explain_lacking(crash: Crash) -> Finding | None:
     return crash.found(CLASS_OTHERWISE, *found) if found is not None else None
 
 
-def _method(text: ProgramText, function: Any) -> ast.FunctionDef | None:
-    code = getattr(function, "__code__", None)
-    return text.function_at(code) if code is not None else None
-
-
-def _text_of(step: TraceStep, function: Any) -> ProgramText | None:
-    code = getattr(function, "__code__", None)
-    return ProgramText(step.frame, code.co_filename) if code is not None else None
+def _defined(step: TraceStep, function: Any) -> tuple[ProgramText, ast.FunctionDef] | tuple[None, None]:
+    """Return a function's text and definition; nothing of None, and of a library's without source."""
+    return function_in(step.frame, getattr(function, "__code__", None)) or (None, None)
 
 
 def _no_config(crash: Crash, step: TraceStep) -> Told | None:
     """A layer or model that is saved, and made of what Keras cannot write down."""
     match, held = NO_CONFIG.search(crash.text), crash.find("self", "get_config")
-    text = _text_of(step, type(held).__init__) if match is not None and held is not None else None
-    init = _method(text, type(held).__init__) if text is not None else None
+    text, init = _defined(step, type(held).__init__ if match is not None and held is not None else None)
     if text is None or init is None or match is None:
         return None
     names = [each.arg for each in (*init.args.args[1:], *init.args.kwonlyargs)]
@@ -82,8 +76,7 @@ def _several_inputs(crash: Crash, step: TraceStep) -> Told | None:
     match, model = NO_INPUT.search(crash.text), crash.model
     if match is not None and match[1] in ("training", "mask"):
         return _no_default(crash, step, match[1])
-    text = _text_of(step, getattr(type(model), "call", None)) if match is not None else None
-    call = _method(text, type(model).call) if text is not None else None
+    text, call = _defined(step, getattr(type(model), "call", None) if match is not None else None)
     if text is None or call is None or match is None:
         return None
     needed = [each.arg for each in call.args.args[1 : len(call.args.args) - len(call.args.defaults)]]
@@ -101,8 +94,7 @@ def _several_inputs(crash: Crash, step: TraceStep) -> Told | None:
 def _no_default(crash: Crash, step: TraceStep, name: str) -> Told | None:
     """`def call(self, x, training)` of a layer that is called on x alone."""
     layer = crash.layer if crash.layer is not None else crash.model
-    text = _text_of(step, getattr(type(layer), "call", None))
-    call = _method(text, type(layer).call) if text is not None else None
+    text, call = _defined(step, getattr(type(layer), "call", None))
     if text is None or call is None or [each.arg for each in call.args.args][-1:] != [name] or call.args.defaults:
         return None
     told = ast.unparse(call.args)
@@ -119,8 +111,7 @@ def _loss(crash: Crash, step: TraceStep) -> Told | None:
     compiled = [each for each in calls_at(step, "compile") if match is not None]
     calls = [each for of in compiled for each in ast.walk(of) if isinstance(each, ast.Call)
              and match is not None and called(each) == match[1]]  # fmt: skip
-    text = _text_of(step, step.named(match[1])) if match is not None and len(calls) == 1 else None
-    made = _method(text, step.named(match[1])) if text is not None and match is not None else None
+    _, made = _defined(step, step.named(match[1]) if match is not None and len(calls) == 1 else None)
     names = [each.arg for each in made.args.args] if made is not None else []
     if len(names) < 3 or not TARGETS.fullmatch(names[0].lower()) or len(calls[0].args) > len(names) - 2:
         return None

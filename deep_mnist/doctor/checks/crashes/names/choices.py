@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
+from deep_mnist.doctor.checks.crashes.models import nearest
 from deep_mnist.doctor.checks.crashes.rules import NAME_UNKNOWN
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
@@ -28,7 +28,6 @@ MEANT = {
     "before": "pre", "right": "post", "left": "pre", "none": "None", "multi_class": "categorical", "gray": "grayscale",
     "multiclass": "categorical", "color": "rgb", "colour": "rgb", "grey": "grayscale", "zeros": "constant",
 }  # fmt: skip
-NEAR = 0.6
 
 
 def explain_choice(crash: Crash) -> Finding | None:
@@ -85,9 +84,8 @@ def _meant(word: str, known: list[str]) -> str | None:
     other = MEANT.get(word.lower())
     if other in known or other == "None":
         return other
-    near = difflib.get_close_matches(word.lower(), [each.lower() for each in known], n=1, cutoff=NEAR)
     begun = [each for each in known if each.lower().startswith(word.lower()) or word.lower().startswith(each.lower())]
-    return next((each for each in known if near and each.lower() == near[0]), begun[0] if len(begun) == 1 else None)
+    return nearest(word, known) or (begun[0] if len(begun) == 1 else None)
 
 
 def _line(step: TraceStep, node: ast.expr, word: str) -> str:

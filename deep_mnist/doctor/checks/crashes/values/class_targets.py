@@ -11,7 +11,6 @@ import numpy as np
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import AXES_OTHER, KIND_OTHER
-from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
@@ -33,9 +32,8 @@ def explain_class_targets(crash: Crash) -> Finding | None:
     if step is None or match is None or node is None or given is None:
         return None
     text, values = ast.unparse(node), np.asarray(given)
-    numpy, imported = alias_of(step.frame, "numpy", "np")
-    if values.ndim == 2 and (numbers := _numbers_of(values, text, numpy)):
-        fix = _everywhere(step, node, numbers) + ("" if imported else "; import numpy as np")
+    if values.ndim == 2 and (numbers := _numbers_of(values, text)):
+        fix = _everywhere(step, node, numbers)
         return crash.found(
             AXES_OTHER, "one class number for each row, (n,)", f"{text} of shape {values.shape}, one-hot", fix
         )
@@ -46,14 +44,14 @@ def explain_class_targets(crash: Crash) -> Finding | None:
         return crash.found(KIND_OTHER, "classes of one type", f"{text}, an array of objects", fix)
     if values.ndim != 1 or values.dtype.kind != "f":
         return None
-    return _of_numbers(crash, step, node, values, numpy)
+    return _of_numbers(crash, step, node, values)
 
 
-def _of_numbers(crash: Crash, step: TraceStep, node: ast.expr, values: Any, numpy: str) -> Finding:
+def _of_numbers(crash: Crash, step: TraceStep, node: ast.expr, values: Any) -> Finding:
     """The finding on targets that are numbers: a few that stand for classes, or amounts."""
     text, kinds = ast.unparse(node), np.unique(values[np.isfinite(values)])
     if len(kinds) <= MOST_CLASSES and len(values) >= EACH * len(kinds):
-        fix = _everywhere(step, node, f"{numpy}.unique({text}, return_inverse=True)[1]")
+        fix = _everywhere(step, node, f"np.unique({text}, return_inverse=True)[1]")
         return crash.found(
             KIND_OTHER, "class numbers", f"{len(kinds)} fractions in {text}, such as {kinds[0]:.4g}", fix
         )
@@ -75,13 +73,13 @@ def _targets(crash: Crash, step: TraceStep) -> tuple[ast.expr | None, Any]:
     return (last, given) if last is not None and held_by(last, step.frame) is None else (None, None)
 
 
-def _numbers_of(values: Any, text: str, numpy: str) -> str:
+def _numbers_of(values: Any, text: str) -> str:
     """Return the code of the class number of each row, "" where rows are no codes of one class."""
     if values.shape[1] == 1:
-        return f"{numpy}.ravel({text})"
+        return f"np.ravel({text})"
     if values.dtype.kind not in "fiub" or not np.isin(values, (0, 1)).all() or not (values.sum(axis=1) == 1).all():
         return ""
-    return f"{numpy}.argmax({text}, axis=1)"
+    return f"np.argmax({text}, axis=1)"
 
 
 def _column_by_column(step: TraceStep, node: ast.expr) -> str:

@@ -8,7 +8,7 @@ import re
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import FRACTION
-from deep_mnist.doctor.evidence.live.source_text import ProgramText
+from deep_mnist.doctor.evidence.live.source_text import function_in
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
 
@@ -45,8 +45,7 @@ def _length(crash: Crash, step: TraceStep) -> Finding | None:
     held = crash.find("sequence", "_count")
     held = crash.find("self", "num_batches") if held is None else held  # whose truth is its length
     code = getattr(getattr(type(held), "__len__", None), "__code__", None)
-    text = ProgramText(step.frame, code.co_filename) if code is not None else None
-    definition = text.function_at(code) if text is not None and code is not None else None
+    text, definition = function_in(step.frame, code) or (None, None)
     given = [each for each in ast.walk(definition) if isinstance(each, ast.Return)] if definition is not None else []
     if text is None or len(given) != 1 or given[0].value is None:
         return None

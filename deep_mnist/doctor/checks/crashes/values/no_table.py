@@ -14,7 +14,6 @@ import numpy as np
 from deep_mnist.doctor.checks.crashes.crash import Crash, TraceStep
 from deep_mnist.doctor.checks.crashes.files.lines import line_changed
 from deep_mnist.doctor.checks.crashes.values.rules import NO_TABLE
-from deep_mnist.doctor.checks.fix_lines import alias_of
 from deep_mnist.doctor.evidence.live.source_text import ProgramText, called
 from deep_mnist.doctor.evidence.live.statements.call_line import held_by
 from deep_mnist.doctor.finding import Finding
@@ -106,10 +105,9 @@ def _kept(step: TraceStep, statement: ast.Assign, array: np.ndarray) -> str:
         return ""
     if called(call) in MADE:
         return line_changed(step, [(value, ast.unparse(table))])
-    pandas, imported = alias_of(step.frame, "pandas", "pd")
     text = ast.unparse(table)
-    again = f"{pandas}.DataFrame({ast.unparse(call)}, columns={text}.columns, index={text}.index)"
-    return line_changed(step, [(value, again)]) + ("" if imported else f": import pandas as {pandas}")
+    again = f"pd.DataFrame({ast.unparse(call)}, columns={text}.columns, index={text}.index)"
+    return line_changed(step, [(value, again)])
 
 
 def _is_table(node: ast.expr, step: TraceStep) -> bool:
@@ -141,7 +139,6 @@ def _split_by_place(step: TraceStep, statement: ast.Assign) -> str:
 
 def _wrapped(step: TraceStep, node: ast.expr, asked: str, array: Any) -> str:
     """Return the user's line with a table made of the array; in words where columns are asked by name."""
-    pandas, _ = alias_of(step.frame, "pandas", "pd")
     if asked.startswith("[") or array.ndim != 2:
-        return f"{ast.unparse(node)} = {pandas}.DataFrame({ast.unparse(node)}, columns=[…])  # with its columns' names"
-    return line_changed(step, [(node, f"{pandas}.DataFrame({ast.unparse(node)})")])
+        return f"{ast.unparse(node)} = pd.DataFrame({ast.unparse(node)}, columns=[…])  # with its columns' names"
+    return line_changed(step, [(node, f"pd.DataFrame({ast.unparse(node)})")])

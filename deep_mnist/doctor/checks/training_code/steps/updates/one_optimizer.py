@@ -9,6 +9,7 @@ from typing import Any
 from deep_mnist.doctor.case import Case
 from deep_mnist.doctor.checks.program.several_fits import OTHER_VARIABLES
 from deep_mnist.doctor.checks.training_code.live_batch import step_of
+from deep_mnist.doctor.checks.training_code.own_training import path_of
 from deep_mnist.doctor.evidence.live.own_code import users_frames
 from deep_mnist.doctor.evidence.live.own_step import OwnStep
 from deep_mnist.doctor.evidence.live.source_text import ProgramText
@@ -32,15 +33,11 @@ def check_step_has_its_optimizers(case: Case) -> Iterator[Finding]:
         if new:
             yield OTHER_VARIABLES.found(
                 expected="an optimizer for each network that a step trains",
-                received=f"in {step.name} ({step.place}) {type(optimizer).__name__} begins with {_path(held[0])}, and "
-                f"is then given {_path(new[0])}, which it does not know",
+                received=f"in {step.name} ({step.place}) {type(optimizer).__name__} begins with {path_of(held[0])}, "
+                f"and is then given {path_of(new[0])}, which it does not know",
                 fix=_begun_with_both(case, step, optimizer, (held, new)),
             )
             return
-
-
-def _path(variable: Any) -> str:
-    return str(getattr(variable, "path", None) or getattr(variable, "name", "a variable"))
 
 
 def _begun_with_both(case: Case, step: OwnStep, optimizer: Any, parts: tuple[list[Any], list[Any]]) -> str:
